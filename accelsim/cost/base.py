@@ -1,0 +1,67 @@
+"""What a cost model is: seconds, bytes and the limiting resource of one operator on a region of a chip's cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from accelsim.hardware.chip import Chip
+from accelsim.registry import Registry
+from accelsim.workload.operator import Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle of a chip's cores, in cores."""
+
+    rows: int
+    cols: int
+
+    @property
+    def num_cores(self) -> int:
+        """Cores in the rectangle."""
+        return self.rows * self.cols
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.cols}"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCost:
+    """Cost of one operator run alone on a region.
+
+    Attributes:
+        work_s: Duration, launch overhead included, in seconds.
+        traffic_bytes: Bytes moved per memory level or on-chip network, e.g. ``{"l2": ..., "hbm": ...}``.
+        parts_s: ``work_s`` divided by cause (``compute``, a level's name, ``noc``, ``launch`` ...); sums to ``work_s``.
+        limiter: The cause with the largest part.
+        energy_j: Dynamic energy, in joules.
+        warnings: Why this number should be trusted less (outside the calibrated range, unmodelled detail).
+        detail: What the model chose (tile, split-K, waves ...), for explanation only.
+    """
+
+    work_s: float
+    traffic_bytes: Mapping[str, float]
+    parts_s: Mapping[str, float]
+    limiter: str
+    energy_j: float = 0.0
+    warnings: tuple[str, ...] = ()
+    detail: Mapping[str, float | str] = field(default_factory=dict)
+
+
+class CostModel(Protocol):
+    """Prices operators on one class of machine."""
+
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+        """Cost of ``operator`` on ``region`` of ``chip``.
+
+        Raises:
+            ConfigError: The chip lacks a field or calibration the model needs.
+            CapacityError: The operator cannot run on this region at all.
+        """
+        ...
+
+
+COST_MODELS: Registry[type[CostModel]] = Registry("cost model", "accelsim.cost")
+register_cost_model = COST_MODELS.register

@@ -1,0 +1,68 @@
+"""What an operator is: tensors in, tensors out, and the arithmetic between; no hardware, no time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from accelsim.registry import Registry
+from accelsim.workload.tensor import Role, Tensor
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One node of an operator graph.
+
+    Extents are derived from the names of the axes of the tensors, so the share of one rank is the same operator
+    over sharded tensors.  ``reads`` and ``writes`` are compulsory traffic: each operand once, whatever the tiling;
+    re-reads caused by a small memory belong to the cost model.
+
+    Attributes:
+        name: Unique in its graph, e.g. ``"attn.qkv"``; the part before the first dot is the group reports use.
+        inputs: Tensors read.
+        outputs: Tensors written.
+    """
+
+    kind: ClassVar[str] = "operator"
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations; one multiply-accumulate counts as two."""
+        return 0
+
+    @property
+    def reads(self) -> int:
+        """Bytes of all operands, each read once."""
+        return sum(tensor.size_bytes for tensor in self.inputs)
+
+    @property
+    def writes(self) -> int:
+        """Bytes of all results, each written once."""
+        return sum(tensor.size_bytes for tensor in self.outputs)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights among the operands."""
+        return sum(tensor.size_bytes for tensor in self.inputs if tensor.role is Role.WEIGHT)
+
+    @property
+    def contracted_axes(self) -> frozenset[str]:
+        """Axes summed over: sharding one of them leaves partial sums that a collective must reduce."""
+        return frozenset()
+
+    def shard(self, degrees: dict[str, int]) -> Self:
+        """The share of one rank when the axes named in ``degrees`` are divided."""
+        return replace(
+            self,
+            inputs=tuple(tensor.shard(degrees) for tensor in self.inputs),
+            outputs=tuple(tensor.shard(degrees) for tensor in self.outputs),
+        )
+
+
+#: kind -> operator class; a new operator is one file in ``operators/`` with this decorator.
+OPERATORS: Registry[type[Operator]] = Registry("operator", "accelsim.workload.operators")
+register_operator = OPERATORS.register

@@ -1,0 +1,129 @@
+"""Tensors with named axes: what operators read and write, and what sharding divides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from accelsim.dtypes import DType
+from accelsim.errors import ShapeError
+
+
+class Role(Enum):
+    """What a tensor is to the model; traffic and memory are reported by role."""
+
+    WEIGHT = "weight"
+    ACTIVATION = "activation"
+    KV_CACHE = "kv_cache"
+    GRADIENT = "gradient"
+    OPTIMIZER_STATE = "optimizer_state"
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One named axis: a concatenation of parts, each ``count`` blocks of ``width`` elements.
+
+    A plain axis is one part of width 1.  A head axis is ``((num_heads, head_dim),)``; the output of a fused
+    query-key-value projection is ``((heads, d), (kv_heads, d), (kv_heads, d))``.  Sharding divides the counts
+    and never the widths, so a head stays whole.
+
+    Attributes:
+        name: Axes of the same name in one operator are the same loop.
+        parts: ``(count, width)`` pairs, all positive.
+    """
+
+    name: str
+    parts: tuple[tuple[int, int], ...]
+
+    def __post_init__(self) -> None:
+        if not self.parts or any(count <= 0 or width <= 0 for count, width in self.parts):
+            raise ShapeError(f"axis {self.name!r}: every extent must be a positive int, got {self.parts!r}")
+
+    @classmethod
+    def of(cls, name: str, extent: int, width: int = 1) -> Axis:
+        """Axis of ``extent`` blocks of ``width`` elements."""
+        return cls(name, ((extent, width),))
+
+    @property
+    def size(self) -> int:
+        """Elements along the axis."""
+        return sum(count * width for count, width in self.parts)
+
+    @property
+    def count(self) -> int:
+        """Blocks along the axis (heads, for a head axis)."""
+        return sum(count for count, _ in self.parts)
+
+    @property
+    def width(self) -> int:
+        """Elements of one block of the first part (head_dim, for a head axis)."""
+        return self.parts[0][1]
+
+    def shard(self, degree: int) -> Axis:
+        """The share of one of ``degree`` ranks; a part with fewer blocks than ranks is replicated.
+
+        Raises:
+            ShapeError: A count neither divides by ``degree`` nor divides it.
+        """
+        return replace(self, parts=tuple((self._share(count, degree), width) for count, width in self.parts))
+
+    def _share(self, count: int, degree: int) -> int:
+        if count % degree == 0:
+            return count // degree
+        if degree % count == 0:
+            return 1
+        allowed = [d for d in range(1, count + 1) if count % d == 0]
+        raise ShapeError(f"axis {self.name!r}: {count} blocks do not split over {degree} ranks. Use one of {allowed}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A named array: axes, element type and role.
+
+    Attributes:
+        name: Unique within its graph, e.g. ``"attn.q"``.
+        axes: Outermost first.
+        dtype: Element type.
+        role: What the tensor is to the model.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    dtype: DType
+    role: Role = Role.ACTIVATION
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents in elements, outermost first."""
+        return tuple(axis.size for axis in self.axes)
+
+    @property
+    def num_elements(self) -> int:
+        """Product of the shape."""
+        return math.prod(self.shape)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the packed tensor."""
+        return self.dtype.size_bytes(self.num_elements)
+
+    def axis(self, name: str) -> Axis:
+        """The axis of that name.
+
+        Raises:
+            KeyError: The tensor has no such axis.
+        """
+        for axis in self.axes:
+            if axis.name == name:
+                return axis
+        raise KeyError(name)
+
+    def has_axis(self, name: str) -> bool:
+        """Whether the tensor has an axis of that name."""
+        return any(axis.name == name for axis in self.axes)
+
+    def shard(self, degrees: dict[str, int]) -> Tensor:
+        """The share of one rank when each axis named in ``degrees`` is divided by its degree."""
+        axes = tuple(axis.shard(degrees[axis.name]) if degrees.get(axis.name, 1) > 1 else axis for axis in self.axes)
+        return replace(self, axes=axes)
