@@ -37,7 +37,7 @@ class Operator:
     @property
     def reads(self) -> int:
         """Bytes of all operands, each read once."""
-        return sum(tensor.size_bytes for tensor in self.inputs)
+        return sum(self.read_bytes(tensor) for tensor in self.inputs)
 
     @property
     def writes(self) -> int:
@@ -54,6 +54,10 @@ class Operator:
         """Axes summed over: sharding one of them leaves partial sums that a collective must reduce."""
         return frozenset()
 
+    def read_bytes(self, tensor: Tensor) -> int:
+        """Bytes read of one operand; less than the tensor where only a part of it is touched (an embedding table)."""
+        return tensor.size_bytes
+
     def shard(self, degrees: dict[str, int]) -> Self:
         """The share of one rank when the axes named in ``degrees`` are divided."""
         return replace(
@@ -61,6 +65,16 @@ class Operator:
             inputs=tuple(tensor.shard(degrees) for tensor in self.inputs),
             outputs=tuple(tensor.shard(degrees) for tensor in self.outputs),
         )
+
+
+def role_bytes(operator: Operator) -> dict[Role, int]:
+    """Compulsory bytes of ``operator``, reads plus writes, by tensor role; roles without traffic are left out."""
+    total: dict[Role, int] = {}
+    for tensor in operator.inputs:
+        total[tensor.role] = total.get(tensor.role, 0) + operator.read_bytes(tensor)
+    for tensor in operator.outputs:
+        total[tensor.role] = total.get(tensor.role, 0) + tensor.size_bytes
+    return {role: nbytes for role, nbytes in total.items() if nbytes}
 
 
 #: kind -> operator class; a new operator is one file in ``operators/`` with this decorator.

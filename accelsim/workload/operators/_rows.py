@@ -1,0 +1,63 @@
+"""Row operators: the last axis is worked on as a whole, all others are rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.dtypes import DType
+from accelsim.errors import ShapeError
+from accelsim.workload.operator import Operator
+from accelsim.workload.tensor import Axis, Role, Tensor
+
+
+@dataclass(frozen=True)
+class RowOperator(Operator):
+    """An operator over the last axis of its first result.
+
+    Its time is nearly always that of its bytes, which cost models take from ``reads`` and ``writes``.
+    """
+
+    @property
+    def width(self) -> int:
+        """Elements of one row of the first result."""
+        return self.outputs[0].axes[-1].size
+
+    @property
+    def rows(self) -> int:
+        """Rows of the first result."""
+        return self.outputs[0].num_elements // self.width
+
+    @property
+    def num_inputs(self) -> int:
+        """Activations read; scale and bias vectors do not count."""
+        return sum(tensor.role is not Role.WEIGHT for tensor in self.inputs)
+
+    @property
+    def dtype(self) -> DType:
+        """Element type of the first result."""
+        return self.outputs[0].dtype
+
+
+def row_tensor(name: str, rows: int, width: int, dtype: DType) -> Tensor:
+    """Activation of ``rows`` x ``width`` elements, for tests and measured tables."""
+    return Tensor(name, (Axis.of("batch", rows), Axis.of("hidden", width)), dtype)
+
+
+def check_arity(operator: Operator, num_inputs: range, num_outputs: range = range(1, 2)) -> None:
+    """Raise unless the operator has a possible number of operands and results.
+
+    Raises:
+        ShapeError: It has not.
+    """
+    if len(operator.inputs) not in num_inputs:
+        raise ShapeError(
+            f"{operator.name}: {operator.kind} takes {_spelled(num_inputs)} inputs, got {len(operator.inputs)}"
+        )
+    if len(operator.outputs) not in num_outputs:
+        raise ShapeError(
+            f"{operator.name}: {operator.kind} has {_spelled(num_outputs)} outputs, got {len(operator.outputs)}"
+        )
+
+
+def _spelled(allowed: range) -> str:
+    return str(allowed[0]) if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"

@@ -1,0 +1,84 @@
+"""Communication of one tensor among the ranks of a group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from accelsim.dtypes import DType
+from accelsim.errors import ShapeError
+from accelsim.workload.operator import Operator, register_operator
+from accelsim.workload.operators._rows import check_arity
+from accelsim.workload.tensor import Axis, Tensor
+
+#: Bytes of the result of one rank as a multiple of its input: 1, p or 1 / p for p ranks.
+FUNCTIONS = ("all_gather", "all_reduce", "all_to_all", "reduce_scatter")
+
+
+@register_operator("collective")
+@dataclass(frozen=True)
+class Collective(Operator):
+    """A collective over the ``num_ranks`` ranks of a named group.
+
+    ``nbytes`` follows the size column of nccl-tests: the larger of a rank's send and receive buffers, so the whole
+    tensor for ``all_reduce``, the gathered result for ``all_gather``, the unreduced input for ``reduce_scatter``.
+    Which algorithm moves it over which links, and the additions of a reduction, belong to the network model.
+
+    Attributes:
+        function: One of :data:`FUNCTIONS`.
+        group: Parallel dimension whose ranks take part, e.g. ``"tp"``.
+        num_ranks: Ranks in one group.
+
+    Raises:
+        ShapeError: Unknown function, no ranks, or a result that does not match the input.
+
+    Source:
+        NVIDIA nccl-tests, doc/PERFORMANCE.md.
+    """
+
+    kind: ClassVar[str] = "collective"
+
+    function: str = "all_reduce"
+    group: str = "tp"
+    num_ranks: int = 1
+
+    def __post_init__(self) -> None:
+        check_arity(self, range(1, 2))
+        if self.function not in FUNCTIONS:
+            raise ShapeError(f"{self.name}: unknown collective {self.function!r}. Known: {', '.join(FUNCTIONS)}.")
+        if self.num_ranks < 1:
+            raise ShapeError(f"{self.name}: num_ranks must be >= 1, got {self.num_ranks}")
+        before, after = self.inputs[0].num_elements, self.outputs[0].num_elements
+        before *= self.num_ranks if self.function == "all_gather" else 1
+        after *= self.num_ranks if self.function == "reduce_scatter" else 1
+        if before != after:
+            raise ShapeError(f"{self.name}: {self.function} over {self.num_ranks} ranks does not fit its tensors")
+
+    @classmethod
+    def of(
+        cls,
+        function: str,
+        nbytes: int,
+        num_ranks: int,
+        group: str = "tp",
+        dtype: DType = DType.BF16,
+        name: str = "collective",
+    ) -> Self:
+        """Collective of ``nbytes`` (nccl-tests size), rounded up to whole elements per rank."""
+        share = max(1, -(-nbytes * 8 // (dtype.bits * num_ranks)))
+        whole = share * num_ranks
+        before = share if function == "all_gather" else whole
+        after = share if function == "reduce_scatter" else whole
+        source = Tensor(f"{name}.in", (Axis.of("elements", before),), dtype)
+        result = Tensor(f"{name}.out", (Axis.of("elements", after),), dtype)
+        return cls(name, (source,), (result,), function, group, num_ranks)
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        return self.inputs[0].dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The larger of one rank's send and receive buffers, in bytes."""
+        return max(self.inputs[0].size_bytes, self.outputs[0].size_bytes)

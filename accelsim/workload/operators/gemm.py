@@ -1,0 +1,138 @@
+"""General matrix multiply, the operator behind every linear layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Self
+
+from accelsim.dtypes import DType
+from accelsim.errors import ShapeError
+from accelsim.workload.operator import Operator, register_operator
+from accelsim.workload.tensor import Axis, Role, Tensor
+
+
+@register_operator("gemm")
+@dataclass(frozen=True)
+class Gemm(Operator):
+    """Batched matrix product ``C[batch, m, n] = A[batch, m, k] @ B[batch, k, n]``, read from axis names like an einsum.
+
+    - batch: axes of ``A``, ``B`` and a result;
+    - k: axes of ``A`` and ``B`` that no result has (they are contracted);
+    - m: axes of ``A`` that ``B`` lacks;
+    - n: axes of ``B`` that ``A`` lacks, except ``broadcast_axes``.
+
+    ``inputs`` is ``A``, the one or more tensors ``B`` is stored as (concatenated along ``concatenated_axis``: the KV
+    cache of earlier tokens and the keys of the new ones), then the bias if ``has_bias``.  The result may be written as
+    several tensors (the q, k and v of a fused projection).  Bytes are compulsory traffic.
+
+    Not counted: the ``m * n`` additions of a bias, done in the epilogue.
+
+    Attributes:
+        has_bias: Whether the last input is a bias over n.
+        broadcast_axes: Axes of ``B`` each of whose blocks serves several blocks of ``A`` (the KV heads of grouped-query
+            attention): they reduce the bytes of ``B``, not the work.
+        concatenated_axis: Axis along which ``B`` is stored in several tensors.
+
+    Raises:
+        ShapeError: Contracted or batch extents differ, or the results do not hold ``batch * m * n`` elements.
+
+    Source:
+        NVIDIA, *Matrix Multiplication Background User's Guide*, section 2 (2*M*N*K operations).
+
+    Examples:
+        >>> Gemm.of(4096, 4096, 4096).flops  # 2 * 4096^3
+        137438953472
+    """
+
+    kind: ClassVar[str] = "gemm"
+
+    has_bias: bool = False
+    broadcast_axes: tuple[str, ...] = ()
+    concatenated_axis: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) < 2 + self.has_bias or not self.outputs:
+            raise ShapeError(f"{self.name}: gemm takes two matrices and writes at least one result")
+        if len(self._b) > 1 and self.concatenated_axis is None:
+            raise ShapeError(f"{self.name}: {len(self._b)} tensors hold B, so concatenated_axis must be named")
+        a_axes = {axis.name: axis.size for axis in self.a.axes}
+        for name, extent in self._b_extents.items():
+            if a_axes.get(name, extent) != extent:
+                raise ShapeError(f"{self.name}: axis {name!r} has extent {a_axes[name]} in A and {extent} in B")
+        elements = sum(tensor.num_elements for tensor in self.outputs)
+        if elements != self.batch * self.m * self.n:
+            raise ShapeError(
+                f"{self.name}: batch={self.batch}, m={self.m}, n={self.n} give {self.batch * self.m * self.n} "
+                f"elements, the results hold {elements}"
+            )
+
+    @classmethod
+    def of(cls, m: int, n: int, k: int, batch: int = 1, dtype: DType = DType.BF16, name: str = "gemm") -> Self:
+        """Product of plain extents; ``B`` is a weight when ``batch`` is 1, an activation otherwise."""
+        rows, cols, inner = Axis.of("m", m), Axis.of("n", n), Axis.of("k", k)
+        outer = () if batch == 1 else (Axis.of("batch", batch),)
+        a = Tensor(f"{name}.a", (*outer, rows, inner), dtype)
+        b = Tensor(f"{name}.b", (*outer, inner, cols), dtype, Role.WEIGHT if batch == 1 else Role.ACTIVATION)
+        return cls(name, (a, b), (Tensor(f"{name}.c", (*outer, rows, cols), dtype),))
+
+    @property
+    def a(self) -> Tensor:
+        """Left matrix."""
+        return self.inputs[0]
+
+    @property
+    def _b(self) -> tuple[Tensor, ...]:
+        return self.inputs[1 : len(self.inputs) - self.has_bias]
+
+    @property
+    def dtype(self) -> DType:
+        """Element type of ``A``, the one the matrix unit works in."""
+        return self.a.dtype
+
+    @cached_property
+    def _b_extents(self) -> dict[str, int]:
+        extents = {axis.name: axis.size for axis in self._b[0].axes}
+        if self.concatenated_axis is not None:
+            extents[self.concatenated_axis] = sum(b.axis(self.concatenated_axis).size for b in self._b)
+        return extents
+
+    @cached_property
+    def _out_names(self) -> frozenset[str]:
+        return frozenset(axis.name for tensor in self.outputs for axis in tensor.axes)
+
+    @property
+    def contracted_axes(self) -> frozenset[str]:
+        """Axes of ``A`` and ``B`` that no result has."""
+        return frozenset(axis.name for axis in self.a.axes if axis.name in self._b_extents) - self._out_names
+
+    @cached_property
+    def batch(self) -> int:
+        """Independent products."""
+        return self._a_extent(n for n in self._b_extents if n in self._out_names)
+
+    @cached_property
+    def m(self) -> int:
+        """Rows of one result."""
+        return math.prod(axis.size for axis in self.a.axes if axis.name not in self._b_extents)
+
+    @cached_property
+    def n(self) -> int:
+        """Columns of one result."""
+        skipped = {axis.name for axis in self.a.axes} | set(self.broadcast_axes)
+        return math.prod(extent for name, extent in self._b_extents.items() if name not in skipped)
+
+    @cached_property
+    def k(self) -> int:
+        """Contracted extent."""
+        return self._a_extent(self.contracted_axes)
+
+    def _a_extent(self, names: Iterable[str]) -> int:
+        return math.prod(self.a.axis(name).size for name in names if self.a.has_axis(name))
+
+    @property
+    def flops(self) -> int:
+        """One multiply-accumulate counts as two."""
+        return 2 * self.batch * self.m * self.n * self.k
