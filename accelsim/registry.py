@@ -20,6 +20,8 @@ from accelsim.errors import ConfigError
 
 PLUGIN_GROUP = "accelsim.plugins"
 
+_MIN_PART = 3
+
 T = TypeVar("T")
 M = TypeVar("M")
 
@@ -29,10 +31,14 @@ _LOG = logging.getLogger(__name__)
 def nearest_name(name: str, known: list[str]) -> str | None:
     """The known name that ``name`` was probably meant to be, or None when nothing is near.
 
-    Case and the difference between ``-``, ``_`` and blanks are ignored first, then small misspellings are matched.
+    Case and the difference between ``-``, ``_`` and blanks are ignored, then small misspellings are matched, then a
+    part of a name (``a100`` is near ``nvidia-a100``).
     """
     folded = {_fold(candidate): candidate for candidate in reversed(known)}
-    hits = difflib.get_close_matches(_fold(name), list(folded), n=1, cutoff=0.6)
+    wanted = _fold(name)
+    hits = difflib.get_close_matches(wanted, list(folded), n=1, cutoff=0.6)
+    if not hits and len(wanted) >= _MIN_PART:
+        hits = sorted(candidate for candidate in folded if wanted in candidate)
     return folded[hits[0]] if hits else None
 
 

@@ -83,7 +83,7 @@ def parse_quantity(text: str, dimension: str) -> float:
     kind = _dimension(dimension)
     number, unit = _split(text, kind)
     if unit == "" and not kind.bare:
-        raise UnitError(f"{text.strip()!r} has no unit. Write e.g. '{_with_unit(text.strip(), kind)}'.")
+        raise UnitError(missing_unit(text.strip(), _as_float(number), dimension))
     factor = kind.units.get(unit)
     if factor is None:
         raise UnitError(_unit_problem(text.strip(), unit, kind))
@@ -107,8 +107,8 @@ def format_quantity(value: float, dimension: str, digits: int = 4) -> str:
         '1.235 ms'
     """
     kind = _dimension(dimension)
-    if not math.isfinite(value):
-        return str(value)
+    if not math.isfinite(value) or (kind.name == "count" and value == int(value)):
+        return str(value if not math.isfinite(value) else int(value))
     unit = _binary_unit(value, kind) or _decimal_unit(value, kind, digits)
     scaled = _as_float(Fraction(value) / kind.units[unit])
     return _join(_plain_number(scaled, digits), unit)
@@ -150,6 +150,21 @@ def parse_count(text: str) -> int:
     if factor is None or (number * factor).denominator != 1:
         raise UnitError(f"{text.strip()!r} is not a whole number. Write e.g. '4096' or '4Ki'.")
     return int(number * factor)
+
+
+def missing_unit(text: str, value: float, dimension: str) -> str:
+    """Message for a number without a unit: keeps a handy number, reads a large or tiny one as SI.
+
+    Examples:
+        >>> missing_unit("900", 900.0, "bytes_per_s")
+        "'900' has no unit. Write e.g. '900 GB/s'."
+        >>> missing_unit("2e12", 2e12, "bytes_per_s")
+        "'2e12' has no unit. Write e.g. '2 TB/s'."
+    """
+    kind = _dimension(dimension)
+    handy = f"{text} {kind.example.partition(' ')[2]}".rstrip()
+    plain = not math.isfinite(value) or value == 0 or 1e-3 <= abs(value) < 1e5
+    return f"{text!r} has no unit. Write e.g. '{handy if plain else format_quantity(value, dimension)}'."
 
 
 def dimension_names() -> list[str]:
@@ -231,10 +246,6 @@ def _other_case(unit: str, kind: Dimension) -> str | None:
     """A unit of ``kind`` that differs in case only; the most usual one where several do (``gb`` is ``GB``)."""
     hits = [known for known in kind.units if known.lower() == unit.lower()]
     return next((hit for hit in hits if hit in kind.display), hits[0] if hits else None)
-
-
-def _with_unit(text: str, kind: Dimension) -> str:
-    return f"{text} {kind.example.split(' ', 1)[1]}"
 
 
 def _as_float(exact: Fraction) -> float:

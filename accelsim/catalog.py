@@ -1,0 +1,150 @@
+"""Names to files: ``nvidia-a100-sxm-80gb`` to its YAML, the user's folders before the packaged ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from accelsim.errors import ConfigError
+from accelsim.registry import did_you_mean
+
+PATH_VARIABLE = "ACCELSIM_PATH"
+SUFFIXES = (".yaml", ".yml", ".json")
+
+_FOLDERS: Mapping[str, str] = {
+    "chips": "hw_configs",
+    "systems": "hw_configs",
+    "optics": "hw_configs",
+    "models": "workloads",
+    "runs": "workloads",
+    "traces": "workloads",
+}
+
+
+def _user_paths() -> tuple[Path, ...]:
+    listed = os.environ.get(PATH_VARIABLE, "")
+    return tuple(Path(part).expanduser() for part in listed.split(os.pathsep) if part)
+
+
+def packaged_root() -> Path:
+    """Folder that holds ``hw_configs/`` and ``workloads/``: inside an installed package, or the root of a checkout.
+
+    Raises:
+        ConfigError: Neither is there; the installation is incomplete.
+    """
+    package = Path(__file__).parent
+    for root in (package / "_data", package.parent):
+        if (root / "hw_configs").is_dir() and (root / "workloads").is_dir():
+            return root
+    raise ConfigError(f"{package}: hw_configs/ and workloads/ are missing. Reinstall accelsim.")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The files that names stand for.
+
+    A name is looked up in ``paths``, then in the folders of the environment variable ``ACCELSIM_PATH``, then among the
+    packaged files. A user's folder may be laid out like ours (``hw_configs/chips/``), by kind (``chips/``) or flat.
+
+    Attributes:
+        paths: The user's folders, first wins.
+        environment: Folders of ``ACCELSIM_PATH``, read once, when the catalog is made.
+    """
+
+    paths: tuple[Path, ...] = ()
+    environment: tuple[Path, ...] = field(default_factory=_user_paths)
+
+    def __init__(self, paths: Iterable[str | Path] = (), environment: Iterable[str | Path] | None = None) -> None:
+        object.__setattr__(self, "paths", tuple(Path(path).expanduser() for path in paths))
+        listed = _user_paths() if environment is None else tuple(Path(path).expanduser() for path in environment)
+        object.__setattr__(self, "environment", listed)
+
+    def find(self, kind: str, name: str | Path) -> Path:
+        """File of ``name``, or ``name`` itself when it is the path of an existing file.
+
+        Args:
+            kind: ``chips``, ``systems``, ``optics``, ``models``, ``runs`` or ``traces``.
+            name: A name without suffix, or a path.
+
+        Raises:
+            ConfigError: There is none; suggests the nearest name.
+        """
+        text = str(name)
+        if _is_file(Path(text)) and (_looks_like_path(text) or not self._named(kind, text)):
+            return Path(text)
+        hits = self._named(kind, text)
+        if hits:
+            return hits[0]
+        if _looks_like_path(text):
+            raise ConfigError(f"{text}: no such file.{_near_file(Path(text))}")
+        known = self.names(kind)
+        listed = ", ".join(known) if known else "none"
+        raise ConfigError(f"unknown {kind[:-1]} {text!r}. Known: {listed}.{did_you_mean(text, known)}")
+
+    def find_any(self, kinds: Iterable[str], name: str | Path) -> tuple[str, Path]:
+        """Kind and file of ``name``, looked up among several kinds in turn (a chip's name is a system of one).
+
+        Raises:
+            ConfigError: No kind has it; the text lists the names of all kinds.
+        """
+        kinds = tuple(kinds)
+        text = str(name)
+        for kind in kinds:
+            if hits := self._named(kind, text):
+                return kind, hits[0]
+        if _is_file(Path(text)) or _looks_like_path(text):
+            return kinds[0], self.find(kinds[0], name)
+        known = [known for kind in kinds for known in self.names(kind)]
+        what = " or ".join(kind[:-1] for kind in kinds)
+        raise ConfigError(f"unknown {what} {text!r}. Known: {', '.join(known) or 'none'}.{did_you_mean(text, known)}")
+
+    def names(self, kind: str) -> list[str]:
+        """Names of all files of a kind, sorted."""
+        return sorted({path.stem for folder in self._folders(kind) for path in _files(folder)})
+
+    def _named(self, kind: str, name: str) -> list[Path]:
+        if not name or Path(name).name != name:
+            return []
+        wanted = {name, *(f"{name}{suffix}" for suffix in SUFFIXES)}
+        return [path for folder in self._folders(kind) for path in _files(folder) if path.name in wanted]
+
+    def _folders(self, kind: str) -> list[Path]:
+        if kind not in _FOLDERS:
+            raise ConfigError(
+                f"unknown kind {kind!r}. Known: {', '.join(_FOLDERS)}.{did_you_mean(kind, list(_FOLDERS))}"
+            )
+        group = _FOLDERS[kind]
+        folders: list[Path] = []
+        for root in (*self.paths, *self.environment):
+            laid_out = [folder for folder in (root / group / kind, root / kind) if folder.is_dir()]
+            folders += laid_out or [root]
+        return [*folders, packaged_root() / group / kind]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Configuration files of a folder, by name; an unreadable or missing folder has none."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    except OSError:
+        return []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a zero byte
+        return False
+
+
+def _looks_like_path(text: str) -> bool:
+    return Path(text).name != text or text.endswith(SUFFIXES)
+
+
+def _near_file(path: Path) -> str:
+    try:
+        entries = sorted(entry.name for entry in path.parent.iterdir())
+    except (OSError, ValueError):
+        return f" The folder {path.parent} does not exist."
+    return did_you_mean(path.name, entries)

@@ -1,0 +1,82 @@
+"""Reads configuration files: YAML or JSON to :class:`Document`, with ``extends`` resolved and nothing executed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from accelsim.config.document import Document, Source
+from accelsim.config.reader import decode, display_path, read_bytes, read_json, read_yaml
+from accelsim.config.tree import Node, deep_merge
+from accelsim.config.validate import Loaded, validate
+from accelsim.errors import ConfigError
+
+__all__ = ["Document", "Loaded", "Source", "load_document", "parse_document", "resolve_extends", "validate"]
+
+MAX_EXTENDS = 20
+
+
+def load_document(path: str | Path) -> Document:
+    """Parse a YAML or (by its suffix ``.json``) JSON file.
+
+    Scalars follow the core schema of YAML 1.2. What is refused, and why, stands in :mod:`accelsim.config.reader`.
+
+    Raises:
+        ConfigError: The file cannot be read, is malformed or unsafe, or holds no keys and values at its top.
+    """
+    path = Path(path)
+    content = read_bytes(path)
+    return _document(content, path, is_json=path.suffix.lower() == ".json")
+
+
+def parse_document(text: str, name: str = "<text>") -> Document:
+    """Parse YAML text that is in no file; ``name`` stands for the file in messages."""
+    return _document(text.encode("utf-8", "surrogatepass"), Path(name), is_json=False)
+
+
+def resolve_extends(document: Document, resolve: Callable[[str, Document], Path]) -> Document:
+    """The document put over the one that its top-level key ``extends`` names, and so on upwards.
+
+    Args:
+        document: A document, with or without ``extends``.
+        resolve: Path of the file that a name means, given the document that names it.
+
+    Raises:
+        ConfigError: The name is unknown or no text, or documents extend each other in a circle.
+    """
+    chain = [document]
+    while (name := _parent_name(chain[-1])) is not None:
+        parent = load_document(resolve(name, chain[-1]))
+        if any(parent.path.resolve() == seen.path.resolve() for seen in chain) or len(chain) >= MAX_EXTENDS:
+            circle = " -> ".join(display_path(seen.path) for seen in (*chain, parent))
+            raise ConfigError(f"{chain[-1].where('extends')}: extends: files extend each other in a circle: {circle}.")
+        chain.append(parent)
+    root = chain[-1].root
+    for over in reversed(chain[:-1]):
+        root = deep_merge(root, _without_extends(over.root))
+    parents = tuple((parent.path, parent.sha256) for parent in chain[1:])
+    return replace(document, root=root, parents=parents)
+
+
+def _document(content: bytes, path: Path, is_json: bool) -> Document:
+    origin = display_path(path)
+    text = decode(content, origin)
+    root = read_json(text, origin) if is_json else read_yaml(text, origin)
+    if not root.is_section:
+        raise ConfigError(f"{root.where}: expected keys and values at the top of the file, e.g. 'name: my-chip'.")
+    return Document(path, hashlib.sha256(content).hexdigest(), root)
+
+
+def _parent_name(document: Document) -> str | None:
+    node = document.root.children.get("extends")
+    if node is None:
+        return None
+    if not isinstance(node.value, str):
+        raise ConfigError(f"{node.where}: extends: expected the name of another file, e.g. 'nvidia-a100-sxm-80gb'.")
+    return node.value
+
+
+def _without_extends(root: Node) -> Node:
+    return replace(root, value={key: child for key, child in root.children.items() if key != "extends"})

@@ -1,0 +1,133 @@
+"""Checks a document against a description and reports everything that is wrong at once, each with file and line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from accelsim.config.document import SOURCE_KINDS, Document, Source, split_path, value_of
+from accelsim.config.messages import describe
+from accelsim.config.quantity import FROM_FILE
+from accelsim.config.schema import Spec
+from accelsim.config.tree import Node
+from accelsim.config.walk import fields_by_key, spec_classes, step
+from accelsim.errors import ConfigError
+from accelsim.registry import did_you_mean
+
+S = TypeVar("S", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[S]):
+    """A checked description with its provenance.
+
+    Attributes:
+        spec: The description.
+        provenance: Sources by key path (relative to ``document``, e.g. ``core.clock``).
+        document: What it was read from, overrides included.
+    """
+
+    spec: S
+    provenance: Mapping[str, Source]
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and where."""
+
+    origin: str
+    line: int
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        where = f"{self.origin}:{self.line}" if self.line else self.origin
+        return f"{where}: {self.path}: {self.text}" if self.path else f"{where}: {self.text}"
+
+
+def validate(document: Document, spec_class: type[S], at: str = "") -> Loaded[S]:
+    """Check ``document`` (or its section ``at``) against ``spec_class``.
+
+    Types are strict: ``true`` is no number and ``"5"`` no integer. Quantities need their unit.
+
+    Raises:
+        ConfigError: One line per problem, ordered by file and line:
+            ``file:line: key.path: what is wrong. fix.``
+    """
+    node = document.node(at) if at else document.root
+    prefix = tuple(split_path(at)) if at else ()
+    problems = _source_problems(node, prefix)
+    spec: S | None = None
+    tree = document.unwrapped() if not at else _at(document.unwrapped(), prefix)
+    if not isinstance(tree.value, Mapping):
+        keys = ", ".join(fields_by_key(spec_class))
+        raise ConfigError(f"{node.where}: expected keys and values at the top of the file. Keys: {keys}.")
+    try:
+        spec = spec_class.model_validate_json(
+            json.dumps(tree.plain()), strict=True, context=FROM_FILE, by_alias=True, by_name=False
+        )
+    except ValidationError as err:
+        problems += [_problem(detail, tree, spec_class, prefix) for detail in err.errors(include_url=False)]
+    if problems or spec is None:
+        raise ConfigError(report(problems))
+    return Loaded(spec, document.sources(), document)
+
+
+def report(problems: list[Problem]) -> str:
+    """All problems as text, ordered by file and line, duplicates once."""
+    ordered = sorted(problems, key=lambda problem: (problem.origin, problem.line))
+    return "\n".join(dict.fromkeys(str(problem) for problem in ordered))
+
+
+def _at(node: Node, parts: tuple[str, ...]) -> Node:
+    from accelsim.config.document import child_key
+
+    for part in parts:
+        node = node.children[child_key(node, part) or part]
+    return node
+
+
+def _problem(detail: ErrorDetails, tree: Node, spec_class: type[BaseModel], prefix: tuple[str, ...]) -> Problem:
+    """Place one finding of pydantic in the file and put it in our words."""
+    node, annotations, path = tree, [spec_class], list(prefix)
+    location = detail["loc"]
+    for index, part in enumerate(location):
+        is_last = index == len(location) - 1
+        if str(part) in node.children:
+            node, annotations, path = node.children[str(part)], _step(annotations, part, is_last), [*path, str(part)]
+        elif is_last and detail["type"] == "missing":
+            path.append(str(part))
+        # any other part is the tag of a union, which is not in the file
+    text = describe(detail, node, annotations)
+    return Problem(node.origin, node.line, ".".join(path), text)
+
+
+def _step(annotations: list[Any], part: str | int, is_last: bool) -> list[Any]:
+    """The types one part further; at an unknown key, stay with the section that lacks it."""
+    return step(annotations, part) or (annotations if is_last else [])
+
+
+def _source_problems(node: Node, path: tuple[str, ...]) -> list[Problem]:
+    """Sourced values whose source is not a source: wrong kind, or not text."""
+    found: list[Problem] = []
+    if node.is_sourced:
+        for key, child in node.children.items():
+            here = ".".join((*path, key))
+            if key == "kind" and child.value not in SOURCE_KINDS:
+                kinds = ", ".join(SOURCE_KINDS)
+                hint = did_you_mean(child.text, list(SOURCE_KINDS))
+                found.append(Problem(child.origin, child.line, here, f"{child.text!r} is not one of: {kinds}.{hint}"))
+            elif key in ("source", "note") and not isinstance(child.value, str):
+                found.append(Problem(child.origin, child.line, here, "expected text."))
+    for key, child in value_of(node).children.items():
+        found += _source_problems(child, (*path, key))
+    return found
+
+
+__all__ = ["Loaded", "Problem", "report", "spec_classes", "validate"]
