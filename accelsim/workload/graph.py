@@ -125,11 +125,15 @@ class Workload:
         name: Model and phase, for reports.
         segments: E.g. embedding x 1, decoder x 32, head x 1.
         tokens: Tokens this pass advances (batch x prompt in prefill, batch in a decode step).
+        tied_weights: Names of weights that appear in several segments and are stored once (tied embeddings).
+        warnings: What the model's description mentions and this workload does not cover.
     """
 
     name: str
     segments: tuple[Segment, ...]
     tokens: int
+    tied_weights: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def flops(self) -> int:
@@ -138,5 +142,20 @@ class Workload:
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of all weights of the model (each repeated block has its own)."""
-        return sum(s.repeat * sum(t.size_bytes for t in s.graph.weights) for s in self.segments)
+        """Bytes of all weights of the model: each repeated block has its own, tied weights count once."""
+        return sum(count * tensor.size_bytes for count, tensor in self._stored_weights)
+
+    @property
+    def num_parameters(self) -> int:
+        """Elements of all weights, counted like ``weight_bytes``."""
+        return sum(count * tensor.num_elements for count, tensor in self._stored_weights)
+
+    @property
+    def _stored_weights(self) -> Iterator[tuple[int, Tensor]]:
+        tied: set[str] = set()
+        for segment in self.segments:
+            for tensor in segment.graph.weights:
+                if tensor.name not in tied:
+                    yield segment.repeat, tensor
+                if tensor.name in self.tied_weights:
+                    tied.add(tensor.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Self
@@ -22,7 +21,9 @@ class Gemm(Operator):
     - batch: axes of ``A``, ``B`` and a result;
     - k: axes of ``A`` and ``B`` that no result has (they are contracted);
     - m: axes of ``A`` that ``B`` lacks;
-    - n: axes of ``B`` that ``A`` lacks, except ``broadcast_axes``.
+    - n: axes of ``B`` that ``A`` lacks;
+    - ``grouped`` names one axis of each: its blocks in ``A`` (query heads) share those in ``B`` (KV heads) evenly, so
+      the blocks of ``B`` multiply the batch and the blocks of ``A`` per block of ``B`` multiply m.
 
     ``inputs`` is ``A``, the one or more tensors ``B`` is stored as (concatenated along ``concatenated_axis``: the KV
     cache of earlier tokens and the keys of the new ones), then the bias if ``has_bias``.  The result may be written as
@@ -32,8 +33,7 @@ class Gemm(Operator):
 
     Attributes:
         has_bias: Whether the last input is a bias over n.
-        broadcast_axes: Axes of ``B`` each of whose blocks serves several blocks of ``A`` (the KV heads of grouped-query
-            attention): they reduce the bytes of ``B``, not the work.
+        grouped: ``(axis of A, axis of B)``, e.g. ``("heads", "kv_heads")``.
         concatenated_axis: Axis along which ``B`` is stored in several tensors.
 
     Raises:
@@ -50,7 +50,7 @@ class Gemm(Operator):
     kind: ClassVar[str] = "gemm"
 
     has_bias: bool = False
-    broadcast_axes: tuple[str, ...] = ()
+    grouped: tuple[str, str] | None = None
     concatenated_axis: str | None = None
 
     def __post_init__(self) -> None:
@@ -109,28 +109,36 @@ class Gemm(Operator):
         return frozenset(axis.name for axis in self.a.axes if axis.name in self._b_extents) - self._out_names
 
     @cached_property
+    def _groups(self) -> tuple[int, int]:
+        """Blocks of the grouped axis of ``B``, and blocks of ``A`` that share each."""
+        if self.grouped is None:
+            return 1, 1
+        shared = self._b_extents[self.grouped[1]]
+        return shared, self.a.axis(self.grouped[0]).size // shared
+
+    @cached_property
     def batch(self) -> int:
         """Independent products."""
-        return self._a_extent(n for n in self._b_extents if n in self._out_names)
+        return self._groups[0] * math.prod(
+            axis.size for axis in self.a.axes if axis.name in self._b_extents and axis.name in self._out_names
+        )
 
     @cached_property
     def m(self) -> int:
         """Rows of one result."""
-        return math.prod(axis.size for axis in self.a.axes if axis.name not in self._b_extents)
+        skipped = {*self._b_extents, *(self.grouped or ())}
+        return self._groups[1] * math.prod(axis.size for axis in self.a.axes if axis.name not in skipped)
 
     @cached_property
     def n(self) -> int:
         """Columns of one result."""
-        skipped = {axis.name for axis in self.a.axes} | set(self.broadcast_axes)
+        skipped = {*(axis.name for axis in self.a.axes), *(self.grouped or ())}
         return math.prod(extent for name, extent in self._b_extents.items() if name not in skipped)
 
     @cached_property
     def k(self) -> int:
         """Contracted extent."""
-        return self._a_extent(self.contracted_axes)
-
-    def _a_extent(self, names: Iterable[str]) -> int:
-        return math.prod(self.a.axis(name).size for name in names if self.a.has_axis(name))
+        return math.prod(self.a.axis(name).size for name in self.contracted_axes)
 
     @property
     def flops(self) -> int:

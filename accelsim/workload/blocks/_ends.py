@@ -1,0 +1,58 @@
+"""The two ends of a decoder-only model: token embedding and logits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accelsim.dtypes import DType
+from accelsim.workload.blocks.base import Pass, Wiring
+from accelsim.workload.graph import OperatorGraph
+from accelsim.workload.model import Model
+from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.gemm import Gemm
+from accelsim.workload.tensor import Axis
+
+TOKEN_TABLE = "embed.tokens.weight"
+
+
+def build_embedding(model: Model, step: Pass) -> OperatorGraph:
+    """Token ids to the residual stream: gather, projection if the table is narrower, learned positions if any."""
+    wiring = Wiring(model, step)
+    ids = replace(wiring.activation("embed.ids"), dtype=DType.INT32)
+    width = _embedding_axis(model)
+    table = wiring.weight(TOKEN_TABLE, Axis.of("vocab", model.vocab_size), width)
+    x = wiring.add(Embedding("embed.tokens", (ids, table), (wiring.activation("embed.tokens.out", width),)))
+    if model.embedding_size != model.hidden_size:
+        x = wiring.gemm("embed.project", x, wiring.hidden)
+    if model.position == "learned":
+        rows = wiring.weight("embed.positions.weight", Axis.of("positions", model.position_rows), wiring.hidden)
+        result = wiring.activation("embed.positions.out", wiring.hidden)
+        positions = wiring.add(Embedding("embed.positions", (ids, rows), (result,)))
+        wiring.sum("embed.add", x, positions)
+    return wiring.graph("embedding")
+
+
+def build_head(model: Model, step: Pass) -> OperatorGraph:
+    """Residual stream to logits, for the last position of each sequence or for all.
+
+    Not modelled: sampling.
+    """
+    wiring = Wiring(model, step if step.logits == "all" else replace(step, q_len=1))
+    x = wiring.activation("head.in", wiring.hidden)
+    if model.final_norm:
+        x = wiring.norm("head.norm", x)
+    if model.embedding_size != model.hidden_size:
+        x = wiring.gemm("head.project", x, _embedding_axis(model))
+    vocab = Axis.of("vocab", model.vocab_size)
+    if model.tie_word_embeddings:
+        table = wiring.weight(TOKEN_TABLE, vocab, x.axes[-1])
+        wiring.add(Gemm("head.logits", (x, table), (wiring.activation("head.logits.out", vocab),)))
+    else:
+        wiring.gemm("head.logits", x, vocab)
+    return wiring.graph("head")
+
+
+def _embedding_axis(model: Model) -> Axis:
+    if model.embedding_size == model.hidden_size:
+        return Axis.of("hidden", model.hidden_size)
+    return Axis.of("embedding", model.embedding_size)

@@ -1,0 +1,142 @@
+"""What a block is, and the wiring that keeps its builders short.
+
+A block builder turns a model and a pass into an operator graph with exactly one activation that enters and one that
+leaves, so that blocks chain.  Tensor-parallel axes are known by name; dividing these (each by the degree) shards a
+block the Megatron way, and an operator whose ``contracted_axes`` hold a divided one leaves partial sums:
+
+=====================  ==========================================================================
+``heads``              query heads: q, attention's result, the rows of the output projection
+``kv_heads``           key and value heads, new and cached; replicated when fewer than the ranks
+``qkv``                columns of the fused projection, parts q, k, v
+``ffn``, ``gate_up``   width of the MLP after and before the gate
+``vocab``              rows of the embedding table and columns of the logits
+=====================  ==========================================================================
+
+Never divided by tensor parallelism: ``batch``, ``q_len``, ``kv_len``, ``hidden``, ``positions``, ``embedding``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from accelsim.dtypes import DType
+from accelsim.errors import ShapeError
+from accelsim.registry import Registry
+from accelsim.workload.graph import OperatorGraph
+from accelsim.workload.model import Model
+from accelsim.workload.operator import Operator
+from accelsim.workload.operators.elementwise import Elementwise
+from accelsim.workload.operators.gemm import Gemm
+from accelsim.workload.operators.norm import Norm
+from accelsim.workload.tensor import Axis, Role, Tensor
+
+#: Axes that tensor parallelism divides.
+TENSOR_PARALLEL_AXES = ("heads", "kv_heads", "qkv", "ffn", "gate_up", "vocab")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One traversal of the model.
+
+    Attributes:
+        batch: Sequences.
+        q_len: New tokens per sequence.
+        past_len: Tokens per sequence already in the KV cache.
+        dtype: Element type of weights and activations.
+        kv_dtype: Element type of the KV cache.
+        attention: ``"flash"`` is one operator, ``"standard"`` is Gemm, Softmax, Gemm with the scores in memory.
+        logits: Positions per sequence whose logits are computed: the ``"last"`` one or ``"all"``.
+    """
+
+    batch: int
+    q_len: int
+    past_len: int
+    dtype: DType
+    kv_dtype: DType
+    attention: Literal["flash", "standard"] = "flash"
+    logits: Literal["last", "all"] = "last"
+
+
+BlockBuilder = Callable[[Model, Pass], OperatorGraph]
+
+#: Name in ``Model.block`` -> builder; a new block is one file in ``blocks/`` with this decorator.
+BLOCKS: Registry[BlockBuilder] = Registry("block", "accelsim.workload.blocks")
+register_block = BLOCKS.register
+
+
+class Wiring:
+    """Collects the operators of one graph, in order; each method adds one and returns what it writes."""
+
+    def __init__(self, model: Model, step: Pass) -> None:
+        self.model = model
+        self.step = step
+        self.hidden = Axis.of("hidden", model.hidden_size)
+        self._operators: list[Operator] = []
+
+    def activation(self, name: str, *axes: Axis) -> Tensor:
+        """Activation ``[batch, q_len, *axes]``."""
+        outer = Axis.of("batch", self.step.batch), Axis.of("q_len", self.step.q_len)
+        return Tensor(name, (*outer, *axes), self.step.dtype)
+
+    def weight(self, name: str, *axes: Axis) -> Tensor:
+        """Weight of the given axes."""
+        return Tensor(name, axes, self.step.dtype, Role.WEIGHT)
+
+    def add(self, operator: Operator) -> Tensor:
+        """Add any operator; returns its first result."""
+        self._operators.append(operator)
+        return operator.outputs[0]
+
+    def gemm(
+        self, name: str, x: Tensor, columns: Axis, bias: bool = False, outputs: tuple[Tensor, ...] | None = None
+    ) -> Tensor:
+        """Linear layer over the last axis of ``x``; ``outputs`` when it writes several tensors."""
+        operands = [x, self.weight(f"{name}.weight", x.axes[-1], columns)]
+        if bias:
+            operands.append(self.weight(f"{name}.bias", columns))
+        result = (replace(x, name=f"{name}.out", axes=(*x.axes[:-1], columns)),)
+        return self.add(Gemm(name, tuple(operands), outputs or result, has_bias=bias))
+
+    def norm(self, name: str, x: Tensor) -> Tensor:
+        """The model's norm over the last axis of ``x``."""
+        vectors = ("weight", "bias") if self.model.norm_bias else ("weight",)
+        weights = tuple(self.weight(f"{name}.{vector}", x.axes[-1]) for vector in vectors)
+        return self.add(Norm(name, (x, *weights), (replace(x, name=f"{name}.out"),), self.model.norm))
+
+    def sum(self, name: str, *terms: Tensor) -> Tensor:
+        """Sum of tensors of one shape."""
+        return self.add(Elementwise(name, terms, (replace(terms[0], name=f"{name}.out"),), "add"))
+
+    def graph(self, name: str) -> OperatorGraph:
+        """The operators so far as a graph."""
+        return OperatorGraph(name, tuple(self._operators))
+
+
+def entering(graph: OperatorGraph) -> Tensor:
+    """The one activation a graph reads and does not write.
+
+    Raises:
+        ShapeError: There is not exactly one.
+    """
+    written = {tensor.name for operator in graph for tensor in operator.outputs}
+    found = {t.name: t for op in graph for t in op.inputs if t.role is Role.ACTIVATION and t.name not in written}
+    return _only(graph, found, "enters")
+
+
+def leaving(graph: OperatorGraph) -> Tensor:
+    """The one activation a graph writes and does not read.
+
+    Raises:
+        ShapeError: There is not exactly one.
+    """
+    read = {tensor.name for operator in graph for tensor in operator.inputs}
+    found = {t.name: t for op in graph for t in op.outputs if t.role is Role.ACTIVATION and t.name not in read}
+    return _only(graph, found, "leaves")
+
+
+def _only(graph: OperatorGraph, found: dict[str, Tensor], verb: str) -> Tensor:
+    if len(found) != 1:
+        raise ShapeError(f"graph {graph.name!r}: one activation {verb}, got {len(found)}: {', '.join(found)}")
+    return next(iter(found.values()))

@@ -1,0 +1,163 @@
+"""Phases of inference, and the workload of one pass of a model in a phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from accelsim.dtypes import DType
+from accelsim.errors import ConfigError
+from accelsim.workload.blocks._ends import TOKEN_TABLE, build_embedding, build_head
+from accelsim.workload.blocks.base import BLOCKS, Pass
+from accelsim.workload.graph import Segment, Workload
+from accelsim.workload.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """All prompts are read in one pass; logits are computed for the last token of each, as serving engines do.
+
+    Attributes:
+        batch: Sequences, all of the same length.
+        prompt: Tokens per sequence.
+
+    Raises:
+        ConfigError: An extent is below 1.
+    """
+
+    kind: ClassVar[str] = "prefill"
+
+    batch: int
+    prompt: int
+
+    def __post_init__(self) -> None:
+        _check_at_least(1, batch=self.batch, prompt=self.prompt)
+
+    def __str__(self) -> str:
+        return f"prefill batch={self.batch} prompt={self.prompt}"
+
+    @property
+    def tokens(self) -> int:
+        """Tokens the phase processes."""
+        return self.batch * self.prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """``steps`` passes of one new token per sequence.
+
+    Attributes:
+        batch: Sequences, all of the same length.
+        context: Tokens per sequence in the KV cache before the first step; step ``i`` attends to
+            ``context + i + 1`` positions, its own included.
+        steps: Tokens generated per sequence.
+
+    Raises:
+        ConfigError: ``batch`` or ``steps`` is below 1, or ``context`` below 0.
+    """
+
+    kind: ClassVar[str] = "decode"
+
+    batch: int
+    context: int
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        _check_at_least(1, batch=self.batch, steps=self.steps)
+        _check_at_least(0, context=self.context)
+
+    def __str__(self) -> str:
+        return f"decode batch={self.batch} context={self.context} steps={self.steps}"
+
+    @property
+    def tokens(self) -> int:
+        """Tokens the phase generates."""
+        return self.batch * self.steps
+
+
+Phase = Prefill | Decode
+
+
+def _check_at_least(minimum: int, **extents: int) -> None:
+    for name, extent in extents.items():
+        if not isinstance(extent, int) or isinstance(extent, bool):
+            raise ConfigError(f"{name} must be a whole number, got {extent!r}")
+        if extent < minimum:
+            raise ConfigError(f"{name} must be >= {minimum}, got {extent}")
+
+
+def build_workload(
+    model: Model,
+    phase: Phase,
+    dtype: DType | None = None,
+    kv_dtype: DType | None = None,
+    attention: Literal["flash", "standard"] = "flash",
+    logits: Literal["last", "all"] = "last",
+) -> Workload:
+    """Workload of one pass: the whole prefill, or the first decode step.
+
+    Args:
+        model: What is computed.
+        phase: On which tokens.
+        dtype: Element type of weights and activations; default: the model's own.
+        kv_dtype: Element type of the KV cache; default: ``dtype``.
+        attention: ``"flash"`` (scores never leave fast memory) or ``"standard"`` (scores written and read).
+        logits: Positions per sequence whose logits a prefill computes.
+
+    Returns:
+        Segments ``embedding``, ``decoder`` times the number of layers, ``head``.
+
+    Raises:
+        ConfigError: The sequence is longer than a learned position table.
+    """
+    return build_step(model, phase, 0, dtype, kv_dtype, attention, logits)
+
+
+def build_step(
+    model: Model,
+    phase: Phase,
+    step: int,
+    dtype: DType | None = None,
+    kv_dtype: DType | None = None,
+    attention: Literal["flash", "standard"] = "flash",
+    logits: Literal["last", "all"] = "last",
+) -> Workload:
+    """Workload of pass ``step`` of the phase: 0 for prefill, 0 to ``steps - 1`` for decode.
+
+    Raises:
+        ConfigError: The phase has no such step, an option is unknown, or the sequence does not fit the positions.
+    """
+    num_steps = phase.steps if isinstance(phase, Decode) else 1
+    if not 0 <= step < num_steps:
+        raise ConfigError(f"step must be in 0..{num_steps - 1} for {phase}, got {step}")
+    if attention not in ("flash", "standard"):
+        raise ConfigError(f"unknown attention {attention!r}. Known: flash, standard.")
+    if logits not in ("last", "all"):
+        raise ConfigError(f"unknown logits {logits!r}. Known: all, last.")
+    q_len, past_len = (1, phase.context + step) if isinstance(phase, Decode) else (phase.prompt, 0)
+    dtype = dtype or model.torch_dtype
+    traversal = Pass(phase.batch, q_len, past_len, dtype, kv_dtype or dtype, attention, logits)
+    segments = (
+        Segment(build_embedding(model, traversal)),
+        Segment(BLOCKS.get(model.block)(model, traversal), model.num_hidden_layers),
+        Segment(build_head(model, traversal)),
+    )
+    return Workload(
+        name=f"{model.name} {phase}" + (f" step={step}" if num_steps > 1 else ""),
+        segments=segments,
+        tokens=phase.batch * q_len,
+        tied_weights=(TOKEN_TABLE,) if model.tie_word_embeddings else (),
+        warnings=model.warnings + _length_warnings(model, past_len + q_len),
+    )
+
+
+def _length_warnings(model: Model, length: int) -> tuple[str, ...]:
+    limit = model.max_position_embeddings
+    if length <= limit:
+        return ()
+    if model.position == "learned":
+        raise ConfigError(
+            f"{model.name}: {length} positions, but its learned position table holds max_position_embeddings={limit}. "
+            f"Use at most {limit} tokens."
+        )
+    return (f"long-context: {length} positions exceed max_position_embeddings={limit} of {model.name}",)
