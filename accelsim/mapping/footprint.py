@@ -1,0 +1,78 @@
+"""What one chip must hold: weights, KV cache and live activations against its memory.
+
+Weights and KV cache are resident for the whole run.  Activations are the largest set of tensors alive at once
+inside one block (a tensor lives from its producer to its last consumer).  Not modelled: allocator fragmentation,
+framework workspace, CUDA context (docs/assumptions.md#footprint).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from accelsim.hardware.chip import Chip
+from accelsim.units import format_quantity
+from accelsim.workload.graph import OperatorGraph, Workload
+from accelsim.workload.tensor import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes one chip must hold at the fullest moment.
+
+    Attributes:
+        memory: The memory that holds them, e.g. ``"hbm"`` or ``"sram"``.
+        capacity_bytes: What that memory has.
+        role_bytes: Bytes by tensor role: ``weight``, ``kv_cache``, ``activation``.
+    """
+
+    memory: str
+    capacity_bytes: int
+    role_bytes: Mapping[str, int]
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes needed."""
+        return sum(self.role_bytes.values())
+
+    @property
+    def short_bytes(self) -> int:
+        """Bytes missing; 0 if it fits."""
+        return max(0, self.total_bytes - self.capacity_bytes)
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{role} {format_quantity(n, 'bytes')}" for role, n in self.role_bytes.items() if n)
+        total, capacity = format_quantity(self.total_bytes, "bytes"), format_quantity(self.capacity_bytes, "bytes")
+        return f"{total} of {capacity} {self.memory} ({parts})"
+
+
+def footprint(workload: Workload, chip: Chip) -> Footprint:
+    """Footprint of one rank's share of the pass that holds most (the last decode step)."""
+    return Footprint(
+        memory=chip.main_memory,
+        capacity_bytes=chip.main_memory_bytes,
+        role_bytes={
+            Role.WEIGHT.value: workload.weight_bytes,
+            Role.KV_CACHE.value: sum(s.repeat * kv_cache_bytes(s.graph) for s in workload.segments),
+            Role.ACTIVATION.value: max(peak_activation_bytes(s.graph) for s in workload.segments),
+        },
+    )
+
+
+def kv_cache_bytes(graph: OperatorGraph) -> int:
+    """Bytes of the KV cache of one block: every cached tensor with a ``kv_len`` axis, once."""
+    return sum(tensor.size_bytes for tensor in graph.kv_caches if tensor.has_axis("kv_len"))
+
+
+def peak_activation_bytes(graph: OperatorGraph) -> int:
+    """Largest sum of activations alive at once while the operators run in order."""
+    last_use = {t.name: i for i, op in enumerate(graph) for t in (*op.inputs, *op.outputs)}
+    alive: dict[str, int] = {}
+    peak = 0
+    for i, operator in enumerate(graph):
+        for tensor in (*operator.inputs, *operator.outputs):
+            if tensor.role is Role.ACTIVATION:
+                alive[tensor.name] = tensor.size_bytes
+        peak = max(peak, sum(alive.values()))
+        alive = {name: size for name, size in alive.items() if last_use[name] > i}
+    return peak

@@ -1,0 +1,98 @@
+"""From priced blocks to task graphs: the last step before the engine.
+
+One representative chip is simulated: under tensor and data parallelism every rank does the same work on its own
+memory and its own links, so one stands for all (docs/assumptions.md#symmetric-ranks).  Its resources:
+
+* server ``stream``: operators run one after another (a GPU's compute stream, a wafer region);
+* server ``comm``: collectives run one at a time, beside the stream;
+* link of the main memory (``hbm``): all traffic to it, at its published peak; the cost model's own time already
+  holds what an operator alone achieves, the link adds what two at once take from each other;
+* link of each system level (``nvlink``): what the rank sends.
+
+A block has one entry and one exit, so repeated blocks do not overlap and fold exactly into a repeated stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from accelsim.cost.base import OperatorCost
+from accelsim.engine.program import Program, Stage
+from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
+from accelsim.hardware.system import System
+from accelsim.mapping.price import PricedBlock
+from accelsim.network.collective import CollectiveCost
+
+STREAM, COMM = "stream", "comm"
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredProgram:
+    """A program with, for each stage, the priced block it came from.
+
+    Attributes:
+        program: What the engine runs.
+        blocks: One per stage; label ``i`` of a stage's graph is operator ``i`` of its block.
+    """
+
+    program: Program
+    blocks: tuple[PricedBlock, ...]
+
+
+def lower(passes: Iterable[tuple[PricedBlock, ...]], system: System) -> LoweredProgram:
+    """Task graphs of all passes (one prefill, or decode steps in order); equal blocks share one graph."""
+    graphs: dict[int, TaskGraph] = {}
+    stages, blocks = [], []
+    for blocks_of_pass in passes:
+        for block in blocks_of_pass:
+            if id(block) not in graphs:
+                graphs[id(block)] = _lower_block(block, system)
+            stages.append(Stage(graphs[id(block)], block.repeat, block.name))
+            blocks.append(block)
+    return LoweredProgram(Program(tuple(stages)), tuple(blocks))
+
+
+def _lower_block(block: PricedBlock, system: System) -> TaskGraph:
+    builder = TaskGraphBuilder()
+    stream, comm = builder.server(STREAM), builder.server(COMM)
+    chip = system.chip
+    memory = chip.memories.get(chip.main_memory)
+    memory_link = None if memory is None else builder.link(chip.main_memory, memory.bandwidth_bytes_per_s)
+    level_links = {name: builder.link(name, level.link.bandwidth_bytes_per_s) for name, level in system.levels.items()}
+    done: list[int] = []
+    for priced, predecessors in zip(block.operators, block.predecessors, strict=True):
+        after = [done[p] for p in predecessors]
+        name, cost = priced.operator.name, priced.cost
+        if isinstance(cost, CollectiveCost):
+            done.append(_add_collective(builder, name, cost, comm, level_links[cost.level], after))
+        else:
+            done.append(_add_operator(builder, name, cost, stream, memory_link, chip.main_memory, after))
+    return builder.build()
+
+
+def _add_operator(
+    builder: TaskGraphBuilder,
+    name: str,
+    cost: OperatorCost,
+    stream: int,
+    memory_link: int | None,
+    memory: str,
+    after: list[int],
+) -> int:
+    """One task: the operator's own time on the stream, its memory traffic on the link once it is launched."""
+    nbytes = 0 if memory_link is None else round(cost.traffic_bytes.get(memory, 0.0))
+    route = () if memory_link is None or not nbytes else (memory_link,)
+    launch_s = cost.parts_s.get("launch", 0.0) if nbytes else 0.0
+    return builder.task(name, stream, cost.work_s, nbytes, route, launch_s, after=after)
+
+
+def _add_collective(
+    builder: TaskGraphBuilder, name: str, cost: CollectiveCost, comm: int, link: int, after: list[int]
+) -> int:
+    """The launch of the collective, then its steps one after another on this rank's link."""
+    last = builder.task(name, comm, cost.launch_s, after=after)
+    for nbytes, repeat in cost.steps:
+        for _ in range(repeat):
+            last = builder.task(name, comm, 0.0, nbytes, (link,), cost.step_latency_s, after=[last])
+    return last

@@ -1,0 +1,71 @@
+"""Blocks onto regions of one chip: the weights of a block stay in its region's SRAM, a token visits them in turn.
+
+Blocks are laid down in model order, each region filled before the next is opened.  Regions are counted by cores,
+not packed as rectangles: the last ones may be folded into the strips the first ones leave
+(docs/assumptions.md#region-count).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.cost.base import Region
+from accelsim.errors import PlanError
+from accelsim.hardware.chip import Chip
+from accelsim.mapping.footprint import kv_cache_bytes, peak_activation_bytes
+from accelsim.mapping.plan import Plan, format_region
+from accelsim.workload.graph import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class RegionLayout:
+    """How many regions the blocks fill.
+
+    Attributes:
+        region: Rows and columns of cores each operator spans.
+        num_regions: Regions the blocks need.
+        available: Regions the chip has cores for.
+        largest_block_bytes: Most bytes one block brings.
+        region_bytes: SRAM of one region.
+    """
+
+    region: Region
+    num_regions: int
+    available: int
+    largest_block_bytes: int
+    region_bytes: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the chip has cores for all regions and each block fits one."""
+        return self.num_regions <= self.available and self.largest_block_bytes <= self.region_bytes
+
+
+def region_of(plan: Plan, chip: Chip) -> Region:
+    """The cores an operator spans: the plan's region or the whole grid.
+
+    Raises:
+        PlanError: The region is larger than the grid.
+    """
+    rows, cols = chip.core_grid
+    if plan.region is None:
+        return Region(rows, cols)
+    if plan.region[0] > rows or plan.region[1] > cols:
+        grid = format_region(chip.core_grid)
+        raise PlanError(f"plan: region={format_region(plan.region)} is larger than the {grid} cores of {chip.name}.")
+    return Region(*plan.region)
+
+
+def lay_out(workload: Workload, chip: Chip, plan: Plan) -> RegionLayout:
+    """Regions that the blocks of one rank's share fill when weights and KV cache stay in SRAM."""
+    region = region_of(plan, chip)
+    region_bytes = region.num_cores * chip.sram_per_core_bytes
+    num_regions, used, largest = 1, 0, 0
+    for segment in workload.segments:
+        resident = sum(tensor.size_bytes for tensor in segment.graph.weights) + kv_cache_bytes(segment.graph)
+        largest = max(largest, resident + peak_activation_bytes(segment.graph))
+        for _ in range(segment.repeat):
+            if used + resident > region_bytes:
+                num_regions, used = num_regions + 1, 0
+            used += resident
+    return RegionLayout(region, num_regions, max(1, chip.num_cores // region.num_cores), largest, region_bytes)

@@ -1,0 +1,206 @@
+"""The ledger of a run: every second by operator and cause, every byte by level and tensor role.
+
+Time is that of the one simulated chip and sums to the latency; bytes, FLOPs and joules are those of all chips of
+the plan.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.cost.base import OperatorCost
+from accelsim.engine.clock import to_seconds
+from accelsim.engine.program import ProgramTimeline, StageTimeline
+from accelsim.errors import VerificationError
+from accelsim.mapping.lower import COMM, STREAM, LoweredProgram
+from accelsim.mapping.price import PricedOperator
+from accelsim.workload.operator import Operator, role_bytes
+
+#: Cause of the time in which only collectives run, and of that in which nothing does.
+EXPOSED_COMMUNICATION, IDLE, CONTENTION = "exposed communication", "idle", "contention"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """All executions of one operator of one block.
+
+    Attributes:
+        block: Name of the block, e.g. ``"decoder"``.
+        operator: Name in the block, e.g. ``"attn.qkv"``.
+        kind: Operator kind, e.g. ``"gemm"``.
+        count: Executions per chip.
+        time_s: Seconds from start to end, summed over executions; overlapping operators both count.
+        parts_s: ``time_s`` by cause.
+        limiter: Cause with the largest part.
+        flops: Floating-point operations, all chips.
+        traffic_bytes: Bytes by memory level or link, all chips.
+        role_bytes: Bytes of the main memory (or SRAM) by tensor role, all chips.
+        energy_j: Dynamic energy, all chips.
+    """
+
+    block: str
+    operator: str
+    kind: str
+    count: int
+    time_s: float
+    parts_s: Mapping[str, float]
+    limiter: str
+    flops: int
+    traffic_bytes: Mapping[str, float]
+    role_bytes: Mapping[str, float]
+    energy_j: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a run cost, by operator and in total.
+
+    Attributes:
+        rows: One per operator of each block, in model order.
+        cause_s: The latency by cause; sums to the latency.
+        traffic_bytes: Bytes by level, all chips.
+        role_bytes: Bytes of the main memory by tensor role, all chips.
+        flops: Executed floating-point operations, all chips.
+        dynamic_energy_j: Sum of the rows.
+    """
+
+    rows: tuple[OperatorRow, ...]
+    cause_s: Mapping[str, float]
+    traffic_bytes: Mapping[str, float]
+    role_bytes: Mapping[str, float]
+    flops: int
+    dynamic_energy_j: float
+
+
+def account(lowered: LoweredProgram, timeline: ProgramTimeline, num_ranks: int, main_memory: str) -> Ledger:
+    """Book every stage of the run.
+
+    Raises:
+        VerificationError: The causes do not add up to the makespan.
+    """
+    rows: dict[tuple[str, str], _Sum] = {}
+    cause_s: dict[str, float] = defaultdict(float)
+    for stage, block in zip(timeline.stages, lowered.blocks, strict=True):
+        seconds = _seconds_per_operator(stage, len(block.operators))
+        for priced, time_s in zip(block.operators, seconds, strict=True):
+            row = rows.setdefault((block.name, priced.operator.name), _Sum(priced.operator, main_memory))
+            parts_s = row.add(priced, time_s, stage.stage.repeat, num_ranks)
+            if isinstance(priced.cost, OperatorCost):
+                _accumulate(cause_s, parts_s)
+        _accumulate(cause_s, _uncovered(stage))
+    ledger = _total([row.close(block) for (block, _), row in rows.items()], cause_s)
+    _verify(ledger, timeline.makespan_s)
+    return ledger
+
+
+class _Sum:
+    """Running sums of one operator over stages."""
+
+    def __init__(self, operator: Operator, main_memory: str) -> None:
+        self._operator = operator
+        self._main_memory = main_memory
+        self._count = self._flops = 0
+        self._time_s = self._energy_j = 0.0
+        self._parts_s: dict[str, float] = defaultdict(float)
+        self._traffic: dict[str, float] = defaultdict(float)
+        self._roles: dict[str, float] = defaultdict(float)
+
+    def add(self, priced: PricedOperator, time_s: float, repeat: int, num_ranks: int) -> Mapping[str, float]:
+        cost, operator = priced.cost, priced.operator
+        parts_s = {cause: s * repeat for cause, s in _parts(cost.parts_s, time_s).items()}
+        self._count += repeat
+        self._time_s += time_s * repeat
+        self._energy_j += cost.energy_j * repeat * num_ranks
+        self._flops += operator.flops * repeat * num_ranks
+        _accumulate(self._parts_s, parts_s)
+        _accumulate(self._traffic, cost.traffic_bytes, repeat * num_ranks)
+        if isinstance(cost, OperatorCost):
+            # The cost model may read an operand more than once: spread what moved over the roles that moved.
+            compulsory = role_bytes(operator)
+            moved = cost.traffic_bytes.get(self._main_memory, 0.0) / max(1, sum(compulsory.values()))
+            _accumulate(self._roles, {r.value: n * moved for r, n in compulsory.items() if n}, repeat * num_ranks)
+        return parts_s
+
+    def close(self, block: str) -> OperatorRow:
+        parts_s = dict(self._parts_s)
+        return OperatorRow(
+            block=block,
+            operator=self._operator.name,
+            kind=self._operator.kind,
+            count=self._count,
+            time_s=self._time_s,
+            parts_s=parts_s,
+            limiter=max(parts_s, key=parts_s.__getitem__, default="none"),
+            flops=self._flops,
+            traffic_bytes=dict(self._traffic),
+            role_bytes=dict(self._roles),
+            energy_j=self._energy_j,
+        )
+
+
+def _seconds_per_operator(stage: StageTimeline, num_operators: int) -> list[float]:
+    """First start to last end of each label of one repetition."""
+    graph, timeline = stage.stage.graph, stage.timeline
+    start = np.full(num_operators, np.iinfo(np.int64).max)
+    end = np.zeros(num_operators, dtype=np.int64)
+    np.minimum.at(start, graph.label, timeline.start_ticks)
+    np.maximum.at(end, graph.label, timeline.end_ticks)
+    return [float(s) for s in to_seconds(end - start)]
+
+
+def _parts(parts_s: Mapping[str, float], time_s: float) -> dict[str, float]:
+    """Parts that sum to the simulated time: what the engine added is contention for a shared memory or link."""
+    alone_s = sum(parts_s.values())
+    parts = dict(parts_s)
+    if alone_s and time_s > alone_s * (1 + 1e-9):
+        parts[CONTENTION] = time_s - alone_s
+    return parts
+
+
+def _uncovered(stage: StageTimeline) -> dict[str, float]:
+    """Seconds of a stage in which the stream does nothing: only collectives run, or nothing does."""
+    graph, timeline, repeat = stage.stage.graph, stage.timeline, stage.stage.repeat
+    servers = list(graph.servers)
+    stream_ticks = int(timeline.server_busy_ticks[servers.index(STREAM)])
+    if not timeline.server_busy_ticks[servers.index(COMM)]:
+        return {IDLE: float(to_seconds(timeline.makespan_ticks - stream_ticks)) * repeat}
+    covered = _union_ticks(timeline.start_ticks, timeline.end_ticks)
+    return {
+        EXPOSED_COMMUNICATION: float(to_seconds(covered - stream_ticks)) * repeat,
+        IDLE: float(to_seconds(timeline.makespan_ticks - covered)) * repeat,
+    }
+
+
+def _union_ticks(start: np.ndarray, end: np.ndarray) -> int:
+    """Total length of a union of intervals."""
+    order = np.argsort(start, kind="stable")
+    start, reach = start[order], np.maximum.accumulate(end[order])
+    gaps = np.maximum(start[1:] - reach[:-1], 0)
+    return int(reach[-1] - start[0] - gaps.sum())
+
+
+def _accumulate(into: dict[str, float], values: Mapping[str, float], factor: float = 1.0) -> None:
+    for key, value in values.items():
+        into[key] += value * factor
+
+
+def _total(rows: Iterable[OperatorRow], cause_s: Mapping[str, float]) -> Ledger:
+    rows = tuple(rows)
+    traffic: dict[str, float] = defaultdict(float)
+    roles: dict[str, float] = defaultdict(float)
+    for row in rows:
+        _accumulate(traffic, row.traffic_bytes)
+        _accumulate(roles, row.role_bytes)
+    causes = {cause: s for cause, s in sorted(cause_s.items(), key=lambda item: -item[1]) if s > 0}
+    flops, energy_j = sum(row.flops for row in rows), sum(row.energy_j for row in rows)
+    return Ledger(rows, causes, dict(traffic), dict(roles), flops, energy_j)
+
+
+def _verify(ledger: Ledger, makespan_s: float) -> None:
+    booked_s = sum(ledger.cause_s.values())
+    if abs(booked_s - makespan_s) > 1e-6 * makespan_s:
+        raise VerificationError(f"time booked by cause, {booked_s!r} s, is not the makespan, {makespan_s!r} s")

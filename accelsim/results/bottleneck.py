@@ -1,0 +1,75 @@
+"""What limits a run, in one sentence, with what-ifs that were simulated and not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, Ledger
+
+#: How a cause reads in a sentence; a cause not named here is a memory level or link and reads as "NAME-bound".
+_PHRASES = {
+    "compute": "compute-bound",
+    "launch": "launch and latency overhead",
+    EXPOSED_COMMUNICATION: "exposed communication",
+    IDLE: "idle",
+    CONTENTION: "contention for a shared memory or link",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """A second run with one resource made faster.
+
+    Attributes:
+        change: What was changed, e.g. ``"2x hbm bandwidth"``.
+        latency_s: Latency of that run.
+        speedup: Latency of the run as given over that latency.
+    """
+
+    change: str
+    latency_s: float
+    speedup: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """The largest cause of the latency.
+
+    Attributes:
+        cause: E.g. ``"hbm"``.
+        fraction: Its share of the latency.
+        operator: Where most of that time is spent, ``block.operator``.
+        what_ifs: Simulated alternatives.
+    """
+
+    cause: str
+    fraction: float
+    operator: str
+    what_ifs: tuple[WhatIf, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """E.g. ``62 % of the time hbm-bound, most of it in decoder.mlp.gate_up; 2x hbm bandwidth gives 1.45x``."""
+        phrase = _PHRASES.get(self.cause, f"{self.cause}-bound")
+        text = f"{self.fraction:.0%} of the time {phrase}".replace("%", " %")
+        if self.operator:
+            text += f", most of it in {self.operator}"
+        gains = ", ".join(f"{w.change} gives {w.speedup:.2f}x" for w in self.what_ifs)
+        return f"{text}; {gains}." if gains else f"{text}."
+
+
+def find_bottleneck(ledger: Ledger, what_ifs: Sequence[WhatIf] = ()) -> Bottleneck:
+    """The largest cause of ``ledger`` and the operator that brings most of it."""
+    cause, seconds = next(iter(ledger.cause_s.items()))
+    if cause == EXPOSED_COMMUNICATION:
+        shares = {f"{r.block}.{r.operator}": r.time_s for r in ledger.rows if r.kind == "collective"}
+    else:
+        shares = {f"{r.block}.{r.operator}": r.parts_s.get(cause, 0.0) for r in ledger.rows if r.kind != "collective"}
+    operator = max(shares, key=shares.__getitem__, default="")
+    return Bottleneck(cause, seconds / sum(ledger.cause_s.values()), operator, tuple(what_ifs))
+
+
+def causes_to_relieve(ledger: Ledger, count: int = 2) -> tuple[str, ...]:
+    """The largest causes that faster hardware could relieve, in order."""
+    return tuple(cause for cause in ledger.cause_s if cause not in (IDLE, CONTENTION))[:count]
