@@ -1,0 +1,129 @@
+"""Distributed kernels on a rectangle of cores: reductions, shift products, matrix-vector products.
+
+All take arrays of extents and give a :class:`~accelsim.cost.mesh.machine.Cost` of arrays; no loop over shapes.
+A matrix of m x n elements lies on R x C cores in tiles of ceil(m / R) x ceil(n / C): the largest tile sets the time.
+
+Not modelled: routing colours, the skew of the first wave over the grid, cores left out, and thermal throttling.
+
+Source:
+    He et al., *WaferLLM: Large Language Model Inference at Wafer Scale*, OSDI 2025 (arXiv 2502.04563), sections 5 and
+    6, and the public kernels MeshInfra/WaferLLM@2cd13b5 (order of loops, two-level trees, two-hop interleaving).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, ceil_div, vector_cycles
+
+
+def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> Cost:
+    """Sum a vector of ``elements`` over each line of ``line`` cores and leave the sum on all of them.
+
+    The line is cut into about sqrt(line) groups.  In each group the cores pass partial sums towards the middle one,
+    adding as they go; the middles then do the same along the line, each send crossing one group; the last core
+    sends the sum both ways to all.  The first word passes line / 2 hops inwards and line / 2 outwards, and about
+    sqrt(line) adding cores; the other words follow one behind another, once in each of the three movements.
+
+    Args:
+        machine: The cores.
+        elements: Vector each core holds.
+        line: Cores of one line.
+        lines: Lines doing the same side by side.
+    """
+    groups = np.maximum(np.round(np.sqrt(line)), 1.0)
+    stages = line / (2 * groups) + groups / 2
+    moves = np.where(line > 1, 1.0, 0.0)
+    parameters = machine.parameters
+    words = machine.words(elements)
+    cycles = stages * parameters.stage_cycles + line * machine.hop_cycles + 3 * words
+    message = elements * machine.element_bytes
+    return Cost(
+        noc=moves * cycles,
+        launch=np.asarray(moves * parameters.phase_cycles),
+        sram_bytes=moves * 3 * message * line * lines,
+        noc_bytes=moves * 3 * message * line * lines,
+        tile_bytes=2 * message,
+    )
+
+
+def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array) -> Cost:
+    """``m`` vectors of length k times a resident k x n matrix: local products, then a sum over the rows of cores.
+
+    k lies along ``rows`` and n along ``cols``.  The cores multiply one row of their tile at a time (a vector
+    instruction over ceil(n / cols)), for each of the m vectors; the sum leaves every core of a column with its share
+    of the result, where the next product needs it, so products alternate the two directions and never transpose.
+    """
+    inner, outer = ceil_div(k, rows), ceil_div(n, cols)
+    issue, ports = vector_cycles(machine, outer)
+    cores = rows * cols
+    local = Cost(
+        compute=m * inner * issue,
+        sram=m * inner * ports,
+        launch=np.asarray(0.0 * m + machine.parameters.phase_cycles),
+        sram_bytes=3 * m * inner * outer * machine.element_bytes * cores,
+        tile_bytes=(inner * outer + m * (inner + 2 * outer)) * machine.element_bytes,
+    )
+    reduced = all_reduce(machine, m * outer, rows, cols)
+    return local + replace(reduced, launch=np.zeros(()))  # one phase: the sum starts as each core finishes
+
+
+def shift_gemm(
+    machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array, transposed: bool = False
+) -> Cost:
+    """``m`` x k times k x n as P = max(rows, cols) steps of local products while tiles move two hops round.
+
+    The tiles lie interleaved (0, 2, 4 ... 5, 3, 1), so that a ring costs two hops per step and never the way back.
+    Each step multiplies tiles of ceil(m / rows) x ceil(k / P) and ceil(k / P) x ceil(n / cols): one vector
+    instruction over the m side per element of the other tile.  Meanwhile the next tiles come in over the core's
+    ramp, one word per cycle; only what exceeds the arithmetic is charged.  Before the first step the left tiles are
+    aligned in P / 2 shifts that nothing hides.
+
+    Args:
+        machine: The cores.
+        m: Rows of the result.
+        k: Contracted extent.
+        n: Columns of the result.
+        rows: Rows of cores.
+        cols: Columns of cores.
+        transposed: The right matrix is stored n x k (keys): it alone moves, nothing is aligned, and the partial
+            tile of each step is summed along the row of cores while the words pass.
+    """
+    steps = np.maximum(rows, cols)
+    mt, kt, nt = ceil_div(m, rows), ceil_div(k, steps), ceil_div(n, cols)
+    issue, ports = vector_cycles(machine, mt)
+    compute, sram = kt * nt * issue, kt * nt * ports
+    moved = machine.words(kt * nt) + 2 * machine.hop_cycles
+    aligned, summed = np.zeros(()), np.zeros(())
+    if transposed:
+        summed = machine.words(mt * nt)
+    else:
+        moved = moved + machine.words(mt * kt)
+        aligned = steps / 2 * (machine.words(mt * kt) + 2 * machine.hop_cycles)
+    aligning_steps = 0.0 if transposed else 0.5
+    cores, size = rows * cols, machine.element_bytes
+    left, right, result = mt * kt * size, kt * nt * size, mt * nt * size
+    shifted = right if transposed else 1.5 * left + right
+    summed_bytes = result if transposed else 0.0 * result
+    return Cost(
+        compute=steps * compute,
+        sram=steps * sram,
+        noc=steps * (np.maximum(moved - compute - sram, 0.0) + summed) + aligned,
+        launch=steps * (1 + aligning_steps) * machine.parameters.shift_step_cycles + machine.parameters.phase_cycles,
+        sram_bytes=cores * steps * (3 * mt * kt * nt * size + right + 2 * shifted + 2 * summed_bytes),
+        noc_bytes=cores * steps * (2 * shifted + summed_bytes),
+        tile_bytes=2 * (left + right) + result * (2 if transposed else 1),
+    )
+
+
+def neighbour_shift(machine: MeshMachine, elements: Array, cores: Array) -> Cost:
+    """Every core hands ``elements`` to its neighbour: how a KV cache stays balanced when a token is appended."""
+    message = elements * machine.element_bytes
+    return Cost(
+        noc=machine.words(elements) + machine.hop_cycles,
+        sram_bytes=2 * message * cores,
+        noc_bytes=message * cores,
+        tile_bytes=message,
+    )

@@ -1,0 +1,133 @@
+"""What the mesh kernels need to know of a wafer: datasheet figures per core and cycle, and the calibrated costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class MeshParameters:
+    """Costs in core cycles that no datasheet gives; the same for every model, operator and region.
+
+    Attributes:
+        vector_start_cycles: From issuing a vector instruction to its first result: the depth of a core's pipeline.
+        function_cycles: One exponential, reciprocal or square root of one element, in software.
+        stage_cycles: One core of a reduction tree takes in, adds and passes on a vector's first word.
+        phase_cycles: Start of a phase in which all cores take part (a product, a reduction, an elementwise loop).
+        shift_step_cycles: One step of a shift product beyond its arithmetic and its words (four descriptors to
+            load, four completions to wait for, skew between neighbours).
+        min_side: Smallest side of a region in the measurements behind the calibration, in cores.
+        max_side: Largest such side.
+    """
+
+    vector_start_cycles: float
+    function_cycles: float
+    stage_cycles: float
+    phase_cycles: float
+    shift_step_cycles: float
+    min_side: int = 1
+    max_side: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MeshMachine:
+    """One core and its links, in units of a cycle, for one element type.
+
+    Attributes:
+        clock_hz: Cycles per second.
+        lanes: Multiply-accumulates per cycle in one vector instruction.
+        element_bytes: Bytes of one element.
+        sram_bytes: SRAM of one core.
+        sram_bytes_per_cycle: Bytes its ports move in a cycle, reads and writes together.
+        link_bytes_per_cycle: Bytes one link, or a core's ramp into the network, moves in a cycle and direction.
+        hop_cycles: From router to router.
+        parameters: Calibrated costs.
+    """
+
+    clock_hz: float
+    lanes: float
+    element_bytes: float
+    sram_bytes: float
+    sram_bytes_per_cycle: float
+    link_bytes_per_cycle: float
+    hop_cycles: float
+    parameters: MeshParameters
+
+    def words(self, elements: Array) -> Array:
+        """Cycles a link needs for a message of ``elements`` elements."""
+        return np.ceil(elements * self.element_bytes / self.link_bytes_per_cycle)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Time by cause and bytes by level, elementwise over arrays of shapes; ``+`` runs one after another.
+
+    Attributes:
+        compute: Cycles of arithmetic, vector start included.
+        sram: Cycles the SRAM ports add to the arithmetic.
+        noc: Cycles of words, hops and tree stages that no arithmetic hides.
+        launch: Cycles of fixed costs: phases and shift steps.
+        sram_bytes: Bytes read and written in the SRAM of all cores.
+        noc_bytes: Bytes times hops they travel, over all links.
+        tile_bytes: SRAM one core must hold at once, double buffers included.
+    """
+
+    compute: Array = field(default_factory=lambda: np.zeros(()))
+    sram: Array = field(default_factory=lambda: np.zeros(()))
+    noc: Array = field(default_factory=lambda: np.zeros(()))
+    launch: Array = field(default_factory=lambda: np.zeros(()))
+    sram_bytes: Array = field(default_factory=lambda: np.zeros(()))
+    noc_bytes: Array = field(default_factory=lambda: np.zeros(()))
+    tile_bytes: Array = field(default_factory=lambda: np.zeros(()))
+
+    @property
+    def cycles(self) -> Array:
+        """All causes together."""
+        return self.compute + self.sram + self.noc + self.launch
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.compute + other.compute,
+            self.sram + other.sram,
+            self.noc + other.noc,
+            self.launch + other.launch,
+            self.sram_bytes + other.sram_bytes,
+            self.noc_bytes + other.noc_bytes,
+            np.maximum(self.tile_bytes, other.tile_bytes),
+        )
+
+    def repeated(self, times: float) -> Cost:
+        """This cost ``times`` times in a row."""
+        return Cost(
+            self.compute * times,
+            self.sram * times,
+            self.noc * times,
+            self.launch * times,
+            self.sram_bytes * times,
+            self.noc_bytes * times,
+            self.tile_bytes,
+        )
+
+
+def ceil_div(extent: Array, parts: Array) -> Array:
+    """Largest share when ``extent`` is dealt to ``parts``."""
+    return np.ceil(extent / parts)
+
+
+def vector_cycles(machine: MeshMachine, elements: Array, operands: float = 3.0) -> tuple[Array, Array]:
+    """Cycles of one vector instruction over ``elements``: (issue and lanes, what the SRAM ports add).
+
+    Args:
+        machine: The core.
+        elements: Length of the vector.
+        operands: Memory operands, read or written, per element (a multiply-accumulate has 3).
+    """
+    lanes = np.ceil(elements / machine.lanes)
+    ports = elements * operands * machine.element_bytes / machine.sram_bytes_per_cycle
+    return lanes + machine.parameters.vector_start_cycles, np.maximum(ports - lanes, 0.0)

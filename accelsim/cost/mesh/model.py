@@ -1,0 +1,204 @@
+"""The cost model of wafer-scale machines: one operator spans a rectangle of cores, weights stay where they are."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+
+from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.mesh import rows as row_kernels
+from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
+from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, MeshParameters
+from accelsim.dtypes import DType
+from accelsim.errors import ConfigError
+from accelsim.hardware.chip import Chip
+from accelsim.units import format_quantity
+from accelsim.workload.operator import Operator
+from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.elementwise import Elementwise
+from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.gemm import Gemm
+from accelsim.workload.operators.norm import Norm
+from accelsim.workload.operators.rope import Rope
+from accelsim.workload.operators.softmax import Softmax
+
+CAUSES = ("compute", "sram", "noc", "launch")
+_ROPE_PASSES = 3.0  # four products and two sums per pair of elements
+_EXPENSIVE = {"gelu": 2.0, "gelu_mul": 2.0, "silu": 2.0, "silu_mul": 2.0}  # an exponential and a reciprocal each
+_PASSES = {"gelu": 5.0, "gelu_mul": 6.0, "silu_mul": 1.0, "relu_mul": 2.0, "copy": 1.0}  # others: one per operand pair
+
+
+@register_cost_model("mesh")
+class MeshCostModel:
+    """Whole-grid execution in the manner of WaferLLM: shift products in prefill, resident products and trees in decode.
+
+    A product runs either way; the faster one whose tiles fit a core's SRAM wins, which is the resident product when
+    there are few rows.  ``noc`` in ``traffic_bytes`` is bytes times hops, summed over all links; ``sram`` is bytes read
+    and written by all cores.  In ``parts_s``, ``launch`` holds the fixed cost of phases and shift steps, ``noc`` the
+    words and hops that no arithmetic hides, ``sram`` what the ports add to the arithmetic.
+
+    Not modelled: ``chip.launch_s`` (the phases' fixed cost is calibrated), overlap between two operators, weights that
+    must first be brought to the region.  That the model's weights and KV cache fit is checked by the mapping; here an
+    operator whose own tiles exceed one core's SRAM gets a warning.
+    """
+
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+        """Cost of ``operator`` on ``region`` of ``chip``.
+
+        Raises:
+            ConfigError: The chip has no ``noc``, no ``mesh`` calibration or no rate for the operator's element type,
+                or the model does not know the operator.
+        """
+        machine, warnings = mesh_machine(chip, _dtype_of(operator))
+        choices = _choices(operator, machine, (np.asarray(float(region.rows)), np.asarray(float(region.cols))))
+        fitting = {name: cost for name, cost in choices.items() if cost.tile_bytes <= machine.sram_bytes}
+        algorithm, cost = min((fitting or choices).items(), key=lambda choice: float(choice[1].cycles))
+        if not fitting:
+            warnings += (_too_large(operator, cost, machine, region),)
+        warnings += _outside_range(chip, region, machine.parameters)
+        parts_s = {cause: float(getattr(cost, cause)) / machine.clock_hz for cause in CAUSES}
+        energy_j = operator.flops * chip.matrix_energy_j_per_flop + float(cost.sram_bytes) * chip.sram_energy_j_per_byte
+        if chip.noc is not None:
+            energy_j += float(cost.noc_bytes) * chip.noc.energy_j_per_byte
+        return OperatorCost(
+            work_s=sum(parts_s.values()),
+            traffic_bytes={"sram": float(cost.sram_bytes), "noc": float(cost.noc_bytes)},
+            parts_s=parts_s,
+            limiter=max(parts_s, key=lambda cause: parts_s[cause]),
+            energy_j=energy_j,
+            warnings=warnings,
+            detail={"algorithm": algorithm, "region": str(region), "tile_bytes_per_core": float(cost.tile_bytes)},
+        )
+
+
+def mesh_machine(chip: Chip, dtype: DType) -> tuple[MeshMachine, tuple[str, ...]]:
+    """The chip in units of a cycle for one element type, and what to warn about.
+
+    Raises:
+        ConfigError: The chip has no ``noc``, no ``mesh`` calibration, or no rate for a type of that width.
+    """
+    if chip.noc is None:
+        raise ConfigError(f"chip {chip.name}: the mesh cost model needs its on-chip network. Add noc: to its file.")
+    warnings: tuple[str, ...] = ()
+    rates = chip.matrix_flops_per_cycle
+    if dtype not in rates:
+        alike = next((other for other in rates if other.bits == dtype.bits), None)
+        if alike is None:
+            known = ", ".join(sorted(d.value for d in rates))
+            raise ConfigError(f"chip {chip.name}: no matrix rate for {dtype.value}. Use one of: {known}.")
+        warnings = (f"chip {chip.name} has no rate for {dtype.value}; priced as {alike.value}",)
+        rates = {**rates, dtype: rates[alike]}
+    machine = MeshMachine(
+        clock_hz=chip.clock_hz,
+        lanes=rates[dtype] / 2,
+        element_bytes=dtype.bits / 8,
+        sram_bytes=chip.sram_per_core_bytes,
+        sram_bytes_per_cycle=chip.sram_bandwidth_per_core_bytes_per_s / chip.clock_hz,
+        link_bytes_per_cycle=chip.noc.link_bandwidth_bytes_per_s / chip.clock_hz,
+        hop_cycles=chip.noc.hop_latency_s * chip.clock_hz,
+        parameters=chip.calibrated("mesh", MeshParameters),
+    )
+    return machine, warnings
+
+
+def gemm_choices(
+    machine: MeshMachine, m: Array, k: Array, n: Array, batch: Array, region: tuple[Array, Array]
+) -> dict[str, Cost]:
+    """Every way to run ``batch`` products of m x k by k x n, by name.
+
+    Independent products lie side by side on groups of cores along the contracted axis (heads of a score product) or
+    along the result's columns (heads of a value product); both are offered.
+    """
+    rows, cols = region
+    side_by_side = {" by k": (m, k * batch, n), " by n": (m, k, n * batch)}
+    sides = {"": (m, k, n)} if float(np.max(batch)) == 1 else side_by_side
+    choices: dict[str, Cost] = {}
+    for side, (rows_m, inner, cols_n) in sides.items():
+        choices[f"resident{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, rows, cols)
+        choices[f"resident turned{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, cols, rows)
+        choices[f"shift{side}"] = shift_gemm(machine, rows_m, inner, cols_n, rows, cols)
+    return choices
+
+
+@singledispatch
+def _choices(operator: Operator, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    raise ConfigError(f"{operator.name}: the mesh cost model does not price {operator.kind!r}.")
+
+
+@_choices.register
+def _(operator: Gemm, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    m, k, n, batch = (np.asarray(float(x)) for x in (operator.m, operator.k, operator.n, operator.batch))
+    return gemm_choices(machine, m, k, n, batch, region)
+
+
+@_choices.register
+def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    batch, heads, width = float(operator.batch), float(operator.heads), float(operator.head_dim)
+    seen = np.asarray(float(operator.attended_positions))
+    queries = batch * operator.q_len
+    resident = row_kernels.decode_attention(
+        machine, np.asarray(queries), np.asarray(heads * width), np.asarray(operator.kv_heads * width), seen, region
+    )
+    if operator.q_len == 1:
+        return {"resident": resident}
+    one = row_kernels.prefill_attention(
+        machine, np.asarray(float(operator.q_len)), np.asarray(heads), np.asarray(width), seen, region
+    )
+    return {"shift": one.repeated(batch), "resident": resident}
+
+
+@_choices.register
+def _(operator: Norm, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+    sums = 2 if operator.flavour == "layernorm" else 1
+    return {"rows": row_kernels.norm(machine, rows, width, region, sums)}
+
+
+@_choices.register
+def _(operator: Softmax, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+    return {"rows": row_kernels.softmax(machine, rows, width, region)}
+
+
+@_choices.register
+def _(operator: Elementwise, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+    passes = _PASSES.get(operator.function, float(max(1, operator.num_inputs - 1)))
+    functions = _EXPENSIVE.get(operator.function, 0.0)
+    return {"local": row_kernels.elementwise(machine, rows, width, region, passes, functions)}
+
+
+@_choices.register
+def _(operator: Rope, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+    return {"local": row_kernels.elementwise(machine, rows, width, region, _ROPE_PASSES, 0.0)}
+
+
+@_choices.register
+def _(operator: Embedding, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+    return {"gather": row_kernels.embedding(machine, rows, width, region)}
+
+
+def _dtype_of(operator: Operator) -> DType:
+    dtype = getattr(operator, "dtype", None)
+    return dtype if isinstance(dtype, DType) else operator.outputs[0].dtype
+
+
+def _too_large(operator: Operator, cost: Cost, machine: MeshMachine, region: Region) -> str:
+    needed, there = format_quantity(float(cost.tile_bytes), "bytes"), format_quantity(machine.sram_bytes, "bytes")
+    return (
+        f"{operator.name}: tiles of {needed} per core on {region} cores, double buffers included, exceed its {there} "
+        "of SRAM; time is as if they fitted"
+    )
+
+
+def _outside_range(chip: Chip, region: Region, parameters: MeshParameters) -> tuple[str, ...]:
+    small, large = parameters.min_side, parameters.max_side
+    if small <= min(region.rows, region.cols) and max(region.rows, region.cols) <= large:
+        return ()
+    return (
+        f"chip {chip.name}: region {region} is outside the calibrated range of the mesh cost model "
+        f"({small}x{small} to {large}x{large} cores)",
+    )

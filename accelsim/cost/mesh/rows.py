@@ -1,0 +1,135 @@
+"""Operators over rows (norm, softmax, elementwise, rope, embedding) and attention, composed from the kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
+from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, ceil_div, vector_cycles
+
+
+def _share(rows: Array, cores: Array) -> Array:
+    """Rows per core: dealt when there are enough, else each row of cores holds them all (as products leave them)."""
+    return np.where(rows >= cores, ceil_div(rows, cores), rows)
+
+
+def local_loop(
+    machine: MeshMachine, height: Array, width: Array, passes: float, functions: float, cores: Array
+) -> Cost:
+    """Work every core does alone on its tile of ``height`` x ``width``.
+
+    Args:
+        machine: The cores.
+        height: Rows of the tile.
+        width: Columns of the tile.
+        passes: Vector instructions per element (along the longer side of the tile).
+        functions: Exponentials, reciprocals or roots per element.
+        cores: Cores doing the same.
+    """
+    issue, ports = vector_cycles(machine, np.maximum(height, width))
+    count = passes * np.minimum(height, width)
+    elements = height * width
+    return Cost(
+        compute=count * issue + functions * elements * machine.parameters.function_cycles,
+        sram=count * ports,
+        sram_bytes=3 * passes * elements * machine.element_bytes * cores,
+        tile_bytes=2 * elements * machine.element_bytes,
+    )
+
+
+def elementwise(
+    machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], passes: float, functions: float
+) -> Cost:
+    """A function of elements at one place: no words move."""
+    height, cols = _share(rows, region[0]), ceil_div(width, region[1])
+    start = Cost(launch=np.asarray(0.0 * rows + machine.parameters.phase_cycles))
+    return start + local_loop(machine, height, cols, passes, functions, region[0] * region[1])
+
+
+def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], sums: int) -> Cost:
+    """Normalisation of rows: ``sums`` sums along each row (1 for rmsnorm, 2 for layernorm), a root, a scaling."""
+    height, cols = _share(rows, region[0]), ceil_div(width, region[1])
+    cores = region[0] * region[1]
+    work = local_loop(machine, height, cols, 2 + 2 * sums, 0.0, cores)
+    roots = Cost(compute=3 * height * machine.parameters.function_cycles)
+    total = work + roots
+    for _ in range(sums):
+        total = total + all_reduce(machine, height, region[1], region[0])
+    return total
+
+
+def softmax(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> Cost:
+    """Softmax of rows: a maximum and a sum along each row, an exponential per element, a reciprocal per row."""
+    height, cols = _share(rows, region[0]), ceil_div(width, region[1])
+    work = local_loop(machine, height, cols, 4, 1.0, region[0] * region[1])
+    reciprocal = Cost(compute=height * machine.parameters.function_cycles)
+    reduced = all_reduce(machine, height, region[1], region[0])
+    return work + reciprocal + reduced + reduced
+
+
+def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> Cost:
+    """Gather of table rows: the cores that hold a row send it along their column to the cores that want it.
+
+    Tokens are spread evenly over the table, so the middle link of a column carries half of them.
+    """
+    share = ceil_div(width, region[1])
+    message = rows * share * machine.element_bytes
+    return Cost(
+        noc=region[0] * machine.hop_cycles + machine.words(rows * share / 2),
+        launch=np.asarray(0.0 * rows + machine.parameters.phase_cycles),
+        sram_bytes=2 * message * region[1],
+        noc_bytes=message * region[0] / 2 * region[1],
+        tile_bytes=2 * _share(rows, region[0]) * share * machine.element_bytes,
+    )
+
+
+def decode_attention(
+    machine: MeshMachine, batch: Array, heads_width: Array, kv_width: Array, kv_len: Array, region: tuple[Array, Array]
+) -> Cost:
+    """One new token per sequence against its KV cache: product, softmax, product, and the shift of the cache.
+
+    Head elements lie along the columns, cached positions along the rows.  Heads sit side by side, so the scores
+    are one product of ``heads_width`` elements per position; sums run over the whole row of cores (the published
+    kernels do not cut the tree at head borders).
+
+    Args:
+        machine: The cores.
+        batch: Sequences, one after another on all cores.
+        heads_width: heads x head_dim.
+        kv_width: KV heads x head_dim.
+        kv_len: Attended positions.
+        region: Rows and columns of cores.
+    """
+    rows, cols = region
+    cores = rows * cols
+    positions = ceil_div(kv_len, rows)
+    scores = mesh_gemv(machine, batch, heads_width, kv_len, cols, rows)
+    exponentials = local_loop(machine, batch, positions, 4, 1.0, cores)
+    reciprocal = Cost(compute=batch * machine.parameters.function_cycles)
+    over_positions = all_reduce(machine, batch, rows, cols)
+    values = mesh_gemv(machine, batch, kv_len, heads_width, rows, cols)
+    append = neighbour_shift(machine, 2 * batch * ceil_div(kv_width, cols), cores)
+    return scores + exponentials + reciprocal + over_positions + over_positions + values + append
+
+
+def prefill_attention(
+    machine: MeshMachine,
+    tokens: Array,
+    heads: Array,
+    head_dim: Array,
+    kv_len: Array,
+    region: tuple[Array, Array],
+) -> Cost:
+    """Attention of many queries: keys shift past the queries, softmax along the rows, then a shift product with V.
+
+    Heads lie side by side on groups of columns, so all heads are one shift product of heads x head_dim.  The whole
+    score rectangle is computed: cores that a causal mask leaves idle wait for the others in every step.  The keys
+    and values of a group are copied to the columns of its heads.  ``tokens`` are the queries of one sequence.
+    """
+    rows, cols = region
+    width = heads * head_dim
+    scores = shift_gemm(machine, tokens, width, kv_len, rows, cols, transposed=True)
+    weights = softmax(machine, tokens * heads, kv_len, region)
+    values = shift_gemm(machine, tokens, kv_len, width, rows, cols)
+    score_bytes = heads * ceil_div(tokens, rows) * ceil_div(kv_len, cols) * machine.element_bytes
+    return scores + weights + values + Cost(tile_bytes=score_bytes)
