@@ -82,19 +82,20 @@ class Document:
         """``file:line`` of the key at ``path``."""
         return self.node(path).where
 
-    def apply_override(self, path: str, text: str) -> Document:
+    def apply_override(self, path: str, text: str, origin: str | None = None) -> Document:
         """This document with the value at ``path`` replaced, or added under a section that exists.
 
         Args:
             path: Key path, e.g. ``sram_per_core``.
             text: The new value as it would stand in the file, e.g. ``64 KiB``. ``[1, 2]`` is a list.
+            origin: What the user wrote, for messages; ``--set PATH=TEXT`` unless given.
 
         Raises:
             ConfigError: The path leads through a key that does not exist or through a plain value, or names a
                 whole section.
         """
         parts = split_path(path)
-        origin = f"--set {path}={text}"
+        origin = origin or f"--set {path}={text}"
         root = _replaced(self.root, parts, 0, _override_node(text, origin), origin)
         return replace(self, root=root, overrides=(*self.overrides, (path, text)))
 

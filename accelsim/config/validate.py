@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from accelsim.config.document import SOURCE_KINDS, Document, Source, split_path, value_of
+from accelsim.config.document import SOURCE_KINDS, Document, Source, child_key, split_path, value_of
 from accelsim.config.messages import describe
 from accelsim.config.quantity import FROM_FILE
 from accelsim.config.schema import Spec
 from accelsim.config.tree import Node
-from accelsim.config.walk import fields_by_key, spec_classes, step
+from accelsim.config.walk import fields_by_key, key_types, step
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 
@@ -86,8 +86,6 @@ def report(problems: list[Problem]) -> str:
 
 
 def _at(node: Node, parts: tuple[str, ...]) -> Node:
-    from accelsim.config.document import child_key
-
     for part in parts:
         node = node.children[child_key(node, part) or part]
     return node
@@ -95,12 +93,18 @@ def _at(node: Node, parts: tuple[str, ...]) -> Node:
 
 def _problem(detail: ErrorDetails, tree: Node, spec_class: type[BaseModel], prefix: tuple[str, ...]) -> Problem:
     """Place one finding of pydantic in the file and put it in our words."""
-    node, annotations, path = tree, [spec_class], list(prefix)
+    node, path = tree, list(prefix)
+    annotations: list[Any] = [spec_class]
+    outer = annotations
     location = detail["loc"]
     for index, part in enumerate(location):
         is_last = index == len(location) - 1
-        if str(part) in node.children:
-            node, annotations, path = node.children[str(part)], _step(annotations, part, is_last), [*path, str(part)]
+        if is_last and part == "[key]":  # pydantic's mark for a wrong key of a mapping
+            node = Node(path[-1], node.origin, node.line, path[-1])
+            annotations = [key for annotation in outer for key in key_types(annotation)]
+        elif str(part) in node.children:
+            outer, node, path = annotations, node.children[str(part)], [*path, str(part)]
+            annotations = _step(annotations, part, is_last)
         elif is_last and detail["type"] == "missing":
             path.append(str(part))
         # any other part is the tag of a union, which is not in the file
@@ -128,6 +132,3 @@ def _source_problems(node: Node, path: tuple[str, ...]) -> list[Problem]:
     for key, child in value_of(node).children.items():
         found += _source_problems(child, (*path, key))
     return found
-
-
-__all__ = ["Loaded", "Problem", "report", "spec_classes", "validate"]

@@ -48,6 +48,16 @@ def element_types(annotation: Any) -> list[Any]:
     return found
 
 
+def key_types(annotation: Any) -> list[Any]:
+    """Types of the keys of mappings behind an annotation."""
+    found: list[Any] = []
+    for option in options(annotation):
+        origin: Any = get_origin(option)
+        if isinstance(origin, type) and issubclass(origin, Mapping):
+            found += get_args(option)[:1]
+    return found
+
+
 def step(annotations: list[Any], part: str | int) -> list[Any]:
     """Annotations behind one more part of a path; empty when there are none."""
     found: list[Any] = []
@@ -67,19 +77,16 @@ def has_quantity(info: FieldInfo) -> bool:
 
 def quantity_of(info: FieldInfo) -> Quantity | None:
     """The quantity behind a field, or None."""
-    for item in info.metadata:
-        if isinstance(item, Quantity):
-            return item
-    return _quantity_in(info.annotation)
+    return next((item for item in all_metadata(info) if isinstance(item, Quantity)), None)
 
 
-def _quantity_in(annotation: Any) -> Quantity | None:
+def all_metadata(info: FieldInfo) -> list[Any]:
+    """Annotations of a field and of everything inside its type (bounds, quantities)."""
+    return [*info.metadata, *_metadata_in(info.annotation)]
+
+
+def _metadata_in(annotation: Any) -> list[Any]:
+    arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
-        for item in get_args(annotation)[1:]:
-            if isinstance(item, Quantity):
-                return item
-    for argument in get_args(annotation):
-        found = _quantity_in(argument)
-        if found is not None:
-            return found
-    return None
+        return [*arguments[1:], *_metadata_in(arguments[0])]
+    return [item for argument in arguments for item in _metadata_in(argument)]

@@ -1,0 +1,149 @@
+"""The house rules that a reader relies on: which layer may import which, where heavy libraries live, file length."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "accelsim"
+
+# An earlier layer never imports a later one; layers on one line do not import each other.
+LAYERS = [
+    {"errors"},
+    {"dtypes"},
+    {"registry"},
+    {"units"},
+    {"catalog"},
+    {"config"},
+    {"engine"},
+    {"workload"},
+    {"hardware"},
+    {"cost"},
+    {"network"},
+    {"mapping"},
+    {"results"},
+    {"simulate"},
+    {"study"},
+    {"serving"},
+    {"validation"},
+    {"cli"},
+]
+ALLOWED_IN = {
+    "matplotlib": {"results"},
+    "simpy": {"engine", "serving"},
+    "yaml": {"config"},
+}
+NEVER_AT_TOP = {"pandas", "scipy", "matplotlib", "numba"}
+MAX_LINES = 400
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(nodes: Iterator[ast.AST], path: Path) -> Iterator[tuple[str, int]]:
+    """Dotted names imported by ``nodes``; ``from accelsim import units`` gives ``accelsim.units``."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = path.relative_to(ROOT).parent.parts
+                base = ".".join([*package[: len(package) - node.level + 1], *([base] if base else [])])
+            yield from ((f"{base}.{alias.name}" if base == "accelsim" else base, node.lineno) for alias in node.names)
+
+
+def executed_on_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """Statements that run when the module is imported: not those in functions or under TYPE_CHECKING."""
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending += node.orelse
+            continue
+        yield node
+        pending += [child for child in ast.iter_child_nodes(node) if isinstance(child, (ast.stmt, ast.ExceptHandler))]
+
+
+def breaches(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    rank = {name: index for index, names in enumerate(LAYERS) for name in names}
+    layer, shown = layer_of(path), path.relative_to(ROOT)
+    found = []
+    for name, line in imports(ast.walk(tree), path):
+        top, _, rest = name.partition(".")
+        target = rest.partition(".")[0]
+        is_upward = top == "accelsim" and target in rank and rank[target] > rank.get(layer, len(LAYERS))
+        is_sideways = top == "accelsim" and target != layer and rank.get(target, -1) == rank.get(layer)
+        if layer != "__init__" and (is_upward or is_sideways):
+            found.append(f"{shown}:{line}: layer {layer!r} imports {name!r}, which is later")
+        if top in ALLOWED_IN and layer not in ALLOWED_IN[top]:
+            found.append(f"{shown}:{line}: {top} is imported outside {sorted(ALLOWED_IN[top])}")
+    for name, line in imports(executed_on_import(tree), path):
+        if name.partition(".")[0] in NEVER_AT_TOP:
+            found.append(
+                f"{shown}:{line}: {name} is imported when the module is; import it in the function that needs it"
+            )
+    return found
+
+
+def test_every_module_belongs_to_a_layer() -> None:
+    known = set().union(*LAYERS) | {"__init__", "__main__", "_data"}
+    assert {layer_of(path) for path in modules()} <= known
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_imports_only_earlier_layers_and_allowed_libraries(path: Path) -> None:
+    assert not breaches(path), "\n".join(breaches(path))
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_is_short_enough_to_read(path: Path) -> None:
+    num_lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert num_lines <= MAX_LINES, f"{path.relative_to(ROOT)} has {num_lines} lines; split it by idea"
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "complaint"),
+    [
+        ("engine/x.py", "from accelsim.workload import graph", "later"),
+        ("units.py", "from accelsim import catalog", "later"),
+        ("engine/x.py", "from ..cost import base", "later"),
+        ("cost/x.py", "import matplotlib.pyplot", "outside"),
+        ("workload/x.py", "def f():\n    import yaml", "outside"),
+        ("hardware/x.py", "from simpy import Environment", "outside"),
+        ("results/x.py", "import pandas as pd", "function"),
+        ("results/x.py", "try:\n    import matplotlib\nexcept ImportError:\n    pass", "function"),
+    ],
+)
+def test_the_check_itself_sees_a_breach(
+    where: str, code: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "accelsim" / where
+    path.parent.mkdir(parents=True)
+    path.write_text(code, encoding="utf-8")
+    monkeypatch.setattr("test_layers.ROOT", tmp_path)
+    monkeypatch.setattr("test_layers.PACKAGE", tmp_path / "accelsim")
+    assert any(complaint in breach for breach in breaches(path))
+
+
+def test_lazy_and_type_checking_imports_of_pandas_are_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "accelsim" / "results" / "x.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pandas\ndef f():\n    import pandas\n"
+    )
+    monkeypatch.setattr("test_layers.ROOT", tmp_path)
+    monkeypatch.setattr("test_layers.PACKAGE", tmp_path / "accelsim")
+    assert breaches(path) == []
