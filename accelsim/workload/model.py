@@ -26,8 +26,11 @@ PositiveInt = Annotated[int, Field(gt=0)]
 
 
 def read_dtype(value: object) -> object:
-    """Our spelling of a torch dtype name (``bfloat16``, ``torch.bfloat16``); anything else is returned as it is."""
-    return _TORCH_NAMES.get(value.removeprefix("torch."), value) if isinstance(value, str) else value
+    """The type a name means, in our spelling (``bf16``) or torch's (``bfloat16``); unknown names are returned."""
+    if not isinstance(value, str):
+        return value
+    name = _TORCH_NAMES.get(value.removeprefix("torch."), value)
+    return DType(name) if name in {dtype.value for dtype in DType} else value
 
 
 class ModelChecks(Spec):
@@ -103,7 +106,8 @@ class Model(Spec):
                         f"hidden_size={hidden} is not divisible by num_attention_heads={heads}. State head_dim."
                     )
                 data["head_dim"] = hidden // heads
-        data.setdefault("embedding_size", hidden)
+        if isinstance(hidden, int):
+            data.setdefault("embedding_size", hidden)
         data.setdefault("norm_bias", data.get("norm") == "layernorm")
         data.setdefault("final_norm", data.get("norm_position", "pre") == "pre")
         data.setdefault("attention_output_bias", data.get("attention_bias", False))

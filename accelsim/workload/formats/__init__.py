@@ -1,0 +1,1 @@
+"""Files that describe models: our YAML and Hugging Face ``config.json``."""

@@ -1,0 +1,188 @@
+"""Loads models: a catalog name, our YAML, or an unchanged Hugging Face ``config.json``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from accelsim.catalog import Catalog
+from accelsim.config.loader import Document, Loaded, load_document, resolve_extends, validate
+from accelsim.config.messages import describe
+from accelsim.errors import ConfigError
+from accelsim.registry import did_you_mean
+from accelsim.workload.formats._families import ACTIVATIONS, FAMILIES, HARMLESS, UNSUPPORTED, Family
+from accelsim.workload.model import Model
+
+CONFIG_NAME = "config.json"
+
+#: Keys every family takes under the name of the model's field.
+_SHARED_KEYS = (
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "vocab_size",
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "hidden_act",
+    "tie_word_embeddings",
+    "attention_bias",
+    "mlp_bias",
+    "torch_dtype",
+)
+_NESTED_EXPERTS = re.compile(r".*(expert|moe).*")
+_HARMLESS = re.compile("|".join(f"(?:{pattern})" for pattern in HARMLESS))
+
+
+def load_model(name_or_path: str | Path, catalog: Catalog | None = None) -> Model:
+    """Model of a catalog name, a YAML, a Hugging Face ``config.json`` or the folder that holds one.
+
+    Args:
+        name_or_path: E.g. ``"llama3-8b"`` or ``"path/to/config.json"``.
+        catalog: Where names are looked up; default: the packaged models and ``ACCELSIM_PATH``.
+
+    Raises:
+        ConfigError: There is no such model, the file is wrong, or it describes what is not modelled.
+    """
+    return load_model_file(name_or_path, catalog).spec
+
+
+def load_model_file(
+    name_or_path: str | Path, catalog: Catalog | None = None, overrides: Iterable[tuple[str, str]] = ()
+) -> Loaded[Model]:
+    """Like :func:`load_model`, with the document and the sources of its values, and with keys overridden.
+
+    Raises:
+        ConfigError: As :func:`load_model`; an override names no key.
+    """
+    catalog = catalog or Catalog()
+    if Path(name_or_path).is_dir() and (Path(name_or_path) / CONFIG_NAME).is_file():
+        name_or_path = Path(name_or_path) / CONFIG_NAME
+    document = load_document(catalog.find("models", name_or_path))
+    document = resolve_extends(document, lambda name, _: catalog.find("models", name))
+    for path, text in overrides:
+        document = document.apply_override(path, text)
+    if "kind" in document.root.children:
+        return validate(document, Model)
+    if "model_type" in document.root.children or "architectures" in document.root.children:
+        return Loaded(read_config(document), document.sources(), document)
+    raise ConfigError(
+        f"{document.root.where}: not a model. Write 'kind: model', or give a Hugging Face config.json with model_type."
+    )
+
+
+def read_config(document: Document) -> Model:
+    """Model of a parsed Hugging Face ``config.json``.
+
+    Every key is read, known to be harmless (:data:`~accelsim.workload.formats._families.HARMLESS`), refused because it
+    announces what is not modelled, or named in ``Model.warnings``.  A missing ``torch_dtype`` is bf16.
+
+    Raises:
+        ConfigError: Unsupported family or feature, a missing key, or an impossible value; all found are reported.
+    """
+    config = document.data
+    assert isinstance(config, dict)  # load_document refuses anything else
+    family_name, family = _family(document, config)
+    problems = [_at(document, key, text) for key, text in _unsupported(config)]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    fields = {**family.defaults, **family.structure, **_stated(config, family)}
+    try:
+        family.finish(config, fields)
+    except ConfigError as err:
+        raise ConfigError(f"{document.root.where}: {err}") from err
+    problems = _check_activation(document, family, fields)
+    fields["name"] = _name(document, config)
+    fields["description"] = f"Hugging Face config of family {family_name}."
+    fields["warnings"] = _warnings(config, family)
+    try:
+        model = Model.model_validate(fields, strict=True)
+    except ValidationError as err:
+        problems += [_problem(document, family, detail) for detail in err.errors(include_url=False)]
+    if problems:
+        raise ConfigError("\n".join(dict.fromkeys(problems)))
+    return model
+
+
+def _family(document: Document, config: Mapping[str, Any]) -> tuple[str, Family]:
+    name = config.get("model_type")
+    if name is None:
+        raise ConfigError(f"{document.root.where}: missing key 'model_type'. Supported: {', '.join(FAMILIES)}.")
+    if isinstance(name, str) and name in FAMILIES:
+        return name, FAMILIES[name]
+    lines = [f"{_at(document, 'model_type', f'family {name!r} is not supported')}. Supported: {', '.join(FAMILIES)}."]
+    lines[0] += did_you_mean(str(name), list(FAMILIES))
+    lines += [_at(document, key, text) for key, text in _unsupported(config)]
+    raise ConfigError("\n".join(lines))
+
+
+def _unsupported(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys that announce a feature we do not model, with the words to say so."""
+    found = []
+    for key, value in config.items():
+        feature = UNSUPPORTED.get(key) or ("mixture of experts" if _NESTED_EXPERTS.fullmatch(key) else None)
+        if feature is not None and (value is True or value not in (None, 0, 1)):
+            found.append((key, f"{feature} is not modelled"))
+    kinds = config.get("layer_types")
+    if isinstance(kinds, list) and len({str(kind) for kind in kinds}) > 1:
+        found.append(("layer_types", "layers of different kinds are not modelled"))
+    return found
+
+
+def _stated(config: Mapping[str, Any], family: Family) -> dict[str, Any]:
+    """Fields whose key is in the config; null means absent."""
+    names = {**{key: key for key in _SHARED_KEYS}, "dtype": "torch_dtype", **family.renames}
+    return {names[key]: value for key, value in config.items() if key in names and value is not None}
+
+
+def _check_activation(document: Document, family: Family, fields: dict[str, Any]) -> list[str]:
+    name = fields.get("hidden_act")
+    if isinstance(name, str) and name in ACTIVATIONS:
+        fields["hidden_act"] = ACTIVATIONS[name]
+        return []
+    fields["hidden_act"] = "gelu"  # so that the other fields are still checked
+    known = ", ".join(ACTIVATIONS)
+    return [_at(document, _key_of(document, family, "hidden_act"), f"unknown activation {name!r}. Known: {known}.")]
+
+
+def _warnings(config: Mapping[str, Any], family: Family) -> tuple[str, ...]:
+    read = {*_SHARED_KEYS, "dtype", "layer_types", *family.renames, *family.switches, *UNSUPPORTED}
+    unknown = [key for key in config if key not in read and not _HARMLESS.fullmatch(key)]
+    return tuple(f"unknown-key: {key!r} of config.json is not modelled" for key in unknown)
+
+
+def _name(document: Document, config: Mapping[str, Any]) -> str:
+    stated = config.get("_name_or_path")
+    if isinstance(stated, str) and stated.strip("./"):
+        return stated.rstrip("/").rsplit("/", 1)[-1]
+    path = document.path
+    return (path.resolve().parent.name or path.stem) if path.name == CONFIG_NAME else path.stem
+
+
+def _key_of(document: Document, family: Family, name: str) -> str:
+    """Key of the config that field ``name`` was read from."""
+    for key, renamed in {**family.renames, "dtype": "torch_dtype"}.items():
+        if renamed == name and key in document.root.children:
+            return key
+    return next((key for key, renamed in family.renames.items() if renamed == name), name)
+
+
+def _problem(document: Document, family: Family, detail: Any) -> str:
+    location = detail["loc"]
+    key = _key_of(document, family, str(location[0])) if location else ""
+    node = document.unwrapped().children.get(key)
+    if detail["type"] == "missing":
+        return f"{document.root.where}: missing key {key!r}."
+    if not key or node is None:
+        node = document.root
+    return _at(document, key, describe(detail, node, [Model.model_fields[str(location[0])].annotation] if key else []))
+
+
+def _at(document: Document, key: str, text: str) -> str:
+    node = document.root.children.get(key, document.root)
+    return f"{node.where}: {key}: {text}" if key else f"{node.where}: {text}"
