@@ -1,0 +1,73 @@
+"""Flash-like attention on systolic arrays and the vector unit; assumed, no measurement is public.
+
+Modelled: per KV head, blocks of query rows (heads of a group packed) that fit the core's memory; both products on the
+arrays with the extents padded to lanes, softmax on the vector unit beside them, keys and values re-read per block; the
+longest of arrays, vector unit and memory decides, because the next block's copies and products overlap this block's
+softmax.  Not modelled: masked pairs inside a diagonal block (exact pairs count).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
+from accelsim.workload.operators.attention import Attention
+
+#: Vector operations per query-key pair: scale, mask, maximum, subtract, exponential (five), sum.
+SOFTMAX_OPS_PER_PAIR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionTimes:
+    """Seconds of one attention by resource, and its traffic.
+
+    Attributes:
+        compute_s: Arrays busy.
+        vector_s: Vector unit busy.
+        hbm_s: Memory busy.
+        launch_s: Fixed time of the module.
+        hbm_bytes: Bytes moved between the memory and the cores.
+        sram_bytes: Bytes moved within the cores.
+        cores: Cores it is divided over.
+    """
+
+    compute_s: float
+    vector_s: float
+    hbm_s: float
+    launch_s: float
+    hbm_bytes: float
+    sram_bytes: float
+    cores: int
+
+    @property
+    def total_s(self) -> float:
+        """Duration run alone."""
+        return max(self.compute_s, self.vector_s, self.hbm_s) + self.launch_s
+
+
+def attention_times(operator: Attention, machine: SystolicMachine, parameters: SystolicParameters) -> AttentionTimes:
+    """Times of ``operator`` on one core or on all, whichever is faster; cores take whole KV heads of sequences."""
+    options = [_on(cores, operator, machine, parameters) for cores in sorted({1, machine.num_cores})]
+    return min(options, key=lambda option: option.total_s)
+
+
+def _on(cores: int, operator: Attention, machine: SystolicMachine, parameters: SystolicParameters) -> AttentionTimes:
+    units = operator.batch * operator.kv_heads
+    share = -(-units // cores) / units  # of the core that has most
+    pairs = operator.attended_pairs * operator.batch * operator.heads
+    width = -(-operator.head_dim // machine.array_cols) * machine.array_cols
+    rows = operator.q_len * operator.heads // operator.kv_heads
+    padding = max(rows, machine.array_rows) / rows  # weights (keys, values) load under at least array_rows rows
+    reached = parameters.matrix_efficiency if machine.is_converted else parameters.native_matrix_efficiency
+    moved = operator.traffic_bytes(int(machine.sram_bytes) // 2)
+    elements = moved / machine.element_bytes
+    softmax_s = pairs * max(1.0, machine.sublanes / rows) * SOFTMAX_OPS_PER_PAIR / machine.vector_ops_per_s
+    return AttentionTimes(
+        compute_s=share * 2 * pairs * width * padding / (machine.macs_per_s * reached),
+        vector_s=share * (softmax_s + elements * machine.conversion_s(parameters)),
+        hbm_s=share * cores * moved / (machine.hbm_bytes_per_s * parameters.hbm_efficiency),
+        launch_s=parameters.launch_s + parameters.step_s + (parameters.second_core_s if cores > 1 else 0.0),
+        hbm_bytes=moved,
+        sram_bytes=2 * moved + 2 * pairs * machine.element_bytes,
+        cores=cores,
+    )

@@ -1,0 +1,90 @@
+"""Cycles of one systolic array: fill, stream and drain of every fold, without stalls.
+
+An ``R x C`` array works on a product ``C[m, n] = A[m, k] @ B[k, n]`` one *fold* at a time.  One operand (or the
+result) stays in the array, the others stream through it in a skewed wave::
+
+    dataflow  stationary  rows hold  columns hold  streamed
+    ws        B           k          n             m
+    is        A           k          m             n
+    os        C           m          n             k
+
+Modelled: whole folds, each filled, streamed and drained before the next begins, as SCALE-Sim counts them.  Not
+modelled here: memory stalls, and weights loaded under the stream of the fold before (:mod:`.gemm` does that).
+
+Source:
+    Samajdar et al., *A Systematic Methodology for Characterizing Scalability of DNN Accelerators using SCALE-Sim*,
+    ISPASS 2020, section III; equal to every stall-free run of SCALE-Sim v3 in ``tests/data/scalesim_cycles.csv``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import ConfigError
+
+IntArray = npt.NDArray[np.int64]
+
+DATAFLOWS = ("ws", "os", "is")
+
+
+def fold_grid(
+    m: npt.ArrayLike, n: npt.ArrayLike, k: npt.ArrayLike, rows: int, cols: int, dataflow: str
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Folds along the rows, folds along the columns, and vectors streamed through each fold.
+
+    Raises:
+        ConfigError: Unknown dataflow, or an array without rows or columns.
+    """
+    if rows <= 0 or cols <= 0:
+        raise ConfigError(f"systolic array: rows and cols must be > 0, got {rows} x {cols}")
+    extents = {axis: np.asarray(extent, dtype=np.int64) for axis, extent in (("m", m), ("n", n), ("k", k))}
+    held = {"ws": ("k", "n", "m"), "is": ("k", "m", "n"), "os": ("m", "n", "k")}.get(dataflow)
+    if held is None:
+        raise ConfigError(f"systolic array: unknown dataflow {dataflow!r}. Use one of: {', '.join(DATAFLOWS)}.")
+    down, across, streamed = (extents[axis] for axis in held)
+    return ceil_div(down, rows), ceil_div(across, cols), streamed
+
+
+def fold_cycles(streamed: npt.ArrayLike, rows: int, cols: int, dataflow: str) -> IntArray:
+    """Cycles of one fold: fill, skewed stream and drain.
+
+    With a stationary operand, ``rows`` cycles load it and ``streamed + rows + cols - 2`` pass the skewed wave; with a
+    stationary result only the wave counts.
+    """
+    fill = 0 if dataflow == "os" else rows
+    return np.asarray(streamed, dtype=np.int64) + (fill + rows + cols - 2)
+
+
+def array_cycles(
+    m: npt.ArrayLike, n: npt.ArrayLike, k: npt.ArrayLike, rows: int, cols: int, dataflow: str = "ws"
+) -> IntArray:
+    """Cycles of ``C[m, n] = A[m, k] @ B[k, n]`` on one ``rows x cols`` array, without stalls; vectorised.
+
+    The last cycle's index, as SCALE-Sim reports it (hence one less than the number of cycles).
+
+    Raises:
+        ConfigError: Unknown dataflow, or an array without rows or columns.
+
+    Examples:
+        >>> int(array_cycles(256, 256, 256, 128, 128, "ws"))  # 2 * 2 folds of 256 + 2 * 128 + 128 - 2 cycles, minus 1
+        2551
+    """
+    down, across, streamed = fold_grid(m, n, k, rows, cols, dataflow)
+    return down * across * fold_cycles(streamed, rows, cols, dataflow) - 1
+
+
+def array_utilisation(
+    m: npt.ArrayLike, n: npt.ArrayLike, k: npt.ArrayLike, rows: int, cols: int, dataflow: str = "ws"
+) -> npt.NDArray[np.float64]:
+    """Useful multiply-accumulates over those the array could have done in :func:`array_cycles`, in [0, 1]."""
+    macs = np.asarray(m, dtype=np.float64) * np.asarray(n) * np.asarray(k)
+    utilisation: npt.NDArray[np.float64] = macs / (array_cycles(m, n, k, rows, cols, dataflow) + 1) / (rows * cols)
+    return utilisation
+
+
+def ceil_div(extent: Any, part: Any) -> Any:
+    """``ceil(extent / part)`` of integers or integer arrays."""
+    return -(-extent // part)

@@ -1,0 +1,197 @@
+"""Matrix products on systolic arrays: tiles pipelined through on-chip memory, the fastest candidate wins.
+
+A product is cut into ``bm x bn`` tiles of the result, each accumulated over blocks of ``bk``.  One step of the
+pipeline multiplies one block while the next operands are copied in and the last result is copied out::
+
+    copy in   |== 1 ==|== 2 ==|== 3 ==|
+    multiply          |=== 1 ===|=== 2 ===|=== 3 ===|
+    copy out                              ...       |== out ==|
+
+Modelled: padding to lanes and sublanes; weights loaded into the arrays under the stream of the fold before (so a
+fold is never shorter than the array is high); double buffers that must fit the core's memory; the first copy in and the
+last copy out, which nothing hides; results converted and packed by the vector unit; tiles dealt whole to cores that
+share the memory; a fixed time per step, per module, and for dividing a module over cores.  Not modelled: the compiler's
+own choice of tile (the best one is taken), operands kept on chip from the operator before, bank conflicts.
+
+Source:
+    Structure: Jouppi et al., *Ten Lessons From Three Generations Shaped Google's TPUv4i*, ISCA 2021, section III;
+    calibration: ``accelsim/validation/data/README.md``, section on TPU v4.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.cost.systolic.cycles import ceil_div
+from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
+from accelsim.errors import CapacityError
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Tile extents tried along m and n, and block lengths along k; each is clipped to the padded product.
+TILE_EXTENTS = (128, 256, 512, 1024, 2048)
+BLOCK_LENGTHS = (512, 1024, 2048, 1 << 40)
+_CANDIDATES = tuple(itertools.product(TILE_EXTENTS, TILE_EXTENTS, BLOCK_LENGTHS))
+_CHUNK_ROWS = 2048  # bounds the candidates x rows intermediates to a few MB each
+_ACCUMULATOR_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GemmTimes:
+    """Seconds of products by cause, bytes moved and the candidate chosen; one entry per product.
+
+    Attributes:
+        compute_s: Arrays busy.
+        vector_s: Results converted and packed, partial sums accumulated.
+        hbm_s: Copies that no multiplication hides.
+        step_s: Fixed time of the pipeline steps.
+        launch_s: Fixed time of the module, and of dividing it over cores.
+        hbm_bytes: Bytes copied between the memory and the cores.
+        sram_bytes: Bytes the arrays and the vector unit read and write in the cores' memory.
+        tile_m, tile_n, tile_k: Extents of the chosen tile.
+        cores: Cores it is divided over.
+    """
+
+    compute_s: FloatArray
+    vector_s: FloatArray
+    hbm_s: FloatArray
+    step_s: FloatArray
+    launch_s: FloatArray
+    hbm_bytes: FloatArray
+    sram_bytes: FloatArray
+    tile_m: FloatArray
+    tile_n: FloatArray
+    tile_k: FloatArray
+    cores: FloatArray
+
+    @property
+    def total_s(self) -> FloatArray:
+        """Duration of each product run alone."""
+        return self.compute_s + self.vector_s + self.hbm_s + self.step_s + self.launch_s
+
+
+def gemm_times(
+    m: npt.ArrayLike,
+    n: npt.ArrayLike,
+    k: npt.ArrayLike,
+    machine: SystolicMachine,
+    parameters: SystolicParameters,
+    batch: npt.ArrayLike = 1,
+) -> GemmTimes:
+    """Times of ``batch`` products ``C[m, n] = A[m, k] @ B[k, n]`` each; vectorised over all extents.
+
+    Raises:
+        CapacityError: Not even the smallest tile fits the memory of a core.
+    """
+    extents = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (m, n, k, batch)))
+    chunks = []
+    for at in range(0, len(extents[0]), _CHUNK_ROWS):
+        rows, cols, inner, products = (extent[at : at + _CHUNK_ROWS] for extent in extents)
+        chunks.append(_fastest(rows, cols, inner, products, machine, parameters))
+    if len(chunks) == 1:
+        return chunks[0]
+    return GemmTimes(*(np.concatenate([getattr(chunk, f.name) for chunk in chunks]) for f in fields(GemmTimes)))
+
+
+def _fastest(
+    m: FloatArray,
+    n: FloatArray,
+    k: FloatArray,
+    batch: FloatArray,
+    machine: SystolicMachine,
+    parameters: SystolicParameters,
+) -> GemmTimes:
+    """The fastest of all candidates for each product."""
+    tiles = _Tiles.of(m, n, k, batch, machine)
+    options = [tiles.times(1, machine, parameters)]
+    if machine.num_cores > 1:
+        options.append(tiles.times(machine.num_cores, machine, parameters))
+    totals = np.concatenate([np.where(tiles.fits, option.total_s, np.inf) for option in options])
+    chosen = totals.argmin(axis=0)
+    column = np.arange(len(m))
+    if not np.isfinite(totals[chosen, column]).all():
+        raise CapacityError(
+            f"systolic: no tile of a product fits {machine.sram_bytes:.0f} bytes of core memory; "
+            f"the smallest is {TILE_EXTENTS[0]} x {TILE_EXTENTS[0]} x {BLOCK_LENGTHS[0]}. Raise sram_per_core."
+        )
+    stacked = (np.concatenate([getattr(option, f.name) for option in options]) for f in fields(GemmTimes))
+    return GemmTimes(*(values[chosen, column] for values in stacked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tiles:
+    """Geometry of every candidate (axis 0) for every product (axis 1)."""
+
+    tile_m: FloatArray
+    tile_n: FloatArray
+    tile_k: FloatArray
+    tiles: FloatArray  #: tiles of all results
+    blocks: FloatArray  #: blocks along k of one tile
+    a_copies: FloatArray  #: share of steps that must copy a block of A (one that fits whole is kept along n)
+    fits: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, m: FloatArray, n: FloatArray, k: FloatArray, batch: FloatArray, machine: SystolicMachine) -> _Tiles:
+        """Clip the candidates to the padded products and see which fit."""
+        bm, bn, bk = (np.array(extent, dtype=np.float64)[:, None] for extent in zip(*_CANDIDATES, strict=True))
+        tile_m = np.minimum(bm, ceil_div(m, machine.sublanes) * machine.sublanes)
+        tile_n = np.minimum(bn, ceil_div(n, machine.lanes) * machine.lanes)
+        tile_k = np.minimum(bk, ceil_div(k, machine.array_rows) * machine.array_rows)
+        across, blocks = ceil_div(n, tile_n), ceil_div(k, tile_k)
+        tiles = batch * ceil_div(m, tile_m) * across
+        buffers = np.where(tiles * blocks == 1, 1, 2)
+        held = (tile_m * tile_k + tile_k * tile_n + tile_m * tile_n) * machine.element_bytes * buffers
+        held = held + tile_m * tile_n * _ACCUMULATOR_BYTES * (blocks > 1)
+        a_copies = np.where(blocks == 1, 1 / across, 1.0)
+        return cls(tile_m, tile_n, tile_k, tiles, blocks, a_copies, held <= machine.sram_bytes)
+
+    def times(self, cores: int, machine: SystolicMachine, parameters: SystolicParameters) -> GemmTimes:
+        """Times of every candidate when its tiles are dealt to ``cores`` cores."""
+        rounds = ceil_div(self.tiles, cores)  # tiles of the core that has most
+        steps = rounds * self.blocks
+        compute_s = steps * self._multiply_s(machine, parameters)
+        vector_s = steps * self._vector_s(machine, parameters)
+        bandwidth = machine.hbm_bytes_per_s * parameters.hbm_efficiency / cores
+        a_bytes = self.tile_m * self.tile_k * machine.element_bytes
+        b_bytes = self.tile_k * self.tile_n * machine.element_bytes
+        out_bytes = self.tile_m * self.tile_n * machine.element_bytes
+        copied = a_bytes * self.a_copies + b_bytes + out_bytes / self.blocks
+        exposed_s = np.maximum(0.0, (steps - 1) * copied / bandwidth - (compute_s + vector_s) * (steps - 1) / steps)
+        launch_s = parameters.launch_s + (parameters.second_core_s if cores > 1 else 0.0)
+        return GemmTimes(
+            compute_s=compute_s,
+            vector_s=vector_s,
+            hbm_s=(a_bytes + b_bytes + out_bytes) / bandwidth + exposed_s,
+            step_s=parameters.step_s * steps,
+            launch_s=np.full_like(steps, launch_s),
+            hbm_bytes=self.tiles * self.blocks * copied,
+            sram_bytes=self.tiles * self._sram_bytes(machine),
+            tile_m=self.tile_m,
+            tile_n=self.tile_n,
+            tile_k=self.tile_k,
+            cores=np.full_like(steps, cores),
+        )
+
+    def _multiply_s(self, machine: SystolicMachine, parameters: SystolicParameters) -> FloatArray:
+        """Arrays busy with one block: the next weights are loaded while at least ``array_rows`` rows stream."""
+        reached = parameters.matrix_efficiency if machine.is_converted else parameters.native_matrix_efficiency
+        streamed = np.maximum(self.tile_m, machine.array_rows)
+        return streamed * self.tile_n * self.tile_k / (machine.macs_per_s * reached)
+
+    def _vector_s(self, machine: SystolicMachine, parameters: SystolicParameters) -> FloatArray:
+        """Results of one step packed, or added to the partial sums while a tile is accumulated over blocks."""
+        elements = self.tile_m * self.tile_n
+        packed = elements / self.blocks * machine.conversion_s(parameters)
+        return packed + np.where(self.blocks > 1, elements / machine.vector_ops_per_s, 0.0)
+
+    def _sram_bytes(self, machine: SystolicMachine) -> FloatArray:
+        """Bytes one tile moves within a core: A streamed once per column of arrays, B once, partial sums, result."""
+        a_passes = ceil_div(self.tile_n, machine.array_cols)
+        operands = (self.tile_m * a_passes + self.tile_n) * self.tile_k * self.blocks * machine.element_bytes
+        sums = 2 * self.tile_m * self.tile_n * _ACCUMULATOR_BYTES * (self.blocks - 1)
+        total: FloatArray = operands + sums + self.tile_m * self.tile_n * machine.element_bytes
+        return total

@@ -1,0 +1,139 @@
+"""Cost model of TPU-like chips: few cores, each with systolic arrays, a vector unit and a software-managed memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.systolic.attention import attention_times
+from accelsim.cost.systolic.gemm import gemm_times
+from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
+from accelsim.cost.systolic.rows import row_times
+from accelsim.dtypes import DType
+from accelsim.errors import ConfigError
+from accelsim.hardware.chip import Chip
+from accelsim.workload.operator import Operator
+from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.gemm import Gemm
+
+_REDUCING_KINDS = frozenset({"norm", "softmax", "router"})
+
+
+@register_cost_model("systolic")
+class SystolicCost:
+    """Prices operators as compiled modules of their own: one launch each.
+
+    Products run on the arrays (:mod:`.gemm`), attention on arrays and vector unit (:mod:`.attention`), every other
+    operator on the vector unit (:mod:`.rows`).  Not modelled: fusion of operators, operands kept on chip between them.
+    """
+
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+        """Cost of ``operator`` on ``region`` of ``chip``.
+
+        Raises:
+            ConfigError: The chip has no systolic array, no calibration, or does not run the operator's type.
+            CapacityError: Not even the smallest tile fits a core.
+        """
+        parameters = chip.calibrated("systolic", SystolicParameters)
+        if region.num_cores > chip.num_cores:
+            raise ConfigError(f"chip {chip.name}: region {region} exceeds its {chip.num_cores} cores")
+        machine = SystolicMachine.of(chip, _dtype(operator), region.num_cores, parameters)
+        if isinstance(operator, Gemm):
+            return _gemm_cost(operator, chip, machine, parameters)
+        if isinstance(operator, Attention):
+            return _attention_cost(operator, chip, machine, parameters)
+        return _row_cost(operator, chip, machine, parameters)
+
+
+def _dtype(operator: Operator) -> DType:
+    return operator.outputs[0].dtype if not isinstance(operator, Gemm | Attention) else operator.dtype
+
+
+def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> OperatorCost:
+    m, n, k, batch = operator.m, operator.n, operator.k, operator.batch
+    times = gemm_times(m, n, k, machine, parameters, batch)
+    parts = {
+        "compute": float(times.compute_s[0]),
+        "vector": float(times.vector_s[0]),
+        chip.main_memory: float(times.hbm_s[0]),
+        "step": float(times.step_s[0]),
+        "launch": float(times.launch_s[0]),
+    }
+    detail: dict[str, float | str] = {
+        "tile": f"{times.tile_m[0]:.0f}x{times.tile_n[0]:.0f}x{times.tile_k[0]:.0f}",
+        "cores": float(times.cores[0]),
+    }
+    traffic = (float(times.hbm_bytes[0]), float(times.sram_bytes[0]))
+    warnings = _dtype_warnings(operator.dtype, parameters) + _extent_warnings((m, n, k), parameters)
+    return _assembled(parts, traffic, chip, operator.flops, 0.0, warnings, detail)
+
+
+def _attention_cost(
+    operator: Attention, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters
+) -> OperatorCost:
+    times = attention_times(operator, machine, parameters)
+    busy = {"compute": times.compute_s, "vector": times.vector_s, chip.main_memory: times.hbm_s}
+    longest = max(busy, key=lambda cause: busy[cause])
+    parts = {longest: busy[longest], "launch": times.launch_s}  # the others are hidden under it
+    traffic = (times.hbm_bytes, times.sram_bytes)
+    warnings = ("attention on systolic arrays is assumed, not calibrated: no measurement is public",)
+    vector_flops = times.vector_s * machine.vector_ops_per_s
+    return _assembled(parts, traffic, chip, operator.flops, vector_flops, warnings, {"cores": float(times.cores)})
+
+
+def _row_cost(operator: Operator, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> OperatorCost:
+    rows = operator.outputs[0].num_elements // operator.outputs[0].axes[-1].size
+    moved = operator.reads + operator.writes
+    reduces = operator.kind in _REDUCING_KINDS
+    elements = moved / machine.element_bytes
+    times = row_times(rows, elements, moved, operator.flops, reduces, machine, parameters)
+    parts = {"vector": float(times.vector_s[0]), chip.main_memory: float(times.hbm_s[0])}
+    parts["launch"] = float(times.launch_s[0])
+    traffic = (float(moved), 2.0 * moved)
+    warnings = _dtype_warnings(_dtype(operator), parameters)
+    return _assembled(parts, traffic, chip, 0.0, times.vector_s[0] * machine.vector_ops_per_s, warnings, {})
+
+
+def _assembled(
+    parts_s: Mapping[str, float],
+    main_and_sram_bytes: tuple[float, float],
+    chip: Chip,
+    matrix_flops: float,
+    vector_flops: float,
+    warnings: tuple[str, ...],
+    detail: Mapping[str, float | str],
+) -> OperatorCost:
+    """The cost with its limiter and its dynamic energy: arithmetic, core memory and main memory."""
+    main_bytes, sram_bytes = main_and_sram_bytes
+    main = chip.memories.get(chip.main_memory)
+    traffic_bytes = {"sram": sram_bytes}
+    traffic_bytes[chip.main_memory] = main_bytes + traffic_bytes.get(chip.main_memory, 0.0)
+    energy_j = (
+        matrix_flops * chip.matrix_energy_j_per_flop
+        + vector_flops * chip.vector_energy_j_per_flop
+        + sram_bytes * chip.sram_energy_j_per_byte
+        + main_bytes * (main.energy_j_per_byte if main is not None else 0.0)
+    )
+    return OperatorCost(
+        work_s=sum(parts_s.values()),
+        traffic_bytes=traffic_bytes,
+        parts_s=parts_s,
+        limiter=max(parts_s, key=lambda cause: parts_s[cause]),
+        energy_j=energy_j,
+        warnings=warnings,
+        detail=detail,
+    )
+
+
+def _dtype_warnings(dtype: DType, parameters: SystolicParameters) -> tuple[str, ...]:
+    if dtype.value in parameters.calibrated_dtypes:
+        return ()
+    measured = ", ".join(parameters.calibrated_dtypes) or "nothing"
+    return (f"systolic: {dtype.value} is outside the calibration, which saw {measured}; its rates are assumed",)
+
+
+def _extent_warnings(extents: tuple[int, ...], parameters: SystolicParameters) -> tuple[str, ...]:
+    low, high = parameters.calibrated_extents
+    if low <= min(extents) and max(extents) <= high:
+        return ()
+    return (f"systolic: a product extent is outside the calibrated {low} to {high}",)
