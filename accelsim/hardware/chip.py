@@ -6,12 +6,23 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from accelsim.config.quantity import Bytes, BytesPerS, Fraction, Hertz, JoulesPerByte, JoulesPerFlop, Seconds, Watts
+from accelsim.config.quantity import (
+    Bytes,
+    BytesPerS,
+    FlopsPerS,
+    Fraction,
+    Hertz,
+    JoulesPerByte,
+    JoulesPerFlop,
+    Seconds,
+    Watts,
+)
 from accelsim.config.schema import Spec
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
+from accelsim.hardware.calibration import parameters_from
 
 ParametersT = TypeVar("ParametersT")
 
@@ -42,20 +53,52 @@ class Noc(Spec):
     energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy of one byte over one hop.")
 
 
+class Checks(Spec):
+    """Published figures that the structure of the file must reproduce; compared when a chip is loaded.
+
+    Peaks are recomputed over ``published_cores``. Not compared after an override: a what-if may leave the published
+    machine behind.
+    """
+
+    num_cores: int | None = Field(None, gt=0, description="Cores the published peaks count.")
+    peak_flops: Mapping[DType, FlopsPerS] = Field(default_factory=dict, description="Dense matrix peaks.")
+    vector_flops: Mapping[DType, FlopsPerS] = Field(default_factory=dict, description="Vector peaks.")
+    sram_total_bytes: Bytes | None = Field(None, description="SRAM of all cores.")
+    sram_bandwidth_total_bytes_per_s: BytesPerS | None = Field(None, description="SRAM bandwidth of all cores.")
+    tolerance: Fraction = Field(0.01, description="Largest relative difference allowed.")
+    tolerances: Mapping[str, Fraction] = Field(
+        default_factory=dict, description="Other tolerances by check name, for figures published rounded."
+    )
+
+
 class Chip(Spec):
-    """One chip (or wafer) as a frozen description; SI units inside, human units in YAML."""
+    """One chip (or wafer) as a frozen description; SI units inside, human units in YAML.
+
+    Modelled: a grid of equal cores with a matrix unit, a vector unit and an SRAM each, shared memories, an on-chip
+    network, launch overhead, power and energies, and the calibration of its cost model. Not modelled here: time, which
+    is the cost model's.
+    """
 
     schema_version: Literal[1]
     kind: Literal["chip"]
-    name: str
+    name: str = Field(min_length=1, description="Name used on the command line; the file is called the same.")
     description: str = Field(description="Published figures, modelling decisions, what is left out.")
     cost_model: str = Field(description="Member of the cost-model registry that prices operators on its cores.")
-    clock_hz: Hertz = Field(description="Clock at which the published peaks are reached.")
-    core_grid: tuple[int, int] = Field(description="Rows and columns of cores; an unplaced machine uses 1 x n.")
-    matrix_flops_per_cycle: Mapping[DType, float] = Field(description="Dense matrix FLOPs per core and cycle (FMA = 2).")
-    vector_flops_per_cycle: Mapping[DType, float] = Field(description="Vector FLOPs per core and cycle (FMA = 2).")
-    sram_per_core_bytes: Bytes = Field(description="Software-managed SRAM of one core.")
-    sram_bandwidth_per_core_bytes_per_s: BytesPerS = Field(description="SRAM bandwidth of one core, all ports.")
+    clock_hz: Hertz = Field(gt=0, description="Clock at which the published peaks are reached.")
+    core_grid: tuple[PositiveInt, PositiveInt] = Field(
+        description="Rows and columns of cores a program sees; an unplaced machine uses 1 x n."
+    )
+    published_cores: int | None = Field(
+        None, gt=0, description="Cores the published peaks count, where the visible grid has fewer; for checks only."
+    )
+    matrix_flops_per_cycle: Mapping[DType, PositiveFloat] = Field(
+        description="Dense matrix FLOPs per core and cycle (FMA = 2)."
+    )
+    vector_flops_per_cycle: Mapping[DType, PositiveFloat] = Field(
+        description="Vector FLOPs per core and cycle (FMA = 2)."
+    )
+    sram_per_core_bytes: Bytes = Field(gt=0, description="Software-managed SRAM of one core.")
+    sram_bandwidth_per_core_bytes_per_s: BytesPerS = Field(gt=0, description="SRAM bandwidth of one core, all ports.")
     memories: Mapping[str, Memory] = Field(default_factory=dict, description="Shared memories, nearest the core first.")
     systolic: SystolicArray | None = Field(None, description="Shape of the matrix unit, for the systolic cost model.")
     noc: Noc | None = Field(None, description="On-chip network, for machines whose cores talk to neighbours.")
@@ -68,20 +111,102 @@ class Chip(Spec):
     calibration: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict, description="Calibrated numbers of the cost model, by kernel family."
     )
+    checks: Checks | None = Field(None, description="Published figures that the structure must reproduce.")
 
     @property
     def num_cores(self) -> int:
         """Cores of the grid."""
         return math.prod(self.core_grid)
 
+    @property
+    def sram_bytes(self) -> float:
+        """SRAM of all cores of the grid, in bytes."""
+        return self.num_cores * self.sram_per_core_bytes
+
+    @property
+    def main_memory(self) -> str:
+        """Where a model lives: the farthest shared memory, or ``"sram"`` on a chip that has none."""
+        return [*self.memories][-1] if self.memories else "sram"
+
+    @property
+    def main_memory_bytes(self) -> float:
+        """Capacity of :attr:`main_memory`, in bytes."""
+        return self.memories[self.main_memory].capacity_bytes if self.memories else self.sram_bytes
+
+    @property
+    def main_memory_bandwidth_bytes_per_s(self) -> float:
+        """Peak bandwidth of :attr:`main_memory`, in bytes/s; of all cores' SRAM where that is the main memory."""
+        if self.memories:
+            return self.memories[self.main_memory].bandwidth_bytes_per_s
+        return self.num_cores * self.sram_bandwidth_per_core_bytes_per_s
+
     def peak_flops_per_s(self, dtype: DType, num_cores: int | None = None) -> float:
-        """Dense matrix peak of ``num_cores`` cores (default: all), in FLOP/s.
+        """Dense peak of ``num_cores`` cores (default: all) in ``dtype``, in FLOP/s.
+
+        That of the matrix unit, or of the vector unit for a type only the vector unit has (fp32 on most machines).
 
         Raises:
-            ConfigError: The chip's matrix unit does not run ``dtype``.
+            ConfigError: The chip does not run ``dtype``.
         """
-        rate = self.matrix_flops_per_cycle.get(dtype)
+        rate = self.matrix_flops_per_cycle.get(dtype, self.vector_flops_per_cycle.get(dtype))
         if rate is None:
-            known = ", ".join(sorted(d.value for d in self.matrix_flops_per_cycle))
-            raise ConfigError(f"chip {self.name}: no matrix rate for {dtype.value}. Use one of: {known}.")
+            known = sorted({d.value for d in (*self.matrix_flops_per_cycle, *self.vector_flops_per_cycle)})
+            raise ConfigError(f"chip {self.name}: no rate for {dtype.value}. Use one of: {', '.join(known)}.")
         return rate * self.clock_hz * (self.num_cores if num_cores is None else num_cores)
+
+    def vector_flops_per_s(self, dtype: DType = DType.FP32, num_cores: int | None = None) -> float:
+        """Peak of the vector units of ``num_cores`` cores (default: all), in FLOP/s.
+
+        A type without a rate of its own is computed in fp32.
+
+        Raises:
+            ConfigError: Neither ``dtype`` nor fp32 has a rate.
+        """
+        rate = self.vector_flops_per_cycle.get(dtype, self.vector_flops_per_cycle.get(DType.FP32))
+        if rate is None:
+            known = sorted(d.value for d in self.vector_flops_per_cycle)
+            raise ConfigError(
+                f"chip {self.name}: no vector rate for {dtype.value} or fp32. Use one of: {', '.join(known) or 'none'}."
+            )
+        return rate * self.clock_hz * (self.num_cores if num_cores is None else num_cores)
+
+    def calibrated(self, section: str, parameters: type[ParametersT]) -> ParametersT:
+        """The calibration section called ``section`` as a ``parameters`` dataclass.
+
+        Keys are field names without their unit suffix (``launch: 2.3 us`` fills ``launch_s``); fields with a default
+        may be left out; a section that is absent counts as empty.
+
+        Raises:
+            ConfigError: A key is unknown or missing, or a value has the wrong form; chip, section and key are named.
+        """
+        where = f"chip {self.name}: calibration.{section}"
+        return parameters_from(where, self.calibration.get(section, {}), parameters)
+
+    def check_problems(self) -> list[str]:
+        """One text per published figure that the structure does not reproduce; empty when all agree."""
+        if self.checks is None:
+            return []
+        cores = self.published_cores or self.num_cores
+        pairs: dict[str, tuple[float, float | None]] = {
+            "num_cores": (cores, self.checks.num_cores),
+            "sram_total": (cores * self.sram_per_core_bytes, self.checks.sram_total_bytes),
+            "sram_bandwidth_total": (
+                cores * self.sram_bandwidth_per_core_bytes_per_s,
+                self.checks.sram_bandwidth_total_bytes_per_s,
+            ),
+        }
+        scale = cores * self.clock_hz
+        for dtype, published in self.checks.peak_flops.items():
+            pairs[f"peak_flops.{dtype.value}"] = (self.matrix_flops_per_cycle.get(dtype, 0.0) * scale, published)
+        for dtype, published in self.checks.vector_flops.items():
+            pairs[f"vector_flops.{dtype.value}"] = (self.vector_flops_per_cycle.get(dtype, 0.0) * scale, published)
+        unknown = sorted(set(self.checks.tolerances) - set(pairs))
+        problems = [f"checks.tolerances.{name}: no such check. Known: {', '.join(pairs)}." for name in unknown]
+        for name, (structure, figure) in pairs.items():
+            tolerance = self.checks.tolerances.get(name, self.checks.tolerance)
+            if figure is not None and abs(structure - figure) > tolerance * figure:
+                problems.append(
+                    f"checks.{name}: the structure gives {structure:.6g}, published is {figure:.6g} "
+                    f"(allowed difference {tolerance:.1%}). Correct the value or the check."
+                )
+        return problems

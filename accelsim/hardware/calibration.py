@@ -1,0 +1,110 @@
+"""Calibrated numbers of a YAML section as a typed, frozen dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from accelsim.errors import ConfigError, UnitError
+from accelsim.registry import did_you_mean
+from accelsim.units import parse_quantity
+
+ParametersT = TypeVar("ParametersT")
+
+_DIMENSIONS = {  # longest suffix first; lengths are not calibrated, so that ``tile_m`` stays an extent
+    "_bytes_per_s": "bytes_per_s",
+    "_flops_per_s": "flops_per_s",
+    "_j_per_byte": "joule_per_byte",
+    "_j_per_flop": "joule_per_flop",
+    "_fraction": "ratio",
+    "_bytes": "bytes",
+    "_hz": "hz",
+    "_s": "time",
+    "_j": "joule",
+    "_w": "watt",
+}
+
+
+def parameters_from(where: str, section: Mapping[str, Any], parameters: type[ParametersT]) -> ParametersT:
+    """``parameters`` filled from ``section``; keys are field names without their unit suffix.
+
+    A field with a unit suffix takes a quantity (``launch: 2.3 us`` fills ``launch_s``), any other one a plain value of
+    its type; lists fill tuples. Fields with a default may be left out.
+
+    Args:
+        where: Start of every error text, e.g. ``chip x: calibration.gemm``.
+        section: Plain values by key.
+        parameters: A dataclass.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value has the wrong form; all problems are listed together.
+    """
+    if not dataclasses.is_dataclass(parameters):
+        raise TypeError(f"{parameters!r} is not a dataclass")
+    hints = typing.get_type_hints(parameters)
+    fields = {_key(field.name)[0]: field for field in dataclasses.fields(parameters) if field.init}
+    problems = [
+        f"{where}: unknown key {key!r}. Known: {', '.join(fields)}.{did_you_mean(key, list(fields))}"
+        for key in section
+        if key not in fields
+    ]
+    values: dict[str, Any] = {}
+    for key, field in fields.items():
+        if key in section:
+            try:
+                values[field.name] = _value(section[key], hints[field.name], _key(field.name)[1])
+            except (UnitError, ValueError) as err:
+                problems.append(f"{where}.{key}: {err}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            problems.append(f"{where}: key {key!r} is missing. Required: {', '.join(_required(parameters))}.")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return parameters(**values)
+
+
+def _key(field_name: str) -> tuple[str, str | None]:
+    """Key of a field and the dimension its suffix states, if any."""
+    for suffix, dimension in _DIMENSIONS.items():
+        if field_name.endswith(suffix) and len(field_name) > len(suffix):
+            return field_name.removesuffix(suffix), dimension
+    return field_name, None
+
+
+def _required(parameters: type[Any]) -> list[str]:
+    return [
+        _key(field.name)[0]
+        for field in dataclasses.fields(parameters)
+        if field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+
+
+def _value(raw: Any, hint: Any, dimension: str | None) -> Any:
+    """``raw`` as a value of the type ``hint``."""
+    options = [option for option in typing.get_args(hint) if option is not type(None)]
+    if raw is None and type(None) in typing.get_args(hint):
+        return None
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(raw, list | tuple):
+            raise ValueError(f"{raw!r} is not a list.")
+        return tuple(_value(item, options[0], dimension) for item in raw)
+    if typing.get_origin(hint) not in (None, tuple) and len(options) == 1:  # float | None
+        hint = options[0]
+    if dimension is not None and hint in (float, int):
+        return hint(_quantity(raw, dimension))
+    if hint is float and isinstance(raw, int | float) and not isinstance(raw, bool):
+        return float(raw)
+    if hint in (int, str, bool) and type(raw) is hint:
+        return raw
+    if hint in (float, int, str, bool):
+        raise ValueError(f"{raw!r} is not of type {hint.__name__}.")
+    return raw
+
+
+def _quantity(raw: Any, dimension: str) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError(f"{raw!r} is not a quantity.")
+    if dimension == "ratio" and not isinstance(raw, str):
+        return float(raw)
+    return parse_quantity(str(raw), dimension)  # a bare number fails here, with an example of the unit

@@ -1,0 +1,168 @@
+"""Levels of a system: how chips (or groups of chips) are joined, as described and as cut to the chips in use."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from accelsim.config.quantity import Bytes, Fraction, Seconds
+from accelsim.config.schema import Spec
+from accelsim.hardware.link import LinkSpec
+
+
+class ProtocolSpec(Spec):
+    """One way a communication library moves the chunks of a collective over a level.
+
+    A step that moves ``b`` bytes over a link takes ``link.latency + step_latency + b / (efficiency x bandwidth)``.
+    Libraries have several (NCCL: LL, LL128, Simple), trading latency against bandwidth.
+    """
+
+    step_latency_s: Seconds = Field(0.0, description="Software time of one step, beside the latency of the link.")
+    efficiency: Fraction = Field(1.0, gt=0, description="Share of the link bandwidth that payload reaches.")
+
+
+class CollectiveSpec(Spec):
+    """Calibration of collectives on one level: few, physical, the same for every size and group.
+
+    Attributes are fitted together on measured collectives; see the file for data and error.
+    """
+
+    launch_s: Seconds = Field(0.0, description="Time of one call that is there whatever the size or group.")
+    protocols: dict[str, ProtocolSpec] = Field(
+        default_factory=dict, description="Protocols of the library; the fastest for a call is used."
+    )
+    pipeline_bytes: Bytes = Field(
+        0, description="Bytes in flight per rank that fill the pipeline of a ring; 0 where steps are not pipelined."
+    )
+
+
+class Level(Spec):
+    """One level of a system as described: ``size`` members joined by a topology of equal links.
+
+    The members of the innermost level are chips, those of every other level are whole groups of the level inside it.
+    Not modelled: unequal links within a level, oversubscription of a switch.
+    """
+
+    topology: str = Field(min_length=1, description="Member of the topology registry: switch, torus, ring, mesh ...")
+    size: PositiveInt | tuple[PositiveInt, ...] = Field(
+        description="Most members; a list gives one extent per dimension of a torus or mesh."
+    )
+    link: LinkSpec = Field(description="Link per chip and direction: its port on a switch, each link elsewhere.")
+    extents: tuple[PositiveInt, ...] | None = Field(
+        None, description="Extents a slice may have in each dimension; default: every one up to the size."
+    )
+    block: PositiveInt = Field(
+        1, description="Slices with an extent above it consist of whole blocks: every extent is a multiple of it."
+    )
+    wrap_multiple: int | None = Field(
+        None, ge=1, description="Extents that are its multiples have wraparound links; default: only full ones."
+    )
+    collectives: CollectiveSpec = Field(
+        default_factory=CollectiveSpec, description="Calibration of collectives over this level."
+    )
+
+    @field_validator("size", mode="after")
+    @classmethod
+    def _some_dimension(cls, size: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if size == ():
+            raise ValueError("is an empty list. Write a number of members, or one extent per dimension.")
+        return size
+
+    @model_validator(mode="after")
+    def _some_extent_fits(self) -> Level:
+        for dimension, full in enumerate(self.full_shape):
+            if not self.extents_of(dimension):
+                raise ValueError(f"extents: none is at most {full}, the size in dimension {dimension}.")
+        return self
+
+    @property
+    def full_shape(self) -> tuple[int, ...]:
+        """Most members per dimension."""
+        return self.size if isinstance(self.size, tuple) else (self.size,)
+
+    @property
+    def max_members(self) -> int:
+        """Most members."""
+        return math.prod(self.full_shape)
+
+    def extents_of(self, dimension: int) -> list[int]:
+        """Extents a slice may have in one dimension."""
+        full = self.full_shape[dimension]
+        return [n for n in (self.extents or range(1, full + 1)) if n <= full]
+
+    def is_slice(self, shape: tuple[int, ...]) -> bool:
+        """Whether ``shape`` can be cut from the level."""
+        if len(shape) != len(self.full_shape):
+            return False
+        if any(extent not in self.extents_of(d) for d, extent in enumerate(shape)):
+            return False
+        return max(shape) <= self.block or all(extent % self.block == 0 for extent in shape)
+
+    def slices(self) -> Iterator[tuple[int, ...]]:
+        """Every shape that can be cut from the level."""
+        axes = [self.extents_of(d) for d in range(len(self.full_shape))]
+        return (shape for shape in itertools.product(*axes) if self.is_slice(shape))
+
+    def slice_of(self, members: int) -> tuple[int, ...] | None:
+        """The most cubic slice of ``members``: smallest sum of extents, rising, ones last; None if there is none.
+
+        The order is that of published TPU slices: 2x2x1, 2x2x2, 4x4x8.
+        """
+        fitting = [shape for shape in self.slices() if math.prod(shape) == members]
+        if not fitting:
+            return None
+        return min(fitting, key=lambda shape: (sum(shape), [n == 1 for n in shape], shape))
+
+    def wraps(self, shape: tuple[int, ...]) -> tuple[bool, ...]:
+        """For each dimension of a slice, whether its ends are joined."""
+        if self.wrap_multiple is None:
+            return tuple(n == full for n, full in zip(shape, self.full_shape, strict=True))
+        return tuple(n % self.wrap_multiple == 0 for n in shape)
+
+
+@dataclass(frozen=True)
+class SystemLevel:
+    """A level cut to the chips in use.
+
+    Attributes:
+        name: Key in the system's file, e.g. ``nvlink``.
+        spec: The level as described.
+        shape: Members in use per dimension.
+        wrap: For each dimension, whether its ends are joined (a torus's; a switch has none).
+    """
+
+    name: str
+    spec: Level
+    shape: tuple[int, ...]
+    wrap: tuple[bool, ...]
+
+    @property
+    def size(self) -> int:
+        """Members in use."""
+        return math.prod(self.shape)
+
+    @property
+    def topology(self) -> str:
+        """Member of the topology registry."""
+        return self.spec.topology
+
+    @property
+    def link(self) -> LinkSpec:
+        """Link per chip and direction."""
+        return self.spec.link
+
+    @property
+    def collectives(self) -> CollectiveSpec:
+        """Calibration of collectives over this level."""
+        return self.spec.collectives
+
+    def with_link(self, link: LinkSpec) -> SystemLevel:
+        """This level with other links."""
+        return replace(self, spec=self.spec.model_copy(update={"link": link}))
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.topology} {'x'.join(map(str, self.shape))}"

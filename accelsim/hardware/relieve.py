@@ -1,0 +1,58 @@
+"""The same system with one resource faster: the second half of every what-if."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accelsim.hardware.chip import Chip
+from accelsim.hardware.link import LinkSpec
+from accelsim.hardware.system import System
+
+
+def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | None:
+    """Speed up the resource behind a cause of time.
+
+    ``compute`` raises the clock of the cores and leaves every memory and link as it is (their bandwidths are
+    absolute); a memory level, ``sram`` or ``noc`` gets ``factor`` times its bandwidth; ``exposed communication``
+    does so for every level of links.
+
+    Args:
+        system: The system as described.
+        cause: A cause of :class:`accelsim.results.account.Ledger`.
+        factor: How much faster, > 1.
+
+    Returns:
+        The changed system and what was changed (``"2x hbm bandwidth"``); None if no field stands behind the cause.
+    """
+    times = f"{factor:g}x"
+    if cause == "exposed communication":
+        levels = {name: level.with_link(_faster_link(level.link, factor)) for name, level in system.levels.items()}
+        return replace(system, levels=levels), f"{times} link bandwidth"
+    chip = _faster_chip(system.chip, cause, factor)
+    if chip is None:
+        return None
+    what = "core clock" if cause == "compute" else f"{cause} bandwidth"
+    return replace(system, chip=chip), f"{times} {what}"
+
+
+def _faster_link(link: LinkSpec, factor: float) -> LinkSpec:
+    return link.model_copy(update={"bandwidth_bytes_per_s": link.bandwidth_bytes_per_s * factor})
+
+
+def _faster_chip(chip: Chip, cause: str, factor: float) -> Chip | None:
+    if cause == "compute":
+        return chip.model_copy(update={"clock_hz": chip.clock_hz * factor})
+    if cause in chip.memories:
+        memory = chip.memories[cause]
+        faster = memory.model_copy(update={"bandwidth_bytes_per_s": memory.bandwidth_bytes_per_s * factor})
+        return chip.model_copy(update={"memories": {**chip.memories, cause: faster}})
+    if cause == "sram":
+        bandwidth = chip.sram_bandwidth_per_core_bytes_per_s * factor
+        return chip.model_copy(update={"sram_bandwidth_per_core_bytes_per_s": bandwidth})
+    if cause == "noc" and chip.noc is not None:
+        noc = {
+            "link_bandwidth_bytes_per_s": chip.noc.link_bandwidth_bytes_per_s * factor,
+            "hop_latency_s": chip.noc.hop_latency_s / factor,
+        }
+        return chip.model_copy(update={"noc": chip.noc.model_copy(update=noc)})
+    return None
