@@ -1,23 +1,33 @@
-"""Systems: a chip, the levels that join many of it, and the host; as described and as cut to the chips in use."""
+"""Systems: a chip, the levels that join many of it, and the host; as described, as loaded and cut to size."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field, PositiveInt
 
+from accelsim.catalog import Catalog
 from accelsim.config.document import Source
+from accelsim.config.loader import Document, Loaded, load_document, resolve_extends, validate
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
+from accelsim.hardware.cut import cut
 from accelsim.hardware.level import Level, SystemLevel
 from accelsim.hardware.link import LinkSpec
+from accelsim.registry import did_you_mean
 
-MAX_LISTED = 12
+_SIZED = re.compile(r"(?P<name>.+?):(?P<chips>[0-9][0-9xX]*|)")
+_SECTIONS = ("chip", "system")
+
+Overrides = Iterable[tuple[str, str]]
+S = TypeVar("S", bound=Spec)
 
 
 class Host(Spec):
@@ -57,6 +67,7 @@ class System:
         chip: The chip; all are equal.
         levels: Levels in use by name, innermost first; a level with one member is left out.
         num_chips: Chips in use.
+        max_chips: Most chips the system can have.
         host: Host of the chips, where known.
         provenance: Source of each value by key path, starting with ``chip.`` or ``system.``.
         files: ``(path, sha256)`` of each file read.
@@ -67,6 +78,7 @@ class System:
     chip: Chip
     levels: Mapping[str, SystemLevel] = field(default_factory=dict)
     num_chips: int = 1
+    max_chips: int = 1
     host: Host | None = None
     provenance: Mapping[str, Source] = field(default_factory=dict)
     files: tuple[tuple[str, str], ...] = ()
@@ -80,8 +92,11 @@ class System:
 
     def __reduce__(self) -> tuple[type[System], tuple[object, ...]]:
         """Pickle by constructor: read-only mappings do not pickle."""
-        mutable = (self.name, self.chip, dict(self.levels), self.num_chips, self.host, dict(self.provenance))
-        return (System, (*mutable, self.files, self.overrides))
+        size = (self.num_chips, self.max_chips, self.host)
+        return (
+            System,
+            (self.name, self.chip, dict(self.levels), *size, dict(self.provenance), self.files, self.overrides),
+        )
 
     def __str__(self) -> str:
         shape = ", ".join(map(str, self.levels.values()))
@@ -117,75 +132,156 @@ class System:
         return found
 
 
-def cut(spec: SystemSpec, chips: str | None) -> dict[str, SystemLevel]:
-    """Levels of ``spec`` cut to ``chips``: ``"16"``, a shape such as ``"4x4x8"``, or None for the default.
+def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | None = None) -> System:
+    """The system that ``reference`` names, with ``overrides`` put over its files.
 
-    Inner levels are filled before the next one is used, so a number above one group must be a multiple of the group.
-    On a torus a number stands for the most cubic slice.
+    Args:
+        reference: Name or path of a system or a chip, with ``:CHIPS`` for a size: ``nvidia-dgx-a100:16``,
+            ``google-tpu-v4-pod:4x4x8``, ``my-chip.yaml``. A chip is a system of one.
+        overrides: ``(key path, value)`` pairs; paths start with ``chip.`` or ``system.``:
+            ``("chip.sram_per_core", "64 KiB")``, ``("system.levels.nvlink.link.bandwidth", "600 GB/s")``.
+        catalog: Where names are looked up.
 
     Raises:
-        ConfigError: The number or shape cannot be cut; the allowed ones are listed.
+        ConfigError: Unknown name, malformed file, a published peak that the structure does not reproduce, an
+            override that fits no key, or a size that cannot be cut.
     """
-    wanted = _parse_size(spec, chips)
-    if len(wanted) > 1:
-        return _cut_shape(spec, wanted)
-    remaining = wanted[0]
-    levels: dict[str, SystemLevel] = {}
-    for name, level in spec.levels.items():
-        take = min(remaining, level.max_members)
-        shape = level.slice_of(take) if remaining % take == 0 else None
-        if shape is None:
-            raise _wrong_size(spec, wanted)
-        if take > 1:
-            levels[name] = SystemLevel(name, level, shape, level.wraps(shape))
-        remaining //= take
-    if remaining > 1:
-        raise _wrong_size(spec, wanted)
-    return levels
+    catalog = catalog or Catalog()
+    overrides = tuple(overrides)
+    name, chips = split_size(reference)
+    parts = _split_overrides(overrides)
+    found, path = catalog.find_any(("systems", "chips"), name)
+    document = load_document(path)
+    if _kind(document, found) == "chip":
+        if parts["system"]:
+            raise ConfigError(f"--set system.{parts['system'][0][0]}: {name} is one chip and has no system to change.")
+        chip = _load_chip(document, parts["chip"], catalog)
+        if chips not in (None, "1"):
+            raise ConfigError(f"{reference}: a chip is a system of one. Use a system's name for {chips} chips.")
+        return _assemble(chip, None, {}, overrides)
+    system = _checked(document, SystemSpec, parts["system"], "systems", catalog)
+    chip_path = _chip_path(system, catalog)
+    chip = _load_chip(load_document(chip_path), parts["chip"], catalog)
+    levels = cut(system.spec.name, system.spec.levels, chips or system.spec.default_chips)
+    return _assemble(chip, system, levels, overrides)
 
 
-def allowed_sizes(spec: SystemSpec) -> list[int]:
-    """Numbers of chips that can be cut from a system, rising."""
-    sizes, group = {1}, 1
-    for level in spec.levels.values():
-        sizes |= {group * math.prod(shape) for shape in level.slices()}
-        group *= level.max_members
-    return sorted(sizes)
+def load_chip(reference: str, overrides: Overrides = (), catalog: Catalog | None = None) -> Chip:
+    """The chip that ``reference`` names (or the chip of the system it names); see :func:`load_system`."""
+    return load_system(reference, overrides, catalog).chip
 
 
-def _parse_size(spec: SystemSpec, chips: str | None) -> tuple[int, ...]:
-    if chips is None:
-        return (spec.default_chips,)
+def provenance(catalog: Catalog | None = None) -> dict[str, Mapping[str, Source]]:
+    """Sources that the files of all known chips and systems state, by key path, by name of the file."""
+    catalog = catalog or Catalog()
+    documents = {
+        name: load_document(catalog.find(kind, name)) for kind in ("chips", "systems") for name in catalog.names(kind)
+    }
+    return {name: document.sources() for name, document in documents.items()}
+
+
+def split_size(reference: str) -> tuple[str, str | None]:
+    """``nvidia-dgx-a100:16`` as name and size; the size is None where there is none.
+
+    Raises:
+        ConfigError: A colon without a size after it.
+    """
+    match = _SIZED.fullmatch(reference)
+    if match is None:
+        return reference, None
+    if not match["chips"]:
+        raise ConfigError(f"{reference}: no number of chips after the colon. Write e.g. '{match['name']}:8'.")
+    return match["name"], match["chips"]
+
+
+def _split_overrides(overrides: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    parts: dict[str, list[tuple[str, str]]] = {section: [] for section in _SECTIONS}
+    for path, value in overrides:
+        section, _, rest = path.strip().partition(".")
+        if section not in parts or not rest:
+            raise ConfigError(
+                f"--set {path}={value}: hardware paths start with 'chip.' or 'system.', e.g. chip.sram_per_core."
+                f"{did_you_mean(section, list(_SECTIONS))}"
+            )
+        parts[section].append((rest, value))
+    return parts
+
+
+def _kind(document: Document, found: str) -> str:
+    """``chip`` or ``system`` as the file says; where it says nothing, the folder it was found in."""
+    node = document.root.children.get("kind")
+    if node is None:
+        return found.removesuffix("s")
+    if node.value not in _SECTIONS:
+        raise ConfigError(f"{node.where}: kind: {node.text!r} is no hardware. Allowed: chip, system.")
+    return str(node.value)
+
+
+def _load_chip(document: Document, overrides: list[tuple[str, str]], catalog: Catalog) -> Loaded[Chip]:
+    published = _checked(document, Chip, [], "chips", catalog)
+    if problems := published.spec.check_problems():
+        lines = [f"{_where(published.document, text)}: {text}" for text in problems]
+        raise ConfigError("\n".join(lines))
+    return _checked(document, Chip, overrides, "chips", catalog) if overrides else published
+
+
+def _where(document: Document, problem: str) -> str:
+    """``file:line`` of the check that a problem text starts with."""
+    path = problem.split(":", 1)[0]
     try:
-        shape = tuple(int(part) for part in chips.lower().split("x"))
-    except ValueError:
-        shape = ()
-    if not shape or min(shape) < 1:
-        raise ConfigError(
-            f"{spec.name}:{chips}: {chips!r} is no number of chips. Write e.g. '{spec.name}:{spec.default_chips}'."
-        )
-    return shape
+        return document.where(path)
+    except ConfigError:
+        return document.where("checks")
 
 
-def _cut_shape(spec: SystemSpec, shape: tuple[int, ...]) -> dict[str, SystemLevel]:
-    """The innermost level cut to an explicit shape."""
-    name, level = next(iter(spec.levels.items()), (None, None))
-    if name is None or level is None or not level.is_slice(shape):
-        raise _wrong_size(spec, shape)
-    return {name: SystemLevel(name, level, shape, level.wraps(shape))}
+def _checked(
+    document: Document, spec_class: type[S], overrides: list[tuple[str, str]], kind: str, catalog: Catalog
+) -> Loaded[S]:
+    """The document with parents below and overrides on top, checked against its description."""
+    document = resolve_extends(document, lambda name, child: _parent(name, child, kind, catalog))
+    for path, text in overrides:
+        document = document.apply_override(path, text)
+    return validate(document, spec_class)
 
 
-def _wrong_size(spec: SystemSpec, wanted: Sequence[int]) -> ConfigError:
-    sizes = allowed_sizes(spec)
-    total = math.prod(wanted)
-    near = sorted(sizes, key=lambda size: abs(size - total))[:MAX_LISTED]
-    listed = ", ".join(map(str, sorted(near)))
-    text = "x".join(map(str, wanted))
-    first = next(iter(spec.levels.values()), None)
-    shapes = ""
-    if len(wanted) > 1 and first is not None:
-        same = sorted(first.slices(), key=lambda s: (abs(math.prod(s) - total), s))[:MAX_LISTED]
-        shapes = f" Nearest shapes: {', '.join('x'.join(map(str, s)) for s in same)}."
-    return ConfigError(
-        f"{spec.name}:{text}: cannot use {total} chips this way, at most {sizes[-1]}. Nearest sizes: {listed}.{shapes}"
+def _parent(name: str, child: Document, kind: str, catalog: Catalog) -> Path:
+    beside = child.path.parent / name
+    return beside if beside.is_file() else catalog.find(kind, name)
+
+
+def _chip_path(system: Loaded[SystemSpec], catalog: Catalog) -> Path:
+    beside = system.document.path.parent / system.spec.chip
+    if beside.is_file():
+        return beside
+    try:
+        return catalog.find("chips", system.spec.chip)
+    except ConfigError as err:
+        raise ConfigError(f"{system.document.where('chip')}: chip: {err}") from err
+
+
+def _assemble(
+    chip: Loaded[Chip],
+    system: Loaded[SystemSpec] | None,
+    levels: Mapping[str, SystemLevel],
+    overrides: tuple[tuple[str, str], ...],
+) -> System:
+    loaded: dict[str, Loaded[Chip] | Loaded[SystemSpec]] = {"chip": chip}
+    if system is not None:
+        loaded["system"] = system
+    return System(
+        name=system.spec.name if system is not None else chip.spec.name,
+        chip=chip.spec,
+        levels=levels,
+        num_chips=math.prod(level.size for level in levels.values()),
+        max_chips=system.spec.max_chips if system is not None else 1,
+        host=system.spec.host if system is not None else None,
+        provenance={
+            f"{part}.{path}": source for part, one in loaded.items() for path, source in one.provenance.items()
+        },
+        files=tuple(
+            (str(path), sha256)
+            for one in loaded.values()
+            for path, sha256 in ((one.document.path, one.document.sha256), *one.document.parents)
+        ),
+        overrides=overrides,
     )
