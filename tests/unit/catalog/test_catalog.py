@@ -1,0 +1,107 @@
+"""Names resolve to files: the user's folders first, then the packaged ones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from accelsim import catalog as catalog_module
+from accelsim.catalog import Catalog, packaged_root
+from accelsim.errors import ConfigError
+
+
+@pytest.fixture
+def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A packaged tree with two chips and a system, as an installed wheel has it."""
+    root = tmp_path / "site" / "accelsim" / "_data"
+    for relative in ("hw_configs/chips/alpha.yaml", "hw_configs/chips/beta.yaml", "hw_configs/systems/pod.yaml"):
+        file = root / relative
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("name: x\n")
+    (root / "workloads" / "models").mkdir(parents=True)
+    monkeypatch.setattr(catalog_module, "__file__", str(root.parent / "catalog.py"))
+    monkeypatch.delenv("ACCELSIM_PATH", raising=False)
+    return root
+
+
+def test_packaged_names_resolve(packaged: Path) -> None:
+    assert Catalog().names("chips") == ["alpha", "beta"]
+    assert Catalog().find("chips", "alpha") == packaged / "hw_configs/chips/alpha.yaml"
+    assert Catalog().names("models") == Catalog().names("optics") == []
+
+
+def test_checkout_and_wheel_have_the_same_layout_below_their_root() -> None:
+    assert (packaged_root() / "hw_configs" / "chips").is_dir()
+
+
+@pytest.mark.parametrize("layout", ["hw_configs/chips", "chips", "."])
+def test_a_users_folder_wins_however_it_is_laid_out(packaged: Path, tmp_path: Path, layout: str) -> None:
+    mine = tmp_path / "mine"
+    (mine / layout).mkdir(parents=True, exist_ok=True)
+    (mine / layout / "alpha.yml").write_text("name: mine\n")
+    assert Catalog([mine]).find("chips", "alpha") == mine / layout / "alpha.yml"
+    assert Catalog([mine]).names("chips") == ["alpha", "beta"]
+
+
+def test_argument_beats_environment_beats_package(
+    packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("argument", "environment"):
+        (tmp_path / name / "chips").mkdir(parents=True)
+    (tmp_path / "environment/chips/alpha.yaml").write_text("name: e\n")
+    monkeypatch.setenv("ACCELSIM_PATH", os.pathsep.join([str(tmp_path / "environment"), str(tmp_path / "missing")]))
+    catalog = Catalog([tmp_path / "argument"])
+    assert catalog.find("chips", "alpha") == tmp_path / "environment/chips/alpha.yaml"
+    (tmp_path / "argument/chips/alpha.yaml").write_text("name: a\n")
+    assert catalog.find("chips", "alpha") == tmp_path / "argument/chips/alpha.yaml"
+    assert catalog.find("chips", "beta") == packaged / "hw_configs/chips/beta.yaml"
+
+
+def test_an_existing_path_is_taken_as_it_is(packaged: Path, tmp_path: Path) -> None:
+    file = tmp_path / "any" / "config.json"
+    file.parent.mkdir()
+    file.write_text("{}")
+    assert Catalog().find("models", file) == file
+
+
+def test_a_file_in_the_current_folder_does_not_hide_a_name(
+    packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("alpha").write_text("not a chip")
+    assert Catalog().find("chips", "alpha") == packaged / "hw_configs/chips/alpha.yaml"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("chips", "alhpa", "unknown chip 'alhpa'. Known: alpha, beta. Did you mean 'alpha'?"),
+        ("models", "llama", "unknown model 'llama'. Known: none."),
+        ("chip", "alpha", "unknown kind 'chip'. Known: chips, systems, optics, models, runs, traces."),
+        ("chips", "./alhpa.yaml", "alhpa.yaml: no such file."),
+        ("chips", "no/such/folder.yaml", "The folder no/such does not exist."),
+        ("chips", "../secrets", "no such file"),
+        ("chips", "x" * 5000, "unknown chip"),
+        ("chips", "zero\0byte", "unknown chip"),
+        ("chips", "", "unknown chip ''"),
+    ],
+)
+def test_unknown_names_are_explained(packaged: Path, kind: str, name: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Catalog().find(kind, name)
+    assert message in str(caught.value)
+
+
+def test_several_kinds_are_searched_in_turn(packaged: Path) -> None:
+    assert Catalog().find_any(("systems", "chips"), "pod")[0] == "systems"
+    assert Catalog().find_any(("systems", "chips"), "beta")[0] == "chips"
+    with pytest.raises(ConfigError, match=r"unknown system or chip 'bta'\. Known: pod, alpha, beta\. .*'beta'"):
+        Catalog().find_any(("systems", "chips"), "bta")
+
+
+def test_an_incomplete_installation_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_module, "__file__", str(tmp_path / "accelsim" / "catalog.py"))
+    with pytest.raises(ConfigError, match="Reinstall accelsim"):
+        packaged_root()
