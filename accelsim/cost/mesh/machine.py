@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -113,6 +115,17 @@ class Cost:
             self.noc_bytes * times,
             self.tile_bytes,
         )
+
+
+def fastest(costs: Sequence[Cost]) -> Cost:
+    """The cost with the fewest cycles at each place; the earlier one on a tie."""
+    best = costs[0]
+    for other in costs[1:]:
+        faster = other.cycles < best.cycles
+        best = Cost(
+            *(np.where(faster, getattr(other, one.name), getattr(best, one.name)) for one in dataclasses.fields(Cost))
+        )
+    return best
 
 
 def ceil_div(extent: Array, parts: Array) -> Array:

@@ -137,15 +137,26 @@ def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) ->
     batch, heads, width = float(operator.batch), float(operator.heads), float(operator.head_dim)
     seen = np.asarray(float(operator.attended_positions))
     queries = batch * operator.q_len
-    resident = row_kernels.decode_attention(
-        machine, np.asarray(queries), np.asarray(heads * width), np.asarray(operator.kv_heads * width), seen, region
-    )
+    kv_width = np.asarray(operator.kv_heads * width)
+    resident = {
+        "resident": row_kernels.decode_attention(
+            machine,
+            np.asarray(float(operator.q_len)),
+            np.asarray(heads * width * batch),
+            kv_width * batch,
+            seen,
+            region,
+        ),
+        "resident in turn": row_kernels.decode_attention(
+            machine, np.asarray(queries), np.asarray(heads * width), kv_width, seen, region
+        ),
+    }
     if operator.q_len == 1:
-        return {"resident": resident}
-    one = row_kernels.prefill_attention(
-        machine, np.asarray(float(operator.q_len)), np.asarray(heads), np.asarray(width), seen, region
-    )
-    return {"shift": one.repeated(batch), "resident": resident}
+        return resident
+    tokens, dim = np.asarray(float(operator.q_len)), np.asarray(width)
+    in_turn = row_kernels.prefill_attention(machine, tokens, np.asarray(heads), dim, seen, region).repeated(batch)
+    together = row_kernels.prefill_attention(machine, tokens, np.asarray(heads * batch), dim, seen, region)
+    return {"shift": together, "shift in turn": in_turn, **resident}
 
 
 @_choices.register

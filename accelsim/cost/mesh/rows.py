@@ -5,12 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
-from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, ceil_div, vector_cycles
+from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, ceil_div, fastest, vector_cycles
 
 
-def _share(rows: Array, cores: Array) -> Array:
-    """Rows per core: dealt when there are enough, else each row of cores holds them all (as products leave them)."""
-    return np.where(rows >= cores, ceil_div(rows, cores), rows)
+def _layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> list[tuple[Array, Cost]]:
+    """Rows one core works on, and what bringing the result back costs, for each way to lay out ``rows``.
+
+    With at least as many rows as rows of cores they are dealt and stay so.  Fewer rows are held by all rows of cores,
+    as resident products leave them and need them: each works on all of them, or on its share, which is then gathered
+    along the columns.
+    """
+    dealt = ceil_div(rows, region[0])
+    message = rows * ceil_div(width, region[1])
+    size = message * machine.element_bytes * region[0] * region[1]
+    gather = Cost(
+        noc=machine.words(message) + region[0] * machine.hop_cycles,
+        launch=np.asarray(machine.parameters.phase_cycles),
+        sram_bytes=2 * size,
+        noc_bytes=size,
+        tile_bytes=message * machine.element_bytes,
+    )
+    return [(np.where(rows >= region[0], dealt, rows), Cost()), (dealt, gather)]
 
 
 def local_loop(
@@ -41,30 +56,38 @@ def elementwise(
     machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], passes: float, functions: float
 ) -> Cost:
     """A function of elements at one place: no words move."""
-    height, cols = _share(rows, region[0]), ceil_div(width, region[1])
-    start = Cost(launch=np.asarray(0.0 * rows + machine.parameters.phase_cycles))
-    return start + local_loop(machine, height, cols, passes, functions, region[0] * region[1])
+    cols, cores = ceil_div(width, region[1]), region[0] * region[1]
+    start = Cost(launch=np.asarray(machine.parameters.phase_cycles))
+    return fastest(
+        [
+            start + local_loop(machine, height, cols, passes, functions, cores) + gather
+            for height, gather in _layouts(machine, rows, width, region)
+        ]
+    )
 
 
 def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], sums: int) -> Cost:
     """Normalisation of rows: ``sums`` sums along each row (1 for rmsnorm, 2 for layernorm), a root, a scaling."""
-    height, cols = _share(rows, region[0]), ceil_div(width, region[1])
-    cores = region[0] * region[1]
-    work = local_loop(machine, height, cols, 2 + 2 * sums, 0.0, cores)
-    roots = Cost(compute=3 * height * machine.parameters.function_cycles)
-    total = work + roots
-    for _ in range(sums):
-        total = total + all_reduce(machine, height, region[1], region[0])
-    return total
+    cols, cores = ceil_div(width, region[1]), region[0] * region[1]
+    costs = []
+    for height, gather in _layouts(machine, rows, width, region):
+        roots = Cost(compute=3 * height * machine.parameters.function_cycles)
+        total = local_loop(machine, height, cols, 2 + 2 * sums, 0.0, cores) + roots + gather
+        for _ in range(sums):
+            total = total + all_reduce(machine, height, region[1], region[0])
+        costs.append(total)
+    return fastest(costs)
 
 
 def softmax(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> Cost:
     """Softmax of rows: a maximum and a sum along each row, an exponential per element, a reciprocal per row."""
-    height, cols = _share(rows, region[0]), ceil_div(width, region[1])
-    work = local_loop(machine, height, cols, 4, 1.0, region[0] * region[1])
-    reciprocal = Cost(compute=height * machine.parameters.function_cycles)
-    reduced = all_reduce(machine, height, region[1], region[0])
-    return work + reciprocal + reduced + reduced
+    cols, cores = ceil_div(width, region[1]), region[0] * region[1]
+    costs = []
+    for height, gather in _layouts(machine, rows, width, region):
+        reciprocal = Cost(compute=height * machine.parameters.function_cycles)
+        reduced = all_reduce(machine, height, region[1], region[0])
+        costs.append(local_loop(machine, height, cols, 4, 1.0, cores) + reciprocal + reduced + reduced + gather)
+    return fastest(costs)
 
 
 def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> Cost:
@@ -76,10 +99,10 @@ def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Arr
     message = rows * share * machine.element_bytes
     return Cost(
         noc=region[0] * machine.hop_cycles + machine.words(rows * share / 2),
-        launch=np.asarray(0.0 * rows + machine.parameters.phase_cycles),
+        launch=np.asarray(machine.parameters.phase_cycles),
         sram_bytes=2 * message * region[1],
         noc_bytes=message * region[0] / 2 * region[1],
-        tile_bytes=2 * _share(rows, region[0]) * share * machine.element_bytes,
+        tile_bytes=2 * ceil_div(rows, region[0]) * share * machine.element_bytes,
     )
 
 
@@ -94,9 +117,9 @@ def decode_attention(
 
     Args:
         machine: The cores.
-        batch: Sequences, one after another on all cores.
-        heads_width: heads x head_dim.
-        kv_width: KV heads x head_dim.
+        batch: Queries one after another on all cores (of one sequence, or of one sequence each).
+        heads_width: heads x head_dim, times the sequences that lie side by side.
+        kv_width: KV heads x head_dim, times those sequences.
         kv_len: Attended positions.
         region: Rows and columns of cores.
     """
@@ -124,7 +147,8 @@ def prefill_attention(
 
     Heads lie side by side on groups of columns, so all heads are one shift product of heads x head_dim.  The whole
     score rectangle is computed: cores that a causal mask leaves idle wait for the others in every step.  The keys
-    and values of a group are copied to the columns of its heads.  ``tokens`` are the queries of one sequence.
+    and values of a group are copied to the columns of its heads.  ``tokens`` are the queries of one sequence; the heads
+    of several sequences lie side by side as well.
     """
     rows, cols = region
     width = heads * head_dim
