@@ -116,8 +116,10 @@ def _family(document: Document, config: Mapping[str, Any]) -> tuple[str, Family]
     if isinstance(name, str) and name in FAMILIES:
         return name, FAMILIES[name]
     lines = [f"{_at(document, 'model_type', f'family {name!r} is not supported')}. Supported: {', '.join(FAMILIES)}."]
-    lines[0] += did_you_mean(str(name), list(FAMILIES))
-    lines += [_at(document, key, text) for key, text in _unsupported(config)]
+    unsupported = _unsupported(config)
+    if not unsupported:  # a family with other features is no misspelling
+        lines[0] += did_you_mean(str(name), list(FAMILIES))
+    lines += [_at(document, key, text) for key, text in unsupported]
     raise ConfigError("\n".join(lines))
 
 

@@ -1,0 +1,37 @@
+"""One small example per registered operator; the contract test fails for an operator without one."""
+
+from __future__ import annotations
+
+from accelsim.dtypes import DType
+from accelsim.workload.operator import Operator
+from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.collective import Collective
+from accelsim.workload.operators.elementwise import Elementwise
+from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.gemm import Gemm
+from accelsim.workload.operators.norm import Norm
+from accelsim.workload.operators.rope import Rope
+from accelsim.workload.operators.softmax import Softmax
+
+OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
+    "attention": (
+        Attention.of(batch=2, heads=8, kv_heads=2, head_dim=64, q_len=16, kv_len=48),
+        Attention.of(batch=2, heads=8, kv_heads=8, head_dim=64, q_len=1, kv_len=48, window=32, dtype=DType.FP16),
+    ),
+    "collective": (
+        Collective.of("all_reduce", nbytes=4096, num_ranks=4),
+        Collective.of("all_gather", nbytes=4096, num_ranks=4),
+        Collective.of("reduce_scatter", nbytes=4096, num_ranks=4),
+        Collective.of("all_to_all", nbytes=4096, num_ranks=4),
+    ),
+    "elementwise": (
+        Elementwise.of(rows=4, width=64),
+        Elementwise.of(rows=4, width=64, function="silu_mul"),
+        Elementwise.of(rows=4, width=64, function="gelu"),
+    ),
+    "embedding": (Embedding.of(rows=4, width=64, vocab=1000),),
+    "gemm": (Gemm.of(m=16, n=32, k=64), Gemm.of(m=16, n=32, k=64, batch=3)),
+    "norm": (Norm.of(rows=4, width=64), Norm.of(rows=4, width=64, flavour="layernorm")),
+    "rope": (Rope.of(rows=4, width=64),),
+    "softmax": (Softmax.of(rows=4, width=64),),
+}
