@@ -1,0 +1,187 @@
+"""Heaps over plain arrays for the compiled kernel; each function works in place.
+
+Three kinds: timers (tick, item), a server's queue (priority, ready tick, id), and an
+indexed heap that can move an entry when its key changes.
+"""
+
+from __future__ import annotations
+
+from accelsim.engine._jit import jit
+from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array
+
+
+@jit
+def timer_push(ticks: Int64Array, items: Int32Array, size: int, tick: int, item: int) -> int:
+    """Add a timer to a 4-ary heap and return the new size."""
+    hole = size
+    while hole > 0:
+        parent = (hole - 1) >> 2
+        if ticks[parent] <= tick:
+            break
+        ticks[hole] = ticks[parent]
+        items[hole] = items[parent]
+        hole = parent
+    ticks[hole] = tick
+    items[hole] = item
+    return size + 1
+
+
+@jit
+def timer_pop(ticks: Int64Array, items: Int32Array, size: int) -> int:
+    """Remove the earliest timer (read it at index 0 before) and return the new size."""
+    size -= 1
+    tick, item = ticks[size], items[size]
+    hole = 0
+    while True:
+        child = 4 * hole + 1
+        if child >= size:
+            break
+        best = child
+        for other in range(child + 1, min(child + 4, size)):
+            if ticks[other] < ticks[best]:
+                best = other
+        if ticks[best] >= tick:
+            break
+        ticks[hole] = ticks[best]
+        items[hole] = items[best]
+        hole = best
+    ticks[hole] = tick
+    items[hole] = item
+    return size
+
+
+@jit
+def queued_before(priority: Int32Array, ready_ticks: Int64Array, left: int, right: int) -> bool:
+    """Whether task ``left`` goes before ``right`` in the queue of a server."""
+    if priority[left] != priority[right]:
+        return priority[left] < priority[right]
+    if ready_ticks[left] != ready_ticks[right]:
+        return ready_ticks[left] < ready_ticks[right]
+    return left < right
+
+
+@jit
+def queue_push(
+    heap: Int32Array, head: int, tail: int, in_order: bool, priority: Int32Array, ready_ticks: Int64Array, task: int
+) -> bool:
+    """Put a task at ``tail`` of the queue ``heap[head:tail]`` and return whether it is still in order.
+
+    While tasks come in order the queue is a sorted list, which is a heap too; only the
+    first one that does not turns it into a real one.
+    """
+    if head == tail or (in_order and queued_before(priority, ready_ticks, heap[tail - 1], task)):
+        heap[tail] = task
+        return True
+    hole = tail - head
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        if queued_before(priority, ready_ticks, heap[head + parent], task):
+            break
+        heap[head + hole] = heap[head + parent]
+        hole = parent
+    heap[head + hole] = task
+    return False
+
+
+@jit
+def queue_pop(heap: Int32Array, head: int, tail: int, priority: Int32Array, ready_ticks: Int64Array) -> None:
+    """Remove the root of the queue ``heap[head:tail]``; its last place becomes free."""
+    size = tail - head - 1
+    last = heap[tail - 1]
+    hole = 0
+    while True:
+        child = 2 * hole + 1
+        if child >= size:
+            break
+        if child + 1 < size and queued_before(priority, ready_ticks, heap[head + child + 1], heap[head + child]):
+            child += 1
+        if not queued_before(priority, ready_ticks, heap[head + child], last):
+            break
+        heap[head + hole] = heap[head + child]
+        hole = child
+    heap[head + hole] = last
+
+
+@jit
+def end_move(heap: Int32Array, place: Int32Array, key: Int64Array, size: int, hole: int, item: int) -> None:
+    """Bring ``item`` to where its key belongs, starting at the free place ``hole``."""
+    tick = key[item]
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        if key[heap[parent]] <= tick:
+            break
+        heap[hole] = heap[parent]
+        place[heap[hole]] = hole
+        hole = parent
+    while True:
+        child = 2 * hole + 1
+        if child >= size:
+            break
+        if child + 1 < size and key[heap[child + 1]] < key[heap[child]]:
+            child += 1
+        if key[heap[child]] >= tick:
+            break
+        heap[hole] = heap[child]
+        place[heap[hole]] = hole
+        hole = child
+    heap[hole] = item
+    place[item] = hole
+
+
+@jit
+def end_set(heap: Int32Array, place: Int32Array, key: Int64Array, size: int, item: int, tick: int) -> int:
+    """Give ``item`` the key ``tick``, adding it if it is not there, and return the new size."""
+    hole = place[item]
+    if hole >= 0 and key[item] == tick:
+        return size
+    key[item] = tick
+    if hole < 0:
+        hole = size
+        size += 1
+    end_move(heap, place, key, size, hole, item)
+    return size
+
+
+@jit
+def end_remove(heap: Int32Array, place: Int32Array, key: Int64Array, size: int, item: int) -> int:
+    """Take ``item`` out, if it is there, and return the new size."""
+    hole = place[item]
+    if hole < 0:
+        return size
+    place[item] = -1
+    size -= 1
+    last = heap[size]
+    if last != item:
+        end_move(heap, place, key, size, hole, last)
+    return size
+
+
+@jit
+def share_before(share: FloatArray, left: int, right: int) -> bool:
+    """Whether link ``left`` is filled before ``right``: smaller share, then lower id."""
+    return share[left] < share[right] or (share[left] == share[right] and left < right)
+
+
+@jit
+def share_move(heap: Int32Array, place: Int32Array, share: FloatArray, size: int, hole: int, item: int) -> None:
+    """Bring link ``item`` to where its share belongs, starting at the free place ``hole``."""
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        if share_before(share, heap[parent], item):
+            break
+        heap[hole] = heap[parent]
+        place[heap[hole]] = hole
+        hole = parent
+    while True:
+        child = 2 * hole + 1
+        if child >= size:
+            break
+        if child + 1 < size and share_before(share, heap[child + 1], heap[child]):
+            child += 1
+        if share_before(share, item, heap[child]):
+            break
+        heap[hole] = heap[child]
+        place[heap[hole]] = hole
+        hole = child
+    heap[hole] = item
+    place[item] = hole

@@ -1,0 +1,283 @@
+"""The compiled event loop: timers, rounds, flows, tick after tick."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from accelsim.engine._heaps import queue_pop, queue_push, timer_pop, timer_push
+from accelsim.engine._jit import jit
+from accelsim.engine._kernel_flows import end_flows, refill, start_flows
+from accelsim.engine._state import (
+    DEADLOCK,
+    DIRTY,
+    DONE,
+    ENDING,
+    ENDS,
+    FINISHED,
+    FREE,
+    JOINING,
+    OVERFLOW,
+    PIECES,
+    READY,
+    STATUS,
+    TIMERS,
+    Columns,
+    Filling,
+    Flows,
+    Links,
+    Pieces,
+    Servers,
+    Tasks,
+)
+from accelsim.engine.taskgraph import Int32Array, Int64Array
+
+_MAX_TICKS = np.int64(2**63 - 1)
+
+
+@jit
+def turn_round(pred_ptr: Int64Array, pred_task: Int32Array) -> tuple[Int64Array, Int32Array]:
+    """Return who waits for each task, in CSR form, in order of id."""
+    num_tasks = len(pred_ptr) - 1
+    succ_ptr = np.zeros(num_tasks + 1, dtype=np.int64)
+    for pred in pred_task:
+        succ_ptr[pred + 1] += 1
+    for task in range(num_tasks):
+        succ_ptr[task + 1] += succ_ptr[task]
+    place = succ_ptr[:-1].copy()
+    succ_task = np.empty(len(pred_task), dtype=np.int32)
+    for task in range(num_tasks):
+        for at in range(pred_ptr[task], pred_ptr[task + 1]):
+            pred = pred_task[at]
+            succ_task[place[pred]] = task
+            place[pred] += 1
+    return succ_ptr, succ_task
+
+
+@jit
+def set_timer(tasks: Tasks, count: Int64Array, now: int, ticks: int, item: int) -> None:
+    """Have ``item`` come up after ``ticks``: a task id to end it, its complement to start its flow."""
+    if ticks > _MAX_TICKS - now:
+        count[STATUS] = OVERFLOW
+        return
+    count[TIMERS] = timer_push(tasks.timer_ticks, tasks.timer_items, count[TIMERS], now + ticks, item)
+
+
+@jit
+def start_task(columns: Columns, tasks: Tasks, count: Int64Array, task: int, now: int) -> None:
+    """Start a task: it gets a timer, joins the flows of this tick, or ends in the next round."""
+    tasks.start_ticks[task] = now
+    work, latency = columns.work_ticks[task], columns.latency_ticks[task]
+    if columns.nbytes[task] > 0 and columns.route_ptr[task + 1] > columns.route_ptr[task]:
+        if work > _MAX_TICKS - now:
+            count[STATUS] = OVERFLOW
+        if latency > 0:
+            set_timer(tasks, count, now, latency, ~task)
+        else:
+            tasks.joining[count[JOINING]] = task
+            count[JOINING] += 1
+        return
+    duration = max(work, latency)
+    if duration > 0:
+        set_timer(tasks, count, now, duration, task)
+    else:
+        tasks.ending[count[ENDING]] = task
+        count[ENDING] += 1
+
+
+@jit
+def fire_timers(tasks: Tasks, count: Int64Array, now: int) -> None:
+    """Sort the timers of this tick into tasks that end and flows that begin."""
+    while count[TIMERS] > 0 and tasks.timer_ticks[0] == now:
+        item = tasks.timer_items[0]
+        count[TIMERS] = timer_pop(tasks.timer_ticks, tasks.timer_items, count[TIMERS])
+        if item >= 0:
+            tasks.ending[count[ENDING]] = item
+            count[ENDING] += 1
+        else:
+            tasks.joining[count[JOINING]] = ~item
+            count[JOINING] += 1
+
+
+@jit
+def end_task(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, task: int, now: int) -> None:
+    """End a task: free its server and make ready those who waited for it alone."""
+    tasks.end_ticks[task] = now
+    server = columns.server[task]
+    if server >= 0:
+        servers.running[server] = 0
+        servers.busy_ticks[server] += now - tasks.start_ticks[task]
+    for at in range(columns.succ_ptr[task], columns.succ_ptr[task + 1]):
+        successor = columns.succ_task[at]
+        tasks.missing[successor] -= 1
+        if tasks.missing[successor] == 0:
+            tasks.ready[count[READY]] = successor
+            count[READY] += 1
+
+
+@jit
+def enqueue(columns: Columns, tasks: Tasks, servers: Servers, server: int, task: int, now: int) -> None:
+    """Put a ready task into the queue of its server."""
+    tasks.start_ticks[task] = now
+    head, tail = servers.head[server], servers.tail[server]
+    in_order = queue_push(
+        servers.heap, head, tail, servers.in_order[server] != 0, columns.priority, tasks.start_ticks, task
+    )
+    servers.in_order[server] = 1 if in_order else 0
+    servers.tail[server] = tail + 1
+
+
+@jit
+def serve(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, server: int, now: int) -> None:
+    """Have a server take the head of its queue, if it is free and somebody waits."""
+    if server < 0 or servers.running[server] != 0:
+        return
+    head, tail = servers.head[server], servers.tail[server]
+    if head == tail:
+        return
+    task = servers.heap[head]
+    if servers.in_order[server] != 0:
+        servers.head[server] = head + 1
+    else:
+        queue_pop(servers.heap, head, tail, columns.priority, tasks.start_ticks)
+        servers.tail[server] = tail - 1
+    servers.running[server] = 1
+    start_task(columns, tasks, count, task, now)
+
+
+@jit
+def settle(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, now: int) -> None:
+    """Settle one tick in rounds, until no task ends and none becomes ready."""
+    first = 0
+    while count[ENDING] > first or count[READY] > 0:
+        last = count[ENDING]
+        for at in range(first, last):
+            end_task(columns, tasks, servers, count, tasks.ending[at], now)
+        num_ready = count[READY]
+        for at in range(num_ready):
+            task = tasks.ready[at]
+            server = columns.server[task]
+            if server < 0:
+                start_task(columns, tasks, count, task, now)
+            else:
+                enqueue(columns, tasks, servers, server, task, now)
+        # Servers choose only after all ready tasks of this round stand in their queues.
+        for at in range(first, last):
+            serve(columns, tasks, servers, count, columns.server[tasks.ending[at]], now)
+        for at in range(num_ready):
+            serve(columns, tasks, servers, count, columns.server[tasks.ready[at]], now)
+        count[READY] = 0
+        count[DONE] += last - first
+        first = last
+    count[ENDING] = 0
+
+
+@jit
+def grow_flows(flows: Flows, count: Int64Array, max_hops: int) -> Flows:
+    """Return the same flows in arrays with room for all that are about to join."""
+    old = len(flows.task)
+    new = max(2 * old, old + count[JOINING])
+    nodes = new * max_hops
+    grown = Flows(
+        np.empty(new, dtype=np.int32),
+        np.empty(new, dtype=np.float64),
+        np.empty(new, dtype=np.float64),
+        np.empty(new, dtype=np.int64),
+        np.empty(new, dtype=np.int64),
+        np.full(new, -1, dtype=np.int32),
+        np.zeros(new, dtype=np.int64),
+        np.empty(new, dtype=np.int32),
+        np.empty(nodes, dtype=np.int32),
+        np.empty(nodes, dtype=np.int32),
+        np.empty(nodes, dtype=np.int32),
+    )
+    grown.task[:old] = flows.task
+    grown.remaining[:old] = flows.remaining
+    grown.rate[:old] = flows.rate
+    grown.last_ticks[:old] = flows.last_ticks
+    grown.end_ticks[:old] = flows.end_ticks
+    grown.bottleneck[:old] = flows.bottleneck
+    grown.frozen[:old] = flows.frozen
+    grown.free[: count[FREE]] = flows.free[: count[FREE]]
+    grown.next_node[: old * max_hops] = flows.next_node
+    grown.previous_node[: old * max_hops] = flows.previous_node
+    for node in range(nodes):
+        grown.slot_of_node[node] = node // max_hops
+    for slot in range(new - 1, old - 1, -1):
+        grown.free[count[FREE]] = slot
+        count[FREE] += 1
+    return grown
+
+
+@jit
+def grow_pieces(pieces: Pieces, count: Int64Array) -> Pieces:
+    """Return the same pieces in arrays twice as long."""
+    used = count[PIECES]
+    room = 2 * len(pieces.link)
+    grown = Pieces(
+        np.empty(room, dtype=np.int32),
+        np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.float64),
+        pieces.open_rate,
+        pieces.open_since_ticks,
+    )
+    grown.link[:used] = pieces.link[:used]
+    grown.start_ticks[:used] = pieces.start_ticks[:used]
+    grown.end_ticks[:used] = pieces.end_ticks[:used]
+    grown.rate[:used] = pieces.rate[:used]
+    return grown
+
+
+@jit
+def next_tick(tasks: Tasks, links: Links, count: Int64Array) -> int:
+    """Return the tick of the next timer or end of a flow, -1 if there is none."""
+    tick = np.int64(-1)
+    if count[TIMERS] > 0:
+        tick = tasks.timer_ticks[0]
+    if count[ENDS] > 0:
+        flow_tick = links.end_ticks[links.end_heap[0]]
+        if tick < 0 or flow_tick < tick:
+            tick = flow_tick
+    return tick
+
+
+@jit
+def run_kernel(
+    columns: Columns,
+    tasks: Tasks,
+    servers: Servers,
+    flows: Flows,
+    links: Links,
+    filling: Filling,
+    pieces: Pieces,
+    count: Int64Array,
+    max_hops: int,
+    record: bool,
+) -> tuple[int, Pieces]:
+    """Run to the end; return the last tick and the recorded pieces, with the outcome in ``count[STATUS]``."""
+    num_tasks = len(columns.server)
+    num_links = len(links.capacity)
+    for task in range(num_tasks):
+        if tasks.missing[task] == 0:
+            tasks.ready[count[READY]] = task
+            count[READY] += 1
+    now = np.int64(0)
+    while count[STATUS] == FINISHED:
+        settle(columns, tasks, servers, count, now)
+        if count[JOINING] > count[FREE]:
+            flows = grow_flows(flows, count, max_hops)
+        if count[JOINING] > 0:
+            start_flows(columns, tasks, flows, links, count, max_hops, now)
+        if count[DIRTY] > 0:
+            if record and len(pieces.link) - count[PIECES] < num_links:
+                pieces = grow_pieces(pieces, count)
+            refill(columns, flows, links, filling, pieces, count, now, record)
+        tick = next_tick(tasks, links, count)
+        if tick < 0:
+            break
+        now = tick
+        end_flows(columns, tasks, flows, links, count, max_hops, now)
+        fire_timers(tasks, count, now)
+    if count[STATUS] == FINISHED and count[DONE] < num_tasks:
+        count[STATUS] = DEADLOCK
+    return now, pieces
