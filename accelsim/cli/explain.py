@@ -1,0 +1,49 @@
+"""``accelsim explain FIELD``: what a field of a configuration means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain_field)
+
+
+def explain_field(
+    field: Annotated[str, typer.Argument(help="E.g. chip.clock, system.levels.link.bandwidth, model.head_dim, plan.tp.")],
+) -> None:
+    """Meaning, unit, range, default and sources of a field."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    for name, value in _help_of(field):
+        console.print(f"[bold]{name:<8}[/] {escape(value)}", soft_wrap=True)
+
+
+def _help_of(field: str) -> list[tuple[str, str]]:
+    from accelsim.config.explain import explain
+    from accelsim.hardware.chip import Chip
+    from accelsim.hardware.system import SystemSpec, provenance
+    from accelsim.mapping.plan import PLAN_HELP, Plan
+    from accelsim.workload.model import Model
+
+    root, _, key = field.partition(".")
+    if root == "plan" and key in PLAN_HELP:
+        return [("field", field), ("meaning", PLAN_HELP[key]), ("default", str(getattr(Plan(), key)))]
+    help_ = explain(field, {"chip": Chip, "system": SystemSpec, "model": Model}, provenance())
+    rows = [
+        ("field", help_.path),
+        ("meaning", help_.meaning),
+        ("kind", help_.kind),
+        ("unit", help_.unit),
+        ("range", help_.range),
+        ("default", help_.default),
+        ("keys", ", ".join(help_.keys)),
+    ]
+    for file, source in (help_.sources or {}).items():
+        rows.append(("source", f"{file}: {source.value_text} ({source.kind}) {source.source or ''}".rstrip()))
+    return [(name, value) for name, value in rows if value]

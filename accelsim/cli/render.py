@@ -1,0 +1,172 @@
+"""Results as text for people: aligned, in human units, one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION
+from accelsim.results.result import Result
+from accelsim.units import format_quantity
+
+TOP_OPERATORS = 8
+PIPED_WIDTH = 140
+
+
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+
+
+def seconds(value: float) -> str:
+    """E.g. ``1.234 ms``."""
+    return format_quantity(value, "time")
+
+
+def joules(value: float) -> str:
+    """E.g. ``71.15 mJ``."""
+    return format_quantity(value, "joule")
+
+
+def size(value: float) -> str:
+    """Decimal bytes with four significant digits, e.g. ``16.06 GB``."""
+    power = 0
+    while abs(value) >= 999.95 and power < len(_PREFIXES) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:.4g} {_PREFIXES[power]}B"
+
+
+def percent(fraction: float) -> str:
+    """E.g. ``41.2 %``."""
+    return f"{fraction * 100:.1f} %"
+
+
+def describe_phase(phase: Mapping[str, Any]) -> str:
+    """E.g. ``decode, batch 1, context 2048``."""
+    sizes = [f"{name} {value}" for name, value in phase.items() if name != "kind" and (name, value) != ("steps", 1)]
+    return ", ".join([phase["kind"], *sizes])
+
+
+def make_console() -> Console:
+    """The terminal, or a fixed width wide enough for every table when the output is piped."""
+    console = Console(highlight=False, soft_wrap=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+
+
+def print_result(result: Result, verbose: bool = False) -> None:
+    """Summary, time by cause and operator, traffic, memory, warnings."""
+    console = make_console()
+    console.print(
+        f"[bold]{escape(result.model)}[/] {describe_phase(result.phase)} on [bold]{escape(result.system)}[/], "
+        f"plan {result.plan}, {result.dtype}"
+    )
+    console.print(f"[bold]{escape(result.bottleneck.sentence)}[/]")
+    console.print()
+    console.print(_summary(result))
+    console.print(_causes(result), "")
+    console.print(_operators(result, None if verbose else TOP_OPERATORS), "")
+    console.print(_traffic(result))
+    for warning in result.warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}")
+    if verbose:
+        _print_provenance(console, result)
+
+
+def print_comparison(results: Sequence[Result]) -> None:
+    """One row per run, then the reason of each."""
+    console = make_console()
+    columns = ("phase", "system", "plan", "latency", "tokens/s", "memory traffic", "energy/token", "limited by")
+    numeric = ("latency", "tokens/s", "memory traffic", "energy/token")
+    table = _table(f"{results[0].model}: the same work on each machine", columns, numeric)
+    for result in results:
+        main = result.footprint.memory
+        table.add_row(
+            describe_phase(result.phase),
+            result.system,
+            str(result.plan),
+            seconds(result.latency_s),
+            f"{result.tokens_per_s:,.0f}",
+            f"{size(result.ledger.traffic_bytes.get(main, 0.0))} {main}",
+            joules(result.energy_per_token_j),
+            f"{result.bottleneck.cause} {percent(result.bottleneck.fraction)}",
+        )
+    console.print(table)
+    for result in results:
+        console.print(f"[bold]{escape(result.system)}[/] {result.phase['kind']}: {escape(result.bottleneck.sentence)}")
+    for warning in dict.fromkeys(f"{r.system}: {w}" for r in results for w in r.warnings):
+        console.print(f"[yellow]warning:[/] {escape(warning)}")
+
+
+def _summary(result: Result) -> Table:
+    u = result.utilisation
+    per_token = joules(result.energy_per_token_j)
+    rows = [
+        ("latency", seconds(result.latency_s), f"{result.tokens_per_s:,.1f} tokens/s"),
+        ("energy", joules(result.energy.total_j), f"{per_token} per token"),
+        ("MFU", percent(u.mfu_fraction), MFU_DEFINITION),
+    ]
+    if u.mbu_fraction is not None:
+        rows.append(("MBU", percent(u.mbu_fraction), MBU_DEFINITION))
+    f = result.footprint
+    roles = ", ".join(f"{role} {size(n)}" for role, n in f.role_bytes.items() if n)
+    rows.append(("memory", size(f.total_bytes), f"of {size(f.capacity_bytes)} {f.memory} per chip: {roles}"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _causes(result: Result) -> Table:
+    table = _table("Time by cause", ("cause", "time", "share"), numeric=("time", "share"))
+    for cause, time_s in result.ledger.cause_s.items():
+        table.add_row(cause, seconds(time_s), percent(time_s / result.latency_s))
+    return table
+
+
+def _operators(result: Result, limit: int | None) -> Table:
+    columns = ("operator", "count", "time", "share", "limited by", "FLOPs", "memory traffic")
+    rows = sorted(result.ledger.rows, key=lambda row: -row.time_s)
+    shown = rows[:limit]
+    title = "Time by operator" if len(shown) == len(rows) else f"Time by operator (largest {len(shown)} of {len(rows)})"
+    table = _table(title, columns, numeric=columns[1:4] + columns[5:])
+    for row in shown:
+        moved = row.traffic_bytes.get(result.footprint.memory, sum(row.traffic_bytes.values()))
+        table.add_row(
+            f"{row.block}.{row.operator}", f"{row.count}", seconds(row.time_s), percent(row.time_s / result.latency_s),
+            row.limiter, f"{row.flops:.3g}", size(moved),
+        )
+    return table
+
+
+def _traffic(result: Result) -> Table:
+    table = _table("Traffic, all chips", ("level", "bytes", "of which"), numeric=("bytes",))
+    main = result.footprint.memory
+    for level, nbytes in result.ledger.traffic_bytes.items():
+        roles = result.ledger.role_bytes if level == main else {}
+        table.add_row(level, size(nbytes), ", ".join(f"{role} {size(n)}" for role, n in roles.items()))
+    return table
+
+
+def _print_provenance(console: Console, result: Result) -> None:
+    console.print("\n[bold]Inputs[/]")
+    for name, digest in result.manifest["inputs"].items():
+        console.print(f"  {escape(str(name))}  {digest}")
+    for path, value in result.manifest["overrides"].items():
+        console.print(f"  --set {escape(path)}={escape(str(value))}")
+    if result.assumed:
+        console.print(f"[bold]Assumed hardware values[/]: {escape(', '.join(result.assumed))}")
+    engine = result.to_dict()["engine"]
+    console.print(f"engine {engine['name']}: {engine['tasks']} tasks in {seconds(engine['wall_s'])}")
+
+
+def _table(title: str, columns: Iterable[str], numeric: Iterable[str] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    right = set(numeric)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=index == 0 or column in right)
+    return table

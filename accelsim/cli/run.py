@@ -1,0 +1,98 @@
+"""``accelsim run``: simulate one phase of a model on one system, or on one machine of each class."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelsim.cli import options as o
+
+if TYPE_CHECKING:
+    from accelsim.results.result import Result
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")] = o.DEFAULT_MODEL,
+    on: Annotated[str | None, typer.Option("--on", help="System or chip, name or YAML, with :CHIPS for a size.")] = None,
+    phase: o.PhaseOption = None,
+    batch: o.BatchOption = 1,
+    prompt: o.PromptOption = None,
+    context: o.ContextOption = None,
+    steps: o.StepsOption = None,
+    dtype: o.DtypeOption = None,
+    plan: o.PlanOption = "auto",
+    execution: Annotated[str | None, typer.Option("--execution", help="whole_chip.")] = None,
+    engine: o.EngineOption = "auto",
+    seed: o.SeedOption = 0,
+    set_: o.SetOption = None,
+    ignore_capacity: o.IgnoreCapacityOption = False,
+    json_: o.JsonOption = None,
+    trace: Annotated[Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace.")] = None,
+    save: Annotated[Path | None, typer.Option("--save", help="Write result.json and the tables as CSV into a folder.")] = None,
+    strict: o.StrictOption = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every operator, provenance, manifest.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Simulate a model on a system; without --on, on a GPU, a TPU and a wafer-scale machine side by side."""
+    if on is None:
+        from accelsim.cli.compare import compare_default
+
+        compare_default(model, phase, batch, prompt, context, steps, json_, quiet)
+        return
+    result = _simulate(
+        model, on, o.make_phase(phase, batch, prompt, context, steps), _with_execution(plan, execution),
+        dtype, engine, seed, set_, ignore_capacity, strict,
+    )
+    _write(result, json_, trace, save)
+    if not quiet and json_ != "-":
+        from accelsim.cli.render import print_result
+
+        print_result(result, verbose)
+
+
+def _simulate(
+    model: str, on: str, phase: object, plan: str, dtype: str | None, engine: str, seed: int,
+    set_: list[str] | None, ignore_capacity: bool, strict: bool,
+) -> Result:
+    engine, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
+    from accelsim.simulate import simulate
+
+    return simulate(
+        model, on, phase, plan, dtype=dtype_, engine=engine, overrides=overrides,
+        ignore_capacity=ignore_capacity, strict=strict, seed=seed,
+    )
+
+
+def _with_execution(plan: str, execution: str | None) -> str:
+    """The plan's text with ``--execution`` folded in."""
+    if execution is None:
+        return plan
+    return f"execution={execution}" if plan == "auto" else f"{plan},execution={execution}"
+
+
+def _write(result: Result, json_: str | None, trace: Path | None, save: Path | None) -> None:
+    from accelsim.results.files import write_atomic
+
+    if json_ is not None:
+        text = json.dumps(result.to_dict(), indent=2) + "\n"
+        if json_ == "-":
+            sys.stdout.write(text)
+        else:
+            write_atomic(Path(json_), text)
+    if trace is not None:
+        from accelsim.results.trace import chrome_trace
+
+        write_atomic(trace, json.dumps(chrome_trace(result)))
+    if save is not None:
+        from accelsim.results.save import save_result
+
+        save_result(result, save)

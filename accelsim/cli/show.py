@@ -1,0 +1,113 @@
+"""``accelsim show``: what there is, and what the simulator makes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelsim.cli import options as o
+from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("show")(show)
+
+
+def show(
+    what: Annotated[
+        str, typer.Argument(help="models, systems, chips, topologies, collectives, graph, tasks, or a NAME.")
+    ] = "systems",
+    model: Annotated[str, typer.Argument(help="With graph or tasks: the model.")] = o.DEFAULT_MODEL,
+    on: Annotated[str, typer.Option("--on", help="With tasks: the system.")] = o.DEFAULT_SYSTEMS[0],
+    phase: o.PhaseOption = None,
+    batch: o.BatchOption = 1,
+    prompt: o.PromptOption = None,
+    context: o.ContextOption = None,
+    plan: o.PlanOption = "tp=1",
+) -> None:
+    """List models, systems, chips, topologies or collectives; print one of them; or a graph or its tasks."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if what in ("models", "systems", "chips"):
+        _show_catalog(console, what)
+    elif what in ("topologies", "collectives"):
+        _show_registry(console, what)
+    elif what == "graph":
+        _show_graph(console, model, o.make_phase(phase, batch, prompt, context, None), plan)
+    elif what == "tasks":
+        _show_tasks(console, model, on, o.make_phase(phase, batch, prompt, context, None), plan)
+    else:
+        _show_file(console, what)
+
+
+def _show_catalog(console: Console, kind: str) -> None:
+    from accelsim.catalog import Catalog
+    from accelsim.config.loader import load_document
+
+    catalog = Catalog()
+    for name in catalog.names(kind):
+        data = load_document(catalog.find(kind, name)).data
+        console.print(f"[bold]{name:<26}[/] {data.get('description', '')}", soft_wrap=True)
+
+
+def _show_registry(console: Console, kind: str) -> None:
+    from accelsim.network.collectives.base import COLLECTIVES
+    from accelsim.network.topology.base import TOPOLOGIES
+
+    registry = TOPOLOGIES if kind == "topologies" else COLLECTIVES
+    for name, member in registry.items():
+        console.print(f"[bold]{name!s:<26}[/] {(member.__doc__ or '').strip().splitlines()[0]}", soft_wrap=True)
+
+
+def _show_file(console: Console, name: str) -> None:
+    """The YAML of a model, system or chip, as it is: every value with its source."""
+    from accelsim.catalog import Catalog
+
+    try:
+        _, path = Catalog().find_any(("systems", "chips", "models"), name)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}\nOr one of: models, systems, chips, topologies, collectives, graph, tasks."
+        ) from error
+    console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
+
+
+def _show_graph(console: Console, model: str, phase: object, plan: str) -> None:
+    from accelsim.mapping.plan import Plan
+    from accelsim.mapping.shard import shard
+    from accelsim.workload.formats.hf import load_model
+    from accelsim.workload.phase import build_workload
+
+    workload = shard(build_workload(load_model(model), phase), Plan.parse("" if plan == "auto" else plan))
+    console.print(f"[bold]{workload.name}[/]: {workload.flops:.4g} FLOPs on one rank")
+    for segment in workload.segments:
+        console.print(f"\n[bold]{segment.name}[/] x {segment.repeat}")
+        for op in segment.graph:
+            shapes = ", ".join(f"{t.name}{list(t.shape)}" for t in op.inputs)
+            results = ", ".join(f"{t.name}{list(t.shape)}" for t in op.outputs)
+            console.print(f"  {op.name:<22} {op.kind:<11} {op.flops:>10.3g} FLOPs  {shapes} -> {results}", soft_wrap=True, markup=False)
+
+
+def _show_tasks(console: Console, model: str, on: str, phase: object, plan: str) -> None:
+    from accelsim.engine.clock import to_seconds
+    from accelsim.simulate import simulate
+
+    result = simulate(model, on, phase, plan, what_ifs=False)
+    console.print(f"[bold]{result!r}[/]")
+    for stage in result.timeline.stages:
+        graph, timeline = stage.stage.graph, stage.timeline
+        console.print(f"\n[bold]{stage.stage.name}[/] x {stage.stage.repeat}: {graph.num_tasks} tasks each")
+        for task in range(graph.num_tasks):
+            start_us = float(to_seconds(timeline.start_ticks[task])) * 1e6
+            end_us = float(to_seconds(timeline.end_ticks[task])) * 1e6
+            route = " ".join(graph.links[link] for link in graph.route(task))
+            console.print(
+                f"  {start_us:>12.3f} .. {end_us:>12.3f} us  {graph.servers[graph.server[task]]:<7}"
+                f" {graph.labels[graph.label[task]]:<24} {graph.nbytes[task]:>14} B  {route}", markup=False,
+            )

@@ -1,0 +1,106 @@
+"""Does it fit: an error that says what is missing, where, by how much, and the smallest change that would fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from accelsim.dtypes import DType
+from accelsim.errors import CapacityError, PlanError
+from accelsim.hardware.system import System
+from accelsim.mapping.footprint import footprint
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.regions import RegionLayout, lay_out
+from accelsim.mapping.shard import shard
+from accelsim.units import format_quantity
+from accelsim.workload.graph import Workload
+from accelsim.workload.model import Model
+from accelsim.workload.phase import Decode, Phase, build_step
+
+
+def check_capacity(
+    model: Model,
+    phase: Phase,
+    plan: Plan,
+    system: System,
+    dtype: DType,
+    fullest: Workload,
+    ignore_capacity: bool,
+) -> tuple[str, ...]:
+    """Warnings about memory; none if all fits.
+
+    Args:
+        fullest: One rank's share of the pass that holds most.
+        ignore_capacity: Turn the error into a warning.
+
+    Raises:
+        CapacityError: It does not fit and ``ignore_capacity`` is off.
+    """
+    problem = _problem(fullest, plan, system)
+    if problem is None:
+        return ()
+    where = f"{model.name} on {system.name}:{system.num_chips}, plan {plan}"
+    if ignore_capacity:
+        return (f"capacity ignored: {where}: {problem}",)
+    fix = next(_changes_that_fit(model, phase, plan, system, dtype), None)
+    advice = f"Smallest change that fits: {fix}." if fix else "No larger tp, smaller batch or region of this system fits."
+    raise CapacityError(f"{where}: {problem} {advice}")
+
+
+def last_step(phase: Phase) -> int:
+    """Index of the pass that holds most."""
+    return phase.steps - 1 if isinstance(phase, Decode) else 0
+
+
+def _problem(workload: Workload, plan: Plan, system: System) -> str | None:
+    """What does not fit, or None."""
+    need = footprint(workload, system.chip)
+    if need.short_bytes:
+        return f"needs {need} per chip: {format_quantity(need.short_bytes, 'bytes')} short."
+    if system.chip.memories:
+        return None
+    layout = lay_out(workload, system.chip, plan)
+    return None if layout.fits else _layout_problem(layout)
+
+
+def _layout_problem(layout: RegionLayout) -> str:
+    if layout.largest_block_bytes > layout.region_bytes:
+        short = format_quantity(layout.largest_block_bytes - layout.region_bytes, "bytes")
+        return f"one block needs more SRAM than a region of {layout.region} cores has: {short} short."
+    short = format_quantity((layout.num_regions - layout.available) * layout.region_bytes, "bytes")
+    return (
+        f"its blocks fill {layout.num_regions} regions of {layout.region} cores, "
+        f"the chip has cores for {layout.available}: {short} of SRAM short."
+    )
+
+
+def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, dtype: DType) -> Iterator[str]:
+    """Changes of one thing that fit, the smallest of each kind first: region, tp, batch, length, dtype."""
+
+    def fits(plan: Plan, phase: Phase, dtype: DType = dtype) -> bool:
+        try:
+            local = replace(phase, batch=max(1, phase.batch // plan.dp))
+            workload = shard(build_step(model, local, last_step(local), dtype), plan)
+        except PlanError:
+            return False
+        return _problem(workload, plan, system) is None
+
+    if plan.region is not None and fits(replace(plan, region=None), phase):
+        yield "no region (the whole grid)"
+    tp = plan.tp * 2
+    while tp <= model.num_attention_heads:
+        if fits(replace(plan, tp=tp), phase):
+            chips = tp * plan.dp
+            yield f"tp={tp}" if chips <= system.num_chips else f"tp={tp} on {chips} chips"
+            break
+        tp *= 2
+    batch = phase.batch // 2
+    while batch >= plan.dp:
+        if fits(plan, replace(phase, batch=batch)):
+            yield f"batch={batch}"
+            break
+        batch //= 2
+    for smaller in (DType.FP8, DType.INT8, DType.INT4):
+        if smaller.bits < dtype.bits and smaller in system.chip.matrix_flops_per_cycle and fits(plan, phase, smaller):
+            yield f"dtype={smaller.value}"
+            break

@@ -1,0 +1,32 @@
+"""Writing results: under a temporary name first, then renamed, so that nothing half-written is left."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from accelsim.errors import ConfigError
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` completely or not at all.
+
+    Raises:
+        ConfigError: The folder is missing or not writable, or ``path`` is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder. Name a file in it.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot write ({error.strerror}). Choose a folder that exists and is writable.") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot write ({error.strerror}). Is the disk full?") from error
