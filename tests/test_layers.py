@@ -28,7 +28,7 @@ LAYERS = [
     {"network"},
     {"mapping"},
     {"results"},
-    {"simulate"},
+    {"pipeline"},
     {"study"},
     {"serving"},
     {"validation"},

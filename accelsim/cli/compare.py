@@ -40,7 +40,7 @@ def compare(
     """Simulate the same work on several systems and show one table."""
     engine_, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
     systems = [name.strip() for name in on.split(",") if name.strip()]
-    from accelsim.simulate import simulate
+    from accelsim.pipeline import simulate
 
     work = o.make_phase(phase, batch, prompt, context, steps)
     results = [
@@ -64,7 +64,7 @@ def compare_default(
     quiet: bool,
 ) -> None:
     """One machine of each class; both phases when none is asked for."""
-    from accelsim.simulate import simulate
+    from accelsim.pipeline import simulate
 
     asked = phase is not None or prompt is not None or context is not None or steps is not None
     phases: list[Phase]

@@ -64,7 +64,7 @@ def _simulate(
     set_: list[str] | None, ignore_capacity: bool, strict: bool,
 ) -> Result:
     engine, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
-    from accelsim.simulate import simulate
+    from accelsim.pipeline import simulate
 
     return simulate(
         model, on, phase, plan, dtype=dtype_, engine=engine, overrides=overrides,

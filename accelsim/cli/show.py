@@ -96,7 +96,7 @@ def _show_graph(console: Console, model: str, phase: object, plan: str) -> None:
 
 def _show_tasks(console: Console, model: str, on: str, phase: object, plan: str) -> None:
     from accelsim.engine.clock import to_seconds
-    from accelsim.simulate import simulate
+    from accelsim.pipeline import simulate
 
     result = simulate(model, on, phase, plan, what_ifs=False)
     console.print(f"[bold]{result!r}[/]")
