@@ -33,11 +33,12 @@ from accelsim.errors import CapacityError
 FloatArray = npt.NDArray[np.float64]
 
 #: Tile extents tried along m and n, and block lengths along k; each is clipped to the padded product.
-TILE_EXTENTS = (128, 256, 512, 1024, 2048)
-BLOCK_LENGTHS = (512, 1024, 2048, 1 << 40)
+TILE_EXTENTS = (128, 256, 512, 1024)
+BLOCK_LENGTHS = (512, 1024, 1 << 40)
 _CANDIDATES = tuple(itertools.product(TILE_EXTENTS, TILE_EXTENTS, BLOCK_LENGTHS))
 _CHUNK_ROWS = 2048  # bounds the candidates x rows intermediates to a few MB each
 _ACCUMULATOR_BYTES = 4
+_CONVERTED_BYTES = 2  # bf16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class GemmTimes:
 
     Attributes:
         compute_s: Arrays busy.
-        vector_s: Results converted and packed, partial sums accumulated.
+        vector_s: Results converted and packed.
         hbm_s: Copies that no multiplication hides.
         step_s: Fixed time of the pipeline steps.
         launch_s: Fixed time of the module, and of dividing it over cores.
@@ -145,6 +146,8 @@ class _Tiles:
         tiles = batch * ceil_div(m, tile_m) * across
         buffers = np.where(tiles * blocks == 1, 1, 2)
         held = (tile_m * tile_k + tile_k * tile_n + tile_m * tile_n) * machine.element_bytes * buffers
+        if machine.is_converted:  # the operands of the block at work stand beside their converted copies
+            held = held + (tile_m + tile_n) * tile_k * _CONVERTED_BYTES
         held = held + tile_m * tile_n * _ACCUMULATOR_BYTES * (blocks > 1)
         a_copies = np.where(blocks == 1, 1 / across, 1.0)
         return cls(tile_m, tile_n, tile_k, tiles, blocks, a_copies, held <= machine.sram_bytes)
@@ -183,10 +186,9 @@ class _Tiles:
         return streamed * self.tile_n * self.tile_k / (machine.macs_per_s * reached)
 
     def _vector_s(self, machine: SystolicMachine, parameters: SystolicParameters) -> FloatArray:
-        """Results of one step packed, or added to the partial sums while a tile is accumulated over blocks."""
-        elements = self.tile_m * self.tile_n
-        packed = elements / self.blocks * machine.conversion_s(parameters)
-        return packed + np.where(self.blocks > 1, elements / machine.vector_ops_per_s, 0.0)
+        """Results packed, a share in each step; partial sums are added under the arrays' stream and cost no time."""
+        packed: FloatArray = self.tile_m * self.tile_n / self.blocks * machine.conversion_s(parameters)
+        return packed
 
     def _sram_bytes(self, machine: SystolicMachine) -> FloatArray:
         """Bytes one tile moves within a core: A streamed once per column of arrays, B once, partial sums, result."""

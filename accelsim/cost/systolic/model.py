@@ -27,6 +27,9 @@ class SystolicCost:
     operator on the vector unit (:mod:`.rows`).  Not modelled: fusion of operators, operands kept on chip between them.
     """
 
+    def __init__(self) -> None:
+        self._last: tuple[Chip, SystolicParameters] | None = None
+
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
@@ -34,7 +37,7 @@ class SystolicCost:
             ConfigError: The chip has no systolic array, no calibration, or does not run the operator's type.
             CapacityError: Not even the smallest tile fits a core.
         """
-        parameters = chip.calibrated("systolic", SystolicParameters)
+        parameters = self._parameters(chip)
         if region.num_cores > chip.num_cores:
             raise ConfigError(f"chip {chip.name}: region {region} exceeds its {chip.num_cores} cores")
         machine = SystolicMachine.of(chip, _dtype(operator), region.num_cores, parameters)
@@ -43,6 +46,12 @@ class SystolicCost:
         if isinstance(operator, Attention):
             return _attention_cost(operator, chip, machine, parameters)
         return _row_cost(operator, chip, machine, parameters)
+
+    def _parameters(self, chip: Chip) -> SystolicParameters:
+        """The chip's calibration; kept for the next operator, because parsing it takes longer than pricing one."""
+        if self._last is None or self._last[0] is not chip:
+            self._last = (chip, chip.calibrated("systolic", SystolicParameters))
+        return self._last[1]
 
 
 def _dtype(operator: Operator) -> DType:

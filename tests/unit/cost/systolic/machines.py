@@ -1,0 +1,35 @@
+"""A small machine whose numbers make hand arithmetic easy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
+
+#: 1e12 MAC/s and 1e9 vector operations/s per core, 1e9 B/s, 16 MiB of core memory, 2-byte elements the array takes.
+MACHINE = SystolicMachine(
+    array_rows=128,
+    array_cols=128,
+    lanes=128,
+    sublanes=8,
+    num_cores=2,
+    macs_per_s=1e12,
+    vector_ops_per_s=1e9,
+    hbm_bytes_per_s=1e9,
+    sram_bytes=16 * 2**20,
+    element_bytes=2,
+    is_converted=False,
+)
+#: Everything free but the arrays, the memory and one vector operation per result.
+IDEAL = SystolicParameters(
+    launch_s=0.0,
+    second_core_s=0.0,
+    step_s=0.0,
+    hbm_efficiency=1.0,
+    matrix_efficiency=1.0,
+    conversion_ops=1.0,
+    reduction_setup_s=0.0,
+    reduction_s=0.0,
+    native_matrix_efficiency=1.0,
+)
+ONE_CORE = replace(MACHINE, num_cores=1)
