@@ -71,7 +71,7 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, c
 
 
 def shift_gemm(
-    machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array, transposed: bool = False
+    machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array, sums: Array | None = None
 ) -> Cost:
     """``m`` x k times k x n as P = max(rows, cols) steps of local products while tiles move two hops round.
 
@@ -88,33 +88,31 @@ def shift_gemm(
         n: Columns of the result.
         rows: Rows of cores.
         cols: Columns of cores.
-        transposed: The right matrix is stored n x k (keys): it alone moves, nothing is aligned, and the partial
-            tile of each step is summed along the row of cores while the words pass.
+        sums: None, or the right matrix is stored n x k (keys): it alone moves, nothing is aligned, and in each step
+            this many partial tiles per core (one per head it holds) are summed along the row of cores.
     """
     steps = np.maximum(rows, cols)
     mt, kt, nt = ceil_div(m, rows), ceil_div(k, steps), ceil_div(n, cols)
     issue, ports = vector_cycles(machine, mt)
     compute, sram = kt * nt * issue, kt * nt * ports
     moved = machine.words(kt * nt) + 2 * machine.hop_cycles
-    aligned, summed = np.zeros(()), np.zeros(())
-    if transposed:
-        summed = machine.words(mt * nt)
-    else:
+    aligned, aligning_steps, summed = np.zeros(()), 0.0, np.zeros(())
+    if sums is None:
         moved = moved + machine.words(mt * kt)
-        aligned = steps / 2 * (machine.words(mt * kt) + 2 * machine.hop_cycles)
-    aligning_steps = 0.0 if transposed else 0.5
+        aligned, aligning_steps = steps / 2 * (machine.words(mt * kt) + 2 * machine.hop_cycles), 0.5
+    else:
+        summed = mt * nt * sums
     cores, size = rows * cols, machine.element_bytes
     left, right, result = mt * kt * size, kt * nt * size, mt * nt * size
-    shifted = right if transposed else 1.5 * left + right
-    summed_bytes = result if transposed else 0.0 * result
+    shifted = right + (1.5 * left if sums is None else 0.0)
     return Cost(
         compute=steps * compute,
         sram=steps * sram,
-        noc=steps * (np.maximum(moved - compute - sram, 0.0) + summed) + aligned,
+        noc=steps * (np.maximum(moved - compute - sram, 0.0) + machine.words(summed)) + aligned,
         launch=steps * (1 + aligning_steps) * machine.parameters.shift_step_cycles + machine.parameters.phase_cycles,
-        sram_bytes=cores * steps * (3 * mt * kt * nt * size + right + 2 * shifted + 2 * summed_bytes),
-        noc_bytes=cores * steps * (2 * shifted + summed_bytes),
-        tile_bytes=2 * (left + right) + result * (2 if transposed else 1),
+        sram_bytes=cores * steps * (3 * mt * kt * nt * size + right + 2 * shifted + 2 * summed * size),
+        noc_bytes=cores * steps * (2 * shifted + summed * size),
+        tile_bytes=2 * (left + right) + result + summed * size,
     )
 
 

@@ -134,29 +134,25 @@ def _(operator: Gemm, machine: MeshMachine, region: tuple[Array, Array]) -> dict
 
 @_choices.register
 def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
-    batch, heads, width = float(operator.batch), float(operator.heads), float(operator.head_dim)
-    seen = np.asarray(float(operator.attended_positions))
-    queries = batch * operator.q_len
-    kv_width = np.asarray(operator.kv_heads * width)
-    resident = {
-        "resident": row_kernels.decode_attention(
-            machine,
-            np.asarray(float(operator.q_len)),
-            np.asarray(heads * width * batch),
-            kv_width * batch,
-            seen,
-            region,
-        ),
-        "resident in turn": row_kernels.decode_attention(
-            machine, np.asarray(queries), np.asarray(heads * width), kv_width, seen, region
-        ),
-    }
-    if operator.q_len == 1:
-        return resident
-    tokens, dim = np.asarray(float(operator.q_len)), np.asarray(width)
-    in_turn = row_kernels.prefill_attention(machine, tokens, np.asarray(heads), dim, seen, region).repeated(batch)
-    together = row_kernels.prefill_attention(machine, tokens, np.asarray(heads * batch), dim, seen, region)
-    return {"shift": together, "shift in turn": in_turn, **resident}
+    heads, dim, seen, tokens, kv_width = (
+        np.asarray(float(x))
+        for x in (
+            operator.heads,
+            operator.head_dim,
+            operator.attended_positions,
+            operator.q_len,
+            operator.kv_heads * operator.head_dim,
+        )
+    )
+    batch = float(operator.batch)
+    resident = row_kernels.decode_attention(machine, tokens, heads * batch, dim, kv_width * batch, seen, region)
+    in_turn = row_kernels.decode_attention(machine, tokens * batch, heads, dim, kv_width, seen, region)
+    choices = {"resident": resident, "resident in turn": in_turn}
+    if operator.q_len > 1:
+        choices["shift"] = row_kernels.prefill_attention(machine, tokens, heads * batch, dim, seen, region)
+        one = row_kernels.prefill_attention(machine, tokens, heads, dim, seen, region)
+        choices["shift in turn"] = one.repeated(batch)
+    return choices
 
 
 @_choices.register

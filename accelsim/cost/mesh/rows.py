@@ -107,32 +107,43 @@ def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Arr
 
 
 def decode_attention(
-    machine: MeshMachine, batch: Array, heads_width: Array, kv_width: Array, kv_len: Array, region: tuple[Array, Array]
+    machine: MeshMachine,
+    queries: Array,
+    heads: Array,
+    head_dim: Array,
+    kv_width: Array,
+    kv_len: Array,
+    region: tuple[Array, Array],
 ) -> Cost:
-    """One new token per sequence against its KV cache: product, softmax, product, and the shift of the cache.
+    """New tokens against a KV cache that stays: product, softmax, product, and the shift of the cache.
 
     Head elements lie along the columns, cached positions along the rows.  Heads sit side by side, so the scores
-    are one product of ``heads_width`` elements per position; sums run over the whole row of cores (the published
+    are one product of heads x head_dim elements per position; sums run over the whole row of cores (the published
     kernels do not cut the tree at head borders).
 
     Args:
         machine: The cores.
-        batch: Queries one after another on all cores (of one sequence, or of one sequence each).
-        heads_width: heads x head_dim, times the sequences that lie side by side.
-        kv_width: KV heads x head_dim, times those sequences.
+        queries: Queries one after another on all cores (of one sequence, or of one sequence each).
+        heads: Heads side by side; those of several sequences count each.
+        head_dim: Elements of one head.
+        kv_width: Elements of the KV heads side by side.
         kv_len: Attended positions.
         region: Rows and columns of cores.
     """
     rows, cols = region
     cores = rows * cols
-    positions = ceil_div(kv_len, rows)
-    scores = mesh_gemv(machine, batch, heads_width, kv_len, cols, rows)
-    exponentials = local_loop(machine, batch, positions, 4, 1.0, cores)
-    reciprocal = Cost(compute=batch * machine.parameters.function_cycles)
-    over_positions = all_reduce(machine, batch, rows, cols)
-    values = mesh_gemv(machine, batch, kv_len, heads_width, rows, cols)
-    append = neighbour_shift(machine, 2 * batch * ceil_div(kv_width, cols), cores)
-    return scores + exponentials + reciprocal + over_positions + over_positions + values + append
+    positions, per_core = ceil_div(kv_len, rows), ceil_div(heads, cols)
+    scores = mesh_gemv(machine, queries, heads * head_dim, kv_len, cols, rows)
+    further = queries * positions * (per_core - 1)  # score rows of a core's second, third ... head
+    further_bytes = 3 * further * machine.element_bytes * cores
+    more_heads = Cost(noc=3 * machine.words(further), sram_bytes=further_bytes, noc_bytes=further_bytes)
+    exponentials = local_loop(machine, queries * per_core, positions, 4, 1.0, cores)
+    reciprocal = Cost(compute=queries * per_core * machine.parameters.function_cycles)
+    over_positions = all_reduce(machine, queries * per_core, rows, cols)
+    values = mesh_gemv(machine, queries, kv_len, heads * head_dim, rows, cols)
+    append = neighbour_shift(machine, 2 * queries * ceil_div(kv_width, cols), cores)
+    softmaxed = exponentials + reciprocal + over_positions + over_positions
+    return scores + more_heads + softmaxed + values + append
 
 
 def prefill_attention(
@@ -148,11 +159,11 @@ def prefill_attention(
     Heads lie side by side on groups of columns, so all heads are one shift product of heads x head_dim.  The whole
     score rectangle is computed: cores that a causal mask leaves idle wait for the others in every step.  The keys
     and values of a group are copied to the columns of its heads.  ``tokens`` are the queries of one sequence; the heads
-    of several sequences lie side by side as well.
+    of several sequences may lie side by side as well.
     """
     rows, cols = region
     width = heads * head_dim
-    scores = shift_gemm(machine, tokens, width, kv_len, rows, cols, transposed=True)
+    scores = shift_gemm(machine, tokens, width, kv_len, rows, cols, sums=ceil_div(heads, cols))
     weights = softmax(machine, tokens * heads, kv_len, region)
     values = shift_gemm(machine, tokens, kv_len, width, rows, cols)
     score_bytes = heads * ceil_div(tokens, rows) * ceil_div(kv_len, cols) * machine.element_bytes
