@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from accelsim.errors import ShapeError
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role, Tensor
+
+if TYPE_CHECKING:  # importing networkx takes 0.1 s, which most runs can save
+    import networkx as nx
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class OperatorGraph:
     @cached_property
     def networkx(self) -> nx.DiGraph[str]:
         """The graph over operator names; nodes carry ``operator``, edges carry ``tensors``."""
+        import networkx as nx
+
         graph: nx.DiGraph[str] = nx.DiGraph(name=self.name)
         for operator in self.operators:
             graph.add_node(operator.name, operator=operator)

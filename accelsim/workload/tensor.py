@@ -31,19 +31,21 @@ class Axis:
     Attributes:
         name: Axes of the same name in one operator are the same loop.
         parts: ``(count, width)`` pairs, all positive.
+        is_padded: Whether an uneven share is rounded up (a vocabulary gets unused rows) instead of refused (heads).
     """
 
     name: str
     parts: tuple[tuple[int, int], ...]
+    is_padded: bool = False
 
     def __post_init__(self) -> None:
         if not self.parts or any(count <= 0 or width <= 0 for count, width in self.parts):
             raise ShapeError(f"axis {self.name!r}: every extent must be a positive int, got {self.parts!r}")
 
     @classmethod
-    def of(cls, name: str, extent: int, width: int = 1) -> Axis:
+    def of(cls, name: str, extent: int, width: int = 1, is_padded: bool = False) -> Axis:
         """Axis of ``extent`` blocks of ``width`` elements."""
-        return cls(name, ((extent, width),))
+        return cls(name, ((extent, width),), is_padded)
 
     @property
     def size(self) -> int:
@@ -64,7 +66,7 @@ class Axis:
         """The share of one of ``degree`` ranks; a part with fewer blocks than ranks is replicated.
 
         Raises:
-            ShapeError: A count neither divides by ``degree`` nor divides it.
+            ShapeError: A count neither divides by ``degree`` nor divides it, and the axis is not padded.
         """
         return replace(self, parts=tuple((self._share(count, degree), width) for count, width in self.parts))
 
@@ -73,6 +75,8 @@ class Axis:
             return count // degree
         if degree % count == 0:
             return 1
+        if self.is_padded:
+            return -(-count // degree)
         allowed = [d for d in range(1, count + 1) if count % d == 0]
         raise ShapeError(f"axis {self.name!r}: {count} blocks do not split over {degree} ranks. Use one of {allowed}.")
 

@@ -20,7 +20,7 @@ def build_embedding(model: Model, step: Pass) -> OperatorGraph:
     wiring = Wiring(model, step)
     ids = replace(wiring.activation("embed.ids"), dtype=DType.INT32)
     width = _embedding_axis(model)
-    table = wiring.weight(TOKEN_TABLE, Axis.of("vocab", model.vocab_size), width)
+    table = wiring.weight(TOKEN_TABLE, _vocab_axis(model), width)
     x = wiring.add(Embedding("embed.tokens", (ids, table), (wiring.activation("embed.tokens.out", width),)))
     if model.embedding_size != model.hidden_size:
         x = wiring.gemm("embed.project", x, wiring.hidden)
@@ -43,13 +43,18 @@ def build_head(model: Model, step: Pass) -> OperatorGraph:
         x = wiring.norm("head.norm", x)
     if model.embedding_size != model.hidden_size:
         x = wiring.gemm("head.project", x, _embedding_axis(model))
-    vocab = Axis.of("vocab", model.vocab_size)
+    vocab = _vocab_axis(model)
     if model.tie_word_embeddings:
         table = wiring.weight(TOKEN_TABLE, vocab, x.axes[-1])
         wiring.add(Gemm("head.logits", (x, table), (wiring.activation("head.logits.out", vocab),)))
     else:
         wiring.gemm("head.logits", x, vocab)
     return wiring.graph("head")
+
+
+def _vocab_axis(model: Model) -> Axis:
+    """Vocabularies are seldom multiples of anything; engines pad the table so that it splits."""
+    return Axis.of("vocab", model.vocab_size, is_padded=True)
 
 
 def _embedding_axis(model: Model) -> Axis:

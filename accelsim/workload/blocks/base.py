@@ -9,7 +9,7 @@ block the Megatron way, and an operator whose ``contracted_axes`` hold a divided
 ``kv_heads``           key and value heads, new and cached; replicated when fewer than the ranks
 ``qkv``                columns of the fused projection, parts q, k, v
 ``ffn``, ``gate_up``   width of the MLP after and before the gate
-``vocab``              rows of the embedding table and columns of the logits
+``vocab``              rows of the embedding table and columns of the logits; padded to split evenly
 =====================  ==========================================================================
 
 Never divided by tensor parallelism: ``batch``, ``q_len``, ``kv_len``, ``hidden``, ``positions``, ``embedding``.

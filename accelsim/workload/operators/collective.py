@@ -48,11 +48,25 @@ class Collective(Operator):
             raise ShapeError(f"{self.name}: unknown collective {self.function!r}. Known: {', '.join(FUNCTIONS)}.")
         if self.num_ranks < 1:
             raise ShapeError(f"{self.name}: num_ranks must be >= 1, got {self.num_ranks}")
-        before, after = self.inputs[0].num_elements, self.outputs[0].num_elements
-        before *= self.num_ranks if self.function == "all_gather" else 1
-        after *= self.num_ranks if self.function == "reduce_scatter" else 1
-        if before != after:
+        before, after = self.inputs[0], self.outputs[0]
+        if self.function == "all_gather":
+            fits = self._is_share(before, after)
+        elif self.function == "reduce_scatter":
+            fits = self._is_share(after, before)
+        else:
+            fits = before.num_elements == after.num_elements
+        if not fits:
             raise ShapeError(f"{self.name}: {self.function} over {self.num_ranks} ranks does not fit its tensors")
+
+    def _is_share(self, part: Tensor, whole: Tensor) -> bool:
+        """Whether ``part`` is one rank's share of ``whole``, the last rank's padding (of a vocabulary) dropped."""
+        if part.num_elements * self.num_ranks == whole.num_elements:
+            return True
+        shares = [-(-axis.size // self.num_ranks) for axis in whole.axes]
+        divided = [i for i, (mine, all_) in enumerate(zip(part.shape, whole.shape, strict=False)) if mine != all_]
+        return (
+            len(part.shape) == len(whole.shape) and len(divided) == 1 and part.shape[divided[0]] == shares[divided[0]]
+        )
 
     @classmethod
     def of(
@@ -64,9 +78,11 @@ class Collective(Operator):
         dtype: DType = DType.BF16,
         name: str = "collective",
     ) -> Self:
-        """Collective of ``nbytes`` (nccl-tests size), rounded up to whole elements per rank."""
-        share = max(1, -(-nbytes * 8 // (dtype.bits * num_ranks)))
-        whole = share * num_ranks
+        """Collective of ``nbytes`` (nccl-tests size), rounded up to whole elements (per rank, where it is divided)."""
+        whole = max(1, -(-nbytes * 8 // dtype.bits))
+        share = -(-whole // num_ranks)
+        if function in ("all_gather", "reduce_scatter"):
+            whole = share * num_ranks
         before = share if function == "all_gather" else whole
         after = share if function == "reduce_scatter" else whole
         source = Tensor(f"{name}.in", (Axis.of("elements", before),), dtype)

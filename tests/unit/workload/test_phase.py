@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from accelsim.dtypes import DType
-from accelsim.errors import ConfigError
+from accelsim.errors import ConfigError, ShapeError
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.graph import OperatorGraph, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.operator import Operator, role_bytes
+from accelsim.workload.operators.collective import Collective
 from accelsim.workload.phase import Decode, Prefill, build_step, build_workload
 from accelsim.workload.tensor import Role
 
@@ -210,3 +211,14 @@ def test_a_tied_embedding_is_stored_once_and_read_by_the_head() -> None:
 def test_an_impossible_phase_or_option_is_refused(build: object, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         build()  # type: ignore[operator]
+
+
+def test_a_vocabulary_that_does_not_split_is_padded() -> None:
+    workload = build_workload(small(vocab_size=101), Prefill(batch=2, prompt=4))
+    logits = operators(workload)["head.logits"]
+    share = logits.shard({"vocab": 4})
+    assert share.n == 26  # type: ignore[attr-defined]  # 101 / 4 rounded up
+    gather = Collective("gather", share.outputs, logits.outputs, "all_gather", "tp", 4)
+    assert gather.nbytes == 2 * 101 * 2
+    with pytest.raises(ShapeError, match="all_gather over 3 ranks does not fit"):
+        Collective("gather", share.outputs, logits.outputs, "all_gather", "tp", 3)
