@@ -1,0 +1,119 @@
+"""The calibration block of a GPU: parameters by kernel family and element type, and where they were measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters
+from accelsim.cost.gpu.gemm import GemmParameters
+from accelsim.cost.gpu.rowwise import RowwiseParameters
+from accelsim.dtypes import DType
+from accelsim.hardware.chip import Chip
+
+ParametersT = TypeVar("ParametersT")
+
+#: Element types the 16-bit section ``gemm`` stands for.
+_HALF_TYPES = (DType.BF16, DType.FP16)
+
+#: Used, with a warning, where a chip has no calibration: rounded middle values of the calibrated data-centre GPUs.
+TYPICAL_GEMM = GemmParameters(1.7e-6, 1e-6, 100e-9, 0.85, 0.83, 1.3, 2.8e-6, 0.65)
+TYPICAL_PREFILL = PrefillParameters(8e-6, 3e-6, 0.75, 2.5e-11, 0.5, 2e-7)
+TYPICAL_DECODE = DecodeParameters(8e-6, 2.5e-6, 5e-7, 30e9, 0.85, 2e-6)
+TYPICAL_ROWWISE = RowwiseParameters(1.3e-6, 2e-6, 0.5, 0.6, 8e9)
+TYPICAL_ELEMENTWISE = RowwiseParameters(1.3e-6, 1e-6, 0.85, 0.7, 20e9)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedRange:
+    """Where a section's data lie: least and largest value per dimension, and how well the fit does there.
+
+    Attributes:
+        points: Measured rows.
+        mape: Mean absolute relative error of the fit, cross-validated by shape.
+        p90: 90th percentile of the absolute relative error.
+        data: The measurements' source.
+        m: Range of GEMM rows; likewise the other dimensions.
+        n: See ``m``.
+        k: See ``m``.
+        rows: Rows of row-wise operators.
+        width: Width of a row.
+        batch: Sequences of attention.
+        head_dim: Elements of a head.
+        kv_len: Keys of a sequence.
+    """
+
+    points: int = 0
+    mape: float = 0.0
+    p90: float = 0.0
+    data: str = ""
+    m: tuple[int, ...] = ()
+    n: tuple[int, ...] = ()
+    k: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()
+    width: tuple[int, ...] = ()
+    batch: tuple[int, ...] = ()
+    head_dim: tuple[int, ...] = ()
+    kv_len: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GpuCalibration:
+    """Reads the sections of one chip's calibration block.
+
+    Sections: ``gemm`` (bf16 and fp16), ``gemm_<dtype>``, ``attention_prefill``, ``attention_decode``, ``rowwise``
+    (norms, softmax, rope, gated activations: one block per row), ``elementwise``; each with an optional
+    ``<section>_range``.
+    """
+
+    chip: Chip
+
+    @classmethod
+    def of(cls, chip: Chip) -> GpuCalibration:
+        """The calibration of ``chip``."""
+        return cls(chip)
+
+    def gemm(self, dtype: DType) -> tuple[GemmParameters, tuple[str, ...]]:
+        """Parameters of GEMMs of ``dtype``; the section of 16-bit types stands in, with a warning."""
+        if dtype in _HALF_TYPES:
+            return self._read("gemm", GemmParameters, TYPICAL_GEMM)
+        section = f"gemm_{dtype.value}"
+        if section in self.chip.calibration:
+            return self._read(section, GemmParameters, TYPICAL_GEMM)
+        parameters, warnings = self._read("gemm", GemmParameters, TYPICAL_GEMM)
+        text = f"{self.chip.name}: no calibration of {dtype.value} gemm; efficiencies of 16-bit gemm used"
+        return parameters, (*warnings, text)
+
+    def prefill(self) -> tuple[PrefillParameters, tuple[str, ...]]:
+        """Parameters of attention with many queries."""
+        return self._read("attention_prefill", PrefillParameters, TYPICAL_PREFILL)
+
+    def decode(self) -> tuple[DecodeParameters, tuple[str, ...]]:
+        """Parameters of attention with one query."""
+        return self._read("attention_decode", DecodeParameters, TYPICAL_DECODE)
+
+    def rows(self, section: str) -> tuple[RowwiseParameters, tuple[str, ...]]:
+        """Parameters of the row-wise kernels of ``section``."""
+        typical = TYPICAL_ROWWISE if section == "rowwise" else TYPICAL_ELEMENTWISE
+        return self._read(section, RowwiseParameters, typical)
+
+    def outside(self, section: str, **extents: int) -> tuple[str, ...]:
+        """One warning per extent that lies outside the section's measured range."""
+        name = f"{section}_range"
+        if name not in self.chip.calibration:
+            return ()
+        limits = self.chip.calibrated(name, CalibratedRange)
+        known = {field.name: getattr(limits, field.name) for field in fields(limits)}
+        return tuple(
+            f"{self.chip.name}: {section} {key}={extent} lies outside the calibrated range "
+            f"{known[key][0]} to {known[key][1]}"
+            for key, extent in extents.items()
+            if len(known.get(key, ())) == 2 and not known[key][0] <= extent <= known[key][1]
+        )
+
+    def _read(
+        self, section: str, parameters: type[ParametersT], typical: ParametersT
+    ) -> tuple[ParametersT, tuple[str, ...]]:
+        if section in self.chip.calibration:
+            return self.chip.calibrated(section, parameters), ()
+        return typical, (f"{self.chip.name}: no calibration of {section}; typical efficiencies of GPUs used",)

@@ -1,0 +1,51 @@
+"""The free parameters of each kernel family of a GPU, with the bounds physics sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from accelsim.cost.calibrate import FreeParameter
+
+_US, _NS, _GB = 1e-6, 1e-9, 1e9
+
+GEMM = (
+    FreeParameter("launch_s", 0.5 * _US, 6 * _US, 1.5 * _US),
+    FreeParameter("wave_s", 0.05 * _US, 4 * _US, 1 * _US),
+    FreeParameter("k_block_s", 5 * _NS, 400 * _NS, 80 * _NS),
+    FreeParameter("matrix_efficiency", 0.3, 1.08, 0.85),
+    FreeParameter("hbm_efficiency", 0.4, 1.0, 0.88),
+    FreeParameter("l2_efficiency", 0.3, 2.0, 1.2),
+    FreeParameter("split_k_s", 0.1 * _US, 8 * _US, 2.5 * _US),
+    FreeParameter("serial_fraction", 0.01, 1.0, 0.7),
+)
+PREFILL = (
+    FreeParameter("launch_s", 2 * _US, 20 * _US, 8 * _US),
+    FreeParameter("tile_s", 0.01 * _US, 8 * _US, 2 * _US),
+    FreeParameter("matrix_efficiency", 0.3, 1.0, 0.7),
+    FreeParameter("score_s", 1e-13, 1e-9, 3e-11),
+    FreeParameter("hbm_efficiency", 0.2, 1.0, 0.8),
+    FreeParameter("append_row_s", 1 * _NS, 8 * _US, 300 * _NS),
+)
+DECODE = (
+    FreeParameter("launch_s", 2 * _US, 20 * _US, 8 * _US),
+    FreeParameter("tile_s", 0.1 * _US, 6 * _US, 2 * _US),
+    FreeParameter("block_s", 50 * _NS, 3 * _US, 500 * _NS),
+    FreeParameter("core_bandwidth_bytes_per_s", 5 * _GB, 500 * _GB, 40 * _GB),
+    FreeParameter("hbm_efficiency", 0.4, 1.0, 0.85),
+    FreeParameter("split_s", 0.01 * _US, 10 * _US, 2 * _US),
+)
+ROWWISE = (
+    FreeParameter("kernel_s", 0.3 * _US, 6 * _US, 2 * _US),
+    FreeParameter("hbm_efficiency", 0.3, 1.0, 0.85),
+    FreeParameter("l2_efficiency", 0.05, 1.5, 0.6),
+    FreeParameter("block_bandwidth_bytes_per_s", 1 * _GB, 500 * _GB, 12 * _GB),
+)
+
+#: Free parameters by section of the calibration block.
+FREE_PARAMETERS: Mapping[str, tuple[FreeParameter, ...]] = {
+    "gemm": GEMM,
+    "attention_prefill": PREFILL,
+    "attention_decode": DECODE,
+    "rowwise": ROWWISE,
+    "elementwise": ROWWISE,
+}

@@ -1,0 +1,67 @@
+"""What the GPU kernels' formulas know of a machine: counts, capacities and peak rates, all in SI units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from accelsim.errors import ConfigError
+from accelsim.hardware.chip import Chip
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMachine:
+    """The part of a GPU one kernel runs on: some cores, and the memories all cores share.
+
+    Attributes:
+        num_cores: Streaming multiprocessors the kernel may use.
+        l2_capacity_bytes: Capacity of the last-level cache.
+        l2_bandwidth_bytes_per_s: Its bandwidth to the cores.
+        hbm_bandwidth_bytes_per_s: Published bandwidth of the main memory.
+        sram_per_core_bytes: Shared memory one core can use.
+    """
+
+    num_cores: int
+    l2_capacity_bytes: float
+    l2_bandwidth_bytes_per_s: float
+    hbm_bandwidth_bytes_per_s: float
+    sram_per_core_bytes: float
+
+    @classmethod
+    def of(cls, chip: Chip, num_cores: int | None = None) -> GpuMachine:
+        """The machine ``num_cores`` of ``chip`` (default: all) see; memories are not divided with the cores.
+
+        Raises:
+            ConfigError: The chip lacks a cache or a main memory.
+        """
+        if len(chip.memories) < 2:
+            raise ConfigError(
+                f"chip {chip.name}: the gpu cost model needs a cache and a main memory under memories, nearest first; "
+                f"got {', '.join(chip.memories) or 'none'}."
+            )
+        cache, main = chip.memories[cache_name(chip)], chip.memories[chip.main_memory]
+        return cls(
+            num_cores=chip.num_cores if num_cores is None else num_cores,
+            l2_capacity_bytes=cache.capacity_bytes,
+            l2_bandwidth_bytes_per_s=cache.bandwidth_bytes_per_s,
+            hbm_bandwidth_bytes_per_s=main.bandwidth_bytes_per_s,
+            sram_per_core_bytes=chip.sram_per_core_bytes,
+        )
+
+    def cached_fraction(self, reuse_distance_bytes: ArrayLike) -> Array:
+        """Share of an operand found in the L2 when ``reuse_distance_bytes`` were touched since its last use.
+
+        All of it while they fit half of the L2, none beyond the whole, linear between: the L2 of a large GPU is two
+        partitions that may both hold a copy of one line, so its usable size lies between half and all of it.
+        """
+        distance = np.asarray(reuse_distance_bytes, dtype=np.float64)
+        return np.clip(2.0 - 2.0 * distance / self.l2_capacity_bytes, 0.0, 1.0)
+
+
+def cache_name(chip: Chip) -> str:
+    """Name of the last cache before the main memory."""
+    return list(chip.memories)[-2]

@@ -1,0 +1,186 @@
+"""The ``gpu`` cost model: an operator on some cores of a GPU as the kernels a library would launch for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.gpu.attention import AttentionTimes, decode_times, prefill_times
+from accelsim.cost.gpu.calibration import GpuCalibration
+from accelsim.cost.gpu.gemm import GemmTimes, gemm_times
+from accelsim.cost.gpu.machine import GpuMachine, cache_name
+from accelsim.cost.gpu.rowwise import RowwiseTimes, rowwise_times
+from accelsim.errors import CapacityError, ConfigError
+from accelsim.hardware.chip import Chip
+from accelsim.workload.operator import Operator
+from accelsim.workload.tensor import Role
+
+#: Attention with at most this many queries per sequence runs the kernel that divides the keys.
+MAX_DECODE_QUERIES = 16
+Times = GemmTimes | AttentionTimes | RowwiseTimes
+
+
+class _Priced(NamedTuple):
+    """A kernel's times with what the calibration says about them."""
+
+    times: Times
+    warnings: tuple[str, ...]
+    detail: Mapping[str, float | str]
+    on_matrix_unit: bool
+
+
+class _Job(NamedTuple):
+    operator: Any
+    chip: Chip
+    machine: GpuMachine
+    calibration: GpuCalibration
+
+
+@register_cost_model("gpu")
+class GpuCostModel:
+    """Prices operators on a GPU by tiles, waves and bytes; see the modules of this package for the formulas.
+
+    Operands: weights and the KV cache come from main memory; activations are in the L2 as far as they fit, because
+    the operator before has just written them.  ``work_s`` is a kernel in a captured graph, its launch included.
+
+    Not modelled: contention with other kernels, clock changes under a power limit, sparsity, fusion.
+    """
+
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+        """Cost of ``operator`` on ``region`` of ``chip``.
+
+        Raises:
+            ConfigError: The chip lacks an L2 or a main memory, does not run the element type, or the operator is
+                none a core runs (a collective).
+            CapacityError: The region has more cores than the chip.
+        """
+        if region.num_cores > chip.num_cores:
+            raise CapacityError(
+                f"{operator.name}: region {region} has more cores than chip {chip.name} ({chip.num_cores})."
+            )
+        price = _PRICES.get(operator.kind)
+        if price is None:
+            raise ConfigError(
+                f"{operator.name}: the gpu cost model does not run {operator.kind}. "
+                f"It runs: {', '.join(sorted(_PRICES))}."
+            )
+        job = _Job(operator, chip, GpuMachine.of(chip, region.num_cores), GpuCalibration.of(chip))
+        return _operator_cost(job, price(job))
+
+
+def _operator_cost(job: _Job, priced: _Priced) -> OperatorCost:
+    operator, chip, times = job.operator, job.chip, priced.times
+    cache, main = cache_name(chip), chip.main_memory
+    parts = {
+        "launch": float(times.launch_s[0]),
+        "latency": float(times.latency_s[0]),
+        "compute": float(times.compute_s[0]),
+        cache: float(times.l2_s[0]),
+        main: float(times.hbm_s[0]),
+    }
+    traffic = {cache: float(times.l2_bytes[0]), main: float(times.hbm_bytes[0])}
+    flop_energy = chip.matrix_energy_j_per_flop if priced.on_matrix_unit else chip.vector_energy_j_per_flop
+    energy_j = operator.flops * flop_energy + 2.0 * traffic[cache] * chip.sram_energy_j_per_byte
+    energy_j += sum(size * chip.memories[name].energy_j_per_byte for name, size in traffic.items())
+    return OperatorCost(
+        work_s=float(times.total_s[0]),
+        traffic_bytes=traffic,
+        parts_s=parts,
+        limiter=max(parts, key=lambda cause: parts[cause]),
+        energy_j=energy_j,
+        warnings=priced.warnings,
+        detail=priced.detail,
+    )
+
+
+def _gemm(job: _Job) -> _Priced:
+    op, machine = job.operator, job.machine
+    parameters, warnings = job.calibration.gemm(op.dtype)
+    warnings += job.calibration.outside("gemm", m=op.m, n=op.n, k=op.k)
+    b_bytes = sum(op.read_bytes(tensor) for tensor in op.inputs[1:])
+    a_bytes = op.read_bytes(op.a)
+    b_is_activation = all(tensor.role is Role.ACTIVATION for tensor in op.inputs[1:])
+    times = gemm_times(
+        machine,
+        parameters,
+        op.m,
+        op.n,
+        op.k,
+        batch=op.batch,
+        core_flops_per_s=job.chip.peak_flops_per_s(op.dtype, 1),
+        element_bytes=op.dtype.bits / 8,
+        result_bytes=op.outputs[0].dtype.bits / 8,
+        a_cached=machine.cached_fraction(a_bytes + b_is_activation * b_bytes),
+        b_cached=machine.cached_fraction(a_bytes + b_bytes) if b_is_activation else 0.0,
+    )
+    rows, cols = int(times.tile_rows[0]), int(times.tile_cols[0])
+    detail: dict[str, float | str] = {
+        "tile": f"{rows}x{cols}",
+        "splits": float(times.splits[0]),
+        "waves": float(times.waves[0]),
+    }
+    return _Priced(times, warnings, detail, on_matrix_unit=op.dtype in job.chip.matrix_flops_per_cycle)
+
+
+def _attention(job: _Job) -> _Priced:
+    op, machine, size = job.operator, job.machine, job.operator.dtype.bits / 8
+    shape = (op.batch, op.heads, op.kv_heads, op.head_dim, op.q_len, op.kv_len)
+    times: Times
+    if op.q_len <= MAX_DECODE_QUERIES and op.kv_len > op.q_len:
+        name = "attention_decode"
+        decode, warnings = job.calibration.decode()
+        times = decode_times(machine, decode, *shape, window=op.window, element_bytes=op.kv_dtype.bits / 8)
+    else:
+        name = "attention_prefill"
+        prefill, warnings = job.calibration.prefill()
+        times = prefill_times(
+            machine,
+            prefill,
+            *shape,
+            core_flops_per_s=job.chip.peak_flops_per_s(op.dtype, 1),
+            causal=op.causal,
+            window=op.window,
+            element_bytes=size,
+            cached=machine.cached_fraction(op.reads + op.writes),
+        )
+    warnings += job.calibration.outside(name, head_dim=op.head_dim, kv_len=op.kv_len, batch=op.batch)
+    detail: dict[str, float | str] = {"kernel": name, "splits": float(times.splits[0]), "waves": float(times.waves[0])}
+    return _Priced(times, warnings, detail, on_matrix_unit=True)
+
+
+def _rows(family: str, passes: int = 1) -> Callable[[_Job], _Priced]:
+    """Pricing of a row operator by the calibration of ``family``."""
+
+    def price(job: _Job) -> _Priced:
+        op, machine = job.operator, job.machine
+        section = "rowwise" if getattr(op, "is_gated", False) else family
+        parameters, warnings = job.calibration.rows(section)
+        warnings += job.calibration.outside(section, rows=op.rows, width=op.width)
+        reads = float(op.reads)
+        times = rowwise_times(
+            machine,
+            parameters,
+            op.rows,
+            op.width,
+            reads,
+            float(op.writes),
+            whole_rows=section == "rowwise",
+            passes=passes,
+            row_bytes=op.width * op.dtype.bits / 8,
+            cached=0.0 if op.weight_bytes > reads else machine.cached_fraction(reads + op.writes),
+        )
+        return _Priced(times, warnings, {"kernel": section}, on_matrix_unit=False)
+
+    return price
+
+
+_PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
+    "gemm": _gemm,
+    "attention": _attention,
+    "norm": _rows("rowwise", passes=2),
+    "softmax": _rows("rowwise", passes=2),
+    "rope": _rows("rowwise"),
+    "elementwise": _rows("elementwise"),
+    "embedding": _rows("elementwise"),
+}

@@ -1,0 +1,143 @@
+"""Predict the rows of a table of measured operators: columns as arrays in, seconds out.
+
+A measuring rig decides what is in the L2 when a kernel starts and whether launch overhead is inside the time; both are
+stated by a :class:`Rig`, never hidden in calibrated numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters, decode_times, prefill_times
+from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+from accelsim.cost.gpu.machine import Array, GpuMachine
+from accelsim.cost.gpu.rowwise import RowwiseParameters, rowwise_times
+
+#: Columns of a table by name, all of one length.
+Columns = Mapping[str, Any]
+#: Row operators whose kernels give each row to one block; the others stream elements.
+WHOLE_ROW_OPS = ("layernorm", "rmsnorm", "rope", "silu_mul", "softmax")
+ELEMENTWISE_OPS = ("add", "gelu", "relu")
+_ACTIVATIONS_READ = {"add": 2.0, "silu_mul": 2.0}
+_RESULT_BYTES = {"fp8": 2.0, "int8": 2.0}
+_ELEMENT_BYTES = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """How a table was measured.
+
+    Attributes:
+        weight_copies: Different weights used in turn, so that a weight is touched again only after all of them.
+        has_launch: Whether the launch of the kernel lies inside the measured time.
+        appends_kv: Whether an attention row also copies its new keys and values into the cache.
+        overhead_s: Constant of the framework and host inside every time.
+        quantizes: Whether an 8-bit GEMM row also quantises its 16-bit activations first.
+    """
+
+    weight_copies: int = 1
+    has_launch: bool = True
+    appends_kv: bool = False
+    overhead_s: float = 0.0
+    quantizes: bool = False
+
+
+def element_bytes(dtype: object) -> Array:
+    """Bytes per element of a column of element type names."""
+    return np.array([_ELEMENT_BYTES[str(name)] for name in np.atleast_1d(np.asarray(dtype))])
+
+
+def gemm_seconds(
+    machine: GpuMachine,
+    parameters: GemmParameters,
+    table: Columns,
+    rig: Rig,
+    core_flops_per_s: float,
+    quantize: RowwiseParameters | None = None,
+) -> Array:
+    """Seconds of the GEMM rows (columns m, n, k, dtype and perhaps batch); one element type per call.
+
+    With ``rig.quantizes`` a row-wise kernel of ``quantize`` that reads 16-bit and writes 8-bit activations precedes.
+    """
+    m, n, k = (np.asarray(table[name], dtype=np.float64) for name in "mnk")
+    batch = (
+        np.nan_to_num(np.asarray(table["batch"], dtype=np.float64), nan=1.0) if "batch" in table else np.ones_like(m)
+    )
+    dtype = str(np.asarray(table["dtype"])[0])
+    size = _ELEMENT_BYTES[dtype]
+    result = _RESULT_BYTES.get(dtype, size)
+    a, b, c = batch * m * k * size, batch * n * k * size, batch * m * n * result
+    times = gemm_times(
+        machine,
+        parameters if rig.has_launch else replace(parameters, launch_s=0.0),
+        m,
+        n,
+        k,
+        batch=batch,
+        core_flops_per_s=core_flops_per_s,
+        element_bytes=size,
+        result_bytes=result,
+        a_cached=machine.cached_fraction(a + b + c),
+        b_cached=machine.cached_fraction(a + rig.weight_copies * b + c),
+    )
+    seconds = times.total_s + rig.overhead_s
+    if rig.quantizes and quantize is not None:
+        read, written = 2.0 * m * k, m * k
+        hit = machine.cached_fraction(read + written)
+        seconds = seconds + rowwise_times(machine, quantize, m, k, read, written, whole_rows=True, cached=hit).total_s
+    return seconds
+
+
+def attention_seconds(
+    machine: GpuMachine,
+    parameters: PrefillParameters | DecodeParameters,
+    table: Columns,
+    rig: Rig,
+    core_flops_per_s: float,
+) -> Array:
+    """Seconds of the prefill or the decode rows (columns batch, heads, kv_heads, head_dim, q_len, kv_len, window)."""
+    names = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
+    batch, heads, kv_heads, head_dim, q_len, kv_len = (np.asarray(table[name], dtype=np.float64) for name in names)
+    window = np.asarray(table["window"], dtype=np.float64)
+    shape = (batch, heads, kv_heads, head_dim, q_len, kv_len)
+    row_bytes = 2.0 * batch * head_dim
+    if isinstance(parameters, PrefillParameters):
+        touched = row_bytes * (2.0 * heads * q_len + 2.0 * kv_heads * (kv_len + rig.appends_kv * q_len))
+        return prefill_times(
+            machine,
+            parameters,
+            *shape,
+            core_flops_per_s=core_flops_per_s,
+            window=window,
+            appended=rig.appends_kv,
+            cached=machine.cached_fraction(touched),
+        ).total_s
+    seen = np.where(window > 0, np.minimum(window, kv_len), kv_len)
+    cached = machine.cached_fraction(2.0 * row_bytes * kv_heads * seen)
+    return decode_times(machine, parameters, *shape, window=window, kv_cached=cached).total_s
+
+
+def rowwise_seconds(machine: GpuMachine, parameters: RowwiseParameters, table: Columns, rig: Rig) -> Array:
+    """Seconds of row operators (columns op, dtype, m, n), all of one family of kernels."""
+    rows, width = (np.asarray(table[name], dtype=np.float64) for name in "mn")
+    ops = [str(op) for op in np.asarray(table["op"])]
+    size = element_bytes(table["dtype"])
+    result = rows * width * size
+    read = result * np.array([_ACTIVATIONS_READ.get(op, 1.0) for op in ops])
+    times = rowwise_times(
+        machine,
+        parameters if rig.has_launch else replace(parameters, launch_s=0.0),
+        rows,
+        width,
+        read,
+        result,
+        whole_rows=np.array([op in WHOLE_ROW_OPS for op in ops]),
+        passes=np.array([2.0 if op in ("layernorm", "rmsnorm", "softmax") else 1.0 for op in ops]),
+        row_bytes=width * size,
+        cached=machine.cached_fraction(read + result),
+    )
+    return times.total_s + rig.overhead_s
