@@ -228,7 +228,9 @@ def _choose_dtype(model: Model, system: System, asked: DType | None) -> DType:
     for dtype in (model.torch_dtype, DType.BF16, DType.FP16):
         if dtype in rates:
             return dtype
-    raise ConfigError(f"chip {system.chip.name} runs neither {model.torch_dtype.value}, bf16 nor fp16. Choose with --dtype.")
+    raise ConfigError(
+        f"chip {system.chip.name} runs neither {model.torch_dtype.value}, bf16 nor fp16. Choose with --dtype."
+    )
 
 
 def _must_read_bytes(workload: Workload) -> float:

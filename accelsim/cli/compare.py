@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    model: Annotated[str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")] = o.DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")
+    ] = o.DEFAULT_MODEL,
     on: Annotated[str, typer.Option("--on", help="Systems, separated by commas.")] = ",".join(o.DEFAULT_SYSTEMS),
     phase: o.PhaseOption = None,
     batch: o.BatchOption = 1,
@@ -45,8 +47,15 @@ def compare(
     work = o.make_phase(phase, batch, prompt, context, steps)
     results = [
         simulate(
-            model, system, work, plan, dtype=dtype_, engine=engine_, overrides=overrides,
-            ignore_capacity=ignore_capacity, strict=strict,
+            model,
+            system,
+            work,
+            plan,
+            dtype=dtype_,
+            engine=engine_,
+            overrides=overrides,
+            ignore_capacity=ignore_capacity,
+            strict=strict,
         )
         for system in systems
     ]

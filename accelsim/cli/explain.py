@@ -13,7 +13,9 @@ def register(app: typer.Typer) -> None:
 
 
 def explain_field(
-    field: Annotated[str, typer.Argument(help="E.g. chip.clock, system.levels.link.bandwidth, model.head_dim, plan.tp.")],
+    field: Annotated[
+        str, typer.Argument(help="E.g. chip.clock, system.levels.link.bandwidth, model.head_dim, plan.tp.")
+    ],
 ) -> None:
     """Meaning, unit, range, default and sources of a field."""
     from rich.console import Console

@@ -15,7 +15,7 @@ EXIT_DOES_NOT_FIT = 3
 
 app = typer.Typer(
     name="accelsim",
-    help="How long a transformer takes on a machine, which bytes move where, what limits it, and what would change that.",
+    help="How long a transformer takes on a machine, which bytes move where, what limits it, what would change it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -25,22 +25,24 @@ PromptOption = Annotated[int | None, typer.Option("--prompt", help="Prompt token
 ContextOption = Annotated[int | None, typer.Option("--context", help="Tokens in the KV cache (decode).")]
 StepsOption = Annotated[int | None, typer.Option("--steps", help="Tokens to generate (decode).")]
 DtypeOption = Annotated[str | None, typer.Option("--dtype", help="Element type; default: the model's own.")]
-PlanOption = Annotated[str, typer.Option("--plan", help='E.g. "tp=8,dp=2,region=480x480", or auto: the fastest that fits.')]
+PlanOption = Annotated[
+    str, typer.Option("--plan", help='E.g. "tp=8,dp=2,region=480x480", or auto: the fastest that fits.')
+]
 EngineOption = Annotated[str, typer.Option("--engine", help="auto, simpy or compiled.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random, kept in the manifest.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help='KEY=VALUE, e.g. chip.sram_per_core="64 KiB"; may be given often.')
 ]
-IgnoreCapacityOption = Annotated[bool, typer.Option("--ignore-capacity", help="Warn instead of failing when it does not fit.")]
+IgnoreCapacityOption = Annotated[
+    bool, typer.Option("--ignore-capacity", help="Warn instead of failing when it does not fit.")
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Fail when the result carries a warning.")]
 JsonOption = Annotated[str | None, typer.Option("--json", help="Write the result as JSON to FILE, or - for stdout.")]
 
 DEFAULT_LENGTH = 2048
 
 
-def make_phase(
-    kind: str | None, batch: int, prompt: int | None, context: int | None, steps: int | None
-) -> Phase:
+def make_phase(kind: str | None, batch: int, prompt: int | None, context: int | None, steps: int | None) -> Phase:
     """The phase the options describe; without ``--phase``, ``--context`` or ``--steps`` mean decode.
 
     Raises:
@@ -94,7 +96,7 @@ def make_overrides(items: list[str] | None) -> tuple[tuple[str, str], ...]:
     for item in items or []:
         key, equals, value = item.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise ConfigError(f"--set {item!r} is not KEY=VALUE. Write e.g. --set chip.sram_per_core=\"64 KiB\".")
+            raise ConfigError(f'--set {item!r} is not KEY=VALUE. Write e.g. --set chip.sram_per_core="64 KiB".')
         overrides.append((key.strip(), value.strip()))
     return tuple(overrides)
 

@@ -137,8 +137,13 @@ def _operators(result: Result, limit: int | None) -> Table:
     for row in shown:
         moved = row.traffic_bytes.get(result.footprint.memory, sum(row.traffic_bytes.values()))
         table.add_row(
-            f"{row.block}.{row.operator}", f"{row.count}", seconds(row.time_s), percent(row.time_s / result.latency_s),
-            row.limiter, f"{row.flops:.3g}", size(moved),
+            f"{row.block}.{row.operator}",
+            f"{row.count}",
+            seconds(row.time_s),
+            percent(row.time_s / result.latency_s),
+            row.limiter,
+            f"{row.flops:.3g}",
+            size(moved),
         )
     return table
 

@@ -13,6 +13,7 @@ from accelsim.cli import options as o
 
 if TYPE_CHECKING:
     from accelsim.results.result import Result
+    from accelsim.workload.phase import Phase
 
 
 def register(app: typer.Typer) -> None:
@@ -21,8 +22,12 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    model: Annotated[str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")] = o.DEFAULT_MODEL,
-    on: Annotated[str | None, typer.Option("--on", help="System or chip, name or YAML, with :CHIPS for a size.")] = None,
+    model: Annotated[
+        str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")
+    ] = o.DEFAULT_MODEL,
+    on: Annotated[
+        str | None, typer.Option("--on", help="System or chip, name or YAML, with :CHIPS for a size.")
+    ] = None,
     phase: o.PhaseOption = None,
     batch: o.BatchOption = 1,
     prompt: o.PromptOption = None,
@@ -37,7 +42,9 @@ def run(
     ignore_capacity: o.IgnoreCapacityOption = False,
     json_: o.JsonOption = None,
     trace: Annotated[Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace.")] = None,
-    save: Annotated[Path | None, typer.Option("--save", help="Write result.json and the tables as CSV into a folder.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write result.json and the tables as CSV into a folder.")
+    ] = None,
     strict: o.StrictOption = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every operator, provenance, manifest.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
@@ -49,8 +56,16 @@ def run(
         compare_default(model, phase, batch, prompt, context, steps, json_, quiet)
         return
     result = _simulate(
-        model, on, o.make_phase(phase, batch, prompt, context, steps), _with_execution(plan, execution),
-        dtype, engine, seed, set_, ignore_capacity, strict,
+        model,
+        on,
+        o.make_phase(phase, batch, prompt, context, steps),
+        _with_execution(plan, execution),
+        dtype,
+        engine,
+        seed,
+        set_,
+        ignore_capacity,
+        strict,
     )
     _write(result, json_, trace, save)
     if not quiet and json_ != "-":
@@ -60,15 +75,31 @@ def run(
 
 
 def _simulate(
-    model: str, on: str, phase: object, plan: str, dtype: str | None, engine: str, seed: int,
-    set_: list[str] | None, ignore_capacity: bool, strict: bool,
+    model: str,
+    on: str,
+    phase: Phase,
+    plan: str,
+    dtype: str | None,
+    engine: str,
+    seed: int,
+    set_: list[str] | None,
+    ignore_capacity: bool,
+    strict: bool,
 ) -> Result:
-    engine, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
+    engine_, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
     from accelsim.pipeline import simulate
 
     return simulate(
-        model, on, phase, plan, dtype=dtype_, engine=engine, overrides=overrides,
-        ignore_capacity=ignore_capacity, strict=strict, seed=seed,
+        model,
+        on,
+        phase,
+        plan,
+        dtype=dtype_,
+        engine=engine_,
+        overrides=overrides,
+        ignore_capacity=ignore_capacity,
+        strict=strict,
+        seed=seed,
     )
 
 

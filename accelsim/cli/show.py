@@ -12,6 +12,8 @@ from accelsim.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from accelsim.workload.phase import Phase
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -53,7 +55,8 @@ def _show_catalog(console: Console, kind: str) -> None:
     catalog = Catalog()
     for name in catalog.names(kind):
         data = load_document(catalog.find(kind, name)).data
-        console.print(f"[bold]{name:<26}[/] {data.get('description', '')}", soft_wrap=True)
+        description = data.get("description", "") if isinstance(data, dict) else ""
+        console.print(f"[bold]{name:<26}[/] {description}", soft_wrap=True)
 
 
 def _show_registry(console: Console, kind: str) -> None:
@@ -78,7 +81,7 @@ def _show_file(console: Console, name: str) -> None:
     console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
 
 
-def _show_graph(console: Console, model: str, phase: object, plan: str) -> None:
+def _show_graph(console: Console, model: str, phase: Phase, plan: str) -> None:
     from accelsim.mapping.plan import Plan
     from accelsim.mapping.shard import shard
     from accelsim.workload.formats.hf import load_model
@@ -91,10 +94,14 @@ def _show_graph(console: Console, model: str, phase: object, plan: str) -> None:
         for op in segment.graph:
             shapes = ", ".join(f"{t.name}{list(t.shape)}" for t in op.inputs)
             results = ", ".join(f"{t.name}{list(t.shape)}" for t in op.outputs)
-            console.print(f"  {op.name:<22} {op.kind:<11} {op.flops:>10.3g} FLOPs  {shapes} -> {results}", soft_wrap=True, markup=False)
+            console.print(
+                f"  {op.name:<22} {op.kind:<11} {op.flops:>10.3g} FLOPs  {shapes} -> {results}",
+                soft_wrap=True,
+                markup=False,
+            )
 
 
-def _show_tasks(console: Console, model: str, on: str, phase: object, plan: str) -> None:
+def _show_tasks(console: Console, model: str, on: str, phase: Phase, plan: str) -> None:
     from accelsim.engine.clock import to_seconds
     from accelsim.pipeline import simulate
 
@@ -109,5 +116,6 @@ def _show_tasks(console: Console, model: str, on: str, phase: object, plan: str)
             route = " ".join(graph.links[link] for link in graph.route(task))
             console.print(
                 f"  {start_us:>12.3f} .. {end_us:>12.3f} us  {graph.servers[graph.server[task]]:<7}"
-                f" {graph.labels[graph.label[task]]:<24} {graph.nbytes[task]:>14} B  {route}", markup=False,
+                f" {graph.labels[graph.label[task]]:<24} {graph.nbytes[task]:>14} B  {route}",
+                markup=False,
             )

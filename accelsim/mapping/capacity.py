@@ -30,6 +30,11 @@ def check_capacity(
     """Warnings about memory; none if all fits.
 
     Args:
+        model: The model, to try changes that would fit.
+        phase: The whole phase, all replicas.
+        plan: The plan asked for.
+        system: The system.
+        dtype: Element type of weights and activations.
         fullest: One rank's share of the pass that holds most.
         ignore_capacity: Turn the error into a warning.
 
@@ -43,7 +48,9 @@ def check_capacity(
     if ignore_capacity:
         return (f"capacity ignored: {where}: {problem}",)
     fix = next(_changes_that_fit(model, phase, plan, system, dtype), None)
-    advice = f"Smallest change that fits: {fix}." if fix else "No larger tp, smaller batch or region of this system fits."
+    advice = (
+        f"Smallest change that fits: {fix}." if fix else "No larger tp, smaller batch or region of this system fits."
+    )
     raise CapacityError(f"{where}: {problem} {advice}")
 
 

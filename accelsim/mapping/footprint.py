@@ -27,7 +27,7 @@ class Footprint:
     """
 
     memory: str
-    capacity_bytes: int
+    capacity_bytes: float
     role_bytes: Mapping[str, int]
 
     @property
@@ -36,7 +36,7 @@ class Footprint:
         return sum(self.role_bytes.values())
 
     @property
-    def short_bytes(self) -> int:
+    def short_bytes(self) -> float:
         """Bytes missing; 0 if it fits."""
         return max(0, self.total_bytes - self.capacity_bytes)
 

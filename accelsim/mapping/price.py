@@ -1,4 +1,4 @@
-"""Price every operator of one rank's share: seconds and bytes from the cost model or the network, before any schedule."""
+"""Price every operator of one rank's share by the cost model or the network, before any schedule."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-
+"""What a run means: ledger, metrics, tables, plots, traces."""

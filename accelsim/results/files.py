@@ -21,7 +21,9 @@ def write_atomic(path: Path, text: str) -> None:
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot write ({error.strerror}). Choose a folder that exists and is writable.") from error
+        raise ConfigError(
+            f"{path}: cannot write ({error.strerror}). Choose a folder that exists and is writable."
+        ) from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -1,1 +1,1 @@
-
+"""Error against measurements, with the measurements."""
