@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.engine._heaps import queue_pop, queue_push, timer_pop, timer_push
-from accelsim.engine._jit import jit
+from accelsim.engine._jit import jit, jit_allocating, jit_inline
 from accelsim.engine._kernel_flows import end_flows, refill, start_flows
 from accelsim.engine._state import (
-    DEADLOCK,
     DIRTY,
     DONE,
     ENDING,
@@ -16,9 +15,11 @@ from accelsim.engine._state import (
     FINISHED,
     FREE,
     JOINING,
+    NOW,
     OVERFLOW,
     PIECES,
     READY,
+    SHORT_OF_ROOM,
     STATUS,
     TIMERS,
     Columns,
@@ -34,7 +35,7 @@ from accelsim.engine.taskgraph import Int32Array, Int64Array
 _MAX_TICKS = np.int64(2**63 - 1)
 
 
-@jit
+@jit_allocating
 def turn_round(pred_ptr: Int64Array, pred_task: Int32Array) -> tuple[Int64Array, Int32Array]:
     """Return who waits for each task, in CSR form, in order of id."""
     num_tasks = len(pred_ptr) - 1
@@ -53,7 +54,7 @@ def turn_round(pred_ptr: Int64Array, pred_task: Int32Array) -> tuple[Int64Array,
     return succ_ptr, succ_task
 
 
-@jit
+@jit_inline
 def set_timer(tasks: Tasks, count: Int64Array, now: int, ticks: int, item: int) -> None:
     """Have ``item`` come up after ``ticks``: a task id to end it, its complement to start its flow."""
     if ticks > _MAX_TICKS - now:
@@ -62,7 +63,7 @@ def set_timer(tasks: Tasks, count: Int64Array, now: int, ticks: int, item: int) 
     count[TIMERS] = timer_push(tasks.timer_ticks, tasks.timer_items, count[TIMERS], now + ticks, item)
 
 
-@jit
+@jit_inline
 def start_task(columns: Columns, tasks: Tasks, count: Int64Array, task: int, now: int) -> None:
     """Start a task: it gets a timer, joins the flows of this tick, or ends in the next round."""
     tasks.start_ticks[task] = now
@@ -84,7 +85,7 @@ def start_task(columns: Columns, tasks: Tasks, count: Int64Array, task: int, now
         count[ENDING] += 1
 
 
-@jit
+@jit_inline
 def fire_timers(tasks: Tasks, count: Int64Array, now: int) -> None:
     """Sort the timers of this tick into tasks that end and flows that begin."""
     while count[TIMERS] > 0 and tasks.timer_ticks[0] == now:
@@ -98,7 +99,7 @@ def fire_timers(tasks: Tasks, count: Int64Array, now: int) -> None:
             count[JOINING] += 1
 
 
-@jit
+@jit_inline
 def end_task(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, task: int, now: int) -> None:
     """End a task: free its server and make ready those who waited for it alone."""
     tasks.end_ticks[task] = now
@@ -114,7 +115,7 @@ def end_task(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array
             count[READY] += 1
 
 
-@jit
+@jit_inline
 def enqueue(columns: Columns, tasks: Tasks, servers: Servers, server: int, task: int, now: int) -> None:
     """Put a ready task into the queue of its server."""
     tasks.start_ticks[task] = now
@@ -126,7 +127,7 @@ def enqueue(columns: Columns, tasks: Tasks, servers: Servers, server: int, task:
     servers.tail[server] = tail + 1
 
 
-@jit
+@jit_inline
 def serve(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, server: int, now: int) -> None:
     """Have a server take the head of its queue, if it is free and somebody waits."""
     if server < 0 or servers.running[server] != 0:
@@ -144,7 +145,7 @@ def serve(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, s
     start_task(columns, tasks, count, task, now)
 
 
-@jit
+@jit_inline
 def settle(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, now: int) -> None:
     """Settle one tick in rounds, until no task ends and none becomes ready."""
     first = 0
@@ -171,64 +172,7 @@ def settle(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, 
     count[ENDING] = 0
 
 
-@jit
-def grow_flows(flows: Flows, count: Int64Array, max_hops: int) -> Flows:
-    """Return the same flows in arrays with room for all that are about to join."""
-    old = len(flows.task)
-    new = max(2 * old, old + count[JOINING])
-    nodes = new * max_hops
-    grown = Flows(
-        np.empty(new, dtype=np.int32),
-        np.empty(new, dtype=np.float64),
-        np.empty(new, dtype=np.float64),
-        np.empty(new, dtype=np.int64),
-        np.empty(new, dtype=np.int64),
-        np.full(new, -1, dtype=np.int32),
-        np.zeros(new, dtype=np.int64),
-        np.empty(new, dtype=np.int32),
-        np.empty(nodes, dtype=np.int32),
-        np.empty(nodes, dtype=np.int32),
-        np.empty(nodes, dtype=np.int32),
-    )
-    grown.task[:old] = flows.task
-    grown.remaining[:old] = flows.remaining
-    grown.rate[:old] = flows.rate
-    grown.last_ticks[:old] = flows.last_ticks
-    grown.end_ticks[:old] = flows.end_ticks
-    grown.bottleneck[:old] = flows.bottleneck
-    grown.frozen[:old] = flows.frozen
-    grown.free[: count[FREE]] = flows.free[: count[FREE]]
-    grown.next_node[: old * max_hops] = flows.next_node
-    grown.previous_node[: old * max_hops] = flows.previous_node
-    for node in range(nodes):
-        grown.slot_of_node[node] = node // max_hops
-    for slot in range(new - 1, old - 1, -1):
-        grown.free[count[FREE]] = slot
-        count[FREE] += 1
-    return grown
-
-
-@jit
-def grow_pieces(pieces: Pieces, count: Int64Array) -> Pieces:
-    """Return the same pieces in arrays twice as long."""
-    used = count[PIECES]
-    room = 2 * len(pieces.link)
-    grown = Pieces(
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.int64),
-        np.empty(room, dtype=np.int64),
-        np.empty(room, dtype=np.float64),
-        pieces.open_rate,
-        pieces.open_since_ticks,
-    )
-    grown.link[:used] = pieces.link[:used]
-    grown.start_ticks[:used] = pieces.start_ticks[:used]
-    grown.end_ticks[:used] = pieces.end_ticks[:used]
-    grown.rate[:used] = pieces.rate[:used]
-    return grown
-
-
-@jit
+@jit_inline
 def next_tick(tasks: Tasks, links: Links, count: Int64Array) -> int:
     """Return the tick of the next timer or end of a flow, -1 if there is none."""
     tick = np.int64(-1)
@@ -253,31 +197,24 @@ def run_kernel(
     count: Int64Array,
     max_hops: int,
     record: bool,
-) -> tuple[int, Pieces]:
-    """Run to the end; return the last tick and the recorded pieces, with the outcome in ``count[STATUS]``."""
-    num_tasks = len(columns.server)
+) -> None:
+    """Run until the end or until room is short; ``count[STATUS]`` says which.
+
+    The caller makes room and calls again: memory is managed in one place, outside.
+    """
     num_links = len(links.capacity)
-    for task in range(num_tasks):
-        if tasks.missing[task] == 0:
-            tasks.ready[count[READY]] = task
-            count[READY] += 1
-    now = np.int64(0)
-    while count[STATUS] == FINISHED:
+    while True:
+        now = count[NOW]
         settle(columns, tasks, servers, count, now)
-        if count[JOINING] > count[FREE]:
-            flows = grow_flows(flows, count, max_hops)
-        if count[JOINING] > 0:
-            start_flows(columns, tasks, flows, links, count, max_hops, now)
+        if count[JOINING] > count[FREE] or (record and len(pieces.link) - count[PIECES] < num_links):
+            count[STATUS] = SHORT_OF_ROOM
+            return
+        start_flows(columns, tasks, flows, links, count, max_hops, now)
         if count[DIRTY] > 0:
-            if record and len(pieces.link) - count[PIECES] < num_links:
-                pieces = grow_pieces(pieces, count)
             refill(columns, flows, links, filling, pieces, count, now, record)
         tick = next_tick(tasks, links, count)
-        if tick < 0:
-            break
-        now = tick
-        end_flows(columns, tasks, flows, links, count, max_hops, now)
-        fire_timers(tasks, count, now)
-    if count[STATUS] == FINISHED and count[DONE] < num_tasks:
-        count[STATUS] = DEADLOCK
-    return now, pieces
+        if count[STATUS] != FINISHED or tick < 0:
+            return
+        count[NOW] = tick
+        end_flows(columns, tasks, flows, links, count, max_hops, tick)
+        fire_timers(tasks, count, tick)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.engine._heaps import end_remove, end_set, share_move, timer_push
-from accelsim.engine._jit import jit
+from accelsim.engine._jit import jit, jit_inline
 from accelsim.engine._state import (
     DIRTY,
     ENDING,
@@ -33,7 +33,7 @@ _MAX_TICKS = np.int64(2**63 - 1)
 _NEVER = np.int64(2**63 - 1)
 
 
-@jit
+@jit_inline
 def mark_dirty(dirty: Int32Array, dirty_epoch: Int64Array, count: Int64Array, link: int) -> None:
     """Have the component of ``link`` refilled at the end of this tick."""
     if dirty_epoch[link] != count[EPOCH]:
@@ -42,7 +42,7 @@ def mark_dirty(dirty: Int32Array, dirty_epoch: Int64Array, count: Int64Array, li
         count[DIRTY] += 1
 
 
-@jit
+@jit_inline
 def join(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_hops: int, task: int, now: int) -> None:
     """Put the flow of ``task`` on its links; its rate is set by the next refill."""
     count[FREE] -= 1
@@ -69,7 +69,7 @@ def join(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_ho
         mark_dirty(links.dirty, links.dirty_epoch, count, link)
 
 
-@jit
+@jit_inline
 def leave(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_hops: int, slot: int, now: int) -> None:
     """Take a flow that has arrived off its links and give its slot back."""
     task = flows.task[slot]
@@ -96,7 +96,7 @@ def leave(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_h
     count[FREE] += 1
 
 
-@jit
+@jit_inline
 def end_flows(
     columns: Columns, tasks: Tasks, flows: Flows, links: Links, count: Int64Array, max_hops: int, now: int
 ) -> None:
@@ -122,7 +122,7 @@ def end_flows(
                 count[ENDING] += 1
 
 
-@jit
+@jit_inline
 def set_rate(
     remaining: FloatArray,
     rate: FloatArray,
@@ -148,7 +148,7 @@ def set_rate(
     return end_ticks[slot]
 
 
-@jit
+@jit_inline
 def note_rate(pieces: Pieces, count: Int64Array, link: int, rate: float, now: int) -> None:
     """Close the open piece of ``link`` if its rate changes."""
     old = pieces.open_rate[link]
@@ -166,7 +166,7 @@ def note_rate(pieces: Pieces, count: Int64Array, link: int, rate: float, now: in
     pieces.open_since_ticks[link] = now
 
 
-@jit
+@jit_inline
 def refill_single(flows: Flows, links: Links, count: Int64Array, link: int, now: int) -> None:
     """Refill a component of one link: all its flows cross only this link and get equal shares."""
     share = links.capacity[link] / links.num_flows[link]
@@ -291,7 +291,7 @@ def refill_component(
             count[ENDS] = end_set(links.end_heap, links.end_place, links.end_ticks, count[ENDS], link, earliest)
 
 
-@jit
+@jit_inline
 def refill(
     columns: Columns,
     flows: Flows,
@@ -325,7 +325,7 @@ def refill(
     count[EPOCH] += 1
 
 
-@jit
+@jit_inline
 def start_flows(
     columns: Columns, tasks: Tasks, flows: Flows, links: Links, count: Int64Array, max_hops: int, now: int
 ) -> None:

@@ -14,9 +14,9 @@ from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array, TaskGraph
 
 # Places in the array of counters.
-TIMERS, ENDS, FREE, DIRTY, DONE, READY, ENDING, JOINING, PIECES, EPOCH, STATUS, NUM_COUNTERS = range(12)
+TIMERS, ENDS, FREE, DIRTY, DONE, READY, ENDING, JOINING, PIECES, EPOCH, STATUS, NOW, NUM_COUNTERS = range(13)
 
-FINISHED, DEADLOCK, OVERFLOW = range(3)
+FINISHED, OVERFLOW, SHORT_OF_ROOM = range(3)
 
 
 class Columns(NamedTuple):
@@ -163,6 +163,23 @@ def new_flows(slots: int, max_hops: int) -> Flows:
     )
 
 
+def grown_flows(flows: Flows, needed: int, max_hops: int, count: Int64Array) -> Flows:
+    """Return the same flows with room for at least ``needed`` more."""
+    old = len(flows.task)
+    grown = new_flows(max(2 * old, old + needed), max_hops)
+    for name in Flows._fields:
+        if name not in ("free", "slot_of_node"):
+            column = getattr(flows, name)
+            getattr(grown, name)[: len(column)] = column
+    # New slots go under the old free ones, so that low slots, hot in cache, are used first.
+    fresh = len(grown.task) - old
+    free = int(count[FREE])
+    grown.free[:fresh] = np.arange(len(grown.task) - 1, old - 1, -1)
+    grown.free[fresh : fresh + free] = flows.free[:free]
+    count[FREE] += fresh
+    return grown
+
+
 def new_links(graph: TaskGraph) -> Links:
     """Return empty links."""
     size = graph.num_links
@@ -209,3 +226,9 @@ def new_pieces(num_links: int, record: bool) -> Pieces:
         open_rate=np.zeros(num_links if record else 0, dtype=np.float64),
         open_since_ticks=np.zeros(num_links if record else 0, dtype=np.int64),
     )
+
+
+def grown_pieces(pieces: Pieces) -> Pieces:
+    """Return the same pieces with twice the room."""
+    longer = {name: np.resize(getattr(pieces, name), 2 * len(pieces.link)) for name in Pieces._fields[:4]}
+    return pieces._replace(**longer)

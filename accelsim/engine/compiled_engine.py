@@ -16,7 +16,8 @@ from accelsim.engine import _state as state
 from accelsim.engine._kernel import run_kernel, turn_round
 from accelsim.engine.clock import MAX_TICKS, OVERFLOW_REMEDY, TICKS_PER_S, ClockOverflowError
 from accelsim.engine.deadlock import deadlock_error
-from accelsim.engine.taskgraph import TaskGraph
+from accelsim.engine.taskgraph import Int64Array, TaskGraph
+from accelsim.engine.template import root_tasks
 from accelsim.engine.timeline import LinkRates, Timeline, sorted_rates
 
 _FIRST_SLOTS = 256
@@ -34,40 +35,57 @@ def run_compiled(graph: TaskGraph, record_rates: bool = False) -> Timeline:
         ClockOverflowError: The run is longer than the clock holds.
     """
     began_s = time.perf_counter()
-    max_hops = max(1, int(np.diff(graph.route_ptr).max(initial=0)))
     tasks = state.new_tasks(graph)
     servers = state.new_servers(graph)
     links = state.new_links(graph)
     count = np.zeros(state.NUM_COUNTERS, dtype=np.int64)
-    count[state.FREE] = _FIRST_SLOTS
-    count[state.EPOCH] = 1
-    now, pieces = run_kernel(
-        _columns(graph),
-        tasks,
-        servers,
-        state.new_flows(_FIRST_SLOTS, max_hops),
-        links,
-        state.new_filling(graph.num_links),
-        state.new_pieces(graph.num_links, record_rates),
-        count,
-        max_hops,
-        record_rates,
-    )
+    pieces = _run_with_room(graph, tasks, servers, links, count, record_rates)
+    now = int(count[state.NOW])
     if count[state.STATUS] == state.OVERFLOW:
         raise ClockOverflowError(f"the run passes {MAX_TICKS / TICKS_PER_S:.0f} s: {OVERFLOW_REMEDY}")
-    if count[state.STATUS] == state.DEADLOCK:
-        raise deadlock_error(graph, _really_started(tasks), tasks.end_ticks, int(now))
+    if count[state.DONE] < graph.num_tasks:
+        raise deadlock_error(graph, _really_started(tasks), tasks.end_ticks, now)
     return Timeline(
         start_ticks=tasks.start_ticks,
         end_ticks=tasks.end_ticks,
         link_bytes=links.nbytes,
         link_busy_ticks=links.busy_ticks,
         server_busy_ticks=servers.busy_ticks,
-        makespan_ticks=int(now),
+        makespan_ticks=now,
         engine="compiled",
         wall_s=time.perf_counter() - began_s,
         rates=_rates(pieces, int(count[state.PIECES])) if record_rates else None,
     )
+
+
+def _run_with_room(
+    graph: TaskGraph,
+    tasks: state.Tasks,
+    servers: state.Servers,
+    links: state.Links,
+    count: Int64Array,
+    record_rates: bool,
+) -> state.Pieces:
+    """Run the kernel, making room for flows and pieces whenever it asks for it; return the pieces."""
+    max_hops = max(1, int(np.diff(graph.route_ptr).max(initial=0)))
+    columns = _columns(graph)
+    flows = state.new_flows(_FIRST_SLOTS, max_hops)
+    filling = state.new_filling(graph.num_links)
+    pieces = state.new_pieces(graph.num_links, record_rates)
+    count[state.FREE] = _FIRST_SLOTS
+    count[state.EPOCH] = 1
+    roots = root_tasks(graph)
+    tasks.ready[: len(roots)] = roots
+    count[state.READY] = len(roots)
+    while True:
+        run_kernel(columns, tasks, servers, flows, links, filling, pieces, count, max_hops, record_rates)
+        if count[state.STATUS] != state.SHORT_OF_ROOM:
+            return pieces
+        count[state.STATUS] = state.FINISHED
+        if count[state.JOINING] > count[state.FREE]:
+            flows = state.grown_flows(flows, int(count[state.JOINING]), max_hops, count)
+        if len(pieces.link) - count[state.PIECES] < graph.num_links:
+            pieces = state.grown_pieces(pieces)
 
 
 def _columns(graph: TaskGraph) -> state.Columns:
@@ -85,7 +103,7 @@ def _columns(graph: TaskGraph) -> state.Columns:
     )
 
 
-def _really_started(tasks: state.Tasks) -> state.Int64Array:
+def _really_started(tasks: state.Tasks) -> Int64Array:
     """Starts of the tasks that ended: when nothing can happen any more, none is running."""
     return np.where(tasks.end_ticks >= 0, tasks.start_ticks, -1)
 
