@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from accelsim.config.quantity import Bytes, Fraction, Seconds
+from accelsim.config.quantity import BytesPerS, Fraction, Seconds
 from accelsim.config.schema import Spec
 from accelsim.hardware.link import LinkSpec
 
@@ -35,8 +35,8 @@ class CollectiveSpec(Spec):
     protocols: dict[str, ProtocolSpec] = Field(
         default_factory=dict, description="Protocols of the library; the fastest for a call is used."
     )
-    pipeline_bytes: Bytes = Field(
-        0, description="Bytes in flight per rank that fill the pipeline of a ring; 0 where steps are not pipelined."
+    copy_bandwidth_bytes_per_s: BytesPerS | None = Field(
+        None, gt=0, description="Rate at which a rank passes its own chunk through its memory, beside the steps."
     )
 
 

@@ -59,6 +59,21 @@ class SystemSpec(Spec):
 
 
 @dataclass(frozen=True)
+class GroupLevel:
+    """What a group of ranks uses of one level.
+
+    Attributes:
+        level: The level.
+        members: Members of it that hold ranks of the group, > 1.
+        stride: Distance between neighbouring ones, in members.
+    """
+
+    level: SystemLevel
+    members: int
+    stride: int
+
+
+@dataclass(frozen=True)
 class System:
     """Chips in use and how they are joined.
 
@@ -102,34 +117,28 @@ class System:
         shape = ", ".join(map(str, self.levels.values()))
         return f"{self.name}:{self.num_chips} ({self.chip.name}{'; ' if shape else ''}{shape})"
 
-    def members(self, num_ranks: int, stride: int = 1) -> dict[str, int]:
-        """For each level, how many of its members a group of ranks touches; levels with one are left out.
+    def group(self, num_ranks: int, stride: int = 1) -> tuple[GroupLevel, ...]:
+        """The levels that a group of ranks spans, innermost first; ranks fill inner levels first.
 
-        Ranks are laid out innermost level first. A group is ``num_ranks`` chips, ``stride`` apart: tensor parallelism
-        has stride 1, a data-parallel group outside of tp=8 stride 8.
-
-        Args:
-            num_ranks: Ranks of the group.
-            stride: Distance between neighbouring ranks, in chips.
+        A group is ``num_ranks`` chips, ``stride`` apart: tensor parallelism has stride 1, a data-parallel group
+        outside of tp=8 stride 8. 16 ranks next to each other on two nodes of 8 span ``nvlink`` with 8 members and
+        ``infiniband`` with 2.
 
         Raises:
             ConfigError: The group needs more chips than the system has.
-
-        Examples:
-            16 ranks next to each other on two nodes of 8: ``{"nvlink": 8, "infiniband": 2}``.
         """
         if num_ranks < 1 or stride < 1 or (num_ranks - 1) * stride >= self.num_chips:
             raise ConfigError(
                 f"system {self.name}: {num_ranks} ranks, {stride} apart, do not fit {self.num_chips} chips."
             )
-        found: dict[str, int] = {}
+        found: list[GroupLevel] = []
         remaining, apart = num_ranks, stride
-        for name, level in self.levels.items():
+        for level in self.levels.values():
             here = min(remaining, max(1, -(-level.size // apart)))
             if here > 1:
-                found[name] = here
+                found.append(GroupLevel(level, here, apart))
             remaining, apart = -(-remaining // here), max(1, -(-apart // level.size))
-        return found
+        return tuple(found)
 
 
 def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | None = None) -> System:

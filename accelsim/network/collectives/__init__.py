@@ -1,0 +1,21 @@
+"""Collective algorithms by (kind, name); a member is a file with ``@register_collective``."""
+
+from accelsim.network.collectives.base import (
+    COLLECTIVES,
+    CollectiveAlgorithm,
+    FoldedStep,
+    Schedule,
+    algorithms_of,
+    get_algorithm,
+    register_collective,
+)
+
+__all__ = [
+    "COLLECTIVES",
+    "CollectiveAlgorithm",
+    "FoldedStep",
+    "Schedule",
+    "algorithms_of",
+    "get_algorithm",
+    "register_collective",
+]

@@ -1,0 +1,211 @@
+"""What a topology is: nodes, directed links and the route between any two chips."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import ConfigError, RoutingError
+from accelsim.hardware.level import SystemLevel
+from accelsim.hardware.link import LinkSpec
+from accelsim.registry import Registry
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    Graph: TypeAlias = nx.DiGraph[int]
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+#: Nodes on the preferred way from one chip to another, both ends included; a member may offer it.
+Path = Callable[[int, int], list[int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """Chips and switches joined by directed links; read-only.
+
+    Nodes ``0 .. num_chips - 1`` are chips, any further ones are switches. A cable is two links, one per direction.
+
+    Attributes:
+        name: What to call it in messages, e.g. ``torus 4x4``.
+        num_chips: Chips.
+        num_nodes: Chips and switches.
+        src: Node each link leaves. int64[L].
+        dst: Node each link enters. int64[L].
+        capacity_bytes_per_s: Capacity of each link. float64[L].
+        latency_s: Latency of each link. float64[L].
+        coordinates: Place of each chip, for plots and dimension-order routing. int64[num_chips, D].
+        path: Preferred way between two nodes; None means a shortest one.
+        num_rings: Directed rings through all chips that can run at once without sharing a link; a lower bound.
+        ring_hops: Hops of the longest step of such a ring, in links of full latency.
+    """
+
+    name: str
+    num_chips: int
+    num_nodes: int
+    src: IntArray
+    dst: IntArray
+    capacity_bytes_per_s: FloatArray
+    latency_s: FloatArray
+    coordinates: IntArray
+    path: Path | None = field(default=None, repr=False)
+    num_rings: int = 1
+    ring_hops: int = 1
+
+    def __post_init__(self) -> None:
+        for array in (self.src, self.dst, self.capacity_bytes_per_s, self.latency_s, self.coordinates):
+            array.flags.writeable = False
+
+    @property
+    def num_links(self) -> int:
+        """Directed links."""
+        return len(self.src)
+
+    @cached_property
+    def link_between(self) -> dict[tuple[int, int], int]:
+        """Link id by ``(src, dst)``."""
+        return {pair: link for link, pair in enumerate(zip(self.src.tolist(), self.dst.tolist(), strict=True))}
+
+    @cached_property
+    def neighbours(self) -> list[list[int]]:
+        """For each node the nodes its links enter, rising."""
+        found: list[list[int]] = [[] for _ in range(self.num_nodes)]
+        for src, dst in sorted(self.link_between):
+            found[src].append(dst)
+        return found
+
+    @property
+    def networkx(self) -> Graph:
+        """The same graph for networkx; edges carry ``link``, ``capacity_bytes_per_s`` and ``latency_s``."""
+        import networkx as nx
+
+        graph: Graph = nx.DiGraph(name=self.name)
+        graph.add_nodes_from((node, {"is_chip": node < self.num_chips}) for node in range(self.num_nodes))
+        for (src, dst), link in self.link_between.items():
+            capacity, latency = float(self.capacity_bytes_per_s[link]), float(self.latency_s[link])
+            graph.add_edge(src, dst, link=link, capacity_bytes_per_s=capacity, latency_s=latency)
+        return graph
+
+    def link_name(self, link: int) -> str:
+        """``chip3->chip4`` or ``chip3->switch8``."""
+        return f"{self._node_name(int(self.src[link]))}->{self._node_name(int(self.dst[link]))}"
+
+    def route(self, src: int, dst: int, dead: Collection[int] = ()) -> tuple[int, ...]:
+        """Links from chip ``src`` to chip ``dst``, in order; none for a chip to itself.
+
+        The topology's own way (dimension order on a torus or mesh) where no link of it is dead, else a shortest way
+        over the links that live, lowest node first.
+
+        Args:
+            src: Chip.
+            dst: Chip.
+            dead: Link ids that carry nothing.
+
+        Raises:
+            RoutingError: A chip that does not exist, or no way between the two.
+        """
+        for node in (src, dst):
+            if not 0 <= node < self.num_chips:
+                raise RoutingError(f"{self.name}: no chip {node}. Chips are 0 to {self.num_chips - 1}.")
+        if src == dst:
+            return ()
+        if self.path is not None:
+            links = self._links(self.path(src, dst))
+            if not set(links) & set(dead):
+                return links
+        return self._links(self._shortest(src, dst, frozenset(dead)))
+
+    def latency_of(self, route: Collection[int]) -> float:
+        """Sum of the latencies of a route's links, in seconds."""
+        return math.fsum(float(self.latency_s[link]) for link in route)
+
+    def _links(self, nodes: list[int]) -> tuple[int, ...]:
+        return tuple(self.link_between[pair] for pair in itertools.pairwise(nodes))
+
+    def _shortest(self, src: int, dst: int, dead: frozenset[int]) -> list[int]:
+        """Breadth-first search; chips are passed through only where the topology has no switch for it."""
+        came_from = {src: src}
+        queue = deque([src])
+        while queue and dst not in came_from:
+            node = queue.popleft()
+            for neighbour in self.neighbours[node]:
+                if neighbour not in came_from and self.link_between[node, neighbour] not in dead:
+                    came_from[neighbour] = node
+                    queue.append(neighbour)
+        if dst not in came_from:
+            cause = f"with {len(dead)} dead links" if dead else "they are not connected"
+            raise RoutingError(f"{self.name}: no route from chip {src} to chip {dst}: {cause}.")
+        nodes = [dst]
+        while nodes[-1] != src:
+            nodes.append(came_from[nodes[-1]])
+        return nodes[::-1]
+
+    def _node_name(self, node: int) -> str:
+        return f"chip{node}" if node < self.num_chips else f"switch{node}"
+
+
+#: ``(shape, wrap, link) -> Topology``
+TopologyBuilder = Callable[[tuple[int, ...], tuple[bool, ...], LinkSpec], Topology]
+
+TOPOLOGIES: Registry[TopologyBuilder] = Registry("topology", "accelsim.network.topology")
+register_topology = TOPOLOGIES.register
+
+
+def build_topology(level: SystemLevel) -> Topology:
+    """The graph of a system's level, over the members in use.
+
+    Raises:
+        ConfigError: Unknown topology, or a shape it does not take; names the level.
+    """
+    try:
+        return TOPOLOGIES.get(level.topology)(level.shape, level.wrap, level.link)
+    except ConfigError as err:
+        raise ConfigError(f"system.levels.{level.name}.topology: {err}") from err
+
+
+def from_pairs(
+    name: str,
+    num_chips: int,
+    pairs: npt.ArrayLike,
+    link: LinkSpec,
+    coordinates: IntArray | None = None,
+    path: Path | None = None,
+    num_rings: int = 1,
+    ring_hops: int = 1,
+) -> Topology:
+    """Topology without switches whose links are the ``(src, dst)`` rows of ``pairs``, all equal."""
+    array = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    return Topology(
+        name=name,
+        num_chips=num_chips,
+        num_nodes=num_chips,
+        src=array[:, 0].copy(),
+        dst=array[:, 1].copy(),
+        capacity_bytes_per_s=np.full(len(array), link.bandwidth_bytes_per_s),
+        latency_s=np.full(len(array), link.latency_s),
+        coordinates=np.arange(num_chips)[:, None] if coordinates is None else coordinates,
+        path=path,
+        num_rings=num_rings,
+        ring_hops=ring_hops,
+    )
+
+
+def one_dimension(name: str, shape: tuple[int, ...]) -> int:
+    """The extent of a topology that has one dimension only.
+
+    Raises:
+        ConfigError: More dimensions were given.
+    """
+    if len(shape) != 1:
+        raise ConfigError(f"a {name} has one dimension, got {'x'.join(map(str, shape))}. Write e.g. 'size: 8'.")
+    return shape[0]

@@ -1,0 +1,24 @@
+"""A link from every chip to every other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from accelsim.hardware.link import LinkSpec
+from accelsim.network.topology.base import Topology, from_pairs, one_dimension, register_topology
+
+
+@register_topology("fully_connected")
+def fully_connected(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Topology:
+    """Every chip has a link of its own to every other; ``link`` is one of those links, not the sum of them.
+
+    Its n (n - 1) links decompose into n - 1 directed rings, except for 4 and 6 chips, which have one ring fewer here.
+
+    Source:
+        Tillson, *A Hamiltonian decomposition of K*_2m, 2m >= 8*, J. Combinatorial Theory B, 1980.
+    """
+    extent = one_dimension("fully connected topology", shape)
+    pairs = np.argwhere(~np.eye(extent, dtype=bool))
+    return from_pairs(
+        f"fully connected {extent}", extent, pairs, link, num_rings=max(1, extent - 1 - (extent in (4, 6)))
+    )
