@@ -103,8 +103,9 @@ def shift_gemm(
     else:
         summed = mt * nt * sums
     cores, size = rows * cols, machine.element_bytes
+    moved, aligned, summed = (np.where(steps > 1, one, 0.0) for one in (moved, aligned, summed))
     left, right, result = mt * kt * size, kt * nt * size, mt * nt * size
-    shifted = right + (1.5 * left if sums is None else 0.0)
+    shifted = np.where(steps > 1, right + (1.5 * left if sums is None else 0.0), 0.0)
     return Cost(
         compute=steps * compute,
         sram=steps * sram,

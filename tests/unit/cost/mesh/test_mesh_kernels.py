@@ -91,6 +91,13 @@ def test_shift_product_on_a_rectangle_takes_as_many_steps_as_its_longer_side() -
     assert cost.compute == 8 * (8 * 8 * (4 + 6))  # tile 16 x 8 x 8
 
 
+def test_one_core_multiplies_without_a_network() -> None:
+    cost = shift_gemm(MACHINE, x(8), x(8), x(8), rows=x(1), cols=x(1))
+    assert cost.compute == 8 * 8 * (2 + 6)
+    assert cost.noc == 0
+    assert cost.noc_bytes == 0
+
+
 def test_appending_to_the_cache_is_one_word_and_one_hop() -> None:
     assert neighbour_shift(MACHINE, x(2), x(100)).cycles == 2
 
