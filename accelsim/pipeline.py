@@ -10,7 +10,6 @@ from typing import Any
 import accelsim
 from accelsim.catalog import Catalog
 from accelsim.config.document import Document
-from accelsim.cost.base import OperatorCost
 from accelsim.dtypes import DType
 from accelsim.engine.program import ProgramTimeline, run_program
 from accelsim.engine.run import EngineName
@@ -247,11 +246,10 @@ def _cost_warnings(lowered: LoweredProgram) -> tuple[str, ...]:
     raised: dict[str, list[str]] = {}
     for block in {id(b): b for b in lowered.blocks}.values():
         for priced in block.operators:
-            if isinstance(priced.cost, OperatorCost):
-                for warning in priced.cost.warnings:
-                    names = raised.setdefault(warning, [])
-                    if priced.operator.name not in names:
-                        names.append(priced.operator.name)
+            for warning in priced.cost.warnings:
+                names = raised.setdefault(warning, [])
+                if priced.operator.name not in names:
+                    names.append(priced.operator.name)
     return tuple(f"{warning} ({', '.join(names)})" for warning, names in raised.items())
 
 

@@ -96,7 +96,7 @@ def parse_quantity(text: str, dimension: str) -> float:
 def format_quantity(value: float, dimension: str, digits: int = 4) -> str:
     """``value`` for people: ``digits`` significant digits and the unit that keeps the number between 1 and 1000.
 
-    Sizes that are whole in a binary unit are shown in it (``80 GiB``), all others in decimal units.
+    Sizes that are a whole number below 1024 of a binary unit are shown in it (``80 GiB``), others in decimal units.
 
     Examples:
         >>> format_quantity(3.35e12, "bytes_per_s")
@@ -109,7 +109,9 @@ def format_quantity(value: float, dimension: str, digits: int = 4) -> str:
     kind = _dimension(dimension)
     if not math.isfinite(value) or (kind.name == "count" and value == int(value)):
         return str(value if not math.isfinite(value) else int(value))
-    unit = _binary_unit(value, kind) or _decimal_unit(value, kind, digits)
+    unit = _binary_unit(value, kind)
+    if unit is None or abs(Fraction(value)) >= 1024 * kind.units[unit]:
+        unit = _decimal_unit(value, kind, digits)
     scaled = _as_float(Fraction(value) / kind.units[unit])
     return _join(_plain_number(scaled, digits), unit)
 

@@ -137,7 +137,7 @@ def _operators(result: Result, limit: int | None) -> Table:
     for row in shown:
         moved = row.traffic_bytes.get(result.footprint.memory, sum(row.traffic_bytes.values()))
         table.add_row(
-            f"{row.block}.{row.operator}",
+            row.operator,
             f"{row.count}",
             seconds(row.time_s),
             percent(row.time_s / result.latency_s),

@@ -7,7 +7,7 @@ memory and its own links, so one stands for all (docs/assumptions.md#symmetric-r
 * server ``comm``: collectives run one at a time, beside the stream;
 * link of the main memory (``hbm``): all traffic to it, at its published peak; the cost model's own time already
   holds what an operator alone achieves, the link adds what two at once take from each other;
-* link of each system level (``nvlink``): what the rank sends.
+* link of each system level (``nvlink``): what the rank sends over one of the links its collective loads alike.
 
 A block has one entry and one exit, so repeated blocks do not overlap and fold exactly into a repeated stage.
 """
@@ -59,13 +59,13 @@ def _lower_block(block: PricedBlock, system: System) -> TaskGraph:
     chip = system.chip
     memory = chip.memories.get(chip.main_memory)
     memory_link = None if memory is None else builder.link(chip.main_memory, memory.bandwidth_bytes_per_s)
-    level_links = {name: builder.link(name, level.link.bandwidth_bytes_per_s) for name, level in system.levels.items()}
+    links = {name: builder.link(name, level.link.bandwidth_bytes_per_s) for name, level in system.levels.items()}
     done: list[int] = []
     for priced, predecessors in zip(block.operators, block.predecessors, strict=True):
         after = [done[p] for p in predecessors]
         name, cost = priced.operator.name, priced.cost
         if isinstance(cost, CollectiveCost):
-            done.append(_add_collective(builder, name, cost, comm, level_links[cost.level], after))
+            done.append(_add_collective(builder, name, cost, comm, links[cost.level], after))
         else:
             done.append(_add_operator(builder, name, cost, stream, memory_link, chip.main_memory, after))
     return builder.build()
@@ -94,5 +94,6 @@ def _add_collective(
     last = builder.task(name, comm, cost.launch_s, after=after)
     for nbytes, repeat in cost.steps:
         for _ in range(repeat):
-            last = builder.task(name, comm, 0.0, nbytes, (link,), cost.step_latency_s, after=[last])
+            work_s = cost.step_s(nbytes)
+            last = builder.task(name, comm, work_s, nbytes, (link,), cost.step_latency_s, after=[last])
     return last

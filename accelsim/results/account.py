@@ -18,6 +18,7 @@ from accelsim.engine.program import ProgramTimeline, StageTimeline
 from accelsim.errors import VerificationError
 from accelsim.mapping.lower import COMM, STREAM, LoweredProgram
 from accelsim.mapping.price import PricedOperator
+from accelsim.network.collective import CollectiveCost
 from accelsim.workload.operator import Operator, role_bytes
 
 #: Cause of the time in which only collectives run, and of that in which nothing does.
@@ -111,13 +112,14 @@ class _Sum:
 
     def add(self, priced: PricedOperator, time_s: float, repeat: int, num_ranks: int) -> Mapping[str, float]:
         cost, operator = priced.cost, priced.operator
-        parts_s = {cause: s * repeat for cause, s in _parts(cost.parts_s, time_s).items()}
+        alone_s, traffic = _parts_and_traffic(cost)
+        parts_s = {cause: s * repeat for cause, s in _parts(alone_s, time_s).items()}
         self._count += repeat
         self._time_s += time_s * repeat
         self._energy_j += cost.energy_j * repeat * num_ranks
         self._flops += operator.flops * repeat * num_ranks
         _accumulate(self._parts_s, parts_s)
-        _accumulate(self._traffic, cost.traffic_bytes, repeat * num_ranks)
+        _accumulate(self._traffic, traffic, repeat * num_ranks)
         if isinstance(cost, OperatorCost):
             # The cost model may read an operand more than once: spread what moved over the roles that moved.
             compulsory = role_bytes(operator)
@@ -140,6 +142,14 @@ class _Sum:
             role_bytes=dict(self._roles),
             energy_j=self._energy_j,
         )
+
+
+def _parts_and_traffic(cost: OperatorCost | CollectiveCost) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """Seconds by cause and bytes by level of one execution on one chip."""
+    if isinstance(cost, OperatorCost):
+        return cost.parts_s, cost.traffic_bytes
+    on_link_s = cost.seconds - cost.launch_s
+    return {"launch": cost.launch_s, cost.level: on_link_s}, {cost.level: cost.sent_bytes}
 
 
 def _seconds_per_operator(stage: StageTimeline, num_operators: int) -> list[float]:

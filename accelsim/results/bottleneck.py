@@ -39,7 +39,7 @@ class Bottleneck:
     Attributes:
         cause: E.g. ``"hbm"``.
         fraction: Its share of the latency.
-        operator: Where most of that time is spent, ``block.operator``.
+        operator: Where most of that time is spent.
         what_ifs: Simulated alternatives.
     """
 
@@ -50,7 +50,7 @@ class Bottleneck:
 
     @property
     def sentence(self) -> str:
-        """E.g. ``62 % of the time hbm-bound, most of it in decoder.mlp.gate_up; 2x hbm bandwidth gives 1.45x``."""
+        """E.g. ``62 % of the time hbm-bound, most of it in mlp.gate_up; 2x hbm bandwidth gives 1.45x``."""
         phrase = _PHRASES.get(self.cause, f"{self.cause}-bound")
         text = f"{self.fraction:.0%} of the time {phrase}".replace("%", " %")
         if self.operator:
@@ -63,9 +63,9 @@ def find_bottleneck(ledger: Ledger, what_ifs: Sequence[WhatIf] = ()) -> Bottlene
     """The largest cause of ``ledger`` and the operator that brings most of it."""
     cause, seconds = next(iter(ledger.cause_s.items()))
     if cause == EXPOSED_COMMUNICATION:
-        shares = {f"{r.block}.{r.operator}": r.time_s for r in ledger.rows if r.kind == "collective"}
+        shares = {r.operator: r.time_s for r in ledger.rows if r.kind == "collective"}
     else:
-        shares = {f"{r.block}.{r.operator}": r.parts_s.get(cause, 0.0) for r in ledger.rows if r.kind != "collective"}
+        shares = {r.operator: r.parts_s.get(cause, 0.0) for r in ledger.rows if r.kind != "collective"}
     operator = max(shares, key=shares.__getitem__, default="")
     return Bottleneck(cause, seconds / sum(ledger.cause_s.values()), operator, tuple(what_ifs))
 

@@ -1,0 +1,42 @@
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from accelsim.cli.main import main
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def accelsim(capsys):
+    """The command in this process: fast, with the exit code and what it printed."""
+
+    def call(*arguments: str) -> Outcome:
+        try:
+            main(list(arguments))
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def process():
+    """The command as users run it: a process of its own."""
+
+    def call(*arguments: str, **options) -> Outcome:
+        command = [sys.executable, "-m", "accelsim.cli.main", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return call
