@@ -24,15 +24,17 @@ class Family:
         renames: Key of the config -> field of the model, for keys that are not named like the field.
         defaults: Fields whose key may be missing.
         structure: Fields no key states.
-        switches: Keys read by ``finish``.
-        finish: Sets the fields that follow from several keys.
+        switches: Keys read by ``finish``, with the type of their value.
+        finish: Sets the fields that follow from several keys; may trust the types of the switches.
+        origins: Field set by ``finish`` -> key to name when it is wrong.
     """
 
     renames: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     structure: Mapping[str, Any] = field(default_factory=dict)
-    switches: tuple[str, ...] = ()
+    switches: Mapping[str, type] = field(default_factory=dict)
     finish: Callable[[Config, Fields], None] = lambda config, fields: None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def _mistral_window(config: Config, fields: Fields) -> None:
@@ -42,10 +44,8 @@ def _mistral_window(config: Config, fields: Fields) -> None:
 def _qwen2_window(config: Config, fields: Fields) -> None:
     """Layers from ``max_window_layers`` on use the window; only all or none can be modelled."""
     fields["sliding_window"] = None
-    if not config.get("use_sliding_window", False):
-        return
-    first, layers = config.get("max_window_layers", 28), config.get("num_hidden_layers", 0)
-    if first >= layers:
+    first, layers = config.get("max_window_layers", 28), fields.get("num_hidden_layers")
+    if not config.get("use_sliding_window", False) or not isinstance(layers, int) or first >= layers:
         return
     if first > 0:
         raise ConfigError(
@@ -105,14 +105,14 @@ FAMILIES: Mapping[str, Family] = {
             "num_key_value_heads": 8,
             "tie_word_embeddings": False,
         },
-        switches=("sliding_window",),
+        switches={"sliding_window": int},
         finish=_mistral_window,
     ),
     # Qwen2Config; Qwen2Attention has biases on q, k and v only
     "qwen2": Family(
         defaults={"hidden_act": "silu", "max_position_embeddings": 32768, "tie_word_embeddings": False},
         structure={"attention_bias": True, "attention_output_bias": False},
-        switches=("sliding_window", "use_sliding_window", "max_window_layers"),
+        switches={"sliding_window": int, "use_sliding_window": bool, "max_window_layers": int},
         finish=_qwen2_window,
     ),
     # GPT2Config; every Conv1D has a bias
@@ -138,7 +138,7 @@ FAMILIES: Mapping[str, Family] = {
             "attention_bias": True,
         },
         structure={**_LAYERNORM, "mlp_bias": True, "num_parallel_norms": 2},
-        switches=("use_parallel_residual",),
+        switches={"use_parallel_residual": bool},
         finish=_neox,
     ),
     # OPTConfig; OPTLearnedPositionalEmbedding has two extra rows
@@ -150,7 +150,12 @@ FAMILIES: Mapping[str, Family] = {
         },
         defaults={"hidden_act": "relu", "max_position_embeddings": 2048, "tie_word_embeddings": True},
         structure={**_LAYERNORM, "position": "learned", "position_offset": 2},
-        switches=("enable_bias", "do_layer_norm_before", "_remove_final_layer_norm", "layer_norm_elementwise_affine"),
+        switches={
+            "enable_bias": bool,
+            "do_layer_norm_before": bool,
+            "_remove_final_layer_norm": bool,
+            "layer_norm_elementwise_affine": bool,
+        },
         finish=_opt,
     ),
     # FalconConfig; with the new architecture the branches have a norm each unless num_ln_in_parallel_attn says 1
@@ -163,16 +168,17 @@ FAMILIES: Mapping[str, Family] = {
         },
         defaults={"hidden_act": "gelu", "max_position_embeddings": 2048, "tie_word_embeddings": True},
         structure=_LAYERNORM,
-        switches=(
-            "alibi",
-            "bias",
-            "multi_query",
-            "new_decoder_architecture",
-            "num_kv_heads",
-            "num_ln_in_parallel_attn",
-            "parallel_attn",
-        ),
+        switches={
+            "alibi": bool,
+            "bias": bool,
+            "multi_query": bool,
+            "new_decoder_architecture": bool,
+            "num_kv_heads": int,
+            "num_ln_in_parallel_attn": int,
+            "parallel_attn": bool,
+        },
         finish=_falcon,
+        origins={"num_parallel_norms": "num_ln_in_parallel_attn", "num_key_value_heads": "num_kv_heads"},
     ),
 }
 

@@ -88,9 +88,11 @@ def read_config(document: Document) -> Model:
     config = document.data
     assert isinstance(config, dict)  # load_document refuses anything else
     family_name, family = _family(document, config)
-    problems = [_at(document, key, text) for key, text in _unsupported(config)]
+    problems = [_at(document, key, text) for key, text in (*_unsupported(config), *_wrong_switches(config, family))]
     if problems:
         raise ConfigError("\n".join(problems))
+    # null means absent, except for a window, where it means none
+    config = {key: value for key, value in config.items() if value is not None or key == "sliding_window"}
     fields = {**family.defaults, **family.structure, **_stated(config, family)}
     try:
         family.finish(config, fields)
@@ -136,6 +138,16 @@ def _unsupported(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def _wrong_switches(config: Mapping[str, Any], family: Family) -> list[tuple[str, str]]:
+    """Switches whose value has the wrong type, with the words to say so."""
+    words = {bool: "true or false", int: "a whole number"}
+    return [
+        (key, f"expected {words[kind]}, got {config[key]!r}.")
+        for key, kind in family.switches.items()
+        if config.get(key) is not None and type(config[key]) is not kind
+    ]
+
+
 def _stated(config: Mapping[str, Any], family: Family) -> dict[str, Any]:
     """Fields whose key is in the config; null means absent."""
     names = {**{key: key for key in _SHARED_KEYS}, "dtype": "torch_dtype", **family.renames}
@@ -171,6 +183,8 @@ def _key_of(document: Document, family: Family, name: str) -> str:
     for key, renamed in {**family.renames, "dtype": "torch_dtype"}.items():
         if renamed == name and key in document.root.children:
             return key
+    if name in family.origins:
+        return family.origins[name]
     return next((key for key, renamed in family.renames.items() if renamed == name), name)
 
 

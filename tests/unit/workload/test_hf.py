@@ -161,6 +161,22 @@ def test_what_is_wrong_or_not_modelled_is_an_error_with_its_key(
         load(tmp_path, config("llama-3-8b", **changes))
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("falcon-40b", {"num_ln_in_parallel_attn": 3}, "num_ln_in_parallel_attn: '3' is not one of: 1, 2"),
+        ("falcon-40b", {"multi_query": "yes"}, "multi_query: expected true or false, got 'yes'"),
+        ("qwen2-72b", {"max_window_layers": "all"}, "max_window_layers: expected a whole number, got 'all'"),
+        ("opt-125m", {"layer_norm_elementwise_affine": False}, "layer_norm_elementwise_affine: norms without weights"),
+        ("gpt2-xl", {"n_head": 24}, "hidden_size=1600 is not divisible by num_attention_heads=24"),
+        ("gpt2-xl", {"n_layer": ...}, "missing key 'n_layer'"),
+    ],
+)
+def test_an_error_names_the_key_of_its_family(tmp_path: Path, name: str, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(tmp_path, config(name, **changes))
+
+
 def test_features_switched_off_are_no_error(tmp_path: Path) -> None:
     quiet = config("llama-3-8b", num_experts=0, is_encoder_decoder=False, quantization_config=None, num_local_experts=1)
     assert load(tmp_path, quiet).warnings == ()
