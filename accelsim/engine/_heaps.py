@@ -7,7 +7,8 @@ indexed heap that can move an entry when its key changes.
 from __future__ import annotations
 
 from accelsim.engine._jit import jit
-from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array
+from accelsim.engine._state import Records
+from accelsim.engine.taskgraph import Int32Array, Int64Array
 
 
 @jit
@@ -54,9 +55,9 @@ def timer_pop(ticks: Int64Array, items: Int32Array, size: int) -> int:
 def queued_before(priority: Int32Array, ready_ticks: Int64Array, left: int, right: int) -> bool:
     """Whether task ``left`` goes before ``right`` in the queue of a server."""
     if priority[left] != priority[right]:
-        return priority[left] < priority[right]
+        return bool(priority[left] < priority[right])
     if ready_ticks[left] != ready_ticks[right]:
-        return ready_ticks[left] < ready_ticks[right]
+        return bool(ready_ticks[left] < ready_ticks[right])
     return left < right
 
 
@@ -103,85 +104,88 @@ def queue_pop(heap: Int32Array, head: int, tail: int, priority: Int32Array, read
 
 
 @jit
-def end_move(heap: Int32Array, place: Int32Array, key: Int64Array, size: int, hole: int, item: int) -> None:
-    """Bring ``item`` to where its key belongs, starting at the free place ``hole``."""
-    tick = key[item]
+def end_move(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, hole: int, item: int) -> None:
+    """Bring link ``item`` to where its end belongs, starting at the free place ``hole``."""
+    tick = links[item]["end_ticks"]
     while hole > 0:
         parent = (hole - 1) >> 1
-        if key[heap[parent]] <= tick:
+        if heap_ticks[parent] <= tick:
             break
+        heap_ticks[hole] = heap_ticks[parent]
         heap[hole] = heap[parent]
-        place[heap[hole]] = hole
+        links[heap[hole]]["end_place"] = hole
         hole = parent
     while True:
         child = 2 * hole + 1
         if child >= size:
             break
-        if child + 1 < size and key[heap[child + 1]] < key[heap[child]]:
+        if child + 1 < size and heap_ticks[child + 1] < heap_ticks[child]:
             child += 1
-        if key[heap[child]] >= tick:
+        if heap_ticks[child] >= tick:
             break
+        heap_ticks[hole] = heap_ticks[child]
         heap[hole] = heap[child]
-        place[heap[hole]] = hole
+        links[heap[hole]]["end_place"] = hole
         hole = child
+    heap_ticks[hole] = tick
     heap[hole] = item
-    place[item] = hole
+    links[item]["end_place"] = hole
 
 
 @jit
-def end_set(heap: Int32Array, place: Int32Array, key: Int64Array, size: int, item: int, tick: int) -> int:
-    """Give ``item`` the key ``tick``, adding it if it is not there, and return the new size."""
-    hole = place[item]
-    if hole >= 0 and key[item] == tick:
+def end_set(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, item: int, tick: int) -> int:
+    """Have link ``item`` come up at ``tick``, adding it if it is not there; return the new size."""
+    hole = links[item]["end_place"]
+    if hole >= 0 and links[item]["end_ticks"] == tick:
         return size
-    key[item] = tick
+    links[item]["end_ticks"] = tick
     if hole < 0:
         hole = size
         size += 1
-    end_move(heap, place, key, size, hole, item)
+    end_move(heap_ticks, heap, links, size, hole, item)
     return size
 
 
 @jit
-def end_remove(heap: Int32Array, place: Int32Array, key: Int64Array, size: int, item: int) -> int:
-    """Take ``item`` out, if it is there, and return the new size."""
-    hole = place[item]
+def end_remove(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, item: int) -> int:
+    """Take link ``item`` out, if it is there, and return the new size."""
+    hole = links[item]["end_place"]
     if hole < 0:
         return size
-    place[item] = -1
+    links[item]["end_place"] = -1
     size -= 1
     last = heap[size]
     if last != item:
-        end_move(heap, place, key, size, hole, last)
+        end_move(heap_ticks, heap, links, size, hole, last)
     return size
 
 
 @jit
-def share_before(share: FloatArray, left: int, right: int) -> bool:
-    """Whether link ``left`` is filled before ``right``: smaller share, then lower id."""
-    return share[left] < share[right] or (share[left] == share[right] and left < right)
-
-
-@jit
-def share_move(heap: Int32Array, place: Int32Array, share: FloatArray, size: int, hole: int, item: int) -> None:
-    """Bring link ``item`` to where its share belongs, starting at the free place ``hole``."""
+def share_move(heap: Int32Array, filling: Records, size: int, hole: int, item: int) -> None:
+    """Bring link ``item`` to where (its share, its id) belongs, starting at the free place ``hole``."""
+    share = filling[item]["share"]
     while hole > 0:
         parent = (hole - 1) >> 1
-        if share_before(share, heap[parent], item):
+        other = heap[parent]
+        if filling[other]["share"] < share or (filling[other]["share"] == share and other < item):
             break
-        heap[hole] = heap[parent]
-        place[heap[hole]] = hole
+        heap[hole] = other
+        filling[other]["place"] = hole
         hole = parent
     while True:
         child = 2 * hole + 1
         if child >= size:
             break
-        if child + 1 < size and share_before(share, heap[child + 1], heap[child]):
-            child += 1
-        if share_before(share, item, heap[child]):
+        if child + 1 < size:
+            left, right = heap[child], heap[child + 1]
+            difference = filling[right]["share"] - filling[left]["share"]
+            if difference < 0.0 or (difference == 0.0 and right < left):
+                child += 1
+        other = heap[child]
+        if share < filling[other]["share"] or (share == filling[other]["share"] and item < other):
             break
-        heap[hole] = heap[child]
-        place[heap[hole]] = hole
+        heap[hole] = other
+        filling[other]["place"] = hole
         hole = child
     heap[hole] = item
-    place[item] = hole
+    filling[item]["place"] = hole

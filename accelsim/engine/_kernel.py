@@ -32,7 +32,7 @@ from accelsim.engine._state import (
 )
 from accelsim.engine.taskgraph import Int32Array, Int64Array
 
-_MAX_TICKS = np.int64(2**63 - 1)
+_MAX_TICKS = 2**63 - 1
 
 
 @jit_allocating
@@ -175,11 +175,11 @@ def settle(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, 
 @jit_inline
 def next_tick(tasks: Tasks, links: Links, count: Int64Array) -> int:
     """Return the tick of the next timer or end of a flow, -1 if there is none."""
-    tick = np.int64(-1)
+    tick = -1
     if count[TIMERS] > 0:
-        tick = tasks.timer_ticks[0]
+        tick = int(tasks.timer_ticks[0])
     if count[ENDS] > 0:
-        flow_tick = links.end_ticks[links.end_heap[0]]
+        flow_tick = int(links.heap_ticks[0])
         if tick < 0 or flow_tick < tick:
             tick = flow_tick
     return tick
@@ -202,16 +202,16 @@ def run_kernel(
 
     The caller makes room and calls again: memory is managed in one place, outside.
     """
-    num_links = len(links.capacity)
+    num_links = len(links.links)
     while True:
-        now = count[NOW]
+        now = int(count[NOW])
         settle(columns, tasks, servers, count, now)
         if count[JOINING] > count[FREE] or (record and len(pieces.link) - count[PIECES] < num_links):
             count[STATUS] = SHORT_OF_ROOM
             return
         start_flows(columns, tasks, flows, links, count, max_hops, now)
         if count[DIRTY] > 0:
-            refill(columns, flows, links, filling, pieces, count, now, record)
+            refill(flows, links, filling, pieces, count, max_hops, now, record)
         tick = next_tick(tasks, links, count)
         if count[STATUS] != FINISHED or tick < 0:
             return

@@ -25,20 +25,21 @@ from accelsim.engine._state import (
     Flows,
     Links,
     Pieces,
+    Records,
     Tasks,
 )
-from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array
+from accelsim.engine.taskgraph import Int64Array
 
-_MAX_TICKS = np.int64(2**63 - 1)
-_NEVER = np.int64(2**63 - 1)
+_MAX_TICKS = 2**63 - 1
+_NEVER = 2**63 - 1
 
 
 @jit_inline
-def mark_dirty(dirty: Int32Array, dirty_epoch: Int64Array, count: Int64Array, link: int) -> None:
+def mark_dirty(links: Links, count: Int64Array, link: int) -> None:
     """Have the component of ``link`` refilled at the end of this tick."""
-    if dirty_epoch[link] != count[EPOCH]:
-        dirty_epoch[link] = count[EPOCH]
-        dirty[count[DIRTY]] = link
+    if links.links[link]["is_dirty"] == 0:
+        links.links[link]["is_dirty"] = 1
+        links.dirty[count[DIRTY]] = link
         count[DIRTY] += 1
 
 
@@ -47,51 +48,59 @@ def join(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_ho
     """Put the flow of ``task`` on its links; its rate is set by the next refill."""
     count[FREE] -= 1
     slot = flows.free[count[FREE]]
-    flows.task[slot] = task
-    flows.remaining[slot] = columns.nbytes[task]
-    flows.rate[slot] = 0.0
-    flows.last_ticks[slot] = now
-    first, last = columns.route_ptr[task], columns.route_ptr[task + 1]
-    for hop in range(last - first):
-        link = columns.route_link[first + hop]
-        node = slot * max_hops + hop
-        head = links.first_node[link]
-        flows.next_node[node] = head
-        flows.previous_node[node] = -1
+    first = columns.route_ptr[task]
+    num_hops = columns.route_ptr[task + 1] - first
+    flow = flows.slots[slot]
+    flow["task"] = task
+    flow["num_hops"] = num_hops
+    flow["remaining"] = columns.nbytes[task]
+    flow["rate"] = 0.0
+    flow["last_ticks"] = now
+    for hop in range(num_hops):
+        index = columns.route_link[first + hop]
+        link = links.links[index]
+        here = slot * max_hops + hop
+        head = link["first_node"]
+        node = flows.nodes[here]
+        node["next"] = head
+        node["previous"] = -1
+        node["link"] = index
         if head >= 0:
-            flows.previous_node[head] = node
+            flows.nodes[head]["previous"] = here
         else:
-            links.busy_since_ticks[link] = now
-        links.first_node[link] = node
-        links.num_flows[link] += 1
-        if last - first > 1:
-            links.num_long_flows[link] += 1
-        mark_dirty(links.dirty, links.dirty_epoch, count, link)
+            link["busy_since_ticks"] = now
+        link["first_node"] = here
+        link["num_flows"] += 1
+        if num_hops > 1:
+            link["num_long_flows"] += 1
+        mark_dirty(links, count, index)
 
 
 @jit_inline
 def leave(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_hops: int, slot: int, now: int) -> None:
     """Take a flow that has arrived off its links and give its slot back."""
-    task = flows.task[slot]
-    first, last = columns.route_ptr[task], columns.route_ptr[task + 1]
-    for hop in range(last - first):
-        link = columns.route_link[first + hop]
-        node = slot * max_hops + hop
-        after, before = flows.next_node[node], flows.previous_node[node]
+    flow = flows.slots[slot]
+    num_hops = flow["num_hops"]
+    nbytes = columns.nbytes[flow["task"]]
+    for hop in range(num_hops):
+        node = flows.nodes[slot * max_hops + hop]
+        index = node["link"]
+        link = links.links[index]
+        after, before = node["next"], node["previous"]
         if after >= 0:
-            flows.previous_node[after] = before
+            flows.nodes[after]["previous"] = before
         if before >= 0:
-            flows.next_node[before] = after
+            flows.nodes[before]["next"] = after
         else:
-            links.first_node[link] = after
-        links.num_flows[link] -= 1
-        if last - first > 1:
-            links.num_long_flows[link] -= 1
-        links.nbytes[link] += columns.nbytes[task]
-        if links.num_flows[link] == 0:
-            links.busy_ticks[link] += now - links.busy_since_ticks[link]
-        mark_dirty(links.dirty, links.dirty_epoch, count, link)
-    flows.bottleneck[slot] = -1
+            link["first_node"] = after
+        link["num_flows"] -= 1
+        if num_hops > 1:
+            link["num_long_flows"] -= 1
+        links.nbytes[index] += nbytes
+        if link["num_flows"] == 0:
+            link["busy_ticks"] += now - link["busy_since_ticks"]
+        mark_dirty(links, count, index)
+    flow["bottleneck"] = -1
     flows.free[count[FREE]] = slot
     count[FREE] += 1
 
@@ -101,18 +110,16 @@ def end_flows(
     columns: Columns, tasks: Tasks, flows: Flows, links: Links, count: Int64Array, max_hops: int, now: int
 ) -> None:
     """End the flows that arrive now; their tasks end too, or burn on until their work is done."""
-    while count[ENDS] > 0:
-        limit = links.end_heap[0]
-        if links.end_ticks[limit] != now:
-            break
-        count[ENDS] = end_remove(links.end_heap, links.end_place, links.end_ticks, count[ENDS], limit)
-        node = links.first_node[limit]
+    while count[ENDS] > 0 and links.heap_ticks[0] == now:
+        limit = links.heap[0]
+        count[ENDS] = end_remove(links.heap_ticks, links.heap, links.links, count[ENDS], limit)
+        node = links.links[limit]["first_node"]
         while node >= 0:
-            slot = flows.slot_of_node[node]
-            node = flows.next_node[node]
-            if flows.end_ticks[slot] != now or flows.bottleneck[slot] != limit:
+            slot = flows.nodes[node]["slot"]
+            node = flows.nodes[node]["next"]
+            if flows.slots[slot]["end_ticks"] != now or flows.slots[slot]["bottleneck"] != limit:
                 continue
-            task = flows.task[slot]
+            task = flows.slots[slot]["task"]
             leave(columns, flows, links, count, max_hops, slot, now)
             work_end = tasks.start_ticks[task] + columns.work_ticks[task]
             if work_end > now:
@@ -122,88 +129,80 @@ def end_flows(
                 count[ENDING] += 1
 
 
-@jit_inline
-def set_rate(
-    remaining: FloatArray,
-    rate: FloatArray,
-    last_ticks: Int64Array,
-    end_ticks: Int64Array,
-    count: Int64Array,
-    slot: int,
-    share: float,
-    now: int,
-) -> int:
+@jit
+def set_rate(slots: Records, count: Int64Array, slot: int, bottleneck: int, share: float, now: int) -> int:
     """Give a flow its share and return when it ends; a share that stays changes nothing."""
-    if rate[slot] != share:
-        left = remaining[slot] - rate[slot] * np.float64(now - last_ticks[slot])
-        remaining[slot] = left
-        last_ticks[slot] = now
-        rate[slot] = share
+    flow = slots[slot]
+    flow["bottleneck"] = bottleneck
+    if flow["rate"] != share:
+        left = flow["remaining"] - flow["rate"] * np.float64(now - flow["last_ticks"])
+        flow["remaining"] = left
+        flow["last_ticks"] = now
+        flow["rate"] = share
         ticks = np.ceil(left / share)
         if ticks >= np.float64(_MAX_TICKS) or np.int64(ticks) > _MAX_TICKS - now:
             count[STATUS] = OVERFLOW
-            end_ticks[slot] = _MAX_TICKS
+            flow["end_ticks"] = _MAX_TICKS
         else:
-            end_ticks[slot] = now + max(np.int64(1), np.int64(ticks))
-    return end_ticks[slot]
+            flow["end_ticks"] = now + max(1, np.int64(ticks))
+    end: int = flow["end_ticks"]
+    return end
 
 
 @jit_inline
 def note_rate(pieces: Pieces, count: Int64Array, link: int, rate: float, now: int) -> None:
     """Close the open piece of ``link`` if its rate changes."""
     old = pieces.open_rate[link]
-    if rate == old:
-        return
-    since = pieces.open_since_ticks[link]
-    if old > 0.0 and now > since:
-        at = count[PIECES]
-        pieces.link[at] = link
-        pieces.start_ticks[at] = since
-        pieces.end_ticks[at] = now
-        pieces.rate[at] = old
-        count[PIECES] = at + 1
-    pieces.open_rate[link] = rate
-    pieces.open_since_ticks[link] = now
+    if rate != old:
+        since = pieces.open_since_ticks[link]
+        if old > 0.0 and now > since:
+            at = count[PIECES]
+            pieces.link[at] = link
+            pieces.start_ticks[at] = since
+            pieces.end_ticks[at] = now
+            pieces.rate[at] = old
+            count[PIECES] = at + 1
+        pieces.open_rate[link] = rate
+        pieces.open_since_ticks[link] = now
 
 
 @jit_inline
-def refill_single(flows: Flows, links: Links, count: Int64Array, link: int, now: int) -> None:
+def refill_single(flows: Flows, links: Links, count: Int64Array, index: int, now: int) -> None:
     """Refill a component of one link: all its flows cross only this link and get equal shares."""
-    share = links.capacity[link] / links.num_flows[link]
+    link = links.links[index]
+    share = link["capacity"] / link["num_flows"]
     earliest = _NEVER
-    node = links.first_node[link]
+    node = link["first_node"]
     while node >= 0:
-        slot = flows.slot_of_node[node]
-        node = flows.next_node[node]
-        flows.bottleneck[slot] = link
-        end = set_rate(flows.remaining, flows.rate, flows.last_ticks, flows.end_ticks, count, slot, share, now)
-        earliest = min(earliest, end)
-    count[ENDS] = end_set(links.end_heap, links.end_place, links.end_ticks, count[ENDS], link, earliest)
+        slot = flows.nodes[node]["slot"]
+        node = flows.nodes[node]["next"]
+        earliest = min(earliest, set_rate(flows.slots, count, slot, index, share, now))
+    count[ENDS] = end_set(links.heap_ticks, links.heap, links.links, count[ENDS], index, earliest)
 
 
 @jit
-def find_component(columns: Columns, flows: Flows, links: Links, filling: Filling, count: Int64Array, link: int) -> int:
+def find_component(flows: Flows, links: Links, filling: Filling, count: Int64Array, max_hops: int, link: int) -> int:
     """List the links connected to ``link`` through flows in ``filling.members`` and return how many."""
     epoch = count[EPOCH]
-    links.seen_epoch[link] = epoch
+    links.links[link]["epoch"] = epoch
     filling.members[0] = link
     size = 1
     visited = 0
     while visited < size:
-        node = links.first_node[filling.members[visited]]
+        node = links.links[filling.members[visited]]["first_node"]
         visited += 1
         while node >= 0:
-            slot = flows.slot_of_node[node]
-            node = flows.next_node[node]
-            if flows.frozen[slot] == -epoch:
+            slot = flows.nodes[node]["slot"]
+            node = flows.nodes[node]["next"]
+            flow = flows.slots[slot]
+            if flow["epoch"] == -epoch:
                 continue
             # The negative epoch marks a flow as found, the positive one as frozen.
-            flows.frozen[slot] = -epoch
-            task = flows.task[slot]
-            for at in range(columns.route_ptr[task], columns.route_ptr[task + 1]):
-                other = columns.route_link[at]
-                if links.seen_epoch[other] != epoch:
-                    links.seen_epoch[other] = epoch
+            flow["epoch"] = -epoch
+            for at in range(slot * max_hops, slot * max_hops + flow["num_hops"]):
+                other = flows.nodes[at]["link"]
+                if links.links[other]["epoch"] != epoch:
+                    links.links[other]["epoch"] = epoch
                     filling.members[size] = other
                     size += 1
     return size
@@ -211,116 +210,120 @@ def find_component(columns: Columns, flows: Flows, links: Links, filling: Fillin
 
 @jit
 def freeze_flows(
-    columns: Columns, flows: Flows, links: Links, filling: Filling, count: Int64Array, bottleneck: int, now: int
+    flows: Flows, links: Links, filling: Filling, count: Int64Array, max_hops: int, bottleneck: int, now: int
 ) -> int:
     """Freeze the unfrozen flows of a bottleneck at its share; list the links they cross, return how many."""
     epoch = count[EPOCH]
-    share = filling.share[bottleneck]
+    share = filling.links[bottleneck]["share"]
     num_touched = 0
     earliest = _NEVER
-    node = links.first_node[bottleneck]
+    node = links.links[bottleneck]["first_node"]
     while node >= 0:
-        slot = flows.slot_of_node[node]
-        node = flows.next_node[node]
-        if flows.frozen[slot] == epoch:
+        slot = flows.nodes[node]["slot"]
+        node = flows.nodes[node]["next"]
+        flow = flows.slots[slot]
+        if flow["epoch"] == epoch:
             continue
-        flows.frozen[slot] = epoch
-        flows.bottleneck[slot] = bottleneck
-        end = set_rate(flows.remaining, flows.rate, flows.last_ticks, flows.end_ticks, count, slot, share, now)
-        earliest = min(earliest, end)
-        task = flows.task[slot]
-        for at in range(columns.route_ptr[task], columns.route_ptr[task + 1]):
-            other = columns.route_link[at]
-            if filling.crossing[other] == 0:
+        flow["epoch"] = epoch
+        earliest = min(earliest, set_rate(flows.slots, count, slot, bottleneck, share, now))
+        for at in range(slot * max_hops, slot * max_hops + flow["num_hops"]):
+            other = flows.nodes[at]["link"]
+            if filling.links[other]["crossing"] == 0:
                 filling.touched[num_touched] = other
                 num_touched += 1
-            filling.crossing[other] += 1
-    filling.earliest_ticks[bottleneck] = earliest
+            filling.links[other]["crossing"] += 1
+    filling.links[bottleneck]["earliest_ticks"] = earliest
     return num_touched
 
 
 @jit
 def subtract_share(filling: Filling, bottleneck: int, num_touched: int, size: int) -> int:
     """Take the frozen flows' share off the links they cross; return the size of the heap of shares."""
-    share = filling.share[bottleneck]
+    share = filling.links[bottleneck]["share"]
     for at in range(num_touched):
-        link = filling.touched[at]
-        crossing = filling.crossing[link]
-        filling.crossing[link] = 0
-        filling.unfrozen[link] -= crossing
-        left = 0.0 if link == bottleneck else max(0.0, filling.remaining[link] - share * crossing)
-        filling.remaining[link] = left
-        place = filling.place[link]
-        if filling.unfrozen[link] > 0:
-            filling.share[link] = left / filling.unfrozen[link]
-            share_move(filling.heap, filling.place, filling.share, size, place, link)
+        index = filling.touched[at]
+        link = filling.links[index]
+        crossing = link["crossing"]
+        link["crossing"] = 0
+        link["unfrozen"] -= crossing
+        left = 0.0 if index == bottleneck else max(0.0, link["remaining"] - share * crossing)
+        link["remaining"] = left
+        place = link["place"]
+        if link["unfrozen"] > 0:
+            link["share"] = left / link["unfrozen"]
+            share_move(filling.heap, filling.links, size, place, index)
             continue
-        filling.place[link] = -1
         size -= 1
         last = filling.heap[size]
-        if last != link:
-            share_move(filling.heap, filling.place, filling.share, size, place, last)
+        if last != index:
+            share_move(filling.heap, filling.links, size, place, last)
     return size
 
 
 @jit
 def refill_component(
-    columns: Columns, flows: Flows, links: Links, filling: Filling, count: Int64Array, members: int, now: int
+    flows: Flows, links: Links, filling: Filling, count: Int64Array, max_hops: int, members: int, now: int
 ) -> None:
     """Fill the links ``filling.members[:members]``, a whole component, and set the ends of its flows."""
     size = 0
     for at in range(members):
-        link = filling.members[at]
-        filling.remaining[link] = links.capacity[link]
-        filling.unfrozen[link] = links.num_flows[link]
-        filling.earliest_ticks[link] = _NEVER
-        if links.num_flows[link] > 0:
-            filling.share[link] = links.capacity[link] / links.num_flows[link]
-            share_move(filling.heap, filling.place, filling.share, size, size, link)
+        index = filling.members[at]
+        link = filling.links[index]
+        capacity, num_flows = links.links[index]["capacity"], links.links[index]["num_flows"]
+        link["remaining"] = capacity
+        link["unfrozen"] = num_flows
+        link["earliest_ticks"] = _NEVER
+        if num_flows > 0:
+            link["share"] = capacity / num_flows
+            share_move(filling.heap, filling.links, size, size, index)
             size += 1
     while size > 0:
         bottleneck = filling.heap[0]
-        num_touched = freeze_flows(columns, flows, links, filling, count, bottleneck, now)
+        num_touched = freeze_flows(flows, links, filling, count, max_hops, bottleneck, now)
         size = subtract_share(filling, bottleneck, num_touched, size)
     for at in range(members):
-        link = filling.members[at]
-        earliest = filling.earliest_ticks[link]
+        index = filling.members[at]
+        earliest = filling.links[index]["earliest_ticks"]
         if earliest == _NEVER:
-            count[ENDS] = end_remove(links.end_heap, links.end_place, links.end_ticks, count[ENDS], link)
+            count[ENDS] = end_remove(links.heap_ticks, links.heap, links.links, count[ENDS], index)
         else:
-            count[ENDS] = end_set(links.end_heap, links.end_place, links.end_ticks, count[ENDS], link, earliest)
+            count[ENDS] = end_set(links.heap_ticks, links.heap, links.links, count[ENDS], index, earliest)
 
 
 @jit_inline
 def refill(
-    columns: Columns,
     flows: Flows,
     links: Links,
     filling: Filling,
     pieces: Pieces,
     count: Int64Array,
+    max_hops: int,
     now: int,
     record: bool,
 ) -> None:
     """Refill the components of all dirty links, each once."""
     for at in range(count[DIRTY]):
-        link = links.dirty[at]
-        if links.seen_epoch[link] == count[EPOCH]:
+        index = links.dirty[at]
+        link = links.links[index]
+        link["is_dirty"] = 0
+        if link["epoch"] == count[EPOCH]:
             continue
-        if links.num_flows[link] == 0:
-            count[ENDS] = end_remove(links.end_heap, links.end_place, links.end_ticks, count[ENDS], link)
+        if link["num_flows"] == 0:
+            count[ENDS] = end_remove(links.heap_ticks, links.heap, links.links, count[ENDS], index)
             if record:
-                note_rate(pieces, count, link, 0.0, now)
-        elif links.num_long_flows[link] == 0:
-            refill_single(flows, links, count, link, now)
+                note_rate(pieces, count, index, 0.0, now)
+        elif link["num_long_flows"] == 0:
+            refill_single(flows, links, count, index, now)
             if record:
-                note_rate(pieces, count, link, links.capacity[link], now)
+                note_rate(pieces, count, index, link["capacity"], now)
         else:
-            members = find_component(columns, flows, links, filling, count, link)
-            refill_component(columns, flows, links, filling, count, members, now)
+            members = find_component(flows, links, filling, count, max_hops, index)
+            refill_component(flows, links, filling, count, max_hops, members, now)
             if record:
-                for member in filling.members[:members]:
-                    note_rate(pieces, count, member, links.capacity[member] - filling.remaining[member], now)
+                for place in range(members):
+                    member = filling.members[place]
+                    used = links.links[member]["capacity"] - filling.links[member]["remaining"]
+                    note_rate(pieces, count, member, used, now)
     count[DIRTY] = 0
     count[EPOCH] += 1
 

@@ -9,14 +9,60 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array, TaskGraph
+
+Records = npt.NDArray[np.void]
 
 # Places in the array of counters.
 TIMERS, ENDS, FREE, DIRTY, DONE, READY, ENDING, JOINING, PIECES, EPOCH, STATUS, NOW, NUM_COUNTERS = range(13)
 
 FINISHED, OVERFLOW, SHORT_OF_ROOM = range(3)
+
+
+# What one event reads of a flow, a hop or a link lies in one cache line, hence records.
+_FLOW = np.dtype(
+    [
+        ("remaining", np.float64),
+        ("rate", np.float64),
+        ("last_ticks", np.int64),
+        ("end_ticks", np.int64),
+        ("epoch", np.int64),
+        ("task", np.int32),
+        ("bottleneck", np.int32),
+        ("num_hops", np.int32),
+    ],
+    align=True,
+)
+_NODE = np.dtype([("next", np.int32), ("previous", np.int32), ("slot", np.int32), ("link", np.int32)], align=True)
+_LINK = np.dtype(
+    [
+        ("capacity", np.float64),
+        ("end_ticks", np.int64),
+        ("busy_ticks", np.int64),
+        ("busy_since_ticks", np.int64),
+        ("epoch", np.int64),
+        ("first_node", np.int32),
+        ("num_flows", np.int32),
+        ("num_long_flows", np.int32),
+        ("end_place", np.int32),
+        ("is_dirty", np.int32),
+    ],
+    align=True,
+)
+_FILLING = np.dtype(
+    [
+        ("remaining", np.float64),
+        ("share", np.float64),
+        ("earliest_ticks", np.int64),
+        ("unfrozen", np.int32),
+        ("crossing", np.int32),
+        ("place", np.int32),
+    ],
+    align=True,
+)
 
 
 class Columns(NamedTuple):
@@ -60,49 +106,28 @@ class Servers(NamedTuple):
 class Flows(NamedTuple):
     """Flows on their way, in reusable slots; hop ``h`` of slot ``s`` is node ``s * max_hops + h``."""
 
-    task: Int32Array
-    remaining: FloatArray
-    rate: FloatArray
-    last_ticks: Int64Array
-    end_ticks: Int64Array
-    bottleneck: Int32Array
-    frozen: Int64Array
+    slots: Records
+    nodes: Records
     free: Int32Array
-    next_node: Int32Array
-    previous_node: Int32Array
-    slot_of_node: Int32Array
 
 
 class Links(NamedTuple):
-    """State of the links: flows as linked lists, earliest end of a flow limited by each link."""
+    """State of the links, a heap of the links by the next end of a flow, and what must be refilled."""
 
-    capacity: FloatArray
-    first_node: Int32Array
-    num_flows: Int32Array
-    num_long_flows: Int32Array
+    links: Records
     nbytes: Int64Array
-    busy_ticks: Int64Array
-    busy_since_ticks: Int64Array
-    end_ticks: Int64Array
-    end_heap: Int32Array
-    end_place: Int32Array
+    heap_ticks: Int64Array
+    heap: Int32Array
     dirty: Int32Array
-    dirty_epoch: Int64Array
-    seen_epoch: Int64Array
 
 
 class Filling(NamedTuple):
     """Scratch of one water filling."""
 
+    links: Records
     members: Int32Array
     touched: Int32Array
-    remaining: FloatArray
-    unfrozen: Int32Array
-    crossing: Int32Array
-    share: FloatArray
     heap: Int32Array
-    place: Int32Array
-    earliest_ticks: Int64Array
 
 
 class Pieces(NamedTuple):
@@ -147,34 +172,25 @@ def new_servers(graph: TaskGraph) -> Servers:
 
 def new_flows(slots: int, max_hops: int) -> Flows:
     """Return ``slots`` slots; the caller keeps the list of free ones."""
-    nodes = slots * max_hops
+    nodes = np.zeros(slots * max_hops, dtype=_NODE)
+    nodes["slot"] = np.repeat(np.arange(slots, dtype=np.int32), max_hops)
     return Flows(
-        task=np.empty(slots, dtype=np.int32),
-        remaining=np.empty(slots, dtype=np.float64),
-        rate=np.empty(slots, dtype=np.float64),
-        last_ticks=np.empty(slots, dtype=np.int64),
-        end_ticks=np.empty(slots, dtype=np.int64),
-        bottleneck=np.full(slots, -1, dtype=np.int32),
-        frozen=np.zeros(slots, dtype=np.int64),
+        slots=np.zeros(slots, dtype=_FLOW),
+        nodes=nodes,
         free=np.arange(slots, dtype=np.int32)[::-1].copy(),
-        next_node=np.empty(nodes, dtype=np.int32),
-        previous_node=np.empty(nodes, dtype=np.int32),
-        slot_of_node=np.repeat(np.arange(slots, dtype=np.int32), max_hops),
     )
 
 
 def grown_flows(flows: Flows, needed: int, max_hops: int, count: Int64Array) -> Flows:
     """Return the same flows with room for at least ``needed`` more."""
-    old = len(flows.task)
+    old = len(flows.slots)
     grown = new_flows(max(2 * old, old + needed), max_hops)
-    for name in Flows._fields:
-        if name not in ("free", "slot_of_node"):
-            column = getattr(flows, name)
-            getattr(grown, name)[: len(column)] = column
+    grown.slots[:old] = flows.slots
+    grown.nodes[: old * max_hops] = flows.nodes
     # New slots go under the old free ones, so that low slots, hot in cache, are used first.
-    fresh = len(grown.task) - old
+    fresh = len(grown.slots) - old
     free = int(count[FREE])
-    grown.free[:fresh] = np.arange(len(grown.task) - 1, old - 1, -1)
+    grown.free[:fresh] = np.arange(len(grown.slots) - 1, old - 1, -1)
     grown.free[fresh : fresh + free] = flows.free[:free]
     count[FREE] += fresh
     return grown
@@ -183,35 +199,26 @@ def grown_flows(flows: Flows, needed: int, max_hops: int, count: Int64Array) -> 
 def new_links(graph: TaskGraph) -> Links:
     """Return empty links."""
     size = graph.num_links
+    links = np.zeros(size, dtype=_LINK)
+    links["capacity"] = graph.capacity_bytes_per_s / TICKS_PER_S
+    links["first_node"] = -1
+    links["end_place"] = -1
     return Links(
-        capacity=graph.capacity_bytes_per_s / TICKS_PER_S,
-        first_node=np.full(size, -1, dtype=np.int32),
-        num_flows=np.zeros(size, dtype=np.int32),
-        num_long_flows=np.zeros(size, dtype=np.int32),
+        links=links,
         nbytes=np.zeros(size, dtype=np.int64),
-        busy_ticks=np.zeros(size, dtype=np.int64),
-        busy_since_ticks=np.zeros(size, dtype=np.int64),
-        end_ticks=np.full(size, -1, dtype=np.int64),
-        end_heap=np.empty(size, dtype=np.int32),
-        end_place=np.full(size, -1, dtype=np.int32),
+        heap_ticks=np.empty(size, dtype=np.int64),
+        heap=np.empty(size, dtype=np.int32),
         dirty=np.empty(size, dtype=np.int32),
-        dirty_epoch=np.zeros(size, dtype=np.int64),
-        seen_epoch=np.zeros(size, dtype=np.int64),
     )
 
 
 def new_filling(num_links: int) -> Filling:
     """Return scratch for components of up to all links."""
     return Filling(
+        links=np.zeros(num_links, dtype=_FILLING),
         members=np.empty(num_links, dtype=np.int32),
         touched=np.empty(num_links, dtype=np.int32),
-        remaining=np.empty(num_links, dtype=np.float64),
-        unfrozen=np.empty(num_links, dtype=np.int32),
-        crossing=np.zeros(num_links, dtype=np.int32),
-        share=np.empty(num_links, dtype=np.float64),
         heap=np.empty(num_links, dtype=np.int32),
-        place=np.full(num_links, -1, dtype=np.int32),
-        earliest_ticks=np.empty(num_links, dtype=np.int64),
     )
 
 
