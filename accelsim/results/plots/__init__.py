@@ -1,0 +1,15 @@
+"""Pictures of results: breakdown, roofline, timeline, memory.  Each function returns matplotlib Axes.
+
+matplotlib is imported here and nowhere else in the package; users import this module when they want a picture, so a
+run without pictures does not pay for it.
+
+Examples:
+    >>> from accelsim.results.plots import plot_breakdown
+"""
+
+from accelsim.results.plots.breakdown import plot_breakdown
+from accelsim.results.plots.memory import plot_memory
+from accelsim.results.plots.roofline import plot_roofline
+from accelsim.results.plots.timeline import plot_timeline
+
+__all__ = ["plot_breakdown", "plot_memory", "plot_roofline", "plot_timeline"]
