@@ -65,7 +65,7 @@ def _on(cores: int, operator: Attention, machine: SystolicMachine, parameters: S
     return AttentionTimes(
         compute_s=share * 2 * pairs * width * padding / (machine.macs_per_s * reached),
         vector_s=share * (softmax_s + elements * machine.conversion_s(parameters)),
-        hbm_s=share * cores * moved / (machine.hbm_bytes_per_s * parameters.hbm_efficiency),
+        hbm_s=share * moved / machine.core_bytes_per_s(cores, parameters),
         launch_s=parameters.launch_s + parameters.step_s + (parameters.second_core_s if cores > 1 else 0.0),
         hbm_bytes=moved,
         sram_bytes=2 * moved + 2 * pairs * machine.element_bytes,

@@ -46,9 +46,9 @@ class GemmTimes:
     """Seconds of products by cause, bytes moved and the candidate chosen; one entry per product.
 
     Attributes:
-        compute_s: Arrays busy.
-        vector_s: Results converted and packed.
-        hbm_s: Copies that no multiplication hides.
+        compute_s: Arrays busy, in the steps they decide.
+        vector_s: Results converted and packed, in the same steps.
+        hbm_s: Copies that no multiplication hides, and all steps that copies decide.
         step_s: Fixed time of the pipeline steps.
         launch_s: Fixed time of the module, and of dividing it over cores.
         hbm_bytes: Bytes copied between the memory and the cores.
@@ -158,17 +158,18 @@ class _Tiles:
         steps = rounds * self.blocks
         compute_s = steps * self._multiply_s(machine, parameters)
         vector_s = steps * self._vector_s(machine, parameters)
-        bandwidth = machine.hbm_bytes_per_s * parameters.hbm_efficiency / cores
+        bandwidth = machine.core_bytes_per_s(cores, parameters)
         a_bytes = self.tile_m * self.tile_k * machine.element_bytes
         b_bytes = self.tile_k * self.tile_n * machine.element_bytes
         out_bytes = self.tile_m * self.tile_n * machine.element_bytes
         copied = a_bytes * self.a_copies + b_bytes + out_bytes / self.blocks
-        exposed_s = np.maximum(0.0, (steps - 1) * copied / bandwidth - (compute_s + vector_s) * (steps - 1) / steps)
+        copy_s = copied / bandwidth
+        computing = (1 / steps) + (1 - 1 / steps) * (copy_s * steps <= compute_s + vector_s)
         launch_s = parameters.launch_s + (parameters.second_core_s if cores > 1 else 0.0)
         return GemmTimes(
-            compute_s=compute_s,
-            vector_s=vector_s,
-            hbm_s=(a_bytes + b_bytes + out_bytes) / bandwidth + exposed_s,
+            compute_s=compute_s * computing,
+            vector_s=vector_s * computing,
+            hbm_s=(a_bytes + b_bytes + out_bytes) / bandwidth + copy_s * (steps - 1) * (computing < 1),
             step_s=parameters.step_s * steps,
             launch_s=np.full_like(steps, launch_s),
             hbm_bytes=self.tiles * self.blocks * copied,

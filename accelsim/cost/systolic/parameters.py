@@ -17,8 +17,9 @@ class SystolicParameters:
         launch_s: Fixed time of one compiled module on one core.
         second_core_s: Further fixed time when a module is divided over all cores.
         step_s: Fixed time of one step of the tile pipeline (descriptors, semaphores, loop set-up).
-        hbm_efficiency: Share of the memory's peak bandwidth that tile copies reach.
+        core_hbm_share: Share of the memory's peak bandwidth that the copies of one core reach.
         matrix_efficiency: Share of the array's peak reached on types that must be converted on the way in.
+        hbm_efficiency: Share of the memory's peak bandwidth that the copies of all cores together reach.
         native_matrix_efficiency: The same for types the array multiplies as they are.
         conversion_ops: Vector operations to unpack or pack one element of a type the vector unit cannot compute in.
         native_conversion_ops: The same for bf16, the upper half of an fp32.
@@ -32,11 +33,12 @@ class SystolicParameters:
     launch_s: float
     second_core_s: float
     step_s: float
-    hbm_efficiency: float
+    core_hbm_share: float
     matrix_efficiency: float
     conversion_ops: float
     reduction_setup_s: float
     reduction_s: float
+    hbm_efficiency: float = 0.85
     native_matrix_efficiency: float = 0.85
     native_conversion_ops: float = 1.0
     converted_dtypes: tuple[str, ...] = ("fp16",)
@@ -44,7 +46,7 @@ class SystolicParameters:
     calibrated_extents: tuple[int, ...] = (1, 1 << 62)
 
     def __post_init__(self) -> None:
-        for name in ("hbm_efficiency", "matrix_efficiency", "native_matrix_efficiency"):
+        for name in ("core_hbm_share", "hbm_efficiency", "matrix_efficiency", "native_matrix_efficiency"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"calibration.systolic.{name}: must be in (0, 1], got {getattr(self, name)!r}")
         for name in ("launch_s", "second_core_s", "step_s", "reduction_setup_s", "reduction_s", "conversion_ops"):
@@ -68,7 +70,8 @@ class SystolicMachine:
         num_cores: Cores of the region.
         macs_per_s: Multiply-accumulates per second of one core.
         vector_ops_per_s: Vector operations per second of one core.
-        hbm_bytes_per_s: Bandwidth the region can draw, before ``hbm_efficiency``.
+        hbm_bytes_per_s: Peak bandwidth of the chip's memory.
+        chip_cores: Cores that share the memory evenly.
         sram_bytes: Tile memory of one core.
         element_bytes: Bytes of one operand element.
         is_converted: Whether the type must be converted for the array and the vector unit.
@@ -82,13 +85,14 @@ class SystolicMachine:
     macs_per_s: float
     vector_ops_per_s: float
     hbm_bytes_per_s: float
+    chip_cores: int
     sram_bytes: float
     element_bytes: float
     is_converted: bool
 
     @classmethod
     def of(cls, chip: Chip, dtype: DType, num_cores: int, parameters: SystolicParameters) -> SystolicMachine:
-        """The share of ``chip`` that ``num_cores`` cores have; the memory is shared evenly by all cores.
+        """``num_cores`` cores of ``chip``; each draws at most its even share of the memory when others work too.
 
         Raises:
             ConfigError: The chip has no systolic array or does not run ``dtype``.
@@ -103,11 +107,17 @@ class SystolicMachine:
             num_cores=num_cores,
             macs_per_s=chip.peak_flops_per_s(dtype, 1) / 2,
             vector_ops_per_s=chip.vector_flops_per_s(DType.FP32, 1),
-            hbm_bytes_per_s=chip.main_memory_bandwidth_bytes_per_s * num_cores / chip.num_cores,
+            hbm_bytes_per_s=chip.main_memory_bandwidth_bytes_per_s,
+            chip_cores=chip.num_cores,
             sram_bytes=chip.sram_per_core_bytes,
             element_bytes=dtype.bits / 8,
             is_converted=dtype.value in parameters.converted_dtypes,
         )
+
+    def core_bytes_per_s(self, cores: int, parameters: SystolicParameters) -> float:
+        """Bandwidth of each of ``cores`` cores at work: what one can copy, or its share of what the memory gives."""
+        region = self.num_cores / self.chip_cores
+        return self.hbm_bytes_per_s * min(parameters.core_hbm_share, parameters.hbm_efficiency * region / cores)
 
     def conversion_s(self, parameters: SystolicParameters) -> float:
         """Vector time to unpack or pack one element on one core; none for fp32."""

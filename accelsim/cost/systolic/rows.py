@@ -65,7 +65,7 @@ def row_times(
     num_rows, elements, num_bytes, operations, reducing = np.broadcast_arrays(*counts)
     groups = ceil_div(num_rows, machine.sublanes)
     return RowTimes(
-        hbm_s=num_bytes / (machine.hbm_bytes_per_s * parameters.hbm_efficiency),
+        hbm_s=num_bytes / machine.core_bytes_per_s(1, parameters),
         vector_s=elements * machine.conversion_s(parameters)
         + operations / machine.vector_ops_per_s
         + reducing * groups * parameters.reduction_s,

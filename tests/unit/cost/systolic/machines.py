@@ -16,6 +16,7 @@ MACHINE = SystolicMachine(
     macs_per_s=1e12,
     vector_ops_per_s=1e9,
     hbm_bytes_per_s=1e9,
+    chip_cores=2,
     sram_bytes=16 * 2**20,
     element_bytes=2,
     is_converted=False,
@@ -25,6 +26,7 @@ IDEAL = SystolicParameters(
     launch_s=0.0,
     second_core_s=0.0,
     step_s=0.0,
+    core_hbm_share=1.0,
     hbm_efficiency=1.0,
     matrix_efficiency=1.0,
     conversion_ops=1.0,
@@ -32,4 +34,4 @@ IDEAL = SystolicParameters(
     reduction_s=0.0,
     native_matrix_efficiency=1.0,
 )
-ONE_CORE = replace(MACHINE, num_cores=1)
+ONE_CORE = replace(MACHINE, num_cores=1, chip_cores=1)

@@ -16,6 +16,7 @@ from accelsim.errors import CapacityError
 from .machines import IDEAL, MACHINE, ONE_CORE
 
 EXTENT = st.integers(1, 6000)
+ARRAYS_DECIDE = replace(ONE_CORE, hbm_bytes_per_s=1e15)
 
 
 def test_a_single_tile_is_copied_in_multiplied_packed_and_copied_out_in_turn() -> None:
@@ -33,7 +34,7 @@ def test_extents_are_padded_to_sublanes_lanes_and_array_rows() -> None:
 
 def test_a_fold_lasts_as_long_as_the_next_weights_take_to_load() -> None:
     # 1 to 128 rows stream while 128 rows of the next weights are shifted in
-    one, full = (gemm_times(m, 1024, 512, ONE_CORE, IDEAL) for m in (1, 128))
+    one, full = (gemm_times(m, 1024, 512, ARRAYS_DECIDE, IDEAL) for m in (1, 128))
     assert one.compute_s[0] == full.compute_s[0] == pytest.approx(128 * 1024 * 512 / 1e12)
 
 
@@ -42,6 +43,28 @@ def test_copies_hide_under_long_multiplications_but_the_first_and_last() -> None
     times = gemm_times(2048, 2048, 512, slow_arrays, IDEAL)
     bm, bn, bk = times.tile_m[0], times.tile_n[0], times.tile_k[0]
     assert times.hbm_s[0] == pytest.approx((bm * bk + bk * bn + bm * bn) * 2 / 1e9)
+
+
+def test_steps_whose_copies_take_longer_belong_to_the_memory() -> None:
+    # four steps of (512, 512, 512); B is copied anew each step, A once per two, one result leaves per step
+    big_result_free = replace(ONE_CORE, macs_per_s=1e18, vector_ops_per_s=1e18)
+    times = gemm_times(1024, 1024, 512, big_result_free, IDEAL)
+    assert times.compute_s[0] < 1e-9
+    assert times.hbm_s[0] == pytest.approx(times.total_s[0])
+    assert times.total_s[0] >= times.hbm_bytes[0] / 1e9
+
+
+def test_one_core_copies_no_faster_than_its_own_engines() -> None:
+    limited = replace(IDEAL, core_hbm_share=0.25, hbm_efficiency=0.8)
+    # alone a core has its quarter; two cores would share 0.8 and are still held to a quarter each
+    assert MACHINE.core_bytes_per_s(1, limited) == pytest.approx(0.25e9)
+    assert MACHINE.core_bytes_per_s(2, limited) == pytest.approx(0.25e9)
+    # engines that could take all: two cores share what the memory gives
+    assert MACHINE.core_bytes_per_s(2, replace(limited, core_hbm_share=1.0)) == pytest.approx(0.4e9)
+    # a region of one of the two cores has half the memory
+    assert replace(MACHINE, num_cores=1).core_bytes_per_s(1, replace(limited, core_hbm_share=1.0)) == pytest.approx(
+        0.4e9
+    )
 
 
 def test_a_tile_must_fit_twice_in_the_memory_of_a_core() -> None:
@@ -65,7 +88,7 @@ def test_two_cores_halve_a_large_product_but_not_a_small_one() -> None:
 def test_converted_types_reach_their_own_share_of_the_peak() -> None:
     parameters = replace(IDEAL, matrix_efficiency=0.5)
     native, converted = (
-        gemm_times(512, 512, 512, replace(ONE_CORE, is_converted=flag), parameters) for flag in (False, True)
+        gemm_times(512, 512, 512, replace(ARRAYS_DECIDE, is_converted=flag), parameters) for flag in (False, True)
     )
     assert converted.compute_s[0] == 2 * native.compute_s[0]
 

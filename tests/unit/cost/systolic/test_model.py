@@ -102,8 +102,8 @@ def test_a_chip_without_an_array_says_which_key_is_missing() -> None:
 def test_an_efficiency_above_one_is_refused() -> None:
     fitted = tpu_v4().calibrated("systolic", SystolicParameters)
     values = {name: getattr(fitted, name) for name in SystolicParameters.__dataclass_fields__}
-    with pytest.raises(ConfigError, match=r"hbm_efficiency: must be in \(0, 1\], got 1\.2"):
-        SystolicParameters(**{**values, "hbm_efficiency": 1.2})
+    with pytest.raises(ConfigError, match=r"core_hbm_share: must be in \(0, 1\], got 1\.2"):
+        SystolicParameters(**{**values, "core_hbm_share": 1.2})
 
 
 def test_the_calibration_has_eight_fitted_numbers() -> None:
