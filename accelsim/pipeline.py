@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import accelsim
 from accelsim.catalog import Catalog
@@ -18,7 +18,7 @@ from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System, load_system
 from accelsim.mapping.candidates import candidate_plans
 from accelsim.mapping.capacity import check_capacity
-from accelsim.mapping.footprint import footprint
+from accelsim.mapping.footprint import Footprint, footprint
 from accelsim.mapping.lower import LoweredProgram, lower
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
@@ -32,8 +32,36 @@ from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
 from accelsim.workload.operator import role_bytes
-from accelsim.workload.phase import Decode, Phase, Prefill, build_step
+from accelsim.workload.phase import Decode, Phase, build_step
 from accelsim.workload.tensor import Role
+
+AttentionName = Literal["flash", "standard"]
+WHAT_IF_FACTOR = 2.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides a run: what is computed, where, how."""
+
+    model: Model
+    system: System
+    phase: Phase
+    plan: Plan
+    dtype: DType
+    attention: AttentionName = "flash"
+    engine: EngineName = "auto"
+    ignore_capacity: bool = False
+
+
+@dataclass(frozen=True)
+class Played:
+    """The values of the stages of one run, from the operator graphs to the timeline."""
+
+    passes: tuple[Workload, ...]
+    footprint: Footprint
+    warnings: tuple[str, ...]
+    lowered: LoweredProgram
+    timeline: ProgramTimeline
 
 
 def simulate(
@@ -43,6 +71,7 @@ def simulate(
     plan: Plan | str = "auto",
     *,
     dtype: DType | None = None,
+    attention: AttentionName = "flash",
     engine: EngineName = "auto",
     overrides: Sequence[tuple[str, str]] = (),
     ignore_capacity: bool = False,
@@ -59,6 +88,7 @@ def simulate(
         phase: :class:`Prefill` or :class:`Decode`.
         plan: A :class:`Plan`, its text form, or ``"auto"``: the fastest of a few candidates that fits.
         dtype: Element type of weights and activations; None takes the model's own, or the 16-bit type the chip has.
+        attention: ``flash`` (one operator) or ``standard`` (scores written to memory and read back).
         engine: ``auto``, ``simpy`` or ``compiled``.
         overrides: ``(path, value)`` pairs such as ``("chip.sram_per_core", "64 KiB")``.
         ignore_capacity: Go on with a named warning when the model does not fit.
@@ -70,22 +100,81 @@ def simulate(
     Raises:
         ConfigError: Bad input; the text says where and how to fix it.
         CapacityError: The model does not fit and ``ignore_capacity`` is off.
+        AccelsimError: ``strict``, and the result carries warnings.
     """
     model, system, inputs = _load(model, system, overrides, catalog or Catalog())
     dtype = _choose_dtype(model, system, dtype)
-    if plan == "auto":
-        plan = _fastest_plan(model, system, phase, dtype, ignore_capacity)
-    elif isinstance(plan, str):
-        plan = Plan.parse(plan)
+    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity)
+    job = replace(job, plan=_choose_plan(job, plan))
 
-    run = _Run(model, system, phase, plan, dtype, engine, ignore_capacity)
-    ledger = run.account()
+    played = play(job)
+    ledger = account(played.lowered, played.timeline, job.plan.num_ranks, system.chip.main_memory)
     causes = causes_to_relieve(ledger) if what_ifs else ()
-    bottleneck = find_bottleneck(ledger, [w for cause in causes if (w := run.what_if(cause)) is not None])
-    result = run.report(ledger, bottleneck, _manifest(inputs, seed, overrides))
+    alternatives = [what_if for cause in causes if (what_if := _what_if(job, played, cause)) is not None]
+    result = _report(job, played, ledger, alternatives, _manifest(inputs, seed, overrides))
     if strict and result.warnings:
         raise AccelsimError("strict: the result carries warnings:\n" + "\n".join(f"- {w}" for w in result.warnings))
     return result
+
+
+def play(job: Job) -> Played:
+    """Take a job through the stages: operator graphs, one rank's share, prices, task graphs, timeline."""
+    _check_plan(job.plan, job.system, job.phase)
+    replica = replace(job.phase, batch=job.phase.batch // job.plan.dp)
+    num_passes = replica.steps if isinstance(replica, Decode) else 1
+    passes = [build_step(job.model, replica, i, job.dtype, attention=job.attention) for i in range(num_passes)]
+
+    shares = [shard(workload, job.plan) for workload in passes]
+    warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
+    pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
+    lowered = lower([pricer.price(share) for share in shares], job.system)
+    timeline = run_program(lowered.program, job.engine)
+    return Played(tuple(passes), footprint(shares[-1], job.system.chip), warnings, lowered, timeline)
+
+
+def _what_if(job: Job, played: Played, cause: str) -> WhatIf | None:
+    """The same run with the resource behind ``cause`` twice as fast; None if no resource stands behind it."""
+    relieved = relieve(job.system, cause, WHAT_IF_FACTOR)
+    if relieved is None:
+        return None
+    system, change = relieved
+    faster_s = play(replace(job, system=system, ignore_capacity=True)).timeline.makespan_s
+    return WhatIf(change, faster_s, played.timeline.makespan_s / faster_s)
+
+
+def _report(
+    job: Job, played: Played, ledger: Ledger, alternatives: Sequence[WhatIf], manifest: Mapping[str, Any]
+) -> Result:
+    chip, num_chips, replicas = job.system.chip, job.plan.num_ranks, job.plan.dp
+    latency_s = played.timeline.makespan_s
+    return Result(
+        model=job.model.name,
+        system=f"{job.system.name}:{job.system.num_chips}",
+        phase={"kind": job.phase.kind, **{f.name: getattr(job.phase, f.name) for f in fields(job.phase)}},
+        plan=job.plan,
+        dtype=job.dtype.value,
+        latency_s=latency_s,
+        tokens=replicas * sum(workload.tokens for workload in played.passes),
+        ledger=ledger,
+        footprint=played.footprint,
+        utilisation=utilisation(
+            chip,
+            num_chips,
+            job.dtype,
+            latency_s,
+            model_flops=replicas * sum(workload.flops for workload in played.passes),
+            must_read_bytes=replicas * sum(_must_read_bytes(workload) for workload in played.passes),
+        ),
+        energy=Energy(ledger.dynamic_energy_j, chip.idle_w * latency_s * num_chips),
+        bottleneck=find_bottleneck(ledger, alternatives),
+        warnings=(*played.passes[-1].warnings, *_idle_chips(job), *played.warnings, *_cost_warnings(played.lowered)),
+        assumed=tuple(path for path, source in job.system.provenance.items() if source.kind == "assumed"),
+        num_simulated_tasks=played.lowered.program.num_simulated_tasks,
+        manifest=manifest,
+        machine=job.system,
+        lowered=played.lowered,
+        timeline=played.timeline,
+    )
 
 
 def _load(
@@ -98,7 +187,7 @@ def _load(
     if isinstance(model, str):
         loaded = load_model_file(model, catalog, of_model)
         model = loaded.spec
-        inputs |= {str(path.name): sha256 for path, sha256 in _files(loaded.document)}
+        inputs |= {path.name: sha256 for path, sha256 in _files(loaded.document)}
     elif of_model:
         raise ConfigError("overrides of the model need a model given by name or path.")
     if isinstance(system, str):
@@ -114,97 +203,41 @@ def _files(document: Document) -> Iterator[tuple[Path, str]]:
     yield from document.parents
 
 
-class _Run:
-    """One pass through the pipeline; every stage's value stays at hand for the next."""
-
-    def __init__(
-        self,
-        model: Model,
-        system: System,
-        phase: Phase,
-        plan: Plan,
-        dtype: DType,
-        engine: EngineName = "auto",
-        ignore_capacity: bool = False,
-    ) -> None:
-        _check_plan(plan, system, phase)
-        self.model, self.system, self.phase, self.plan, self.dtype = model, system, phase, plan, dtype
-        self._engine = engine
-        local_phase = replace(phase, batch=phase.batch // plan.dp)
-        steps = phase.steps if isinstance(phase, Decode) else 1
-        self.passes: list[Workload] = [build_step(model, local_phase, step, dtype) for step in range(steps)]
-        sharded = [shard(workload, plan) for workload in self.passes]
-        self.footprint = footprint(sharded[-1], system.chip)
-        self.warnings = check_capacity(model, phase, plan, system, dtype, sharded[-1], ignore_capacity)
-        pricer = Pricer(system, region_of(plan, system.chip))
-        self.lowered: LoweredProgram = lower([pricer.price(workload) for workload in sharded], system)
-        self.timeline: ProgramTimeline = run_program(self.lowered.program, engine)
-
-    def account(self) -> Ledger:
-        """Seconds and bytes by operator, cause, level and role."""
-        return account(self.lowered, self.timeline, self.plan.num_ranks, self.system.chip.main_memory)
-
-    def what_if(self, cause: str) -> WhatIf | None:
-        """The same run with the resource behind ``cause`` made twice as fast; None if there is no such resource."""
-        relieved = relieve(self.system, cause, factor=2.0)
-        if relieved is None:
-            return None
-        system, change = relieved
-        faster = _Run(self.model, system, self.phase, self.plan, self.dtype, self._engine, ignore_capacity=True)
-        return WhatIf(change, faster.timeline.makespan_s, self.timeline.makespan_s / faster.timeline.makespan_s)
-
-    def report(self, ledger: Ledger, bottleneck: Any, manifest: dict[str, Any]) -> Result:
-        """The frozen result."""
-        latency_s, chips = self.timeline.makespan_s, self.plan.num_ranks
-        tokens = self.plan.dp * sum(workload.tokens for workload in self.passes)
-        return Result(
-            model=self.model.name,
-            system=f"{self.system.name}:{self.system.num_chips}",
-            phase={"kind": self.phase.kind, **_public_fields(self.phase)},
-            plan=self.plan,
-            dtype=self.dtype.value,
-            latency_s=latency_s,
-            tokens=tokens,
-            ledger=ledger,
-            footprint=self.footprint,
-            utilisation=utilisation(
-                self.system.chip,
-                chips,
-                self.dtype,
-                latency_s,
-                self.plan.dp * sum(workload.flops for workload in self.passes),
-                self.plan.dp * sum(_must_read_bytes(workload) for workload in self.passes),
-            ),
-            energy=Energy(ledger.dynamic_energy_j, self.system.chip.idle_w * latency_s * chips),
-            bottleneck=bottleneck,
-            warnings=(*self.passes[-1].warnings, *self.warnings, *_cost_warnings(self.lowered)),
-            assumed=tuple(path for path, source in self.system.provenance.items() if source.kind == "assumed"),
-            num_simulated_tasks=self.lowered.program.num_simulated_tasks,
-            manifest=manifest,
-            machine=self.system,
-            lowered=self.lowered,
-            timeline=self.timeline,
-        )
+def _choose_dtype(model: Model, system: System, asked: DType | None) -> DType:
+    """The type asked for, else the model's own, else a 16-bit type the chip's matrix unit runs."""
+    if asked is not None:
+        system.chip.peak_flops_per_s(asked)  # raises when the chip has no rate for it
+        return asked
+    for dtype in (model.torch_dtype, DType.BF16, DType.FP16):
+        if dtype in system.chip.matrix_flops_per_cycle:
+            return dtype
+    raise ConfigError(
+        f"chip {system.chip.name} runs neither {model.torch_dtype.value}, bf16 nor fp16. Choose with --dtype."
+    )
 
 
-def _fastest_plan(model: Model, system: System, phase: Phase, dtype: DType, ignore_capacity: bool) -> Plan:
-    """The candidate with the smallest simulated latency among those that fit.
+def _choose_plan(job: Job, plan: Plan | str) -> Plan:
+    """The plan given, or the candidate with the smallest simulated latency among those that fit.
 
-    A long decode is judged by its first step, which ranks the plans and costs a fraction.
+    A long decode is judged by its first step, which ranks the plans at a fraction of the time.
     """
-    phase = replace(phase, steps=1) if isinstance(phase, Decode) else phase
+    if isinstance(plan, Plan):
+        return plan
+    if plan != "auto":
+        return Plan.parse(plan)
+    phase = replace(job.phase, steps=1) if isinstance(job.phase, Decode) else job.phase
     best: tuple[float, Plan] | None = None
     refused: CapacityError | None = None
-    for plan in candidate_plans(model, system, phase.batch):
+    for candidate in candidate_plans(job.model, job.system, job.phase.batch):
         try:
-            latency_s = _Run(model, system, phase, plan, dtype, ignore_capacity=ignore_capacity).timeline.makespan_s
+            latency_s = play(replace(job, phase=phase, plan=candidate)).timeline.makespan_s
         except CapacityError as error:
             refused = error
             continue
         if best is None or latency_s < best[0]:
-            best = latency_s, plan
+            best = latency_s, candidate
     if best is None:
-        raise refused or PlanError(f"no plan of {model.name} uses {system.name}: give one with --plan.")
+        raise refused or PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
     return best[1]
 
 
@@ -218,20 +251,6 @@ def _check_plan(plan: Plan, system: System, phase: Phase) -> None:
         raise PlanError(f"plan: dp={plan.dp} does not divide batch={phase.batch}.")
 
 
-def _choose_dtype(model: Model, system: System, asked: DType | None) -> DType:
-    """The type asked for, else the model's own, else a 16-bit type the chip's matrix unit runs."""
-    rates = system.chip.matrix_flops_per_cycle
-    if asked is not None:
-        system.chip.peak_flops_per_s(asked)  # raises when the chip has no rate for it
-        return asked
-    for dtype in (model.torch_dtype, DType.BF16, DType.FP16):
-        if dtype in rates:
-            return dtype
-    raise ConfigError(
-        f"chip {system.chip.name} runs neither {model.torch_dtype.value}, bf16 nor fp16. Choose with --dtype."
-    )
-
-
 def _must_read_bytes(workload: Workload) -> float:
     """Weights and KV cache one pass has to read: the numerator of MBU."""
     return sum(
@@ -241,20 +260,19 @@ def _must_read_bytes(workload: Workload) -> float:
     )
 
 
+def _idle_chips(job: Job) -> tuple[str, ...]:
+    idle = job.system.num_chips - job.plan.num_ranks
+    return (f"{idle} of {job.system.num_chips} chips are idle under plan {job.plan}",) if idle else ()
+
+
 def _cost_warnings(lowered: LoweredProgram) -> tuple[str, ...]:
     """Warnings of the cost models, each once, with the operators that raised it."""
-    raised: dict[str, list[str]] = {}
-    for block in {id(b): b for b in lowered.blocks}.values():
+    raised: dict[str, dict[str, None]] = {}
+    for block in {id(block): block for block in lowered.blocks}.values():
         for priced in block.operators:
             for warning in priced.cost.warnings:
-                names = raised.setdefault(warning, [])
-                if priced.operator.name not in names:
-                    names.append(priced.operator.name)
-    return tuple(f"{warning} ({', '.join(names)})" for warning, names in raised.items())
-
-
-def _public_fields(phase: Phase) -> dict[str, Any]:
-    return {field.name: getattr(phase, field.name) for field in fields(phase)}
+                raised.setdefault(warning, {})[priced.operator.name] = None
+    return tuple(f"{warning} ({', '.join(operators)})" for warning, operators in raised.items())
 
 
 def _manifest(inputs: Mapping[str, str], seed: int, overrides: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -264,6 +282,3 @@ def _manifest(inputs: Mapping[str, str], seed: int, overrides: Sequence[tuple[st
         "inputs": dict(inputs),
         "overrides": dict(overrides),
     }
-
-
-__all__ = ["Decode", "Prefill", "simulate"]
