@@ -25,9 +25,14 @@ from numpy.typing import ArrayLike
 
 from accelsim.cost.gpu.machine import Array, GpuMachine
 
-#: Queries one core works on at a time, and keys per step.
+#: Queries one core works on at a time, and keys per step of decode.
 QUERY_TILE = 128
 KEY_BLOCK = 128
+#: Threads of the block that copies one token into a cache (one per element, at most so many), and of a full core.
+APPEND_THREADS = 512
+CORE_THREADS = 2048
+#: Widest head the tiled kernels hold in registers and shared memory.
+MAX_HEAD_DIM = 256
 #: Candidate numbers of parts of the keys in decode.
 KEY_SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _ACCUMULATOR_BYTES = 4
@@ -43,7 +48,8 @@ class PrefillParameters:
         matrix_efficiency: Share of the published matrix peak the two products reach.
         score_s: Time one core spends on the softmax of one score, not hidden behind the products.
         hbm_efficiency: Share of the published memory bandwidth.
-        append_row_s: Time one core spends on copying the keys and values of one token into a cache, beside the bytes.
+        append_s: Latency of a block that copies the keys and values of one token into a cache, where it does that.
+        key_block: Keys per step.
         packs_queries: Whether a tile may hold queries of several heads that share a KV head.
     """
 
@@ -52,8 +58,9 @@ class PrefillParameters:
     matrix_efficiency: float
     score_s: float
     hbm_efficiency: float
-    append_row_s: float
+    append_s: float
     packs_queries: bool = False
+    key_block: int = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,13 @@ class DecodeParameters:
         core_bandwidth_bytes_per_s: What one core can load at most, from bytes in flight over latency.
         hbm_efficiency: Share of the published memory bandwidth.
         split_s: Fixed cost of merging parts.
+        element_s: Time of loading, scaling and storing one element of an item's queries and outputs.
+        wide_head_s: Time per sequence of a fallback kernel for heads wider than :data:`MAX_HEAD_DIM`, which handles
+            sequences one after the other.
+        regroup_s: Copies of queries and outputs of a library that reorders the heads of a group; none are needed with
+            one KV head or one sequence, where the orders agree.
+        splits_unpacked: Whether keys are divided also where an item holds a single query head.
+        packs_windowed: Whether the heads of a group are packed into one item also under a window.
     """
 
     launch_s: float
@@ -75,6 +89,11 @@ class DecodeParameters:
     core_bandwidth_bytes_per_s: float
     hbm_efficiency: float
     split_s: float
+    element_s: float = 0.0
+    wide_head_s: float = 0.0
+    regroup_s: float = 0.0
+    splits_unpacked: bool = True
+    packs_windowed: bool = True
 
 
 class AttentionTimes(NamedTuple):
@@ -146,11 +165,13 @@ def prefill_times(
     packed = np.ceil(q * group / QUERY_TILE) < group * np.ceil(q / QUERY_TILE)
     share = np.where(packed & p.packs_queries, group, 1.0)
     tiles_per_head = np.ceil(q * share / QUERY_TILE)
-    blocks_total, blocks_longest, blocks_shortest = _key_blocks(q, kv, mask, limit, tiles_per_head, share)
+    blocks_total, blocks_longest, blocks_shortest = _key_blocks(
+        q, kv, mask, limit, tiles_per_head, share, float(p.key_block)
+    )
     tiles = b * h / share * tiles_per_head
     blocks = b * h / share * blocks_total
 
-    pairs = QUERY_TILE * KEY_BLOCK
+    pairs = QUERY_TILE * p.key_block
     block_s = 4.0 * pairs * d / (peak * p.matrix_efficiency) + pairs * p.score_s
     waves = np.ceil(tiles / machine.num_cores)
     unfilled = waves - tiles / machine.num_cores
@@ -163,10 +184,10 @@ def prefill_times(
     append_bytes = 4.0 * size * d * b * g * q * copied * (1.0 - hit)
     append_s = np.maximum(
         append_bytes / (machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency),
-        b * q * copied * p.append_row_s / machine.num_cores,
+        b * q * copied * p.append_s * np.minimum(g * d, APPEND_THREADS) / (CORE_THREADS * machine.num_cores),
     )
     hbm_s = hbm_bytes / (machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency)
-    l2_bytes = size * d * (2.0 * b * h * q + 2.0 * KEY_BLOCK * blocks)
+    l2_bytes = size * d * (2.0 * b * h * q + 2.0 * p.key_block * blocks)
     l2_s = l2_bytes / machine.l2_bandwidth_bytes_per_s
     body_s = np.maximum(busy_s, np.maximum(hbm_s, l2_s))
     latency_s = np.minimum(latency_s, body_s)
@@ -179,7 +200,7 @@ def prefill_times(
 
 
 def _key_blocks(
-    q: Array, kv: Array, causal: Array, window: Array, tiles: Array, share: Array
+    q: Array, kv: Array, causal: Array, window: Array, tiles: Array, share: Array, key_block: float
 ) -> tuple[Array, Array, Array]:
     """Key blocks the tiles of one head walk over: their sum, the longest and the shortest tile's.
 
@@ -191,7 +212,7 @@ def _key_blocks(
     last = np.minimum(np.ceil((index + 1.0) * QUERY_TILE / share), q)
     stop = np.where(causal > 0, kv - q + last, kv)
     start = np.where(window > 0, np.maximum(np.where(causal > 0, kv - q + first + 1, kv) - window, 0.0), 0.0)
-    seen = np.ceil(stop / KEY_BLOCK) - np.floor(start / KEY_BLOCK)
+    seen = np.ceil(stop / key_block) - np.floor(start / key_block)
     exists = index < tiles
     total = np.where(exists, seen, 0.0).sum(axis=0)
     longest = np.where(exists, seen, 0.0).max(axis=0)
@@ -233,7 +254,9 @@ def decode_times(
     b, h, g, d, q, kv, limit, size, cached = (v[:, None] for v in columns)
     splits = np.array(KEY_SPLITS, dtype=np.float64)[None, :]
     seen = np.where(limit > 0, np.minimum(kv, limit + q - 1.0), kv)
-    items = b * g * np.ceil(q * h / g / QUERY_TILE) * splits
+    packed = (h > g) & (p.packs_windowed | (limit == 0))
+    share = np.where(packed, h / g, 1.0)
+    items = b * h / share * np.ceil(q * share / QUERY_TILE) * splits
     waves = np.ceil(items / machine.num_cores)
     blocks = np.ceil(seen / splits / KEY_BLOCK)
 
@@ -248,9 +271,18 @@ def decode_times(
     l2_bytes = item_bytes * items + io_bytes + partial_bytes
     l2_s = l2_bytes / machine.l2_bandwidth_bytes_per_s
     compute_s = waves * core_s
-    latency_s = waves * p.tile_s + (splits > 1) * p.split_s
+    item_rows = np.minimum(q * share, QUERY_TILE)
+    latency_s = (
+        waves * (p.tile_s + item_rows * d * p.element_s)
+        + (splits > 1) * p.split_s
+        + (d > MAX_HEAD_DIM) * b * p.wide_head_s
+    )
+    latency_s = latency_s + (packed & (g > 1) & (b > 1)) * p.regroup_s
     body_s = np.maximum(compute_s, np.maximum(hbm_s, l2_s))
-    total_s = np.where((splits > 1) & (blocks * splits > 2.0 * np.ceil(seen / KEY_BLOCK)), np.inf, latency_s + body_s)
+    forbidden = (splits > 1) & ~packed & (not p.splits_unpacked)
+    total_s = np.where(
+        forbidden | (splits > 1) & (blocks * splits > 2.0 * np.ceil(seen / KEY_BLOCK)), np.inf, latency_s + body_s
+    )
     best = np.argmin(total_s, axis=1)[:, None]
 
     def pick(values: Array) -> Array:

@@ -24,7 +24,7 @@ PREFILL = (
     FreeParameter("matrix_efficiency", 0.3, 1.0, 0.7),
     FreeParameter("score_s", 1e-13, 1e-9, 3e-11),
     FreeParameter("hbm_efficiency", 0.2, 1.0, 0.8),
-    FreeParameter("append_row_s", 1 * _NS, 8 * _US, 300 * _NS),
+    FreeParameter("append_s", 50 * _NS, 20 * _US, 2 * _US),
 )
 DECODE = (
     FreeParameter("launch_s", 2 * _US, 20 * _US, 8 * _US),
@@ -33,6 +33,9 @@ DECODE = (
     FreeParameter("core_bandwidth_bytes_per_s", 5 * _GB, 500 * _GB, 40 * _GB),
     FreeParameter("hbm_efficiency", 0.4, 1.0, 0.85),
     FreeParameter("split_s", 0.01 * _US, 10 * _US, 2 * _US),
+    FreeParameter("element_s", 1e-13, 5e-9, 1e-10),
+    FreeParameter("wide_head_s", 1 * _NS, 10 * _US, 1 * _US),
+    FreeParameter("regroup_s", 1 * _NS, 15 * _US, 5 * _US),
 )
 ROWWISE = (
     FreeParameter("kernel_s", 0.3 * _US, 6 * _US, 2 * _US),

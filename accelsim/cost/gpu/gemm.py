@@ -48,7 +48,7 @@ class GemmParameters:
         hbm_efficiency: Share of the published memory bandwidth long streams reach.
         l2_efficiency: L2-to-core throughput over the published one; above 1 where cores share loads (multicast).
         split_k_s: Fixed cost of adding the parts of a split contraction.
-        serial_fraction: Share of prologue and result writes that other waves do not hide; 1 without overlap.
+        serial_fraction: Share of a wave's prologue and result writes that other waves do not hide; 1 without overlap.
         tile_rows: Tile heights (along m) of the library, in elements.
         tile_cols: Tile widths (along n).
     """
@@ -176,7 +176,8 @@ def _price(machine: GpuMachine, p: GemmParameters, x: _Shapes, rows: Array, cols
     powers = [np.square(np.square(np.square(part))) for part in (compute_s * 1e3, l2_s * 1e3, read_s * 1e3)]
     power = powers[0] + powers[1] + powers[2]
     loop_s = np.sqrt(np.sqrt(np.sqrt(power))) * 1e-3
-    body_s = np.maximum(loop_s + p.serial_fraction * write_s, read_s + write_s)
+    exposed = p.serial_fraction + (1.0 - p.serial_fraction) / np.maximum(1.0, tiles * splits / machine.num_cores)
+    body_s = np.maximum(loop_s + exposed * write_s, read_s + write_s)
     latency_s = p.wave_s * (1.0 + p.serial_fraction * (waves - 1.0))
     partial_bytes = 2.0 * _ACCUMULATOR_BYTES * splits * x.batch * x.m * x.n * (splits > 1)
     latency_s = latency_s + p.split_k_s * (splits > 1)
