@@ -7,12 +7,13 @@ from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
 from accelsim.results.plots.style import (
-    CAUSE_COLOURS,
+    CAUSE_FILLS,
     GREY,
-    KIND_COLOURS,
+    KIND_FILLS,
     LIGHT_GREY,
     OKABE_ITO,
     OTHER,
@@ -72,11 +73,11 @@ def plot_breakdown(
     names = list(labels or run_labels(runs))
     if by == "operator" and len(runs) == 1:
         names, bars = _operator_bars(runs[0], max_operators)
-        return _draw(names, _gather(bars), CAUSE_COLOURS, ax, scale, run_text(runs[0]), runs[0].latency_s)
+        return _draw(names, _gather(bars), CAUSE_FILLS, ax, scale, run_text(runs[0]), runs[0].latency_s)
     title = run_text(runs[0]) if len(runs) == 1 else _common_title(runs, by)
     if by == "cause":
-        return _draw(names, _gather([dict(run.ledger.cause_s) for run in runs]), CAUSE_COLOURS, ax, scale, title)
-    return _draw(names, _runs_by_operator(runs, max_operators), KIND_COLOURS, ax, scale, title)
+        return _draw(names, _gather([dict(run.ledger.cause_s) for run in runs]), CAUSE_FILLS, ax, scale, title)
+    return _draw(names, _runs_by_operator(runs, max_operators), KIND_FILLS, ax, scale, title)
 
 
 def _common_title(runs: Sequence[Result], by: str) -> str:
@@ -136,7 +137,7 @@ def _merge(bar: Parts, keep: set[str]) -> dict[str, float]:
 def _draw(
     names: Sequence[str],
     bars: Sequence[Parts],
-    colours: Mapping[str, str],
+    known: Mapping[str, Fill],
     ax: Axes | None,
     scale: str,
     title: str,
@@ -145,7 +146,7 @@ def _draw(
     """Stacked horizontal bars, first one on top, with the total at the end of each."""
     ax = new_axes(ax, 9.0, 1.3 + 0.36 * sum(1 + name.count("\n") * 0.5 for name in names))
     order = _stack_order(bars)
-    fill_of = _operator_fills(order) if colours is KIND_COLOURS else fills(order, colours)
+    fill_of = _operator_fills(order) if known is KIND_FILLS else fills(order, known)
     totals = [sum(bar.values()) for bar in bars]
     divisors = [total_s or 1.0 if scale == "share" else 1.0 for total_s in totals]
     left = [0.0] * len(bars)
@@ -207,5 +208,6 @@ def _write_shares(ax: Axes, pieces: Sequence[tuple[BarContainer, Fill]], totals:
             centre = patch.get_x() + patch.get_width() / 2, patch.get_y() + patch.get_height() / 2
             text = ax.text(*centre, f"{patch.get_width() / total:.0%}".replace("%", " %"), ha="center", va="center",
                            color=fill.text_colour, fontsize="small")
+            text.set_path_effects([withStroke(linewidth=3.0, foreground=fill.colour)])  # readable on a hatch
             if text.get_window_extent().width > patch.get_window_extent().width - 4:
                 text.remove()

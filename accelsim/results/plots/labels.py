@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -12,7 +12,9 @@ from matplotlib.transforms import Bbox
 
 _ANGLES_DEG = (0, 180, 45, 315, 135, 225, 90, 270, 20, 340, 160, 200)
 _GAPS_POINTS = (3.0, 12.0, 24.0, 40.0, 60.0, 85.0)
+_CLOSE_POINTS = 6.0
 _PADDING_PIXELS = 1.5
+_PENALTY_OF_A_LINE = 3  # a label goes up to so many gaps further out rather than cover a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ def place_labels(ax: Axes, labels: Sequence[PointLabel], obstacles: Sequence[Bbo
     """Write labels in the given order, each at the free place nearest its point; return how many found none.
 
     A place is free when it lies inside the axes and meets no obstacle and no earlier label; among free places of one
-    distance the one that crosses the fewest lines is taken.  A label away from its point gets a thin leader.  The
-    axes limits and the figure size must be final: places are found in pixels.
+    distance one that covers no line is taken, also a little further out.  A label away from its point gets a thin
+    leader, which no label covers either.  The axes limits and the figure size must be final: places are in pixels.
 
     Args:
         ax: Where to write.
@@ -45,22 +47,51 @@ def place_labels(ax: Axes, labels: Sequence[PointLabel], obstacles: Sequence[Bbo
         obstacles: Boxes in pixels that no label may cover: markers, other texts.
         lines: Small boxes in pixels along lines that labels had better not cover.
     """
-    taken = list(obstacles)
+    taken, written = list(obstacles), list[Bbox]()
     inside = ax.get_window_extent()
     pixels_per_point = ax.get_figure(root=True).dpi / 72.0  # type: ignore[union-attr]
     unplaced = 0
     for label in labels:
-        width, height = _text_size(ax, label.text)
+        size = _text_size(ax, label.text)
         x, y = ax.transData.transform((label.x, label.y))
-        anchor = float(x), float(y)
-        place = _free_place(anchor, label.radius_points * pixels_per_point, (width, height), pixels_per_point,
-                            taken, lines, inside)
+        radius = label.radius_points * pixels_per_point
+        places = _places(Anchor(float(x), float(y), radius), size, pixels_per_point, inside)
+        place = _best(places, taken, written, lines)
         if place is None:
             unplaced += 1
             continue
-        taken.append(place)
-        _write(ax, label, anchor, place, pixels_per_point)
+        taken += [place.box, *place.leader]
+        written.append(place.box)
+        _write(ax, label, place, pixels_per_point)
     return unplaced
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A marker in pixels."""
+
+    x: float
+    y: float
+    radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a label could stand.
+
+    Attributes:
+        anchor: The marker it belongs to.
+        box: Box of the text, in pixels.
+        step: How many gaps away from its marker.
+        near: The point of the box next to the marker.
+        leader: Small boxes along the line to the marker; empty if it stands close enough to need none.
+    """
+
+    anchor: Anchor
+    box: Bbox
+    step: int
+    near: tuple[float, float]
+    leader: tuple[Bbox, ...]
 
 
 def _text_size(ax: Axes, text: str) -> tuple[float, float]:
@@ -70,36 +101,48 @@ def _text_size(ax: Axes, text: str) -> tuple[float, float]:
     return box.width, box.height
 
 
-def _free_place(
-    anchor: tuple[float, float],
-    radius: float,
-    size: tuple[float, float],
-    pixels_per_point: float,
-    taken: Sequence[Bbox],
-    lines: Sequence[Bbox],
-    inside: Bbox,
-) -> Bbox | None:
-    for gap in _GAPS_POINTS:
-        best: tuple[int, Bbox] | None = None
+def _places(
+    anchor: Anchor, size: tuple[float, float], pixels_per_point: float, inside: Bbox
+) -> Iterator[Place]:
+    """All places of one label within the axes, nearest first."""
+    for step, gap in enumerate(_GAPS_POINTS):
         for angle in _ANGLES_DEG:
-            box = _box_at(anchor, radius + gap * pixels_per_point, math.radians(angle), size)
-            if not (inside.x0 < box.x0 and box.x1 < inside.x1 and inside.y0 < box.y0 and box.y1 < inside.y1):
-                continue
-            if box.count_overlaps(taken):
-                continue
-            crossings = box.count_overlaps(lines)
-            if best is None or crossings < best[0]:
-                best = crossings, box
-        if best is not None:
-            return best[1]
-    return None
+            box = _box_at(anchor, anchor.radius + gap * pixels_per_point, math.radians(angle), size)
+            if inside.x0 < box.x0 and box.x1 < inside.x1 and inside.y0 < box.y0 and box.y1 < inside.y1:
+                near = min(max(anchor.x, box.x0), box.x1), min(max(anchor.y, box.y0), box.y1)
+                yield Place(anchor, box, step, near, _leader(anchor, near, pixels_per_point))
 
 
-def _box_at(anchor: tuple[float, float], distance: float, angle: float, size: tuple[float, float]) -> Bbox:
+def _leader(anchor: Anchor, near: tuple[float, float], pixels_per_point: float) -> tuple[Bbox, ...]:
+    length = math.hypot(near[0] - anchor.x, near[1] - anchor.y)
+    if length <= anchor.radius + _CLOSE_POINTS * pixels_per_point:
+        return ()
+    start = anchor.radius / length
+    steps = max(2, round(length / 4.0))
+    fractions = [start + (0.95 - start) * i / steps for i in range(steps + 1)]
+    centres = [(anchor.x + (near[0] - anchor.x) * f, anchor.y + (near[1] - anchor.y) * f) for f in fractions]
+    return tuple(Bbox.from_bounds(x - 0.5, y - 0.5, 1.0, 1.0) for x, y in centres)
+
+
+def _best(
+    places: Iterable[Place], taken: Sequence[Bbox], written: Sequence[Bbox], lines: Sequence[Bbox]
+) -> Place | None:
+    """The free place of least penalty: near its marker, off the lines; its leader crosses no text."""
+    best: tuple[int, Place] | None = None
+    for place in places:
+        if place.box.count_overlaps(taken) or any(piece.count_overlaps(written) for piece in place.leader):
+            continue
+        penalty = place.step + (_PENALTY_OF_A_LINE if place.box.count_overlaps(lines) else 0)
+        if best is None or penalty < best[0]:
+            best = penalty, place
+    return None if best is None else best[1]
+
+
+def _box_at(anchor: Anchor, distance: float, angle: float, size: tuple[float, float]) -> Bbox:
     """The padded box of a text whose nearest edge or corner lies ``distance`` from ``anchor`` in that direction."""
     width, height = size[0] + 2 * _PADDING_PIXELS, size[1] + 2 * _PADDING_PIXELS
     cos, sin = math.cos(angle), math.sin(angle)
-    near_x, near_y = anchor[0] + distance * cos, anchor[1] + distance * sin
+    near_x, near_y = anchor.x + distance * cos, anchor.y + distance * sin
     left = near_x - width * (0.5 - 0.5 * _sign(cos))
     bottom = near_y - height * (0.5 - 0.5 * _sign(sin))
     return Bbox.from_bounds(left, bottom, width, height)
@@ -109,16 +152,14 @@ def _sign(value: float) -> float:
     return 0.0 if abs(value) < 1e-9 else math.copysign(1.0, value)
 
 
-def _write(ax: Axes, label: PointLabel, anchor: tuple[float, float], place: Bbox, pixels_per_point: float) -> None:
-    near_x = min(max(anchor[0], place.x0), place.x1)
-    near_y = min(max(anchor[1], place.y0), place.y1)
-    far = math.hypot(near_x - anchor[0], near_y - anchor[1]) > (label.radius_points + 6.0) * pixels_per_point
-    centre = (place.x0 + place.x1) / 2, (place.y0 + place.y1) / 2
-    if far:
-        ax.annotate("", (label.x, label.y), ((near_x - anchor[0]) / pixels_per_point,
-                    (near_y - anchor[1]) / pixels_per_point), textcoords="offset points",
+def _write(ax: Axes, label: PointLabel, place: Place, pixels_per_point: float) -> None:
+    def offset_points(x: float, y: float) -> tuple[float, float]:
+        return (x - place.anchor.x) / pixels_per_point, (y - place.anchor.y) / pixels_per_point
+
+    if place.leader:
+        ax.annotate("", (label.x, label.y), offset_points(*place.near), textcoords="offset points",
                     arrowprops={"arrowstyle": "-", "color": "#666666", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0})
-    offset = (centre[0] - anchor[0]) / pixels_per_point, (centre[1] - anchor[1]) / pixels_per_point
-    text = ax.annotate(label.text, (label.x, label.y), offset, textcoords="offset points", ha="center", va="center",
-                       fontsize="small", zorder=6)
+    centre = (place.box.x0 + place.box.x1) / 2, (place.box.y0 + place.box.y1) / 2
+    text = ax.annotate(label.text, (label.x, label.y), offset_points(*centre), textcoords="offset points",
+                       ha="center", va="center", fontsize="small", zorder=6)
     text.set_path_effects([withStroke(linewidth=2.0, foreground="white")])

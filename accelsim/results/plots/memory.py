@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from accelsim.results.plots.style import (
-    ROLE_COLOURS,
+    ROLE_FILLS,
     as_results,
     bytes_text,
     fills,
@@ -40,7 +40,7 @@ def plot_memory(
     ax = new_axes(ax, 9.0, 1.3 + 0.6 * sum(1 + name.count("\n") * 0.3 for name in names))
     left = [0.0] * len(runs)
     roles = list(dict.fromkeys(role for run in runs for role, n in run.footprint.role_bytes.items() if n))
-    for role, fill in fills(roles, ROLE_COLOURS).items():
+    for role, fill in fills(roles, ROLE_FILLS).items():
         widths = [float(run.footprint.role_bytes.get(role, 0)) for run in runs]
         ax.barh(range(len(runs)), widths, 0.4, left, label=role, color=fill.colour, hatch=fill.hatch,
                 edgecolor="white", linewidth=0.6)

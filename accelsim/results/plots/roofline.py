@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
@@ -15,7 +16,7 @@ from accelsim.dtypes import DType
 from accelsim.mapping.regions import region_of
 from accelsim.results.account import OperatorRow
 from accelsim.results.plots.labels import PointLabel, place_labels
-from accelsim.results.plots.style import KIND_COLOURS, fills, new_axes, operator_names, run_text, size_unit
+from accelsim.results.plots.style import KIND_FILLS, fills, new_axes, operator_names, run_text, size_unit
 from accelsim.results.result import Result
 from accelsim.units import format_quantity
 
@@ -86,7 +87,7 @@ def plot_roofline(
         raise ValueError(f"no operator of this run has both FLOPs and bytes of {level}.")
     ax = new_axes(ax, 9.0, 5.6)
     _set_axes(ax, result, points, ceilings, level)
-    for kind, fill in fills(sorted({p.row.kind for p in points}), KIND_COLOURS).items():
+    for kind, fill in fills(sorted({p.row.kind for p in points}), KIND_FILLS).items():
         of_kind = [p for p in points if p.row.kind == kind]
         ax.scatter([p.intensity for p in of_kind], [p.flops_per_s for p in of_kind], [p.area for p in of_kind],
                    color=fill.colour, edgecolor="black", linewidth=0.6, label=kind, alpha=0.85, zorder=4)
@@ -205,6 +206,9 @@ def _write_ceilings(ax: Axes, ceilings: Ceilings, level: str) -> list[Text]:
             written = ax.annotate(text, (peak / bandwidth, peak), (-2, 8), textcoords="offset points", ha="left",
                                   va="bottom", fontsize="small")
         texts.append(written)
+    for name_of_ceiling in texts:
+        name_of_ceiling.set_path_effects([withStroke(linewidth=2.0, foreground="white")])
+        name_of_ceiling.set_zorder(5)
     return texts
 
 
@@ -254,7 +258,8 @@ def _write_note(ax: Axes, result: Result, points: Sequence[_Point], max_labels: 
     missing_share = 1.0 - sum(point.share for point in points)
     notes = ["area: share of time"]
     if missing:
-        notes.append(f"{missing} operators without FLOPs or traffic here not drawn, {abs(missing_share):.1%} of time")
+        what = f"{missing} operator{'s' * (missing > 1)} without FLOPs or traffic here not drawn"
+        notes.append(f"{what}, {abs(missing_share):.1%} of time")
     unnamed = max(0, len(points) - max_labels) + unplaced
     if unnamed:
         notes.append(f"{unnamed} of {len(points)} not named")

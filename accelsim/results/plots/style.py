@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -27,31 +27,6 @@ OKABE_ITO = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, BLACK)
 
 #: Name of the segment that gathers what is too small to be told apart.
 OTHER = "other"
-
-CAUSE_COLOURS: Mapping[str, str] = {
-    "compute": BLUE,
-    "vector": SKY,
-    "hbm": VERMILLION,
-    "l2": ORANGE,
-    "sram": YELLOW,
-    "noc": GREEN,
-    "launch": GREY,
-    EXPOSED_COMMUNICATION: PURPLE,
-    CONTENTION: BLACK,
-    IDLE: LIGHT_GREY,
-    OTHER: LIGHT_GREY,
-}
-KIND_COLOURS: Mapping[str, str] = {
-    "gemm": BLUE,
-    "attention": VERMILLION,
-    "softmax": ORANGE,
-    "norm": GREEN,
-    "elementwise": SKY,
-    "rope": YELLOW,
-    "embedding": GREY,
-    "collective": PURPLE,
-}
-ROLE_COLOURS: Mapping[str, str] = {"weight": BLUE, "kv_cache": VERMILLION, "activation": GREEN}
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 _DARK = 0.5
@@ -73,18 +48,47 @@ class Fill:
     def text_colour(self) -> str:
         """Black or white, whichever reads better on the fill."""
         red, green, blue = to_rgb(self.colour)
-        return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK and not self.hatch else "black"
+        return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK else "black"
 
 
-def fills(names: Iterable[str], colours: Mapping[str, str]) -> dict[str, Fill]:
-    """A fill per name, the same in every picture: its colour in ``colours``, else a hatched one chosen by the name."""
-    chosen: dict[str, Fill] = {name: Fill(colours[name]) for name in names if name in colours}
+#: Work in full colours, overheads in greys, so that a glance tells them apart.
+CAUSE_FILLS: Mapping[str, Fill] = {
+    "compute": Fill(BLUE),
+    "vector": Fill(SKY),
+    "hbm": Fill(VERMILLION),
+    "l2": Fill(ORANGE),
+    "sram": Fill(YELLOW),
+    "noc": Fill(GREEN),
+    EXPOSED_COMMUNICATION: Fill(PURPLE),
+    "launch": Fill(GREY),
+    "latency": Fill(GREY, "//"),
+    "step": Fill(GREY, ".."),
+    CONTENTION: Fill(BLACK),
+    IDLE: Fill(LIGHT_GREY, "xx"),
+    OTHER: Fill(LIGHT_GREY),
+}
+KIND_FILLS: Mapping[str, Fill] = {
+    "gemm": Fill(BLUE),
+    "attention": Fill(VERMILLION),
+    "softmax": Fill(ORANGE),
+    "norm": Fill(GREEN),
+    "elementwise": Fill(SKY),
+    "rope": Fill(YELLOW),
+    "embedding": Fill(GREY),
+    "collective": Fill(PURPLE),
+}
+ROLE_FILLS: Mapping[str, Fill] = {"weight": Fill(BLUE), "kv_cache": Fill(VERMILLION), "activation": Fill(GREEN)}
+
+
+def fills(names: Sequence[str], known: Mapping[str, Fill]) -> dict[str, Fill]:
+    """A fill per name, the same in every picture: the one in ``known``, else a hatched one chosen by the name."""
+    chosen = {name: known[name] for name in names if name in known}
     spare = [Fill(colour, hatch) for hatch in ("//", "..", "xx") for colour in OKABE_ITO[:-1]]
     for name in names:
         if name not in chosen:
             start = zlib.crc32(name.encode()) % (len(OKABE_ITO) - 1)
-            free = [fill for fill in spare if fill not in chosen.values()] or spare
-            chosen[name] = free[start % len(free)]
+            turned = spare[start:] + spare[:start]
+            chosen[name] = next((fill for fill in turned if fill not in chosen.values()), turned[0])
     return {name: chosen[name] for name in names}
 
 
@@ -134,7 +138,7 @@ def size_unit(largest: float) -> tuple[str, float]:
 
 def seconds_text(value_s: float) -> str:
     """Three digits, e.g. ``26.4 ms``."""
-    return format_quantity(value_s, "time", 3)
+    return format_quantity(value_s, "time", 3).replace("us", "\u00b5s")
 
 
 def bytes_text(value_bytes: float) -> str:

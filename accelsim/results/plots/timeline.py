@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
 from accelsim.engine.program import StageTimeline
 from accelsim.mapping.price import PricedBlock
-from accelsim.results.plots.style import KIND_COLOURS, fills, new_axes, run_text, seconds_text, use_time_axis
+from accelsim.results.plots.style import KIND_FILLS, fills, new_axes, run_text, seconds_text, use_time_axis
 from accelsim.results.result import Result
 
 _BAR_HEIGHT = 0.8
 _HEADER_TIERS = 3
 _TIER_HEIGHT = 0.2
+_EDGE_FROM = 0.004  # a white edge would eat the colour of a narrower bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,13 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
     tasks = [task for block in blocks for task in block.tasks]
     servers = list(dict.fromkeys(task.server for task in tasks))
     ax = new_axes(ax, 11.0, 2.1 + 0.9 * len(servers))
-    kinds = fills(sorted({task.kind for task in tasks}), KIND_COLOURS)
+    kinds = fills(sorted({task.kind for task in tasks}), KIND_FILLS)
+    end_s = blocks[-1].end_s
     for task in tasks:
         fill = kinds[task.kind]
+        edge = 0.5 if task.end_s - task.start_s > _EDGE_FROM * end_s else 0.0
         ax.barh(-servers.index(task.server), task.end_s - task.start_s, _BAR_HEIGHT, task.start_s, color=fill.colour,
-                hatch=fill.hatch, edgecolor="white", linewidth=0.5)
-    end_s = blocks[-1].end_s
+                hatch=fill.hatch, edgecolor="white", linewidth=edge)
     ax.set_yticks([-index for index in range(len(servers))], servers)
     ax.set_ylim(0.5 - len(servers), 0.5 + _TIER_HEIGHT * _HEADER_TIERS)
     ax.set_xlim(0.0, end_s)
@@ -140,7 +143,7 @@ def _write_headers(ax: Axes, blocks: Sequence[DrawnBlock]) -> None:
     """Name, count and duration above each block, in the lowest tier where it meets no other, if there is one."""
     limits = ax.get_window_extent()
     taken: list[list[float]] = [[] for _ in range(_HEADER_TIERS)]
-    for block in sorted(blocks, key=lambda b: b.start_s - b.end_s):
+    for block in blocks:
         if block.start_s > 0:
             ax.axvline(block.start_s, color="#666666", linewidth=0.8, linestyle=":")
     for block in blocks:
@@ -148,6 +151,7 @@ def _write_headers(ax: Axes, blocks: Sequence[DrawnBlock]) -> None:
         each = " each" if block.repeat > 1 else ""
         text = ax.text(block.start_s, 0.0, f"{block.name}{times}, {seconds_text(block.end_s - block.start_s)}{each}",
                        ha="left", va="bottom", fontsize="small")
+        text.set_path_effects([withStroke(linewidth=2.0, foreground="white")])
         _place_header(text, taken, limits.x1, block.start_s)
 
 
