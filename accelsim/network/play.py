@@ -1,0 +1,90 @@
+"""A collective's schedule as a task graph: every transfer of every rank over the links of a topology."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.engine.clock import to_ticks
+from accelsim.engine.taskgraph import TaskGraph, make_task_graph
+from accelsim.network.collectives.base import Schedule
+from accelsim.network.topology.base import Topology
+
+IntArray = npt.NDArray[np.int64]
+
+
+def schedule_graph(
+    schedule: Schedule, topology: Topology, chips: Sequence[int] | None = None, step_latency_s: float = 0.0
+) -> TaskGraph:
+    """Tasks of a schedule: one per transfer, and one barrier per rank and step.
+
+    A transfer of step s starts when both its ranks have ended step s - 1; a rank has ended a step when all transfers
+    it sends or receives in it have ended. Transfers that meet on a link share it. Built by numpy; only the routes of
+    the distinct pairs of ranks are looked up one by one.
+
+    Args:
+        schedule: All transfers.
+        topology: Links; the latency of a transfer is that of its route plus ``step_latency_s``.
+        chips: Chip of each rank; default: rank r on chip r.
+        step_latency_s: Software time of each transfer before its first byte.
+
+    Raises:
+        RoutingError: Two ranks that exchange data are not connected.
+    """
+    chip_of = np.arange(schedule.num_ranks) if chips is None else np.asarray(chips, dtype=np.int64)
+    num_transfers, num_ranks = len(schedule.step), schedule.num_ranks
+    num_barriers = schedule.num_steps * num_ranks
+    pairs, which = np.unique(schedule.src * num_ranks + schedule.dst, return_inverse=True)
+    routes = [topology.route(int(chip_of[p // num_ranks]), int(chip_of[p % num_ranks])) for p in pairs.tolist()]
+    route_ptr, route_link = _gathered(routes, which)
+    latency_s = np.array([topology.latency_of(route) for route in routes], dtype=np.float64)[which] + step_latency_s
+    pred_ptr, pred_task = _predecessors(schedule, num_transfers, num_barriers)
+    none = np.zeros(num_barriers, dtype=np.int64)
+    return make_task_graph(
+        num_transfers + num_barriers,
+        links=[topology.link_name(link) for link in range(topology.num_links)],
+        capacity_bytes_per_s=topology.capacity_bytes_per_s,
+        nbytes=np.concatenate([schedule.nbytes, none]),
+        latency_ticks=np.concatenate([to_ticks(latency_s), none]),
+        route_ptr=np.concatenate([route_ptr, np.full(num_barriers, route_ptr[-1])]),
+        route_link=route_link,
+        pred_ptr=pred_ptr,
+        pred_task=pred_task,
+        label=np.concatenate([schedule.step, np.repeat(np.arange(schedule.num_steps), num_ranks)]),
+        labels=[f"step{step}" for step in range(schedule.num_steps)] or ["step0"],
+    )
+
+
+def _gathered(routes: Sequence[tuple[int, ...]], which: IntArray) -> tuple[IntArray, IntArray]:
+    """CSR offsets and links of the routes that ``which`` picks, one per transfer."""
+    lengths = np.array([len(route) for route in routes], dtype=np.int64)
+    links = np.array([link for route in routes for link in route], dtype=np.int64)
+    hops = lengths[which]
+    ptr = _offsets(hops)
+    index = np.arange(ptr[-1]) + np.repeat(_offsets(lengths)[:-1][which] - ptr[:-1], hops)
+    return ptr, links[index]
+
+
+def _predecessors(schedule: Schedule, num_transfers: int, num_barriers: int) -> tuple[IntArray, IntArray]:
+    """CSR predecessors: a transfer waits for both ranks' barriers of the step before, a barrier for its transfers."""
+    num_ranks = schedule.num_ranks
+    transfer, every = np.arange(num_transfers), num_transfers + np.arange(num_barriers)
+    barrier = num_transfers + schedule.step * num_ranks  # plus the rank: its barrier of the same step
+    later = schedule.step > 0
+    waits = [
+        (transfer[later], (barrier + schedule.src - num_ranks)[later]),
+        (transfer[later], (barrier + schedule.dst - num_ranks)[later]),
+        (barrier + schedule.src, transfer),
+        (barrier + schedule.dst, transfer),
+        (every[num_ranks:], every[: max(0, num_barriers - num_ranks)]),
+    ]
+    task = np.concatenate([pair[0] for pair in waits])
+    before = np.concatenate([pair[1] for pair in waits])
+    counts = np.bincount(task, minlength=num_transfers + num_barriers)
+    return _offsets(counts), before[np.argsort(task, kind="stable")]
+
+
+def _offsets(counts: IntArray) -> IntArray:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
