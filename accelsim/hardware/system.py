@@ -161,7 +161,7 @@ def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | No
     parts = _split_overrides(overrides)
     found, path = catalog.find_any(("systems", "chips"), name)
     document = load_document(path)
-    if _kind(document, found) == "chip":
+    if _kind(document, found, catalog) == "chip":
         if parts["system"]:
             raise ConfigError(f"--set system.{parts['system'][0][0]}: {name} is one chip and has no system to change.")
         chip = _load_chip(document, parts["chip"], catalog)
@@ -216,11 +216,13 @@ def _split_overrides(overrides: Iterable[tuple[str, str]]) -> dict[str, list[tup
     return parts
 
 
-def _kind(document: Document, found: str) -> str:
-    """``chip`` or ``system`` as the file says; where it says nothing, the folder it was found in."""
+def _kind(document: Document, found: str, catalog: Catalog) -> str:
+    """``chip`` or ``system`` as the file says, or the file it extends; else the folder it was found in."""
     node = document.root.children.get("kind")
     if node is None:
-        return found.removesuffix("s")
+        parent = document.root.children.get("extends")
+        extends_chip = parent is not None and parent.value in catalog.names("chips")
+        return "chip" if extends_chip else found.removesuffix("s")
     if node.value not in _SECTIONS:
         raise ConfigError(f"{node.where}: kind: {node.text!r} is no hardware. Allowed: chip, system.")
     return str(node.value)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelsim.errors import ConfigError
+from accelsim.hardware.system import System, load_system
+from accelsim.network.collective import collective_steps, price_collective
+from accelsim.network.collectives.base import FoldedStep
+from accelsim.workload.operators.collective import Collective
+
+POD = load_system("google-tpu-v4-pod:64")
+DGX = load_system("nvidia-dgx-a100:32")
+
+
+def test_ring_all_reduce_on_a_switch_by_hand() -> None:
+    # 8 ranks, 64 MiB: 14 steps of 8 MiB; the file's "simple" protocol reaches 0.829 x 300 GB/s after 0.5 + 8.97 us
+    cost = collective_steps("all_reduce", 2**26, 8, DGX, algorithm="ring")
+    assert (cost.protocol, cost.level, cost.steps) == ("simple", "nvlink", (FoldedStep(2**23, 14),))
+    step_s = 9.47e-6 + 2**23 / (0.829 * 300e9)
+    assert cost.step_s(2**23) == pytest.approx(step_s)
+    assert cost.launch_s == pytest.approx(9.37e-6 + 2**23 / 340e9)
+    assert cost.seconds == pytest.approx(cost.launch_s + 14 * step_s)
+    assert cost.sent_bytes == 14 * 2**23
+
+
+def test_small_messages_take_the_low_latency_protocol() -> None:
+    assert collective_steps("all_reduce", 4096, 8, DGX, algorithm="ring").protocol == "low_latency"
+
+
+def test_a_ring_over_nodes_uses_the_port_of_every_chip() -> None:
+    # 16 ranks on 2 nodes: each of the 8 ports carries an eighth of what a node passes on
+    cost = collective_steps("all_reduce", 16 * 2**23, 16, DGX, algorithm="ring")
+    assert cost.level == "infiniband"
+    assert cost.steps == (FoldedStep(2**20, 30),)
+
+
+def test_a_group_with_one_rank_per_node_has_one_port() -> None:
+    cost = collective_steps("all_reduce", 4 * 2**20, 4, DGX, stride=8, algorithm="ring")
+    assert (cost.level, cost.steps) == ("infiniband", (FoldedStep(2**20, 6),))
+
+
+def test_a_torus_with_wraparound_has_two_rings_per_dimension() -> None:
+    cost = collective_steps("all_reduce", 64 * 6000, 64, POD, algorithm="ring")
+    assert (cost.links, cost.steps) == (6, (FoldedStep(1000, 126),))
+
+
+def test_four_neighbours_on_a_torus_are_one_of_its_rings() -> None:
+    cost = collective_steps("all_reduce", 4 * 2000, 4, POD, algorithm="ring")
+    assert (cost.links, cost.steps) == (2, (FoldedStep(1000, 6),))
+
+
+def test_a_column_of_the_torus_is_as_good_as_a_row() -> None:
+    row = collective_steps("all_reduce", 8000, 4, POD, stride=1, algorithm="ring")
+    column = collective_steps("all_reduce", 8000, 4, POD, stride=16, algorithm="ring")
+    assert row.seconds == column.seconds
+
+
+def test_a_group_that_is_no_block_is_priced_as_a_line_and_says_so() -> None:
+    cost = collective_steps("all_reduce", 6000, 6, POD, algorithm="ring")
+    assert any("are no block of" in text for text in cost.warnings)
+    assert cost.links == 1
+
+
+def test_a_group_of_one_costs_nothing() -> None:
+    cost = collective_steps("all_reduce", 1 << 20, 1, DGX)
+    assert (cost.seconds, cost.sent_bytes, cost.energy_j) == (0.0, 0, 0.0)
+
+
+def test_energy_is_that_of_the_bytes_sent() -> None:
+    cost = collective_steps("all_gather", 8 * 1000, 8, DGX, algorithm="ring")
+    assert cost.energy_j == pytest.approx(7 * 1000 * 8e-12 * 8)  # 7 steps of 1000 B at 8 pJ/bit
+
+
+def test_errors_name_what_is_known() -> None:
+    with pytest.raises(ConfigError, match=r"unknown collective 'allreduce'.*Did you mean 'all_reduce'"):
+        collective_steps("allreduce", 1, 8, DGX)
+    with pytest.raises(ConfigError, match=r"no algorithm 'rng' for all_reduce.*Did you mean 'ring'"):
+        collective_steps("all_reduce", 1, 8, DGX, algorithm="rng")
+    with pytest.raises(ConfigError, match="expected 0 or more"):
+        collective_steps("all_reduce", -1, 8, DGX)
+    with pytest.raises(ConfigError, match="do not fit 32 chips"):
+        collective_steps("all_reduce", 1, 64, DGX)
+
+
+def test_an_operator_is_priced_by_its_function_size_and_group() -> None:
+    operator = Collective.of("all_reduce", 1 << 20, 8)
+    assert price_collective(operator, DGX) == collective_steps("all_reduce", 1 << 20, 8, DGX)
+
+
+def test_a_level_without_calibration_warns() -> None:
+    bare = load_system("nvidia-dgx-a100")
+    spec = bare.levels["nvlink"].spec
+    plain = spec.model_copy(update={"collectives": type(spec.collectives)()})
+    level = type(bare.levels["nvlink"])("nvlink", plain, (8,), (True,))
+    system = System("bare", bare.chip, {"nvlink": level}, 8)
+    cost = collective_steps("all_reduce", 1 << 20, 8, system)
+    assert any("not calibrated" in text for text in cost.warnings)
+
+
+@given(st.integers(0, 2**34), st.integers(0, 2**34), st.sampled_from(["all_reduce", "all_gather", "reduce_scatter"]))
+@settings(max_examples=60)
+def test_more_bytes_never_take_less_time(first: int, second: int, kind: str) -> None:
+    small, large = sorted((first, second))
+    for system, ranks in ((DGX, 8), (DGX, 16), (POD, 64)):
+        assert (
+            collective_steps(kind, small, ranks, system).seconds <= collective_steps(kind, large, ranks, system).seconds
+        )
+
+
+@given(st.integers(1, 2**30), st.sampled_from([2, 4, 8]))
+def test_auto_is_never_slower_than_any_algorithm(nbytes: int, ranks: int) -> None:
+    auto = collective_steps("all_reduce", nbytes, ranks, DGX).seconds
+    assert auto <= collective_steps("all_reduce", nbytes, ranks, DGX, algorithm="ring").seconds
