@@ -95,7 +95,8 @@ def print_comparison(results: Sequence[Result]) -> None:
     console.print(table)
     for result in results:
         console.print(f"[bold]{escape(result.system)}[/] {result.phase['kind']}: {escape(result.bottleneck.sentence)}")
-    for warning in dict.fromkeys(f"{r.system}: {w}" for r in results for w in r.warnings):
+    # One line per system and reason: the operators that raised it are listed by a run on that system alone.
+    for warning in dict.fromkeys(f"{r.system}: {w.rpartition(' (')[0] or w}" for r in results for w in r.warnings):
         console.print(f"[yellow]warning:[/] {escape(warning)}")
 
 

@@ -22,9 +22,11 @@ def register(app: typer.Typer) -> None:
 
 def show(
     what: Annotated[
-        str, typer.Argument(help="models, systems, chips, topologies, collectives, graph, tasks, or a NAME.")
+        str, typer.Argument(help="models, systems, chips, topologies, collectives, schema, graph, tasks, or a NAME.")
     ] = "systems",
-    model: Annotated[str, typer.Argument(help="With graph or tasks: the model.")] = o.DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Argument(help="With graph or tasks: the model. With schema: chip, system or model.")
+    ] = o.DEFAULT_MODEL,
     on: Annotated[str, typer.Option("--on", help="With tasks: the system.")] = o.DEFAULT_SYSTEMS[0],
     phase: o.PhaseOption = None,
     batch: o.BatchOption = 1,
@@ -40,6 +42,8 @@ def show(
         _show_catalog(console, what)
     elif what in ("topologies", "collectives"):
         _show_registry(console, what)
+    elif what == "schema":
+        _show_schema(model)
     elif what == "graph":
         _show_graph(console, model, o.make_phase(phase, batch, prompt, context, None), plan)
     elif what == "tasks":
@@ -68,6 +72,21 @@ def _show_registry(console: Console, kind: str) -> None:
         console.print(f"[bold]{name!s:<26}[/] {(member.__doc__ or '').strip().splitlines()[0]}", soft_wrap=True)
 
 
+def _show_schema(kind: str) -> None:
+    """JSON Schema of a kind of file, for editors and other tools."""
+    import json
+
+    from accelsim.config.explain import json_schema
+    from accelsim.hardware.chip import Chip
+    from accelsim.hardware.system import SystemSpec
+    from accelsim.workload.model import Model
+
+    kinds = {"chip": Chip, "system": SystemSpec, "model": Model}
+    if kind not in kinds:
+        raise ConfigError(f"show schema: unknown kind {kind!r}. Known: {', '.join(kinds)}.")
+    typer.echo(json.dumps(json_schema(kinds[kind]), indent=2))
+
+
 def _show_file(console: Console, name: str) -> None:
     """The YAML of a model, system or chip, as it is: every value with its source."""
     from accelsim.catalog import Catalog
@@ -76,7 +95,7 @@ def _show_file(console: Console, name: str) -> None:
         _, path = Catalog().find_any(("systems", "chips", "models"), name)
     except ConfigError as error:
         raise ConfigError(
-            f"{error}\nOr one of: models, systems, chips, topologies, collectives, graph, tasks."
+            f"{error}\nOr one of: models, systems, chips, topologies, collectives, schema, graph, tasks."
         ) from error
     console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
 
@@ -114,8 +133,9 @@ def _show_tasks(console: Console, model: str, on: str, phase: Phase, plan: str) 
             start_us = float(to_seconds(timeline.start_ticks[task])) * 1e6
             end_us = float(to_seconds(timeline.end_ticks[task])) * 1e6
             route = " ".join(graph.links[link] for link in graph.route(task))
-            console.print(
+            nbytes = f"{graph.nbytes[task]} B on {route}" if route else ""
+            line = (
                 f"  {start_us:>12.3f} .. {end_us:>12.3f} us  {graph.servers[graph.server[task]]:<7}"
-                f" {graph.labels[graph.label[task]]:<24} {graph.nbytes[task]:>14} B  {route}",
-                markup=False,
+                f" {graph.labels[graph.label[task]]:<24} {nbytes}"
             )
+            console.print(line.rstrip(), markup=False, soft_wrap=True)

@@ -39,7 +39,9 @@ def refused(outcome, code=2):
 def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_key(accelsim, chip_file):
     where = chip_file("tdp: {value", "tpd: {value")
     lines = refused(accelsim("run", "llama3-8b", "--on", "mychip.yaml")).splitlines()
-    assert lines[0] == "mychip.yaml:16: tdp: missing. Board or system power limit."  # both problems are reported together
+    assert (
+        lines[0] == "mychip.yaml:16: tdp: missing. Board or system power limit."
+    )  # both problems are reported together
     assert lines[1].startswith(f"{where}: tpd: unknown key 'tpd'. Known: calibration, checks, clock,")
     assert lines[1].endswith(" Did you mean 'tdp'?")
 
@@ -72,7 +74,8 @@ def test_an_unknown_system_suggests_a_near_name(accelsim):
 def test_tp_that_does_not_divide_the_heads_lists_what_does(accelsim):
     text = refused(accelsim("run", "llama3-8b", "--on", "nvidia-dgx-a100:8", "--plan", "tp=6"))
     assert text == (
-        "decoder/attn.qkv: tp=6 does not fit: axis 'qkv': 32 blocks do not split over 6 ranks. Use one of [1, 2, 4, 8, 16, 32]."
+        "decoder/attn.qkv: tp=6 does not fit: axis 'qkv': 32 blocks do not split over 6 ranks. "
+        "Use one of [1, 2, 4, 8, 16, 32]."
     )
 
 
@@ -125,9 +128,7 @@ def test_a_file_of_100_megabytes_is_refused_unread(accelsim, tmp_path, monkeypat
 def test_an_output_that_cannot_be_written_leaves_nothing_behind(accelsim, tmp_path):
     target = tmp_path / "missing" / "result.json"
     text = refused(accelsim("run", "llama3-8b", "--on", CHIP, "--quiet", "--json", str(target)))
-    assert text == (
-        f"{target}: cannot write (No such file or directory). Choose a folder that exists and is writable."
-    )
+    assert text == (f"{target}: cannot write (No such file or directory). Choose a folder that exists and is writable.")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -144,13 +145,26 @@ def test_an_output_that_is_a_folder_is_refused(accelsim, tmp_path):
         (("--prompt", "-1"), "prompt must be >= 1, got -1"),
         (("--context", "-1"), "context must be >= 0, got -1"),
         (("--steps", "0"), "steps must be >= 1, got 0"),
-        (("--phase", "decode", "--prompt", "5"), "--prompt has no meaning with --phase decode. Remove it, or choose the other phase."),
+        (
+            ("--phase", "decode", "--prompt", "5"),
+            "--prompt has no meaning with --phase decode. Remove it, or choose the other phase.",
+        ),
         (("--phase", "train"), "--phase train is not modelled yet. Use prefill or decode."),
         (("--phase", "prefil"), "--phase: unknown phase 'prefil'. Use prefill or decode."),
         (("--engine", "fast"), "--engine: unknown engine 'fast'. Known: auto, compiled, simpy."),
-        (("--dtype", "bf61"), "--dtype: unknown type 'bf61'. Known: fp32, tf32, bf16, fp16, fp8, int8, fp4, int4, int32."),
-        (("--set", "chip.clock"), "--set 'chip.clock' is not KEY=VALUE. Write e.g. --set chip.sram_per_core=\"64 KiB\"."),
-        (("--plan", "tp=16"), "plan: tp=16 x dp=1 needs 16 chips, nvidia-a100-sxm-80gb has 1. Ask for more with SYSTEM:16, or lower tp or dp."),
+        (
+            ("--dtype", "bf61"),
+            "--dtype: unknown type 'bf61'. Known: fp32, tf32, bf16, fp16, fp8, int8, fp4, int4, int32.",
+        ),
+        (
+            ("--set", "chip.clock"),
+            "--set 'chip.clock' is not KEY=VALUE. Write e.g. --set chip.sram_per_core=\"64 KiB\".",
+        ),
+        (
+            ("--plan", "tp=16"),
+            "plan: tp=16 x dp=1 needs 16 chips, nvidia-a100-sxm-80gb has 1. "
+            "Ask for more with SYSTEM:16, or lower tp or dp.",
+        ),
         (("--plan", "region=2x200"), "plan: region=2x200 is larger than the 1x108 cores of nvidia-a100-sxm-80gb."),
     ],
 )
