@@ -144,7 +144,7 @@ def set_rate(slots: Records, count: Int64Array, slot: int, bottleneck: int, shar
             count[STATUS] = OVERFLOW
             flow["end_ticks"] = _MAX_TICKS
         else:
-            flow["end_ticks"] = now + max(1, np.int64(ticks))
+            flow["end_ticks"] = now + max(1, int(ticks))
     end: int = flow["end_ticks"]
     return end
 

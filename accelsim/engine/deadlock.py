@@ -27,8 +27,10 @@ def deadlock_error(
     where = f"deadlock at t={now_ticks / TICKS_PER_S:.6g} s"
     cycle = _find_cycle(graph, ended)
     if cycle:
-        names = " <- ".join([graph.task_name(task) for task in _shortened(cycle)] + [graph.task_name(cycle[0])])
-        head = f"{where}: {len(cycle)} tasks wait on each other: {names}."
+        names = [graph.task_name(task) for task in cycle[: 2 * _MAX_NAMED]]
+        names += ["..."] * (len(cycle) > len(names)) + names[:1]
+        who = "1 task waits on itself" if len(cycle) == 1 else f"{len(cycle)} tasks wait on each other"
+        head = f"{where}: {who}: {' <- '.join(names)}."
         remedy = "Remove one of these dependencies."
     else:
         head = f"{where}: {len(left)} tasks cannot go on."
@@ -37,11 +39,6 @@ def deadlock_error(
     rest = len(left) - len(stories)
     more = f" And {rest} more." if rest else ""
     return DeadlockError(f"{head} Waiting: {'; '.join(stories)}.{more} {remedy}")
-
-
-def _shortened(cycle: list[int]) -> list[int]:
-    """Cut a long circle to the tasks worth naming."""
-    return cycle if len(cycle) <= 2 * _MAX_NAMED else cycle[: 2 * _MAX_NAMED]
 
 
 def _find_cycle(graph: TaskGraph, ended: npt.NDArray[np.bool_]) -> list[int]:
