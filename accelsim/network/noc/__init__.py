@@ -1,0 +1,29 @@
+"""The network on a chip: links of a mesh, dimension-order routes and trees, coarse meshes for the engine, and load.
+
+``mesh`` numbers links and routes; ``tree`` has multicast and reduction; ``rectangle`` moves activations between
+rectangles of cores; ``coarse`` makes engine links of blocks of cores; ``router``, ``traffic`` and ``load`` predict the
+latency of packets and the rate at which a mesh saturates.
+"""
+
+from accelsim.network.noc.coarse import CoarseMesh, Flows, coarse_topology, flow_graph
+from accelsim.network.noc.mesh import MeshGrid, Routes, route_link_bytes, xy_route_links
+from accelsim.network.noc.rectangle import Rectangle, rect_to_rect_flows, rect_to_rect_transfer
+from accelsim.network.noc.tree import multicast_link_bytes, multicast_links, reduction_link_bytes, reduction_links
+
+__all__ = [
+    "CoarseMesh",
+    "Flows",
+    "MeshGrid",
+    "Rectangle",
+    "Routes",
+    "coarse_topology",
+    "flow_graph",
+    "multicast_link_bytes",
+    "multicast_links",
+    "rect_to_rect_flows",
+    "rect_to_rect_transfer",
+    "reduction_link_bytes",
+    "reduction_links",
+    "route_link_bytes",
+    "xy_route_links",
+]

@@ -1,0 +1,148 @@
+"""Activations from the cores of one rectangle to those of another, evenly spread over both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from accelsim.errors import ConfigError, PlacementError, ShapeError
+from accelsim.network.noc.mesh import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from accelsim.network.noc.coarse import CoarseMesh, Flows
+
+#: How the data that one core holds lies over the cores of the other rectangle.
+Layout = Literal["aligned", "scattered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A rectangle of a chip's cores.
+
+    Attributes:
+        row: First row.
+        col: First column.
+        rows: Rows.
+        cols: Columns.
+
+    Raises:
+        ShapeError: It has no cores or starts before the first one.
+    """
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.cols < 1 or self.row < 0 or self.col < 0:
+            raise ShapeError(f"{self}: sides must be at least 1 and the corner at least (0, 0).")
+
+    @property
+    def num_cores(self) -> int:
+        """Cores in the rectangle."""
+        return self.rows * self.cols
+
+    def __str__(self) -> str:
+        return f"rectangle {self.rows}x{self.cols} at ({self.row}, {self.col})"
+
+
+def rect_to_rect_transfer(
+    mesh: CoarseMesh, producer: Rectangle, consumer: Rectangle, nbytes: float, layout: Layout = "aligned"
+) -> FloatArray:
+    """Bytes on each coarse link when ``producer`` hands ``nbytes`` to ``consumer``. float64[num_links].
+
+    Every core of the producer sends ``nbytes / producer.num_cores``, every core of the consumer receives
+    ``nbytes / consumer.num_cores``. Routes go along the row first, then along the column. ``aligned``: both hold the
+    tensor cut in the same order, so the upper left part goes to the upper left part (fewest bytes x hops that this
+    spread allows). ``scattered``: every core of the producer sends to every core of the consumer, as when the tensor
+    is transposed or cut along other axes.
+
+    Rows and columns are independent, so the load of a link is a product of a share of one and a flow of the other:
+    cost is the number of links, without listing pairs of cores. Not modelled: what moves inside one block.
+
+    Raises:
+        PlacementError: A rectangle leaves the grid of cores.
+        ConfigError: Unknown layout.
+    """
+    _check_layout(layout)
+    p_row, p_col = _shares(mesh, producer)
+    q_row, q_col = _shares(mesh, consumer)
+    east, west = _crossings(p_col, q_col, layout)
+    south, north = _crossings(p_row, q_row, layout)
+    parts = (np.outer(p_row, east), np.outer(p_row, west), np.outer(south, q_col), np.outer(north, q_col))
+    return np.concatenate([part.ravel() for part in parts]) * nbytes
+
+
+def rect_to_rect_flows(
+    mesh: CoarseMesh, producer: Rectangle, consumer: Rectangle, nbytes: int, layout: Layout = "aligned"
+) -> Flows:
+    """The same transfer as flows from block to block, for the engine: whole bytes that sum to ``nbytes``.
+
+    ``aligned`` gives about as many flows as the larger rectangle has blocks, ``scattered`` the product of both. Flows
+    inside one block are in the list, with an empty route.
+
+    Raises:
+        PlacementError: A rectangle leaves the grid of cores.
+        ConfigError: Unknown layout.
+    """
+    from accelsim.network.noc.coarse import Flows
+
+    _check_layout(layout)
+    p_row, p_col = _shares(mesh, producer)
+    q_row, q_col = _shares(mesh, consumer)
+    row0, row1, row_share = _coupling(p_row, q_row, layout)
+    col0, col1, col_share = _coupling(p_col, q_col, layout)
+    src = mesh.grid.node(row0[:, None], col0[None, :]).ravel()
+    dst = mesh.grid.node(row1[:, None], col1[None, :]).ravel()
+    # Rounding the running sum keeps the total and puts no flow off by more than a byte.
+    ends = np.rint(np.cumsum(np.outer(row_share, col_share).ravel()) * nbytes).astype(np.int64)
+    ends[-1] = nbytes
+    whole = np.diff(ends, prepend=0)
+    some = whole > 0
+    return Flows(src[some], dst[some], whole[some])
+
+
+def _shares(mesh: CoarseMesh, rectangle: Rectangle) -> tuple[FloatArray, FloatArray]:
+    """Part of the rectangle's rows in each row of blocks, and of its columns in each column of blocks."""
+    rows, cols = mesh.core_grid
+    if rectangle.row + rectangle.rows > rows or rectangle.col + rectangle.cols > cols:
+        raise PlacementError(f"{rectangle} leaves the {rows}x{cols} cores of {mesh.name}. Move or shrink it.")
+    return (
+        _overlap(mesh.row_edges, rectangle.row, rectangle.rows),
+        _overlap(mesh.col_edges, rectangle.col, rectangle.cols),
+    )
+
+
+def _overlap(edges: IntArray, start: int, extent: int) -> FloatArray:
+    inside = np.clip(edges, start, start + extent)
+    return np.asarray(np.diff(inside) / extent, dtype=np.float64)
+
+
+def _crossings(p: FloatArray, q: FloatArray, layout: Layout) -> tuple[FloatArray, FloatArray]:
+    """Share of the data that crosses each boundary of one dimension, upwards and downwards, from spread p to q."""
+    before_p, before_q = np.cumsum(p)[:-1], np.cumsum(q)[:-1]
+    if layout == "scattered":
+        return before_p * (1 - before_q), (1 - before_p) * before_q
+    return np.maximum(before_p - before_q, 0.0), np.maximum(before_q - before_p, 0.0)
+
+
+def _coupling(p: FloatArray, q: FloatArray, layout: Layout) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs of places of one dimension that exchange data, and the share of each pair."""
+    if layout == "scattered":
+        at_p, at_q = np.flatnonzero(p), np.flatnonzero(q)
+        return np.repeat(at_p, at_q.size), np.tile(at_q, at_p.size), np.outer(p[at_p], q[at_q]).ravel()
+    # Both are cut at the union of their cuts; each piece lies in one place of either.
+    ends_p, ends_q = np.cumsum(p), np.cumsum(q)
+    cuts = np.unique(np.concatenate([np.zeros(1), ends_p, ends_q]))
+    pieces, middle = np.diff(cuts), (cuts[1:] + cuts[:-1]) / 2
+    real = pieces > 1e-12  # the two running sums may differ in their last digit
+    pieces, middle = pieces[real], middle[real]
+    return np.searchsorted(ends_p, middle), np.searchsorted(ends_q, middle), pieces / pieces.sum()
+
+
+def _check_layout(layout: str) -> None:
+    if layout not in ("aligned", "scattered"):
+        raise ConfigError(f"unknown layout {layout!r}. Known: aligned, scattered.")
