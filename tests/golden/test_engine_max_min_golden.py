@@ -77,7 +77,7 @@ def test_an_arrival_elsewhere_can_speed_a_flow_up(engine: str) -> None:
 
 @ENGINES
 def test_work_and_transfer_overlap_as_a_roofline(engine: str) -> None:
-    # One server, one link of 2 B/tick.  a: work 30, 20 B -> max(30, 10) = 30.  b: work 5, 80 B -> max(5, 40) = 40 later.
+    # One server, one link of 2 B/tick.  a: work 30, 20 B -> max(30, 10) = 30.  b: work 5, 80 B -> max(5, 40) = 40.
     builder = TaskGraphBuilder()
     core, hbm = builder.server("core"), builder.link("hbm", 2 * TICKS_PER_S)
     builder.task("a", server=core, work_s=30 * TICK_S, nbytes=20, route=[hbm])

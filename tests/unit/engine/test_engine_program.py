@@ -49,5 +49,5 @@ def test_programs_that_make_no_sense_are_refused() -> None:
 def test_auto_takes_the_compiled_engine_above_the_threshold() -> None:
     assert simulate(make_task_graph(10)).engine == "simpy"
     assert simulate(make_task_graph(COMPILED_FROM_TASKS + 1)).engine == "compiled"
-    with pytest.raises(ValueError, match="unknown engine 'fast'. Known: auto, simpy, compiled"):
+    with pytest.raises(ValueError, match=r"unknown engine 'fast'. Known: auto, simpy, compiled"):
         simulate(make_task_graph(1), "fast")  # type: ignore[arg-type]

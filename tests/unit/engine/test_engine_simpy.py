@@ -166,7 +166,7 @@ def test_a_link_that_stays_down_is_a_deadlock_that_says_so() -> None:
     engine = SimpyEngine(one_link([200]))
     engine.set_capacity(0, 0.0)
     with pytest.raises(
-        DeadlockError, match="send#0 moves bytes over 'hbm' at rate 0.*raise it again with set_capacity"
+        DeadlockError, match=r"send#0 moves bytes over 'hbm' at rate 0.*raise it again with set_capacity"
     ):
         engine.run()
 

@@ -114,7 +114,7 @@ def test_wrong_maps_and_edges_are_refused() -> None:
         instantiate(block(), 2, cross_edges=CrossEdges(0, 0, 2, 0))
     with pytest.raises(TaskGraphError, match="copies must be >= 1"):
         instantiate(block(), 0)
-    with pytest.raises(TaskGraphError, match="at most 2\\*\\*31 - 1 tasks. Fold"):
+    with pytest.raises(TaskGraphError, match=r"at most 2\*\*31 - 1 tasks. Fold"):
         instantiate(block(), 10**9)
 
 

@@ -1,0 +1,159 @@
+"""The graphs the engine is measured on; all built by numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from accelsim.engine import CrossEdges, Program, Stage, TaskGraph, instantiate, make_task_graph
+
+LINK_BYTES_PER_S = 50e9
+LATENCY_TICKS = 500_000_000
+MESSAGE_BYTES = 1 << 20
+
+
+def server_tasks(num_tasks: int, num_servers: int = 1000) -> TaskGraph:
+    """Random work on random servers; each task waits for two of the layer before it."""
+    rng = np.random.default_rng(0)
+    task = np.arange(num_tasks)
+    later = task > num_servers
+    preds = np.stack([task - num_servers, task - num_servers - 1], axis=1)[later]
+    return make_task_graph(
+        num_tasks,
+        server=rng.integers(0, num_servers, num_tasks, dtype=np.int32),
+        work_ticks=rng.integers(1, 10**9, num_tasks),
+        pred_ptr=np.concatenate([[0], np.cumsum(2 * later)]),
+        pred_task=preds.ravel(),
+        servers=num_servers,
+    )
+
+
+def shared_transfers(num_tasks: int, num_links: int = 64, flows_per_link: int = 4) -> TaskGraph:
+    """Random transfers, each over one random link, about ``flows_per_link`` at once on each."""
+    rng = np.random.default_rng(0)
+    window = num_links * flows_per_link
+    task = np.arange(num_tasks)
+    later = task >= window
+    return make_task_graph(
+        num_tasks,
+        nbytes=rng.integers(1, MESSAGE_BYTES, num_tasks),
+        route_link=rng.integers(0, num_links, num_tasks, dtype=np.int32),
+        pred_ptr=np.concatenate([[0], np.cumsum(later)]),
+        pred_task=task[later] - window,
+        capacity_bytes_per_s=np.full(num_links, LINK_BYTES_PER_S),
+    )
+
+
+def mixed_tasks(num_tasks: int) -> TaskGraph:
+    """Rooflines: server tasks that also move bytes over one of 256 links shared by four servers each."""
+    graph = server_tasks(num_tasks, num_servers=1024)
+    rng = np.random.default_rng(1)
+    return make_task_graph(
+        num_tasks,
+        server=graph.server,
+        work_ticks=graph.work_ticks,
+        nbytes=rng.integers(0, 200_000, num_tasks),
+        route_link=graph.server // 4,
+        pred_ptr=graph.pred_ptr,
+        pred_task=graph.pred_task,
+        servers=1024,
+        capacity_bytes_per_s=np.full(256, LINK_BYTES_PER_S),
+    )
+
+
+def _ring_step(ranks: int, nbytes: int) -> TaskGraph:
+    return make_task_graph(
+        ranks,
+        nbytes=nbytes,
+        latency_ticks=LATENCY_TICKS,
+        route_link=np.arange(ranks),
+        capacity_bytes_per_s=np.full(ranks, LINK_BYTES_PER_S),
+    )
+
+
+def ring_all_reduce(ranks: int) -> TaskGraph:
+    """Every step of every rank: 2 (n - 1) n transfers, each after the previous step's receive."""
+    steps = 2 * (ranks - 1)
+    step, rank = np.arange(1, steps)[:, None], np.arange(ranks)[None, :]
+    edges = CrossEdges(step - 1, (rank - 1) % ranks, step, rank)
+    return instantiate(_ring_step(ranks, -(-MESSAGE_BYTES // ranks)), steps, cross_edges=edges)
+
+
+def ring_all_reduce_folded(ranks: int) -> Program:
+    """The same with one rank standing for all and one step for all."""
+    return Program((Stage(_ring_step(1, -(-MESSAGE_BYTES // ranks)), repeat=2 * (ranks - 1)),))
+
+
+def torus_all_reduce(side: int) -> TaskGraph:
+    """Reduce-scatter along x, y, z, then all-gather along z, y, x, on a ``side``^3 torus of rings."""
+    nodes = side**3
+    coordinates = np.stack(np.unravel_index(np.arange(nodes), (side,) * 3))
+    axes = np.repeat([0, 1, 2, 2, 1, 0], side - 1)
+    shard = np.array([MESSAGE_BYTES // side ** (axis + 1) for axis in range(3)])
+    steps = len(axes)
+    before = []
+    for axis in range(3):
+        shifted = coordinates.copy()
+        shifted[axis] = (shifted[axis] - 1) % side
+        before.append(np.ravel_multi_index(tuple(shifted), (side,) * 3))
+    template = make_task_graph(
+        nodes,
+        latency_ticks=LATENCY_TICKS,
+        nbytes=1,
+        route_link=np.arange(nodes),
+        capacity_bytes_per_s=np.full(nodes, LINK_BYTES_PER_S),
+    )
+    step, node = np.arange(1, steps)[:, None], np.arange(nodes)[None, :]
+    sender = np.stack(before)[axes[:-1]]
+    graph = instantiate(
+        template,
+        steps,
+        link_map=np.arange(nodes)[None, :] * 3 + axes[:, None],
+        links=[f"n{link // 3}.{'xyz'[link % 3]}" for link in range(3 * nodes)],
+        capacity_bytes_per_s=np.full(3 * nodes, LINK_BYTES_PER_S),
+        cross_edges=CrossEdges(step - 1, sender, step, node),
+    )
+    columns = {name: getattr(graph, name) for name in ("latency_ticks", "route_link", "pred_ptr", "pred_task")}
+    return make_task_graph(
+        graph.num_tasks,
+        nbytes=np.repeat(shard[axes], nodes),
+        links=graph.links,
+        capacity_bytes_per_s=graph.capacity_bytes_per_s,
+        **columns,
+    )
+
+
+def mesh_permutation(side: int) -> TaskGraph:
+    """Every node of a mesh sends 64 KiB to a random other, first along x, then along y."""
+    rng = np.random.default_rng(0)
+    nodes = side * side
+    source, target = np.arange(nodes), rng.permutation(nodes)
+    hops_x = target % side - source % side
+    hops_y = target // side - source // side
+    hops = np.abs(hops_x) + np.abs(hops_y)
+    route_ptr = np.concatenate([[0], np.cumsum(hops)])
+    flow = np.repeat(source, hops)
+    hop = np.arange(route_ptr[-1]) - route_ptr[flow]
+    on_x = hop < np.abs(hops_x)[flow]
+    step_x, step_y = np.sign(hops_x)[flow], np.sign(hops_y)[flow]
+    x = (source % side)[flow] + np.where(on_x, step_x * hop, hops_x[flow])
+    y = (source // side)[flow] + np.where(on_x, 0, step_y * (hop - np.abs(hops_x)[flow]))
+    direction = np.where(on_x, (step_x > 0) * 1, 2 + (step_y > 0) * 1)
+    return make_task_graph(
+        nodes,
+        nbytes=65536,
+        route_ptr=route_ptr,
+        route_link=(y * side + x) * 4 + direction,
+        capacity_bytes_per_s=np.full(4 * nodes, LINK_BYTES_PER_S),
+    )
+
+
+GRAPHS: dict[str, Callable[[int], TaskGraph]] = {
+    "server_tasks": server_tasks,
+    "mixed_tasks": mixed_tasks,
+    "shared_transfers": shared_transfers,
+    "ring_all_reduce": ring_all_reduce,
+    "torus_all_reduce": torus_all_reduce,
+    "mesh_permutation": mesh_permutation,
+}

@@ -1,0 +1,173 @@
+"""Measure the engine and print one table: ``python -m tests.bench.report [--quick]``.
+
+Each case runs in a process of its own, so that peak memory is its own; times are medians
+of repeated runs in that process, the machine code already loaded.  Verification is part
+of a run: ``simulate`` always does it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+REPEATS = 5
+SLOW_S = 8.0
+
+SWEEP = [(case, 10**power) for case in ("server_tasks", "mixed_tasks") for power in (3, 4, 5, 6, 7)]
+TRANSFERS = [
+    ("shared_transfers", 10**6),
+    *(("ring_all_reduce", ranks) for ranks in (64, 256, 1024, 4096)),
+    ("torus_all_reduce", 8),
+    ("torus_all_reduce", 16),
+    ("mesh_permutation", 64),
+]
+FOLDED = [64, 1024, 4096, 1_048_576]
+SIMPY_UP_TO = 10**5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one case took: seconds to build, run (verified) and run (bare kernel), and peak memory."""
+
+    case: str
+    size: int
+    engine: str
+    num_tasks: int
+    build_s: float
+    run_s: float
+    bare_s: float
+    peak_mb: float
+
+
+def measure(case: str, size: int, engine: str) -> Figure:
+    """Measure one case in this process."""
+    from engine_cases import GRAPHS, ring_all_reduce_folded
+
+    from accelsim.engine import run_program, simulate
+
+    if case == "ring_folded":
+        simulate(GRAPHS["ring_all_reduce"](2), "simpy")
+        build_s = median_s(lambda: ring_all_reduce_folded(size))
+        program = ring_all_reduce_folded(size)
+        run_s = median_s(lambda: run_program(program))
+        return Figure(case, size, "simpy", program.num_simulated_tasks, build_s, run_s, run_s, peak_mb())
+    simulate(GRAPHS["ring_all_reduce"](2), engine)
+    began = time.perf_counter()
+    graph = GRAPHS[case](size)
+    build_s = time.perf_counter() - began
+    bare = []
+
+    def run() -> None:
+        bare.append(simulate(graph, engine).wall_s)
+
+    run_s = median_s(run)
+    return Figure(case, size, engine, graph.num_tasks, build_s, run_s, statistics.median(bare), peak_mb())
+
+
+def median_s(action: Callable[[], object]) -> float:
+    """Median wall time of up to five runs; one run only if it is slow."""
+    times: list[float] = []
+    while len(times) < REPEATS and sum(times) < SLOW_S:
+        began = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def peak_mb() -> float:
+    """Highest resident memory of this process so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def in_own_process(case: str, size: int, engine: str) -> Figure:
+    """Measure one case in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.report", "--one", case, str(size), engine]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return Figure(**json.loads(output))
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Measure every case, both engines where SimPy finishes in reasonable time."""
+    for case, size in SWEEP:
+        if quick and size > 10**5:
+            continue
+        if size <= SIMPY_UP_TO:
+            yield in_own_process(case, size, "simpy")
+        yield in_own_process(case, size, "compiled")
+    for case, size in TRANSFERS:
+        if not quick or size <= 256:
+            yield in_own_process(case, size, "compiled")
+    for ranks in FOLDED:
+        yield in_own_process("ring_folded", ranks, "simpy")
+
+
+def growth_exponent(points: list[Figure]) -> float:
+    """Least-squares slope of log(run time) over log(tasks)."""
+    xs = [math.log(point.num_tasks) for point in points]
+    ys = [math.log(point.run_s) for point in points]
+    return statistics.linear_regression(xs, ys).slope
+
+
+def process_s(*command: str) -> float | None:
+    """Wall time of a command, None if it fails."""
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, check=False)
+    return time.perf_counter() - began if done.returncode == 0 else None
+
+
+def print_table(quick: bool) -> None:
+    """Print a line per case, then ratios, growth exponents and the start of the command line."""
+    header = f"{'case':18s}{'size':>9s}{'engine':>10s}{'tasks':>10s}{'build':>11s}{'run':>11s}{'kernel':>11s}"
+    print(header + f"{'Mtasks/s':>10s}{'build/run':>10s}{'peak MB':>9s}")
+    done: list[Figure] = []
+    for f in figures(quick):
+        done.append(f)
+        line = f"{f.case:18s}{f.size:9d}{f.engine:>10s}{f.num_tasks:10d}"
+        line += "".join(f"{1e3 * value:8.2f} ms" for value in (f.build_s, f.run_s, f.bare_s))
+        line += f"{f.num_tasks / f.bare_s / 1e6:10.3f}{f.build_s / f.run_s:10.2f}{f.peak_mb:9.0f}"
+        print(line, flush=True)
+    for case in ("server_tasks", "mixed_tasks"):
+        by_engine = {(f.engine, f.size): f for f in done if f.case == case}
+        ratio = by_engine["simpy", 10**5].run_s / by_engine["compiled", 10**5].run_s
+        print(f"{case}: compiled is {ratio:.0f} times as fast as SimPy on the same 100,000 tasks")
+        for engine in ("simpy", "compiled"):
+            points = [f for f in done if (f.case, f.engine) == (case, engine) and f.size >= 10**4]
+            print(f"{case}, {engine}: run time grows with tasks to the power {growth_exponent(points):.2f}")
+    rings = [f for f in done if f.case == "ring_all_reduce"]
+    print(f"ring_all_reduce: run time grows with transfers to the power {growth_exponent(rings):.2f}")
+    for name, command in {
+        "import of the engine": (sys.executable, "-c", "import accelsim.engine"),
+        "bare python": (sys.executable, "-c", ""),
+        "accelsim --help": (sys.executable, "-m", "accelsim.cli.main", "--help"),
+    }.items():
+        cold, warm = process_s(*command), process_s(*command)
+        both = "fails" if cold is None or warm is None else f"first {cold:.2f} s, again {warm:.2f} s"
+        print(f"{name}: {both}")
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="skip what takes more than seconds")
+    parser.add_argument("--one", nargs=3, metavar=("CASE", "SIZE", "ENGINE"), help="measure one case, print JSON")
+    arguments = parser.parse_args()
+    if arguments.one:
+        case, size, engine = arguments.one
+        print(json.dumps(asdict(measure(case, int(size), engine))))
+    else:
+        print_table(arguments.quick)
+
+
+if __name__ == "__main__":
+    main()
