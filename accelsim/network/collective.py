@@ -7,7 +7,8 @@ takes the fastest one. The steps are an algorithm's, as seen by one representati
 How a ring lies on a level: on a switch the ring's order is the order of ranks and loads each port once per direction.
 On a torus or mesh the group's block of chips has as many rings without a shared link as
 :attr:`Topology.num_rings` says, each with its share of the bytes. Over several levels one ring per rank of the inner
-level crosses outside, so that all ports of a node carry it; the level that takes longest per byte sets the pace.
+level crosses outside, so that all ports of a node carry it; the level that takes longest per byte sets the pace. An
+algorithm that follows the grid (``torus_bucket``) uses the links of every dimension of the group's block at once.
 
 Not modelled: reduction inside a switch, trees, other traffic (the engine's links do that), the additions of a
 reduction where the network outruns them.
@@ -86,6 +87,17 @@ class CollectiveCost:
 
 
 @dataclass(frozen=True, slots=True)
+class _Call:
+    """A collective and the folded steps of the algorithm that carries it out."""
+
+    kind: str
+    algorithm: str
+    nbytes: int
+    num_ranks: int
+    steps: tuple[FoldedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Lane:
     """How one step of a ring loads one level: ``share`` of its bytes over each of ``links`` links of a rank."""
 
@@ -119,13 +131,32 @@ def collective_steps(
     """
     if nbytes < 0:
         raise ConfigError(f"{kind}: {nbytes} bytes; expected 0 or more.")
-    names = algorithms_of(kind) if algorithm == AUTO else [algorithm]
     span = system.group(num_ranks, stride)
+    names = algorithms_of(kind) if algorithm == AUTO else [algorithm]
+    chosen = {name: get_algorithm(kind, name) for name in names}
     if not span:
         return CollectiveCost(kind, names[0], "none", num_ranks, nbytes, "", (), 1, 0.0, 0.0, math.inf)
-    lanes = _lanes(span)
-    costs = [_fastest_protocol(kind, name, nbytes, num_ranks, lanes) for name in names]
+    grid = _grid(span)
+    if grid is None and algorithm != AUTO and chosen[algorithm].follows_grid:
+        raise ConfigError(f"{kind}: {algorithm} needs a block of two or more dimensions that wraps. Use 'auto'.")
+    costs = []
+    for name, member in chosen.items():
+        if not member.follows_grid:
+            call = _Call(kind, name, nbytes, num_ranks, member.folded(nbytes, (num_ranks,)))
+            costs.append(_fastest_protocol(call, _lanes(span)))
+        elif grid is not None:
+            call = _Call(kind, name, nbytes, num_ranks, member.folded(nbytes, grid.shape))
+            lane = _Lane(span[0].level, 1.0, member.links(grid.shape), 1, ())
+            costs.append(_fastest_protocol(call, [lane]))
     return min(costs, key=lambda cost: cost.seconds)
+
+
+def _grid(span: tuple[GroupLevel, ...]) -> SystemLevel | None:
+    """The block of two or more dimensions that a group fills, if every extent above two wraps; else None."""
+    block, warnings = _block(span[0])
+    dimensions = sum(extent > 1 for extent in block.shape)
+    wraps = all(wrap for extent, wrap in zip(block.shape, block.wrap, strict=True) if extent > 2)
+    return block if len(span) == 1 and not warnings and dimensions > 1 and wraps else None
 
 
 def _lanes(span: tuple[GroupLevel, ...]) -> list[_Lane]:
@@ -162,8 +193,8 @@ def _block(part: GroupLevel) -> tuple[SystemLevel, tuple[str, ...]]:
     return SystemLevel(level.name, line, (part.members,), (False,)), (warning,)
 
 
-def _fastest_protocol(kind: str, name: str, nbytes: int, num_ranks: int, lanes: list[_Lane]) -> CollectiveCost:
-    """The algorithm under each protocol of the outermost level, whose latency every step of the ring waits for."""
+def _fastest_protocol(call: _Call, lanes: list[_Lane]) -> CollectiveCost:
+    """The call under each protocol of the outermost level, whose latency every step of the ring waits for."""
     outer = lanes[-1].level
     spec = outer.collectives
     warnings = tuple(text for lane in lanes for text in lane.warnings)
@@ -171,22 +202,20 @@ def _fastest_protocol(kind: str, name: str, nbytes: int, num_ranks: int, lanes: 
     if not protocols:
         protocols = {"ideal": ProtocolSpec()}
         warnings += (f"{outer.name}: collectives are not calibrated; the link's own latency and bandwidth are used.",)
-    folded = get_algorithm(kind, name).folded(nbytes, num_ranks)
-    chunk_bytes = max((step.nbytes for step in folded), default=0)
-    copied_bytes = 0 if kind == "send_recv" else chunk_bytes
+    copied_bytes = 0 if call.kind == "send_recv" else -(-call.nbytes // call.num_ranks)
     copy_s = copied_bytes / spec.copy_bandwidth_bytes_per_s if spec.copy_bandwidth_bytes_per_s else 0.0
     costs = []
     for protocol, numbers in protocols.items():
         slowest = max(lanes, key=lambda lane: lane.share / _payload_bytes_per_s(lane, outer, numbers))
         costs.append(
             CollectiveCost(
-                kind=kind,
-                algorithm=name,
+                kind=call.kind,
+                algorithm=call.algorithm,
                 protocol=protocol,
-                num_ranks=num_ranks,
-                nbytes=nbytes,
+                num_ranks=call.num_ranks,
+                nbytes=call.nbytes,
                 level=slowest.level.name,
-                steps=tuple(FoldedStep(math.ceil(step.nbytes * slowest.share), step.repeat) for step in folded),
+                steps=tuple(FoldedStep(math.ceil(step.nbytes * slowest.share), step.repeat) for step in call.steps),
                 links=slowest.links,
                 launch_s=spec.launch_s + copy_s,
                 step_latency_s=numbers.step_latency_s + max(lane.hops * lane.level.link.latency_s for lane in lanes),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,14 +14,18 @@ from accelsim.hardware.link import LinkSpec
 from accelsim.network.collectives import COLLECTIVES, Schedule
 from accelsim.network.collectives.base import closed_form_s
 from accelsim.network.play import schedule_graph
-from accelsim.network.topology import TOPOLOGIES
+from accelsim.network.topology import TOPOLOGIES, Topology
 
 NAMES = COLLECTIVES.names()
 LINK = LinkSpec(bandwidth_bytes_per_s=100e9, latency_s=1e-6)
 
 
-def ranks_of(name: str) -> list[int]:
-    return [2] if name.startswith("send_recv") else [1, 2, 3, 4, 7, 8, 16]
+def shapes_of(name: str) -> list[tuple[int, ...]]:
+    if name.startswith("send_recv"):
+        return [(2,)]
+    if COLLECTIVES.get(name).follows_grid:
+        return [(1, 1), (2, 2), (2, 1, 3), (4, 4), (3, 5), (2, 4), (2, 2, 2), (4, 2, 4), (3, 3, 3)]
+    return [(1,), (2,), (3,), (4,), (7,), (8,), (16,)]
 
 
 def start(kind: str, num_ranks: int, num_chunks: int) -> list[list[set[int]]]:
@@ -27,7 +33,9 @@ def start(kind: str, num_ranks: int, num_chunks: int) -> list[list[set[int]]]:
     if kind in ("all_reduce", "reduce_scatter"):
         return [[{rank} for _ in range(num_chunks)] for rank in range(num_ranks)]
     if kind == "all_gather":
-        return [[{chunk} if chunk == rank else set() for chunk in range(num_chunks)] for rank in range(num_ranks)]
+        return [
+            [{rank} if chunk % num_ranks == rank else set() for chunk in range(num_chunks)] for rank in range(num_ranks)
+        ]
     return [[{0} if rank == 0 else set() for _ in range(num_chunks)] for rank in range(num_ranks)]
 
 
@@ -36,9 +44,11 @@ def is_done(kind: str, held: list[list[set[int]]]) -> bool:
     if kind == "all_reduce":
         return all(chunk == everyone for chunks in held for chunk in chunks)
     if kind == "reduce_scatter":
-        return all(chunks[rank] == everyone for rank, chunks in enumerate(held))
+        return all(
+            chunks[c] == everyone for rank, chunks in enumerate(held) for c in range(rank, len(chunks), len(held))
+        )
     if kind == "all_gather":
-        return all(chunks[chunk] == {chunk} for chunks in held for chunk in range(len(chunks)))
+        return all(chunks[chunk] == {chunk % len(held)} for chunks in held for chunk in range(len(chunks)))
     return all(chunk == {0} for chunk in held[1])
 
 
@@ -60,47 +70,52 @@ def replay(kind: str, schedule: Schedule) -> list[list[set[int]]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_rank_ends_with_the_right_data_and_reduces_each_contribution_once(name: str) -> None:
     kind = name.partition("/")[0]
-    for num_ranks in ranks_of(name):
-        schedule = COLLECTIVES.get(name).schedule(1000, num_ranks)
-        assert is_done(kind, replay(kind, schedule)), f"{num_ranks} ranks"
+    for shape in shapes_of(name):
+        schedule = COLLECTIVES.get(name).schedule(1000, shape)
+        assert is_done(kind, replay(kind, schedule)), f"ranks {shape}"
 
 
 @pytest.mark.parametrize("name", NAMES)
-@given(nbytes=st.integers(0, 2**40), pick=st.integers(0, 6))
+@given(nbytes=st.integers(0, 2**40), pick=st.integers(0, 8))
 @settings(max_examples=30, deadline=None)
 def test_chunks_are_the_whole_buffer_and_folding_counts_the_largest(name: str, nbytes: int, pick: int) -> None:
-    algorithm, sizes = COLLECTIVES.get(name), ranks_of(name)
-    num_ranks = sizes[pick % len(sizes)]
-    schedule, folded = algorithm.schedule(nbytes, num_ranks), algorithm.folded(nbytes, num_ranks)
+    algorithm, shapes = COLLECTIVES.get(name), shapes_of(name)
+    shape = shapes[pick % len(shapes)]
+    schedule, folded = algorithm.schedule(nbytes, shape), algorithm.folded(nbytes, shape)
     assert schedule.chunk_bytes.sum() == nbytes
     assert schedule.chunk_bytes.max() - schedule.chunk_bytes.min() <= 1
     assert sum(step.repeat for step in folded) == schedule.num_steps
-    for rank in range(num_ranks):
-        sent = int(schedule.nbytes[schedule.src == rank].sum())
-        folded_bytes = sum(step.nbytes * step.repeat for step in folded)
-        assert sent == 0 or 0 <= folded_bytes - sent <= schedule.num_steps  # at most one byte a step
+    folded_bytes = algorithm.links(shape) * sum(step.nbytes * step.repeat for step in folded)
+    equal = len({extent for extent in shape if extent > 1}) <= 1
+    for rank in range(schedule.num_ranks):
+        rows = schedule.src == rank
+        sent = int(schedule.nbytes[rows].sum())
+        assert sent == 0 or folded_bytes >= sent
+        assert sent == 0 or not equal or folded_bytes - sent <= rows.sum()  # at most one byte a chunk sent
+
+
+def topologies_for(name: str, shape: tuple[int, ...]) -> list[Topology]:
+    if COLLECTIVES.get(name).follows_grid:
+        return [TOPOLOGIES.get("torus")(shape, (True,) * len(shape), LINK)]
+    return [TOPOLOGIES.get(topology)(shape, (True,), LINK) for topology in ("switch", "ring")]
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("topology", ["switch", "ring"])
-def test_engine_and_closed_form_agree_on_an_idle_network(name: str, topology: str) -> None:
+def test_engine_and_closed_form_agree_on_an_idle_network(name: str) -> None:
     algorithm = COLLECTIVES.get(name)
-    for num_ranks in ranks_of(name):
+    for shape in shapes_of(name):
+        num_ranks = math.prod(shape)
         if num_ranks == 1:
             continue
-        nbytes = 5040 * num_ranks * 16  # whole chunks: folding is exact
-        graph = schedule_graph(
-            algorithm.schedule(nbytes, num_ranks),
-            TOPOLOGIES.get(topology)((num_ranks,), (True,), LINK),
-            step_latency_s=2e-6,
-        )
-        expected_s = closed_form_s(algorithm.folded(nbytes, num_ranks), 1e-6 + 2e-6, 100e9)
-        played_s = simulate(graph, engine="simpy").makespan_ticks * 1e-15
-        assert played_s == pytest.approx(expected_s, rel=1e-9)
+        nbytes = 5040 * num_ranks * 12  # whole chunks: folding is exact
+        expected_s = closed_form_s(algorithm.folded(nbytes, shape), 1e-6 + 2e-6, 100e9)
+        for topology in topologies_for(name, shape):
+            graph = schedule_graph(algorithm.schedule(nbytes, shape), topology, step_latency_s=2e-6)
+            assert simulate(graph, engine="simpy").makespan_ticks * 1e-15 == pytest.approx(expected_s, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rank_alone_moves_nothing(name: str) -> None:
     if not name.startswith("send_recv"):
-        assert COLLECTIVES.get(name).folded(4096, 1) == ()
-        assert len(COLLECTIVES.get(name).schedule(4096, 1).step) == 0
+        assert COLLECTIVES.get(name).folded(4096, (1,)) == ()
+        assert len(COLLECTIVES.get(name).schedule(4096, (1,)).step) == 0

@@ -58,14 +58,27 @@ class Schedule:
 
 
 class CollectiveAlgorithm(Protocol):
-    """One way to carry out one kind of collective."""
+    """One way to carry out one kind of collective.
 
-    def schedule(self, nbytes: int, num_ranks: int) -> Schedule:
-        """All transfers. ``nbytes`` is the larger of a rank's send and receive buffers (the nccl-tests size)."""
+    Ranks form a grid of ``shape``, last dimension fastest; an algorithm that does not follow the grid takes only their
+    number from it. ``nbytes`` is the larger of a rank's send and receive buffers (the nccl-tests size).
+
+    Attributes:
+        follows_grid: Whether its transfers go to neighbours in the grid, over several links of a rank at once.
+    """
+
+    follows_grid: bool
+
+    def links(self, shape: tuple[int, ...]) -> int:
+        """Links a rank sends over at once, alike."""
         ...
 
-    def folded(self, nbytes: int, num_ranks: int) -> tuple[FoldedStep, ...]:
-        """The steps of one representative rank; chunks that differ by a byte count as the largest."""
+    def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
+        """All transfers."""
+        ...
+
+    def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
+        """The steps of one representative rank, in bytes over one link; chunks count as the largest."""
         ...
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from accelsim.errors import ConfigError
@@ -12,19 +14,25 @@ from accelsim.network.collectives.base import FoldedStep, Schedule, register_col
 class DirectSendRecv:
     """Rank 0 sends its buffer to rank 1 in one message."""
 
-    def schedule(self, nbytes: int, num_ranks: int) -> Schedule:
+    follows_grid = False
+
+    def links(self, shape: tuple[int, ...]) -> int:
+        """One."""
+        return 1
+
+    def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
         """One transfer.
 
         Raises:
             ConfigError: Not two ranks.
         """
-        _check_pair(num_ranks)
+        _check_pair(math.prod(shape))
         zero = np.zeros(1, np.int64)
         return Schedule(2, np.array([nbytes], np.int64), zero, zero, zero + 1, zero, np.zeros(1, bool))
 
-    def folded(self, nbytes: int, num_ranks: int) -> tuple[FoldedStep, ...]:
+    def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
         """One step."""
-        _check_pair(num_ranks)
+        _check_pair(math.prod(shape))
         return (FoldedStep(nbytes, 1),)
 
 

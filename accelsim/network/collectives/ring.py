@@ -10,6 +10,8 @@ Source:
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from accelsim.network.collectives.base import FoldedStep, IntArray, Schedule, register_collective, split_evenly
@@ -22,51 +24,63 @@ def _ring_steps(num_ranks: int, num_steps: int, first_step: int, chunk_offset: i
     return step + first_step, src, (src + 1) % num_ranks, (src + chunk_offset - step) % num_ranks
 
 
-def _folded(nbytes: int, num_ranks: int, phases: int) -> tuple[FoldedStep, ...]:
+def _folded(nbytes: int, shape: tuple[int, ...], phases: int) -> tuple[FoldedStep, ...]:
+    num_ranks = math.prod(shape)
     repeat = phases * (num_ranks - 1)
     return (FoldedStep(-(-nbytes // num_ranks), repeat),) if repeat else ()
 
 
+class _Ring:
+    follows_grid = False
+
+    def links(self, shape: tuple[int, ...]) -> int:
+        """One: the link to the next rank."""
+        return 1
+
+
 @register_collective("reduce_scatter", "ring")
-class RingReduceScatter:
+class RingReduceScatter(_Ring):
     """Rank r ends with the sum of chunk r: n - 1 steps of size / n."""
 
-    def schedule(self, nbytes: int, num_ranks: int) -> Schedule:
+    def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
         """All n (n - 1) transfers."""
+        num_ranks = math.prod(shape)
         step, src, dst, chunk = _ring_steps(num_ranks, num_ranks - 1, 0, -1)
         return Schedule(num_ranks, split_evenly(nbytes, num_ranks), step, src, dst, chunk, np.ones(len(step), bool))
 
-    def folded(self, nbytes: int, num_ranks: int) -> tuple[FoldedStep, ...]:
+    def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
         """One step per other rank, all equal."""
-        return _folded(nbytes, num_ranks, 1)
+        return _folded(nbytes, shape, 1)
 
 
 @register_collective("all_gather", "ring")
-class RingAllGather:
+class RingAllGather(_Ring):
     """Every rank ends with the chunk of each: n - 1 steps of size / n; size is that of the result."""
 
-    def schedule(self, nbytes: int, num_ranks: int) -> Schedule:
+    def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
         """All n (n - 1) transfers."""
+        num_ranks = math.prod(shape)
         step, src, dst, chunk = _ring_steps(num_ranks, num_ranks - 1, 0, 0)
         return Schedule(num_ranks, split_evenly(nbytes, num_ranks), step, src, dst, chunk, np.zeros(len(step), bool))
 
-    def folded(self, nbytes: int, num_ranks: int) -> tuple[FoldedStep, ...]:
+    def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
         """One step per other rank, all equal."""
-        return _folded(nbytes, num_ranks, 1)
+        return _folded(nbytes, shape, 1)
 
 
 @register_collective("all_reduce", "ring")
-class RingAllReduce:
+class RingAllReduce(_Ring):
     """Every rank ends with the sum: a reduce_scatter, then an all_gather, 2 (n - 1) steps of size / n."""
 
-    def schedule(self, nbytes: int, num_ranks: int) -> Schedule:
+    def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
         """All 2 n (n - 1) transfers."""
+        num_ranks = math.prod(shape)
         scatter = _ring_steps(num_ranks, num_ranks - 1, 0, -1)
         gather = _ring_steps(num_ranks, num_ranks - 1, num_ranks - 1, 0)
         step, src, dst, chunk = (np.concatenate(pair) for pair in zip(scatter, gather, strict=True))
         reduces = step < num_ranks - 1
         return Schedule(num_ranks, split_evenly(nbytes, num_ranks), step, src, dst, chunk, reduces)
 
-    def folded(self, nbytes: int, num_ranks: int) -> tuple[FoldedStep, ...]:
+    def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
         """2 (n - 1) equal steps."""
-        return _folded(nbytes, num_ranks, 2)
+        return _folded(nbytes, shape, 2)

@@ -63,6 +63,27 @@ def test_a_group_that_is_no_block_is_priced_as_a_line_and_says_so() -> None:
     assert cost.links == 1
 
 
+def test_bucket_phases_on_a_cube_by_hand() -> None:
+    # 4x4x4: 6 parts of 64 chunks of 1000 B; 3 steps per phase with 16, 4, 1 chunks, and back again: 18 steps
+    cost = collective_steps("all_reduce", 6 * 64 * 1000, 64, POD, algorithm="torus_bucket")
+    there = (FoldedStep(16000, 3), FoldedStep(4000, 3), FoldedStep(1000, 3))
+    assert cost.steps == (*there, *there[::-1])
+    assert cost.links == 6
+    # as many bytes as one ring: 2 (n - 1) / n of the buffer
+    assert cost.sent_bytes == 2 * 63 * 6 * 1000
+
+
+def test_small_all_reduce_on_a_cube_takes_the_bucket_algorithm_because_it_has_fewer_steps() -> None:
+    assert collective_steps("all_reduce", 65536, 64, POD).algorithm == "torus_bucket"
+
+
+def test_bucket_needs_a_block_of_two_dimensions() -> None:
+    with pytest.raises(ConfigError, match="torus_bucket needs a block of two or more dimensions"):
+        collective_steps("all_reduce", 4000, 4, POD, algorithm="torus_bucket")
+    with pytest.raises(ConfigError, match="torus_bucket needs a block of two or more dimensions"):
+        collective_steps("all_reduce", 4000, 8, DGX, algorithm="torus_bucket")
+
+
 def test_a_group_of_one_costs_nothing() -> None:
     cost = collective_steps("all_reduce", 1 << 20, 1, DGX)
     assert (cost.seconds, cost.sent_bytes, cost.energy_j) == (0.0, 0, 0.0)
