@@ -20,8 +20,11 @@ _HALF_TYPES = (DType.BF16, DType.FP16)
 TYPICAL_GEMM = GemmParameters(1.7e-6, 1e-6, 100e-9, 0.85, 0.83, 1.3, 2.8e-6, 0.65)
 TYPICAL_PREFILL = PrefillParameters(8e-6, 3e-6, 0.75, 2.5e-11, 0.8, 3e-6)
 TYPICAL_DECODE = DecodeParameters(8e-6, 2.5e-6, 5e-7, 30e9, 0.85, 2e-6)
-TYPICAL_ROWWISE = RowwiseParameters(1.3e-6, 2e-6, 0.5, 0.6, 8e9)
-TYPICAL_ELEMENTWISE = RowwiseParameters(1.3e-6, 1e-6, 0.85, 0.7, 20e9)
+TYPICAL_ROWS = {
+    "rowwise": RowwiseParameters(1.3e-6, 1.8e-6, 0.8, 11e9, 10e9),
+    "reduction": RowwiseParameters(1.3e-6, 5e-6, 0.85, 25e9, 12e9),
+    "elementwise": RowwiseParameters(1.3e-6, 1.3e-6, 0.85, 40e9, 20e9),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,10 @@ class CalibratedRange:
 class GpuCalibration:
     """Reads the sections of one chip's calibration block.
 
-    Sections: ``gemm`` (bf16 and fp16), ``gemm_<dtype>``, ``attention_prefill``, ``attention_decode``, ``rowwise``
-    (norms, softmax, rope, gated activations: one block per row), ``elementwise``; each with an optional
-    ``<section>_range``.
+    Sections: ``gemm`` (bf16 and fp16), ``gemm_<dtype>``, ``attention_prefill``, ``attention_decode``; ``rowwise``
+    (kernels of inference libraries with one block per row: rmsnorm, rope, gated activations), ``reduction`` (a
+    framework's layernorm and softmax), ``elementwise`` (a framework's additions and activations, lookups); each with
+    an optional ``<section>_range``.
     """
 
     chip: Chip
@@ -94,8 +98,7 @@ class GpuCalibration:
 
     def rows(self, section: str) -> tuple[RowwiseParameters, tuple[str, ...]]:
         """Parameters of the row-wise kernels of ``section``."""
-        typical = TYPICAL_ROWWISE if section == "rowwise" else TYPICAL_ELEMENTWISE
-        return self._read(section, RowwiseParameters, typical)
+        return self._read(section, RowwiseParameters, TYPICAL_ROWS[section])
 
     def outside(self, section: str, **extents: int) -> tuple[str, ...]:
         """One warning per extent that lies outside the section's measured range."""

@@ -10,7 +10,7 @@ from accelsim.cost.gpu.attention import AttentionTimes, decode_times, prefill_ti
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.gemm import GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import GpuMachine, cache_name
-from accelsim.cost.gpu.rowwise import RowwiseTimes, rowwise_times
+from accelsim.cost.gpu.rowwise import PASSES, RowwiseTimes, rowwise_times
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
@@ -149,12 +149,11 @@ def _attention(job: _Job) -> _Priced:
     return _Priced(times, warnings, detail, on_matrix_unit=True)
 
 
-def _rows(family: str, passes: int = 1) -> Callable[[_Job], _Priced]:
-    """Pricing of a row operator by the calibration of ``family``."""
+def _rows(section: str, whole_rows: bool, passes: float = 1.0) -> Callable[[_Job], _Priced]:
+    """Pricing of a row operator by the calibration called ``section``."""
 
     def price(job: _Job) -> _Priced:
         op, machine = job.operator, job.machine
-        section = "rowwise" if getattr(op, "is_gated", False) else family
         parameters, warnings = job.calibration.rows(section)
         warnings += job.calibration.outside(section, rows=op.rows, width=op.width)
         reads = float(op.reads)
@@ -165,9 +164,8 @@ def _rows(family: str, passes: int = 1) -> Callable[[_Job], _Priced]:
             op.width,
             reads,
             float(op.writes),
-            whole_rows=section == "rowwise",
+            whole_rows=whole_rows,
             passes=passes,
-            row_bytes=op.width * op.dtype.bits / 8,
             cached=0.0 if op.weight_bytes > reads else machine.cached_fraction(reads + op.writes),
         )
         return _Priced(times, warnings, {"kernel": section}, on_matrix_unit=False)
@@ -175,12 +173,22 @@ def _rows(family: str, passes: int = 1) -> Callable[[_Job], _Priced]:
     return price
 
 
+def _norm(job: _Job) -> _Priced:
+    section = "reduction" if job.operator.flavour == "layernorm" else "rowwise"
+    return _rows(section, whole_rows=True, passes=PASSES.get(job.operator.flavour, 1.0))(job)
+
+
+def _elementwise(job: _Job) -> _Priced:
+    gated = job.operator.is_gated
+    return _rows("rowwise" if gated else "elementwise", whole_rows=gated)(job)
+
+
 _PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
     "gemm": _gemm,
     "attention": _attention,
-    "norm": _rows("rowwise", passes=2),
-    "softmax": _rows("rowwise", passes=2),
-    "rope": _rows("rowwise"),
-    "elementwise": _rows("elementwise"),
-    "embedding": _rows("elementwise"),
+    "norm": _norm,
+    "softmax": _rows("reduction", whole_rows=True, passes=PASSES["softmax"]),
+    "rope": _rows("rowwise", whole_rows=True),
+    "elementwise": _elementwise,
+    "embedding": _rows("elementwise", whole_rows=False),
 }

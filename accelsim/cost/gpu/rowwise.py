@@ -1,11 +1,13 @@
 """Row-wise kernels on a GPU: norms, softmax, activations, rotary embedding, addition, lookup, quantisation.
 
-Their arithmetic hides behind their bytes, so time is that of the slowest of: main memory, L2, and waves of thread
-blocks that each load and store at a limited rate (one block per row for kernels that take rows as a whole)::
+Their arithmetic hides behind their bytes, so time is that of the slowest of: main memory, the cores' load and store
+paths, and waves of thread blocks that each move bytes at a limited rate (one block per row where a kernel takes rows
+as a whole)::
 
-    launch | least duration of a kernel | max(main memory, L2, waves of blocks)
+    launch | least duration of a kernel | max(main memory, cores, waves of blocks)
 
-A row that exceeds the shared memory of a core is read once more from the L2 or the main memory per extra pass.
+A kernel that passes over its rows more than once (norm, softmax) reads them again from the L2, or from main memory
+when the rows in flight exceed the L2.
 
 Not modelled: vector instructions (exponentials of short rows), misaligned widths, fusion with neighbours.
 """
@@ -20,27 +22,33 @@ from numpy.typing import ArrayLike
 
 from accelsim.cost.gpu.machine import Array, GpuMachine
 
-#: Elements of one thread block where it does not take a whole row, and blocks one core runs at a time.
+#: Elements of one thread block where it does not take a whole row.
 ELEMENTS_PER_BLOCK = 2048
-BLOCKS_PER_CORE = 2
+#: Threads of a block at most (one per element of a row), of a full core, and blocks a core holds at most.
+BLOCK_THREADS = 1024
+CORE_THREADS = 2048
+BLOCKS_PER_CORE = 16
+#: How often a kernel reads its rows where that is more than once: rmsnorm for the sum of squares and the result,
+#: softmax for the maximum, the sum and the result; layernorm keeps its row in registers.
+PASSES = {"rmsnorm": 2.0, "softmax": 3.0}
 
 
 @dataclass(frozen=True, slots=True)
 class RowwiseParameters:
-    """Calibrated numbers of the row-wise kernels.
+    """Calibrated numbers of the row-wise kernels of one make.
 
     Attributes:
         launch_s: Graph-replayed kernel to kernel time of an empty kernel.
         kernel_s: Least duration of a kernel that does anything, from latencies.
         hbm_efficiency: Share of the published memory bandwidth.
-        l2_efficiency: Share of the published L2 bandwidth.
+        core_bandwidth_bytes_per_s: What one full core moves at most.
         block_bandwidth_bytes_per_s: What one thread block moves at most, from bytes in flight over latency.
     """
 
     launch_s: float
     kernel_s: float
     hbm_efficiency: float
-    l2_efficiency: float
+    core_bandwidth_bytes_per_s: float
     block_bandwidth_bytes_per_s: float
 
 
@@ -67,7 +75,6 @@ def rowwise_times(
     *,
     whole_rows: ArrayLike = False,
     passes: ArrayLike = 1,
-    row_bytes: ArrayLike = 0.0,
     cached: ArrayLike = 0.0,
 ) -> RowwiseTimes:
     """Time of row-wise operators, for arrays of shapes.
@@ -80,24 +87,25 @@ def rowwise_times(
         read_bytes: Bytes of all operands, each once.
         write_bytes: Bytes of all results.
         whole_rows: Whether one block works on a row as a whole (norm, softmax, gated activations, rope).
-        passes: Readings of a row that does not fit one core's shared memory.
-        row_bytes: Bytes of one row that passes reread.
+        passes: How often the kernel reads its operands.
         cached: Share of operands and results that stays in the L2, 0 to 1.
     """
     p = parameters
-    given = (rows, width, read_bytes, write_bytes, whole_rows, passes, row_bytes, cached)
-    m, n, reads, writes, by_row, repeats, row, hit = np.broadcast_arrays(
+    given = (rows, width, read_bytes, write_bytes, whole_rows, passes, cached)
+    m, n, reads, writes, by_row, repeats, hit = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given)
     )
-    extra = np.where(row > machine.sram_per_core_bytes, (repeats - 1.0) * row * m, 0.0)
-    moved = reads + writes + extra
+    again = (repeats - 1.0) * reads
+    moved = reads + writes + again
     blocks = np.where(by_row > 0, m, np.ceil(m * n / ELEMENTS_PER_BLOCK))
-    waves = np.ceil(blocks / (machine.num_cores * BLOCKS_PER_CORE))
-    blocks_s = waves * moved / blocks / p.block_bandwidth_bytes_per_s
-    hbm_bytes = (reads + writes) * (1.0 - hit) + extra * (1.0 - machine.cached_fraction(extra))
+    threads = np.minimum(np.where(by_row > 0, n, BLOCK_THREADS), BLOCK_THREADS)
+    resident = machine.num_cores * np.clip(np.floor(CORE_THREADS / threads), 1.0, BLOCKS_PER_CORE)
+    in_flight = np.minimum(resident, blocks) * reads / blocks
+    hbm_bytes = (reads + writes) * (1.0 - hit) + np.where(in_flight > machine.l2_capacity_bytes, again, 0.0)
     hbm_s = hbm_bytes / (machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency)
-    l2_s = moved / (machine.l2_bandwidth_bytes_per_s * p.l2_efficiency)
-    parts = np.stack([blocks_s, l2_s, hbm_s])
+    cores_s = moved / (machine.num_cores * p.core_bandwidth_bytes_per_s)
+    blocks_s = np.ceil(blocks / resident) * moved / blocks / p.block_bandwidth_bytes_per_s
+    parts = np.stack([blocks_s, cores_s, hbm_s])
     body_s, slowest = parts.max(axis=0), parts.argmax(axis=0)
     launch, latency = np.full_like(body_s, p.launch_s), np.full_like(body_s, p.kernel_s)
     compute, l2, hbm = (np.where(slowest == i, body_s, 0.0) for i in range(3))

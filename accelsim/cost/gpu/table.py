@@ -15,13 +15,23 @@ import numpy as np
 from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters, decode_times, prefill_times
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
-from accelsim.cost.gpu.rowwise import RowwiseParameters, rowwise_times
+from accelsim.cost.gpu.rowwise import PASSES, RowwiseParameters, rowwise_times
 
 #: Columns of a table by name, all of one length.
 Columns = Mapping[str, Any]
 #: Row operators whose kernels give each row to one block; the others stream elements.
 WHOLE_ROW_OPS = ("layernorm", "rmsnorm", "rope", "silu_mul", "softmax")
-ELEMENTWISE_OPS = ("add", "gelu", "relu")
+#: Calibration section of each row operator.
+ROW_SECTIONS = {
+    "add": "elementwise",
+    "gelu": "elementwise",
+    "layernorm": "reduction",
+    "relu": "elementwise",
+    "rmsnorm": "rowwise",
+    "rope": "rowwise",
+    "silu_mul": "rowwise",
+    "softmax": "reduction",
+}
 _ACTIVATIONS_READ = {"add": 2.0, "silu_mul": 2.0}
 _RESULT_BYTES = {"fp8": 2.0, "int8": 2.0}
 _ELEMENT_BYTES = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
@@ -136,8 +146,7 @@ def rowwise_seconds(machine: GpuMachine, parameters: RowwiseParameters, table: C
         read,
         result,
         whole_rows=np.array([op in WHOLE_ROW_OPS for op in ops]),
-        passes=np.array([2.0 if op in ("layernorm", "rmsnorm", "softmax") else 1.0 for op in ops]),
-        row_bytes=width * size,
+        passes=np.array([PASSES.get(op, 1.0) for op in ops]),
         cached=machine.cached_fraction(read + result),
     )
     return times.total_s + rig.overhead_s
