@@ -1,0 +1,89 @@
+"""The ledger on blocks small enough to book by hand."""
+
+import pytest
+
+from accelsim.cost.base import OperatorCost
+from accelsim.engine.program import run_program
+from accelsim.hardware.system import load_system
+from accelsim.mapping.lower import lower
+from accelsim.mapping.price import PricedBlock, PricedOperator
+from accelsim.network.collective import CollectiveCost
+from accelsim.network.collectives.base import FoldedStep
+from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, account
+from accelsim.results.bottleneck import WhatIf, causes_to_relieve, find_bottleneck
+from accelsim.workload.operators.collective import Collective
+from accelsim.workload.operators.gemm import Gemm
+
+SYSTEM = load_system("nvidia-dgx-a100:2")
+HBM = SYSTEM.chip.memories["hbm"].bandwidth_bytes_per_s  # 2039 GB/s
+
+
+def gemm(name, compute_s, hbm_bytes=0.0, launch_s=0.0):
+    parts = {"compute": compute_s, "launch": launch_s}
+    cost = OperatorCost(compute_s + launch_s, {"hbm": hbm_bytes}, parts, "compute", energy_j=1.0)
+    return PricedOperator(Gemm.of(64, 64, 64, name=name), cost)
+
+
+def all_reduce(name, step_s, steps=2):
+    """A collective whose steps move no bytes, so that its time is the latency of its steps."""
+    cost = CollectiveCost("all_reduce", "ring", "x", 2, 0, "nvlink", (FoldedStep(0, steps),), 1, 0.0, step_s, 1e12)
+    return PricedOperator(Collective.of("all_reduce", 64, 2, name=name), cost)
+
+
+def book(*blocks, num_ranks=1):
+    lowered = lower([tuple(blocks)], SYSTEM)
+    timeline = run_program(lowered.program, "simpy")
+    return account(lowered, timeline, num_ranks, "hbm"), timeline
+
+
+def test_operators_in_a_row_add_up_and_repeat():
+    # (1 ms + 2 ms + 0.5 ms launch) x 3 copies = 10.5 ms
+    block = PricedBlock("b", 3, (gemm("one", 1e-3), gemm("two", 2e-3, launch_s=0.5e-3)), ((), (0,)))
+    ledger, timeline = book(block)
+    assert timeline.makespan_s == pytest.approx(10.5e-3)
+    assert ledger.cause_s == pytest.approx({"compute": 9e-3, "launch": 1.5e-3})
+    assert [(row.operator, row.count, row.time_s) for row in ledger.rows] == [
+        ("one", 3, pytest.approx(3e-3)),
+        ("two", 3, pytest.approx(7.5e-3)),
+    ]
+
+
+def test_bytes_flops_and_joules_are_those_of_all_ranks():
+    ledger, _ = book(PricedBlock("b", 2, (gemm("one", 1e-3, hbm_bytes=1e6),), ((),)), num_ranks=4)
+    assert ledger.traffic_bytes == {"hbm": 8e6}
+    assert sum(ledger.role_bytes.values()) == pytest.approx(8e6)
+    assert ledger.flops == 8 * 2 * 64**3
+    assert ledger.dynamic_energy_j == 8.0
+
+
+def test_communication_beside_the_stream_is_exposed_only_where_the_stream_rests():
+    # one: 0..1 ms; then the all_reduce (2 x 1.5 ms) runs 1..4 ms while two runs 1..3 ms; three waits for both: 4..5 ms.
+    # The stream works 4 ms, of the all_reduce the last 1 ms is exposed.
+    block = PricedBlock(
+        "b",
+        1,
+        (gemm("one", 1e-3), all_reduce("ar", 1.5e-3), gemm("two", 2e-3), gemm("three", 1e-3)),
+        ((), (0,), (0,), (1, 2)),
+    )
+    ledger, timeline = book(block)
+    assert timeline.makespan_s == pytest.approx(5e-3)
+    assert ledger.cause_s == pytest.approx({"compute": 4e-3, EXPOSED_COMMUNICATION: 1e-3})
+
+
+def test_memory_traffic_that_outlasts_the_operator_is_booked_as_contention():
+    # 2 ms of HBM traffic behind 1 ms of work: the operator ends after 2 ms, and the ledger says why.
+    ledger, _ = book(PricedBlock("b", 1, (gemm("one", 1e-3, hbm_bytes=2e-3 * HBM),), ((),)))
+    assert ledger.cause_s == pytest.approx({"compute": 1e-3, CONTENTION: 1e-3})
+
+
+def test_the_bottleneck_names_cause_share_operator_and_what_ifs():
+    block = PricedBlock("b", 1, (gemm("small", 1e-3), gemm("large", 3e-3)), ((), (0,)))
+    ledger, _ = book(block)
+    bottleneck = find_bottleneck(ledger, [WhatIf("2x core clock", 2e-3, 2.0)])
+    assert bottleneck.sentence == "100 % of the time compute-bound, most of it in large; 2x core clock gives 2.00x."
+
+
+def test_idle_time_and_contention_are_no_resource_to_relieve():
+    ledger, _ = book(PricedBlock("b", 1, (gemm("one", 1e-3, hbm_bytes=3e-3 * HBM, launch_s=1e-4),), ((),)))
+    assert IDLE not in causes_to_relieve(ledger)
+    assert causes_to_relieve(ledger) == ("compute", "launch")
