@@ -24,8 +24,8 @@ def quickstart(path: Path) -> None:
     for ax, phase in zip(rows, PHASES, strict=True):
         results = [simulate("llama3-8b", system, phase, what_ifs=False) for system in SYSTEMS]
         plot_breakdown(results, ax=ax, scale="share")
-        length = f"prompt of {phase.prompt} tokens" if isinstance(phase, Prefill) else f"one token, context {phase.context}"
-        ax.set_title(f"Llama 3 8B {phase.kind}, {length}", loc="left")
+        length = f"prompt {phase.prompt}" if isinstance(phase, Prefill) else f"context {phase.context}"
+        ax.set_title(f"Llama 3 8B {phase.kind}, batch {phase.batch}, {length}", loc="left")
     rows[0].set_xlabel("")
     figure.savefig(path, dpi=110, metadata={"Software": None})  # equal runs, equal files
     plt.close(figure)

@@ -23,6 +23,7 @@ from accelsim.units import format_quantity
 #: Marker area of an operator that takes all of the time, in square points; areas go with time.
 _LARGEST_AREA, _SMALLEST_AREA = 900.0, 12.0
 _SAME_PLACE = 0.02
+_ROOM_FOR_PEAKS = 25  # the names of the compute ceilings stand right of the last point
 _LINE_SAMPLES = 160
 
 
@@ -137,7 +138,7 @@ def _set_axes(ax: Axes, result: Result, points: Sequence[_Point], ceilings: Ceil
     lowest = min(p.flops_per_s for p in points)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.set_xlim(min(*intensities, ridge) / 5, max(*intensities, ridge) * 8)
+    ax.set_xlim(min(*intensities, ridge) / 5, max(*intensities, ridge) * _ROOM_FOR_PEAKS)
     ax.set_ylim(min(lowest, peak / 100) / 5, max(peak, *(p.flops_per_s for p in points)) * 4)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _rate_text(value)))

@@ -154,6 +154,15 @@ def test_roofline_points_are_flops_over_bytes_and_over_time(run: Result) -> None
     assert texts_that_meet(ax) == []
 
 
+def test_no_text_of_a_roofline_covers_a_point(run: Result) -> None:
+    ax = plot_roofline(run)
+    ax.figure.draw_without_rendering()  # type: ignore[union-attr]
+    boxes = {text.get_text(): text.get_window_extent() for text in ax.texts if text.get_rotation() == 0.0}
+    for collection in ax.collections:
+        for point in ax.transData.transform(collection.get_offsets()):
+            assert [name for name, box in boxes.items() if name and box.contains(*point)] == []
+
+
 def test_roofline_ceilings_are_the_published_peaks(runs: Runs) -> None:
     run = runs["gpu", "prefill"]
     chip = run.machine.chip
