@@ -13,11 +13,21 @@ from accelsim.hardware.system import load_system
 from accelsim.network.calibrate import MeasuredCollectives, fit_collectives
 from accelsim.network.collective import collective_steps
 
-SYSTEMS = {"nvidia-a100-sxm-80gb": "nvidia-dgx-a100", "nvidia-h100-sxm": "nvidia-dgx-h100"}
+SYSTEMS = {
+    "nvidia-a100-sxm-80gb": "nvidia-dgx-a100",
+    "nvidia-h100-sxm": "nvidia-dgx-h100",
+    "nvidia-h200-sxm": "nvidia-dgx-h200",
+    "nvidia-b200-sxm": "nvidia-dgx-b200",
+}
 KINDS = ("all_reduce", "all_gather", "reduce_scatter")
 LARGE_BYTES = 2**20
 #: Mean absolute error reached (large, small), and a little room.
-LIMIT = {"nvidia-a100-sxm-80gb": (0.14, 0.10), "nvidia-h100-sxm": (0.11, 0.07)}
+LIMIT = {
+    "nvidia-a100-sxm-80gb": (0.14, 0.10),
+    "nvidia-h100-sxm": (0.11, 0.07),
+    "nvidia-h200-sxm": (0.11, 0.08),
+    "nvidia-b200-sxm": (0.09, 0.055),
+}
 
 Row = tuple[str, str, int, int, float, float]
 
