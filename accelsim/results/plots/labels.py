@@ -127,12 +127,13 @@ def _leader(anchor: Anchor, near: tuple[float, float], pixels_per_point: float) 
 def _best(
     places: Iterable[Place], taken: Sequence[Bbox], written: Sequence[Bbox], lines: Sequence[Bbox]
 ) -> Place | None:
-    """The free place of least penalty: near its marker, off the lines; its leader crosses no text."""
+    """The free place of least penalty: near its marker, off the lines; its leader crosses no text, rather no marker."""
     best: tuple[int, Place] | None = None
     for place in places:
         if place.box.count_overlaps(taken) or any(piece.count_overlaps(written) for piece in place.leader):
             continue
-        penalty = place.step + (_PENALTY_OF_A_LINE if place.box.count_overlaps(lines) else 0)
+        crossings = place.box.count_overlaps(lines) > 0, any(piece.count_overlaps(taken) for piece in place.leader)
+        penalty = place.step + _PENALTY_OF_A_LINE * sum(crossings)
         if best is None or penalty < best[0]:
             best = penalty, place
     return None if best is None else best[1]
