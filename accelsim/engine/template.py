@@ -52,19 +52,19 @@ class CrossEdges:
         Raises:
             TaskGraphError: A copy or a task does not exist.
         """
-        columns = np.broadcast_arrays(self.pred_copy, self.pred_task, self.succ_copy, self.succ_task)
-        for name, column, limit in zip(
-            ("pred_copy", "pred_task", "succ_copy", "succ_task"),
-            columns,
-            (copies, num_tasks, copies, num_tasks),
-            strict=True,
-        ):
+        limits = {"pred_copy": copies, "pred_task": num_tasks, "succ_copy": copies, "succ_task": num_tasks}
+        columns = {name: np.asarray(getattr(self, name)) for name in limits}
+        for name, limit in limits.items():
+            column = columns[name]
             if column.size and (int(column.min()) < 0 or int(column.max()) >= limit):
                 span = f"{column.min()}..{column.max()}"
                 raise TaskGraphError(f"cross edges: {name} must be in [0, {limit}), got {span}.")
-        pred_copy, pred_task, succ_copy, succ_task = columns
-        pred = pred_copy.astype(np.int64) * num_tasks + pred_task
-        succ = succ_copy.astype(np.int64) * num_tasks + succ_task
+        # Each side is summed before both are spread out, so that broadcasting costs one pass a side.
+        pred, succ = (
+            np.asarray(columns[f"{side}_copy"] * num_tasks + columns[f"{side}_task"], dtype=np.int64)
+            for side in ("pred", "succ")
+        )
+        pred, succ = np.broadcast_arrays(pred, succ)
         return pred.ravel(), succ.ravel()
 
 
@@ -263,15 +263,23 @@ def _copied_predecessors(
     own_ptr = _tiled_offsets(template.pred_ptr, copies)
     if not pred.size:
         return own_ptr, own
+    num_own = len(template.pred_task)
     if (succ[1:] < succ[:-1]).any():
         order = np.argsort(succ, kind="stable")
         pred, succ = pred[order], succ[order]
     # Cross edges sorted by successor: an edge's place is its rank plus all own edges up to its row's end.
-    added_ptr = np.concatenate([[0], np.cumsum(np.bincount(succ, minlength=copies * num_tasks))])
+    added_ptr = np.zeros(copies * num_tasks + 1, dtype=np.int64)
+    np.cumsum(np.bincount(succ, minlength=copies * num_tasks), out=added_ptr[1:])
+    if not num_own:
+        return added_ptr, pred.astype(np.int32)
     merged = np.empty(own.size + pred.size, dtype=np.int32)
-    merged[np.arange(pred.size) + own_ptr[succ + 1]] = pred
+    place = own_ptr[succ + 1]
+    place += np.arange(pred.size)
+    merged[place] = pred
     own_count = np.tile(np.diff(template.pred_ptr), copies)
-    merged[np.arange(own.size) + np.repeat(added_ptr[:-1], own_count)] = own
+    place = np.repeat(added_ptr[:-1], own_count)
+    place += np.arange(own.size)
+    merged[place] = own
     return own_ptr + added_ptr, merged
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from accelsim.engine import TICKS_PER_S, TaskGraph, TaskGraphBuilder, Timeline, simulate
-from accelsim.engine.verify import verify_timeline
+from accelsim.engine.verify import _laws_hold, verify_timeline
 from accelsim.errors import VerificationError
 
 TICK_S = 1 / TICKS_PER_S
@@ -33,8 +33,10 @@ def changed(timeline: Timeline, column: str, index: int, value: int) -> Timeline
     return replace(timeline, **{column: values})
 
 
-def test_a_true_timeline_passes(graph: TaskGraph) -> None:
-    timeline = simulate(graph)
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_a_true_timeline_passes(graph: TaskGraph, engine: str) -> None:
+    timeline = simulate(graph, engine)  # type: ignore[arg-type]
+    assert _laws_hold(graph, timeline)
     assert timeline.start_ticks.tolist() == [0, 10, 30, 50]
     assert timeline.end_ticks.tolist() == [10, 30, 50, 57]
     verify_timeline(graph, timeline)
@@ -61,9 +63,13 @@ def test_a_true_timeline_passes(graph: TaskGraph) -> None:
         (lambda t: changed(t, "link_busy_ticks", 0, 58), "'hbm' is busy 58 of 57 ticks"),
     ],
 )
-def test_a_broken_law_is_named(graph: TaskGraph, corrupt: Callable[[Timeline], Timeline], message: str) -> None:
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_a_broken_law_is_named(
+    graph: TaskGraph, corrupt: Callable[[Timeline], Timeline], message: str, engine: str
+) -> None:
+    # The two engines' timelines are checked by different code: numpy, and compiled loops before it.
     with pytest.raises(VerificationError, match=message) as caught:
-        verify_timeline(graph, corrupt(simulate(graph)))
+        verify_timeline(graph, corrupt(simulate(graph, engine)))  # type: ignore[arg-type]
     assert "bug of the engine" in str(caught.value)
 
 
@@ -82,6 +88,22 @@ def test_a_server_cannot_be_busier_than_the_run(graph: TaskGraph) -> None:
     )
     with pytest.raises(VerificationError, match="'core' is busy 10 of 5 ticks"):
         verify_timeline(two, timeline)
+
+
+def test_the_compiled_loops_see_tasks_of_no_length_between_others() -> None:
+    # On one server: 0..5, nothing at 5, 5..9; then a timeline with two real tasks from 5.
+    builder = TaskGraphBuilder()
+    core = builder.server("core")
+    for work in (5, 0, 4):
+        builder.task("t", server=core, work_s=work * TICK_S)
+    graph = builder.build()
+    timeline = simulate(graph, "compiled")
+    assert timeline.start_ticks.tolist() == [0, 5, 5]
+    assert _laws_hold(graph, timeline)
+    longer = changed(changed(timeline, "end_ticks", 1, 6), "server_busy_ticks", 0, 10)
+    with pytest.raises(VerificationError, match=r"busy 10 of 9 ticks|at once"):
+        verify_timeline(graph, longer)
+    assert not _laws_hold(graph, replace(longer, makespan_ticks=10))
 
 
 def test_background_bytes_are_allowed_but_no_more(graph: TaskGraph) -> None:
