@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 LLMCOMPASS_OVERHEAD_S = {"softmax": 6.5e-6, "layernorm": 43e-6, "gelu": 44e-6, "gemm": 21e-6, "batched_gemm": 21e-6}
 #: The name a source gives a chip, by the chip's own name, where they differ.
 VIDUR_NAMES = {"nvidia-a100-sxm-80gb": "nvidia-a100-80gb"}
-#: aiconfigurator times six layers with weights of their own, replayed as one graph; its attention writes the cache.
+#: aiconfigurator times six layers with weights of their own, replayed as one graph.
 GEMM_RIG = Rig(weight_copies=6)
-ATTENTION_RIG = Rig(appends_kv=True)
+#: Its attention is a graph of its own, so that the start of the graph lies inside (1.5 us: its smallest products take
+#: that much longer alone than as one of six), and a second kernel first writes the new keys and values into the cache
+#: (launch and least duration of a row kernel, 2.6 us; its bytes are priced with the row).
+ATTENTION_RIG = Rig(appends_kv=True, overhead_s=4.1e-6)
 VIDUR_RIG = Rig(has_launch=False)
 
 _PARAMETERS: Mapping[str, type[Any]] = {

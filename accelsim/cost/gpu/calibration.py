@@ -18,8 +18,8 @@ _HALF_TYPES = (DType.BF16, DType.FP16)
 
 #: Used, with a warning, where a chip has no calibration: rounded middle values of the calibrated data-centre GPUs.
 TYPICAL_GEMM = GemmParameters(1.7e-6, 1e-6, 100e-9, 0.85, 0.83, 1.3, 2.8e-6, 0.65)
-TYPICAL_PREFILL = PrefillParameters(8e-6, 3e-6, 0.75, 2.5e-11, 0.8, 3e-6)
-TYPICAL_DECODE = DecodeParameters(8e-6, 2.5e-6, 5e-7, 30e9, 0.85, 2e-6)
+TYPICAL_PREFILL = PrefillParameters(4.5e-6, 3e-6, 0.75, 2.5e-11, 0.8, 3e-6)
+TYPICAL_DECODE = DecodeParameters(3.6e-6, 2.5e-6, 5e-7, 30e9, 0.85, 2e-6)
 TYPICAL_ROWS = {
     "rowwise": RowwiseParameters(1.3e-6, 1.8e-6, 0.8, 11e9, 10e9),
     "reduction": RowwiseParameters(1.3e-6, 5e-6, 0.85, 25e9, 12e9),

@@ -19,7 +19,7 @@ GEMM = (
     FreeParameter("serial_fraction", 0.01, 1.0, 0.7),
 )
 PREFILL = (
-    FreeParameter("launch_s", 2 * _US, 20 * _US, 8 * _US),
+    FreeParameter("launch_s", 1 * _US, 20 * _US, 5 * _US),
     FreeParameter("tile_s", 0.01 * _US, 8 * _US, 2 * _US),
     FreeParameter("matrix_efficiency", 0.3, 1.0, 0.7),
     FreeParameter("score_s", 1e-13, 1e-9, 3e-11),
@@ -27,7 +27,7 @@ PREFILL = (
     FreeParameter("append_s", 50 * _NS, 20 * _US, 2 * _US),
 )
 DECODE = (
-    FreeParameter("launch_s", 2 * _US, 20 * _US, 8 * _US),
+    FreeParameter("launch_s", 1 * _US, 20 * _US, 5 * _US),
     FreeParameter("tile_s", 0.1 * _US, 6 * _US, 2 * _US),
     FreeParameter("block_s", 50 * _NS, 3 * _US, 500 * _NS),
     FreeParameter("core_bandwidth_bytes_per_s", 5 * _GB, 500 * _GB, 40 * _GB),

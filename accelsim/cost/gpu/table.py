@@ -117,7 +117,7 @@ def attention_seconds(
     row_bytes = 2.0 * batch * head_dim
     if isinstance(parameters, PrefillParameters):
         touched = row_bytes * (2.0 * heads * q_len + 2.0 * kv_heads * (kv_len + rig.appends_kv * q_len))
-        return prefill_times(
+        times = prefill_times(
             machine,
             parameters,
             *shape,
@@ -125,10 +125,11 @@ def attention_seconds(
             window=window,
             appended=rig.appends_kv,
             cached=machine.cached_fraction(touched),
-        ).total_s
+        )
+        return times.total_s + rig.overhead_s
     seen = np.where(window > 0, np.minimum(window, kv_len), kv_len)
     cached = machine.cached_fraction(2.0 * row_bytes * kv_heads * seen)
-    return decode_times(machine, parameters, *shape, window=window, kv_cached=cached).total_s
+    return decode_times(machine, parameters, *shape, window=window, kv_cached=cached).total_s + rig.overhead_s
 
 
 def rowwise_seconds(machine: GpuMachine, parameters: RowwiseParameters, table: Columns, rig: Rig) -> Array:

@@ -1,0 +1,67 @@
+"""The gpu cost model against measured kernels; run with -s to see the tables.
+
+Levels are what the shipped calibration reaches plus a margin for rounding; they are never loosened.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from accelsim.cost.calibrate import ErrorSummary
+from accelsim.hardware.system import load_chip
+from accelsim.validation.gpu_kernels import KernelSet
+
+# (chip, kernel family, points, largest MAPE, largest 90th percentile)
+LEVELS = [
+    ("nvidia-a100-sxm-80gb", "gemm", 190, 0.093, 0.22),
+    ("nvidia-a100-sxm-80gb", "attention_prefill", 136, 0.085, 0.20),
+    ("nvidia-a100-sxm-80gb", "attention_decode", 149, 0.068, 0.16),
+    ("nvidia-a100-sxm-80gb", "rowwise", 89, 0.115, 0.24),
+    ("nvidia-a100-sxm-80gb", "reduction", 41, 0.077, 0.16),
+    ("nvidia-a100-sxm-80gb", "elementwise", 49, 0.080, 0.21),
+    ("nvidia-h100-sxm", "gemm", 178, 0.050, 0.12),
+    ("nvidia-h100-sxm", "attention_prefill", 160, 0.092, 0.22),
+    ("nvidia-h100-sxm", "attention_decode", 154, 0.080, 0.18),
+    ("nvidia-h100-sxm", "rowwise", 82, 0.126, 0.28),
+    ("nvidia-h100-sxm", "reduction", 9, 0.055, 0.15),
+    ("nvidia-h100-sxm", "elementwise", 30, 0.191, 0.37),
+]
+
+
+@pytest.mark.parametrize(("chip", "section", "points", "mape", "p90"), LEVELS)
+def test_predicted_kernel_times_stay_as_close_to_measured_ones_as_recorded(
+    chip: str, section: str, points: int, mape: float, p90: float
+) -> None:
+    kernels = KernelSet.of(load_chip(chip), section)
+    error = kernels.error()
+    print(f"\n{chip:22s} {section:18s} {error}")
+    for name, chosen in size_classes(kernels).items():
+        print(f"{'':22s} {name:18s} {chosen}")
+    assert error.points == points
+    assert error.mape <= mape
+    assert error.p90 <= p90
+    assert abs(error.bias) <= 0.05
+
+
+def size_classes(kernels: KernelSet) -> dict[str, ErrorSummary]:
+    """Errors of rows by measured time: launch-bound, middle, large."""
+    measured, predicted = kernels.measured_s, kernels.predicted_s()
+    classes = {"under 10 us": (0.0, 1e-5), "10 to 100 us": (1e-5, 1e-4), "over 100 us": (1e-4, 1e9)}
+    chosen = {name: (measured >= low) & (measured < high) for name, (low, high) in classes.items()}
+    return {name: ErrorSummary.of(predicted[rows], measured[rows]) for name, rows in chosen.items() if rows.any()}
+
+
+def test_shipped_a100_gemm_calibration_is_what_the_fit_gives() -> None:
+    kernels = KernelSet.of(load_chip("nvidia-a100-sxm-80gb"), "gemm")
+    assert kernels.calibrate().error.mape == pytest.approx(kernels.error().mape, abs=0.003)
+
+
+def test_h100_gemm_errors_hold_on_shapes_the_fit_never_saw() -> None:
+    error = KernelSet.of(load_chip("nvidia-h100-sxm"), "gemm").cross_validated()
+    print(f"\nnvidia-h100-sxm gemm, cross-validated by shape: {error}")
+    assert error.mape <= 0.055
+
+
+def test_no_kernel_family_has_more_than_eight_fitted_parameters() -> None:
+    for chip, section, *_ in LEVELS:
+        assert len(KernelSet.of(load_chip(chip), section).free) <= 8
