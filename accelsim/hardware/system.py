@@ -250,9 +250,16 @@ def _checked(
 ) -> Loaded[S]:
     """The document with parents below and overrides on top, checked against its description."""
     document = resolve_extends(document, lambda name, child: _parent(name, child, kind, catalog))
-    for path, text in overrides:
-        document = document.apply_override(path, text)
-    return validate(document, spec_class)
+    section = kind.removesuffix("s")
+    try:
+        for path, text in overrides:
+            document = document.apply_override(path, text)
+        return validate(document, spec_class)
+    except ConfigError as err:
+        message = str(err)
+        for path, _ in overrides:  # show the path as the user typed it, with its section
+            message = message.replace(f"--set {path}=", f"--set {section}.{path}=")
+        raise ConfigError(message) from err
 
 
 def _parent(name: str, child: Document, kind: str, catalog: Catalog) -> Path:

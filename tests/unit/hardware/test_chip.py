@@ -61,7 +61,9 @@ def test_wafer_predicts_with_the_visible_grid_and_checks_peaks_over_the_publishe
 def test_a_published_peak_that_the_structure_misses_fails_loading_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "wrong.yaml"
     file.write_text("extends: nvidia-a100-sxm-80gb\nname: wrong\nchecks:\n  peak_flops:\n    bf16: 400 TFLOP/s\n")
-    with pytest.raises(ConfigError, match=r"wrong.yaml:5: checks.peak_flops.bf16: .* 3.11869e\+14, published is 4e\+14"):
+    with pytest.raises(
+        ConfigError, match=r"wrong.yaml:5: checks.peak_flops.bf16: .* 3.11869e\+14, published is 4e\+14"
+    ):
         load_chip(str(file))
 
 

@@ -72,6 +72,8 @@ def test_overrides_reach_links_and_are_typed() -> None:
     assert system.levels["nvlink"].link.bandwidth_bytes_per_s == 600e9
     with pytest.raises(ConfigError, match="has no unit"):
         load_system("nvidia-dgx-a100", [("system.levels.nvlink.link.bandwidth", "600")])
+    with pytest.raises(ConfigError, match=r"--set chip.clok=1 GHz: clok: unknown key 'clok'.*Did you mean 'clock'"):
+        load_system("nvidia-dgx-a100", [("chip.clok", "1 GHz")])
     with pytest.raises(ConfigError, match="Did you mean 'chip'"):
         load_system("nvidia-dgx-a100", [("chp.clock", "1 GHz")])
     with pytest.raises(ConfigError, match="is one chip and has no system"):
