@@ -110,8 +110,10 @@ def local_sum_s(machine: BspMachine, operands: Array) -> Array:
 def reduction_s(machine: BspMachine, tiles: Array, operands: Array) -> Array:
     """Sum of ``operands`` fp32 numbers on each of ``tiles`` tiles: sums on all, then one tile collects and adds."""
     start = machine.parameters.program_s + local_sum_s(machine, operands)
-    return start + np.where(tiles > 1, scatter_s(machine, tiles, np.asarray(WORD_BYTES)), 0.0) + (
-        np.where(tiles > 1, local_sum_s(machine, tiles), 0.0)
+    return (
+        start
+        + np.where(tiles > 1, scatter_s(machine, tiles, np.asarray(WORD_BYTES)), 0.0)
+        + (np.where(tiles > 1, local_sum_s(machine, tiles), 0.0))
     )
 
 

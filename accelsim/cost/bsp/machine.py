@@ -50,7 +50,7 @@ class BspParameters:
     threads: int = 6
     matrix_inputs_bytes: int = 32
     matrix_row_cycles: int = 4
-    function_cycles: float = 12.0
+    function_cycles: float = 3.0
     partial_bytes: float = 4.0
     usable_sram_fraction: float = 0.8
     measured: bool = False

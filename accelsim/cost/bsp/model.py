@@ -1,0 +1,149 @@
+"""The cost model of bulk-synchronous machines: every operator is supersteps of compute, synchronisation, exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import singledispatch
+
+import numpy as np
+
+from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.bsp import rows as row_kernels
+from accelsim.cost.bsp.machine import BspMachine, Cost, bsp_machine
+from accelsim.cost.bsp.products import product
+from accelsim.dtypes import DType
+from accelsim.errors import ConfigError
+from accelsim.hardware.chip import Chip
+from accelsim.units import format_quantity
+from accelsim.workload.operator import Operator
+from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.elementwise import Elementwise
+from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.gemm import Gemm
+from accelsim.workload.operators.norm import Norm
+from accelsim.workload.operators.rope import Rope
+from accelsim.workload.operators.softmax import Softmax
+from accelsim.workload.tensor import Role
+
+CAUSES = ("compute", "sram", "noc", "sync", "launch")
+_FUNCTIONS = {"gelu": 2.0, "gelu_mul": 2.0, "silu": 2.0, "silu_mul": 2.0}  # an exponential and a reciprocal each
+_STAYING = frozenset({Role.WEIGHT, Role.KV_CACHE})
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """A cost and what was chosen, for explanation."""
+
+    cost: Cost
+    detail: dict[str, float | str] = field(default_factory=dict)
+
+
+@register_cost_model("bsp")
+class BspCostModel:
+    """Graphcore-style execution: tiles with local SRAM only, phases of compute, synchronisation and exchange.
+
+    Nothing overlaps: ``work_s`` is the sum of ``compute`` (slowest tile), ``sram`` (what loads add), ``noc`` (words and
+    latency of exchanges), ``sync`` and ``launch`` (start of programs).  ``noc`` in ``traffic_bytes`` is bytes received
+    over the exchange, ``sram`` bytes read and written in the tiles.  Weights and KV cache stay where they are used.
+
+    Not modelled: ``chip.launch_s`` (the start of a program is calibrated), streaming of weights from a host's memory,
+    code size, fusion of operators into one program.  That weights and KV cache fit is checked by the mapping; an
+    operator whose own blocks exceed a tile's SRAM gets a warning.
+    """
+
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+        """Cost of ``operator`` on ``region`` of ``chip``.
+
+        Raises:
+            ConfigError: The chip has no ``noc``, no ``bsp`` calibration or no rate for the operator's element type,
+                or the model does not know the operator.
+        """
+        machine, warnings = bsp_machine(chip, _dtype_of(operator), region.rows, region.cols)
+        priced = _price(operator, machine)
+        cost = priced.cost
+        if cost.tile_bytes > machine.sram_bytes:
+            warnings += (_too_large(operator, cost, machine, region),)
+        parts_s = {cause: float(getattr(cost, cause)) for cause in CAUSES}
+        energy_j = operator.flops * chip.matrix_energy_j_per_flop + float(cost.sram_bytes) * chip.sram_energy_j_per_byte
+        if chip.noc is not None:
+            energy_j += float(cost.noc_bytes) * chip.noc.energy_j_per_byte
+        return OperatorCost(
+            work_s=sum(parts_s.values()),
+            traffic_bytes={"sram": float(cost.sram_bytes), "noc": float(cost.noc_bytes)},
+            parts_s=parts_s,
+            limiter=max(parts_s, key=lambda cause: parts_s[cause]),
+            energy_j=energy_j,
+            warnings=warnings,
+            detail={**priced.detail, "region": str(region), "tile_bytes": float(cost.tile_bytes)},
+        )
+
+
+@singledispatch
+def _price(operator: Operator, machine: BspMachine) -> _Priced:
+    raise ConfigError(f"{operator.name}: the bsp cost model does not price {operator.kind!r}.")
+
+
+@_price.register
+def _(operator: Gemm, machine: BspMachine) -> _Priced:
+    m, k, n, batch = (np.asarray(float(x)) for x in (operator.m, operator.k, operator.n, operator.batch))
+    chosen = product(machine, m, k, n, batch, weight_is_resident=operator.inputs[1].role in _STAYING)
+    parts = f"{float(chosen.parts_m):.0f}x{float(chosen.parts_n):.0f}x{float(chosen.parts_k):.0f}"
+    return _Priced(chosen.cost, {"parts_mnk": parts, "slices": float(chosen.slices)})
+
+
+@_price.register
+def _(operator: Attention, machine: BspMachine) -> _Priced:
+    queries = operator.q_len * operator.heads / operator.kv_heads
+    extents = (operator.batch, operator.kv_heads, queries, operator.head_dim, operator.attended_positions)
+    return _Priced(row_kernels.attention(machine, *(np.asarray(float(x)) for x in extents)))
+
+
+@_price.register
+def _(operator: Norm, machine: BspMachine) -> _Priced:
+    sums = 2 if operator.flavour == "layernorm" else 1
+    flops = operator.flops / (operator.rows * operator.width)
+    rows, width = _extents(operator.rows, operator.width)
+    return _Priced(row_kernels.row_reduction(machine, rows, width, sums, flops, functions=0.0, roots=2.0))
+
+
+@_price.register
+def _(operator: Softmax, machine: BspMachine) -> _Priced:
+    rows, width = _extents(operator.rows, operator.width)
+    return _Priced(row_kernels.row_reduction(machine, rows, width, sums=2, flops=5.0, functions=1.0, roots=1.0))
+
+
+@_price.register
+def _(operator: Elementwise, machine: BspMachine) -> _Priced:
+    rows, width = _extents(operator.rows, operator.width)
+    functions = _FUNCTIONS.get(operator.function, 0.0)
+    flops = max(1.0, operator.flops / (operator.rows * operator.width) - functions)
+    operands = operator.num_inputs * (2.0 if operator.is_gated else 1.0) + 1.0
+    return _Priced(row_kernels.elementwise(machine, rows, width, flops, functions, operands))
+
+
+@_price.register
+def _(operator: Rope, machine: BspMachine) -> _Priced:
+    rows, width = _extents(operator.rows, operator.width)
+    return _Priced(row_kernels.elementwise(machine, rows, width, flops=3.0, functions=0.0, operands=2.0))
+
+
+@_price.register
+def _(operator: Embedding, machine: BspMachine) -> _Priced:
+    return _Priced(row_kernels.embedding(machine, *_extents(operator.rows, operator.width)))
+
+
+def _extents(rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(float(rows)), np.asarray(float(width))
+
+
+def _dtype_of(operator: Operator) -> DType:
+    dtype = getattr(operator, "dtype", None)
+    return dtype if isinstance(dtype, DType) else operator.outputs[0].dtype
+
+
+def _too_large(operator: Operator, cost: Cost, machine: BspMachine, region: Region) -> str:
+    needed, there = format_quantity(float(cost.tile_bytes), "bytes"), format_quantity(machine.sram_bytes, "bytes")
+    return (
+        f"{operator.name}: blocks of {needed} per tile on {region} tiles exceed the {there} of SRAM it leaves to "
+        "operands; time is as if they fitted"
+    )
