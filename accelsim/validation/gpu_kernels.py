@@ -38,7 +38,8 @@ GEMM_RIG = Rig(weight_copies=6)
 #: that much longer alone than as one of six), and a second kernel first writes the new keys and values into the cache
 #: (launch and least duration of a row kernel, 2.6 us; its bytes are priced with the row).
 ATTENTION_RIG = Rig(appends_kv=True, overhead_s=4.1e-6)
-VIDUR_RIG = Rig(has_launch=False)
+#: Vidur sums kernel durations over whole layers, so that other weights pass through the cache between two uses of one.
+VIDUR_RIG = Rig(has_launch=False, weight_copies=6)
 
 _PARAMETERS: Mapping[str, type[Any]] = {
     "gemm": GemmParameters,
@@ -104,9 +105,9 @@ class KernelSet:
         """The shape of each row, by which cross-validation divides."""
         skipped = {"hardware", "time_s", "timing", "flag", "kernel", "model", "component", "bias"}
         return [
-            tuple(value for name, value in row.items() if name not in skipped)
+            tuple(str(value) for name, value in row.items() if name not in skipped)
             for rows in self.rows
-            for row in rows.fillna(0).to_dict("records")
+            for row in rows.to_dict("records")
         ]
 
     def predicted_s(self, values: Mapping[str, float] | None = None) -> Array:

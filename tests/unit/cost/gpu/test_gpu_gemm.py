@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+from gpu_examples import CORE_FLOPS_PER_S, GEMM, MACHINE
+
+from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+
+TYPICAL = GemmParameters(1e-6, 1e-6, 1e-7, 0.9, 0.8, 1.0, 2e-6, 0.7)
+extents = st.integers(1, 5000)
+
+
+def test_compute_bound_product_takes_whole_waves_of_tiles() -> None:
+    # 11 x 1 tiles of 128 x 128 on 10 cores are 2 waves of 2 * 128 * 128 * 6400 / 1e12 = 209.7 us
+    times = gemm_times(MACHINE, GEMM, 11 * 128, 128, 6400, core_flops_per_s=CORE_FLOPS_PER_S)
+    wave_s = 2 * 128 * 128 * 6400 / 1e12
+    assert times.waves[0] == 2
+    assert times.compute_s[0] == pytest.approx(2 * wave_s, rel=1e-3)
+
+
+def test_one_tile_more_than_the_cores_costs_a_second_wave() -> None:
+    times = gemm_times(MACHINE, GEMM, [10 * 128, 10 * 128 + 1], 128, 6400, core_flops_per_s=CORE_FLOPS_PER_S)
+    body = times.total_s - times.launch_s
+    assert body[1] / body[0] == pytest.approx(2.0, rel=0.05)
+
+
+def test_memory_bound_product_takes_its_bytes_over_the_bandwidth() -> None:
+    # B has 128 x 1,000,000 elements of 2 B = 256 MB, at 1 TB/s 256 us; A and C are 1 % of it
+    fast = 1e18
+    times = gemm_times(MACHINE, GEMM, 1, 128, 1_000_000, core_flops_per_s=fast)
+    wide = gemm_times(replace(MACHINE, l2_bandwidth_bytes_per_s=1e18), GEMM, 1, 128, 1e6, core_flops_per_s=fast)
+    assert times.hbm_bytes[0] == pytest.approx(258e6 + 256, rel=1e-6)
+    assert wide.total_s[0] == pytest.approx(1e-6 + 258e-6, rel=0.01)
+
+
+def test_operands_in_the_l2_are_not_read_from_main_memory() -> None:
+    times = gemm_times(MACHINE, GEMM, 64, 64, 64, core_flops_per_s=CORE_FLOPS_PER_S, a_cached=1.0, b_cached=1.0)
+    assert times.hbm_bytes[0] == 64 * 64 * 2  # the result
+
+
+def test_few_tiles_of_a_long_product_are_split_over_idle_cores() -> None:
+    parameters = replace(GEMM, split_k_s=1e-6)
+    times = gemm_times(MACHINE, parameters, 128, 128, 64_000, core_flops_per_s=CORE_FLOPS_PER_S)
+    assert times.splits[0] == 8  # of the candidates 1 .. 32, the largest that fills no second wave
+
+
+def test_operands_beyond_the_l2_are_read_again_by_later_waves() -> None:
+    # 1280 x 1280 results of k = 4096: A and B are 10 MB each, the L2 holds 1 MB
+    times = gemm_times(MACHINE, GEMM, 1280, 1280, 4096, core_flops_per_s=CORE_FLOPS_PER_S)
+    compulsory = 2 * 1280 * 4096 * 2 + 1280 * 1280 * 2
+    assert times.hbm_bytes[0] > 2 * compulsory
+
+
+def test_half_the_cores_take_twice_as_long_for_large_products() -> None:
+    half = replace(MACHINE, num_cores=5)
+    one, two = (
+        gemm_times(machine, GEMM, 1280, 1280, 512, core_flops_per_s=1e12).compute_s[0] for machine in (MACHINE, half)
+    )
+    assert two / one == pytest.approx(2.0, rel=0.02)
+
+
+def test_hundred_thousand_products_take_under_five_seconds() -> None:
+    rng = np.random.default_rng(0)
+    m, n, k = np.exp(rng.uniform(0, np.log(65536), (3, 100_000))).astype(int)
+    start = time.process_time()
+    gemm_times(MACHINE, TYPICAL, m, n, k, core_flops_per_s=CORE_FLOPS_PER_S)
+    assert time.process_time() - start < 5.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(m=extents, n=extents, k=extents)
+def test_parts_sum_to_the_total_and_no_bound_is_beaten(m: int, n: int, k: int) -> None:
+    times = gemm_times(MACHINE, TYPICAL, m, n, k, core_flops_per_s=CORE_FLOPS_PER_S)
+    parts = times.launch_s + times.latency_s + times.compute_s + times.l2_s + times.hbm_s
+    assert parts[0] == pytest.approx(times.total_s[0], rel=1e-9)
+    assert min(times.compute_s[0], times.l2_s[0], times.hbm_s[0]) >= 0
+    assert times.total_s[0] >= 2 * m * n * k / (10 * CORE_FLOPS_PER_S)
+    assert times.hbm_bytes[0] >= 2 * (m * k + n * k + m * n)
+    assert times.total_s[0] >= 2 * (m * k + n * k + m * n) / 1e12
+
+
+@settings(max_examples=30, deadline=None)
+@given(m=extents, n=extents, k=extents, factor=st.floats(1.0, 4.0))
+def test_a_faster_memory_never_slows_a_product(m: int, n: int, k: int, factor: float) -> None:
+    faster = replace(MACHINE, hbm_bandwidth_bytes_per_s=factor * 1e12)
+    slow, fast = (gemm_times(x, TYPICAL, m, n, k, core_flops_per_s=1e12).total_s[0] for x in (MACHINE, faster))
+    assert fast <= slow * (1 + 1e-12)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.dtypes import DType
+from accelsim.errors import CapacityError, ConfigError
+from accelsim.hardware.chip import Chip
+from accelsim.hardware.system import load_chip
+from accelsim.workload.operator import Operator
+from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.elementwise import Elementwise
+from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.gemm import Gemm
+from accelsim.workload.operators.norm import Norm
+from accelsim.workload.operators.rope import Rope
+from accelsim.workload.operators.softmax import Softmax
+
+OPERATORS: list[Operator] = [
+    Gemm.of(4096, 4096, 4096),
+    Gemm.of(1, 14336, 4096),
+    Gemm.of(128, 128, 64, batch=32),
+    Attention.of(1, 32, 8, 128, 2048, 2048),
+    Attention.of(8, 32, 8, 128, 1, 2048),
+    Norm.of(2048, 4096),
+    Norm.of(2048, 4096, flavour="layernorm"),
+    Softmax.of(4096, 4096),
+    Elementwise.of(2048, 4096),
+    Elementwise.of(2048, 14336, function="silu_mul"),
+    Rope.of(2048, 5120),
+    Embedding.of(2048, 4096, 128256),
+]
+
+
+@pytest.fixture(scope="module")
+def chip() -> Chip:
+    return load_chip("nvidia-a100-sxm-80gb")
+
+
+def cost(operator: Operator, chip: Chip, cores: int | None = None) -> OperatorCost:
+    return COST_MODELS.get("gpu")().cost(operator, chip, Region(1, cores or chip.num_cores))
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda op: f"{op.kind}-{op.flops}")
+def test_parts_sum_to_the_duration_and_name_its_limiter(operator: Operator, chip: Chip) -> None:
+    result = cost(operator, chip)
+    assert sum(result.parts_s.values()) == pytest.approx(result.work_s, rel=1e-9)
+    assert all(part >= 0 for part in result.parts_s.values())
+    assert result.parts_s[result.limiter] == max(result.parts_s.values())
+    assert set(result.traffic_bytes) == {"l2", "hbm"}
+    assert result.energy_j > 0
+    assert result.warnings == ()
+
+
+@pytest.mark.parametrize("operator", OPERATORS[:2] + OPERATORS[3:6], ids=lambda op: f"{op.kind}-{op.flops}")
+def test_a_quarter_of_the_cores_is_never_faster(operator: Operator, chip: Chip) -> None:
+    assert cost(operator, chip, 27).work_s >= cost(operator, chip).work_s
+
+
+def test_weights_come_from_main_memory_and_small_activations_do_not(chip: Chip) -> None:
+    traffic = cost(Gemm.of(1, 8192, 8192), chip).traffic_bytes
+    assert traffic["hbm"] == 8192 * 8192 * 2 + 8192 * 2  # the weight and the result
+
+
+def test_energy_counts_arithmetic_and_bytes_of_each_level(chip: Chip) -> None:
+    operator = Gemm.of(4096, 4096, 4096)
+    result = cost(operator, chip)
+    l2, hbm = (result.traffic_bytes[name] for name in ("l2", "hbm"))
+    expected = operator.flops * chip.matrix_energy_j_per_flop + 2 * l2 * chip.sram_energy_j_per_byte
+    expected += l2 * chip.memories["l2"].energy_j_per_byte + hbm * chip.memories["hbm"].energy_j_per_byte
+    assert result.energy_j == pytest.approx(expected)
+
+
+def test_an_element_type_without_calibration_is_a_named_warning(chip: Chip) -> None:
+    (warning,) = cost(Gemm.of(64, 4096, 4096, dtype=DType.INT8), chip).warnings
+    assert warning == "nvidia-a100-sxm-80gb: no calibration of int8 gemm; efficiencies of 16-bit gemm used"
+
+
+def test_a_shape_outside_the_calibrated_range_is_a_named_warning(chip: Chip) -> None:
+    (warning,) = cost(Gemm.of(64, 4096, 131072), chip).warnings
+    assert warning == "nvidia-a100-sxm-80gb: gemm k=131072 lies outside the calibrated range 32 to 65536"
+
+
+def test_a_chip_without_calibration_gets_typical_efficiencies_and_a_warning(chip: Chip) -> None:
+    bare = chip.model_copy(update={"calibration": {}})
+    result = cost(Norm.of(2048, 4096), bare)
+    assert result.work_s > 0
+    assert result.warnings == ("nvidia-a100-sxm-80gb: no calibration of rowwise; typical efficiencies of GPUs used",)
+
+
+def test_a_region_larger_than_the_chip_is_refused(chip: Chip) -> None:
+    with pytest.raises(CapacityError, match=r"region 1x109 has more cores than chip nvidia-a100-sxm-80gb \(108\)"):
+        cost(Norm.of(1, 64), chip, 109)
+
+
+def test_an_unsupported_element_type_is_refused_by_name(chip: Chip) -> None:
+    with pytest.raises(ConfigError, match="no rate for fp8"):
+        cost(Gemm.of(64, 64, 64, dtype=DType.FP8), chip)
