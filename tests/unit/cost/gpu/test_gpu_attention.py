@@ -59,7 +59,7 @@ def test_decode_reads_the_kv_cache_once() -> None:
 
 
 def test_decode_of_one_sequence_divides_its_keys_over_the_cores() -> None:
-    parameters = replace(DECODE, tile_s=1e-6, core_bandwidth_bytes_per_s=1e11, split_s=1e-6)
+    parameters = replace(DECODE, tile_s=1e-5, core_bandwidth_bytes_per_s=1e11, split_s=1e-6)
     times = decode_times(MACHINE, parameters, 1, 8, 1, 128, 1, 65536)
     assert times.splits[0] == 8
     whole = replace(parameters, splits_unpacked=False)
