@@ -10,6 +10,7 @@ from typing import Any, Literal
 import accelsim
 from accelsim.catalog import Catalog
 from accelsim.config.document import Document
+from accelsim.cost.base import OperatorCost
 from accelsim.dtypes import DType
 from accelsim.engine.program import ProgramTimeline, run_program
 from accelsim.engine.run import EngineName
@@ -24,14 +25,18 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
+from accelsim.mapping.spatial.lowering import LoweredPipeline
+from accelsim.mapping.spatial.run import SpatialMapper
+from accelsim.network.collective import CollectiveCost
 from accelsim.results.account import Ledger, account
 from accelsim.results.bottleneck import WhatIf, causes_to_relieve, find_bottleneck
+from accelsim.results.critical_path import account_pipeline
 from accelsim.results.metrics import utilisation
 from accelsim.results.result import Energy, Result
 from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
-from accelsim.workload.operator import role_bytes
+from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.phase import Decode, Phase, build_step
 from accelsim.workload.tensor import Role
 
@@ -51,17 +56,30 @@ class Job:
     attention: AttentionName = "flash"
     engine: EngineName = "auto"
     ignore_capacity: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True)
 class Played:
-    """The values of the stages of one run, from the operator graphs to the timeline."""
+    """The values of the stages of one run, from the operator graphs to the timeline.
+
+    Attributes:
+        passes: The whole model's operators of each pass.
+        footprint: Memory of the fullest chip.
+        warnings: About memory.
+        lowered: The task graphs.
+        timeline: What the engine returned.
+        plan: The plan with everything filled in that it left open.
+        num_chips: Chips at work.
+    """
 
     passes: tuple[Workload, ...]
     footprint: Footprint
     warnings: tuple[str, ...]
     lowered: LoweredProgram
     timeline: ProgramTimeline
+    plan: Plan
+    num_chips: int
 
 
 def simulate(
@@ -93,7 +111,7 @@ def simulate(
         overrides: ``(path, value)`` pairs such as ``("chip.sram_per_core", "64 KiB")``.
         ignore_capacity: Go on with a named warning when the model does not fit.
         strict: Fail if the result carries a warning.
-        seed: Recorded in the manifest; no stage of this version draws random numbers.
+        seed: Seed of placers that draw random numbers; recorded in the manifest.
         what_ifs: Simulate the two what-ifs of the bottleneck sentence.
         catalog: Where names are looked up; None is the packaged catalog.
 
@@ -104,11 +122,12 @@ def simulate(
     """
     model, system, inputs = _load(model, system, overrides, catalog or Catalog())
     dtype = _choose_dtype(model, system, dtype)
-    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity)
+    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed)
     job = replace(job, plan=_choose_plan(job, plan))
 
     played = play(job)
-    ledger = account(played.lowered, played.timeline, job.plan.num_ranks, system.chip.main_memory)
+    job = replace(job, plan=played.plan)
+    ledger = _account(played, system)
     causes = causes_to_relieve(ledger) if what_ifs else ()
     alternatives = [what_if for cause in causes if (what_if := _what_if(job, played, cause)) is not None]
     result = _report(job, played, ledger, alternatives, _manifest(inputs, seed, overrides))
@@ -123,13 +142,30 @@ def play(job: Job) -> Played:
     replica = replace(job.phase, batch=job.phase.batch // job.plan.dp)
     num_passes = replica.steps if isinstance(replica, Decode) else 1
     passes = [build_step(job.model, replica, i, job.dtype, attention=job.attention) for i in range(num_passes)]
+    if job.plan.execution == "spatial":
+        return _play_spatial(job, passes)
 
     shares = [shard(workload, job.plan) for workload in passes]
     warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
     pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
     lowered = lower([pricer.price(share) for share in shares], job.system)
     timeline = run_program(lowered.program, job.engine)
-    return Played(tuple(passes), footprint(shares[-1], job.system.chip), warnings, lowered, timeline)
+    need = footprint(shares[-1], job.system.chip)
+    return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, job.plan.num_ranks)
+
+
+def _play_spatial(job: Job, passes: Sequence[Workload]) -> Played:
+    """Cut into groups, share out tiles, place, price, one task graph in which everything overlaps, timeline."""
+    mapper = SpatialMapper(job.model, job.system, job.phase, job.dtype, job.attention, passes[-1].segments)
+    run = mapper.run(job.plan, job.seed)
+    timeline = run_program(run.lowered.program, job.engine)
+    return Played(tuple(passes), run.footprint, (), run.lowered, timeline, run.plan, run.lowered.num_chips)
+
+
+def _account(played: Played, system: System) -> Ledger:
+    if isinstance(played.lowered, LoweredPipeline):
+        return account_pipeline(played.lowered, played.timeline.stages[0].timeline, system.chip.main_memory)
+    return account(played.lowered, played.timeline, played.num_chips, system.chip.main_memory)
 
 
 def _what_if(job: Job, played: Played, cause: str) -> WhatIf | None:
@@ -145,7 +181,7 @@ def _what_if(job: Job, played: Played, cause: str) -> WhatIf | None:
 def _report(
     job: Job, played: Played, ledger: Ledger, alternatives: Sequence[WhatIf], manifest: Mapping[str, Any]
 ) -> Result:
-    chip, num_chips, replicas = job.system.chip, job.plan.num_ranks, job.plan.dp
+    chip, num_chips, replicas = job.system.chip, played.num_chips, job.plan.dp
     latency_s = played.timeline.makespan_s
     return Result(
         model=job.model.name,
@@ -167,7 +203,7 @@ def _report(
         ),
         energy=Energy(ledger.dynamic_energy_j, chip.idle_w * latency_s * num_chips),
         bottleneck=find_bottleneck(ledger, alternatives),
-        warnings=(*played.passes[-1].warnings, *_idle_chips(job), *played.warnings, *_cost_warnings(played.lowered)),
+        warnings=(*played.passes[-1].warnings, *_idle_chips(job, played.num_chips), *played.warnings, *_cost_warnings(played.lowered)),
         assumed=tuple(path for path, source in job.system.provenance.items() if source.kind == "assumed"),
         num_simulated_tasks=played.lowered.program.num_simulated_tasks,
         manifest=manifest,
@@ -260,19 +296,26 @@ def _must_read_bytes(workload: Workload) -> float:
     )
 
 
-def _idle_chips(job: Job) -> tuple[str, ...]:
-    idle = job.system.num_chips - job.plan.num_ranks
+def _idle_chips(job: Job, num_chips: int) -> tuple[str, ...]:
+    idle = job.system.num_chips - num_chips
     return (f"{idle} of {job.system.num_chips} chips are idle under plan {job.plan}",) if idle else ()
 
 
 def _cost_warnings(lowered: LoweredProgram) -> tuple[str, ...]:
     """Warnings of the cost models, each once, with the operators that raised it."""
     raised: dict[str, dict[str, None]] = {}
-    for block in {id(block): block for block in lowered.blocks}.values():
-        for priced in block.operators:
-            for warning in priced.cost.warnings:
-                raised.setdefault(warning, {})[priced.operator.name] = None
+    for operator, cost in _priced(lowered):
+        for warning in cost.warnings:
+            raised.setdefault(warning, {})[operator.name] = None
     return tuple(f"{warning} ({', '.join(operators)})" for warning, operators in raised.items())
+
+
+def _priced(lowered: LoweredProgram) -> Iterator[tuple[Operator, OperatorCost | CollectiveCost]]:
+    if isinstance(lowered, LoweredPipeline):
+        yield from ((booking.operator, booking.cost) for booking in lowered.bookings)
+        return
+    for block in {id(block): block for block in lowered.blocks}.values():
+        yield from ((priced.operator, priced.cost) for priced in block.operators)
 
 
 def _manifest(inputs: Mapping[str, str], seed: int, overrides: Sequence[tuple[str, str]]) -> dict[str, Any]:

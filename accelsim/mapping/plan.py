@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from accelsim.errors import PlanError
 
 #: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
-NOT_MODELLED = ("pp", "sp", "cp", "ep", "schedule", "recompute", "zero_stage", "placer")
+NOT_MODELLED = ("pp", "sp", "cp", "ep", "schedule", "recompute", "zero_stage")
 
-EXECUTIONS = ("whole_chip",)
+EXECUTIONS = ("whole_chip", "spatial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,10 @@ class Plan:
         execution: ``whole_chip``: each operator spans the chip, or ``region`` of it, one after another.
         region: Rows and columns of cores an operator spans; None is the whole grid.  Layers then fill as many
             regions as their weights need, and a token visits them in turn.
+        placer: Spatial: who finds the rectangles; None takes the default.
+        chunk: Spatial: tokens of a prompt, or requests that decode, which walk through the rectangles together; None
+            takes the number with the smallest estimated latency.
+        granularity: Spatial: what shares a rectangle: ``layer``, ``block`` (attention, MLP) or ``operator``.
 
     Ranks are numbered tp fastest, then dp, so that tensor-parallel groups sit on neighbouring chips.
     """
@@ -34,6 +38,9 @@ class Plan:
     dp: int = 1
     execution: str = "whole_chip"
     region: tuple[int, int] | None = None
+    placer: str | None = None
+    chunk: int | None = None
+    granularity: str = "block"
 
     def __post_init__(self) -> None:
         for name in ("tp", "dp"):
@@ -44,6 +51,23 @@ class Plan:
             raise PlanError(f"plan: unknown execution {self.execution!r}. Allowed: {', '.join(EXECUTIONS)}.")
         if self.region is not None and min(self.region) < 1:
             raise PlanError(f"plan: region must be ROWSxCOLS with both >= 1, got {self.region!r}.")
+        if self.chunk is not None and self.chunk < 1:
+            raise PlanError(f"plan: chunk must be an integer >= 1, got {self.chunk!r}.")
+        self._check_execution()
+
+    def _check_execution(self) -> None:
+        """Refuse keys that the execution does not use."""
+        if self.execution != "spatial":
+            for name in ("placer", "chunk", "granularity"):
+                if getattr(self, name) != _DEFAULTS[name]:
+                    raise PlanError(f"plan: {name} has no meaning with execution={self.execution}. Use spatial.")
+            return
+        for name in ("tp", "dp", "region"):
+            if getattr(self, name) != _DEFAULTS[name]:
+                raise PlanError(
+                    f"plan: {name} has no meaning with execution=spatial: layers fill the chips one after another. "
+                    f"Leave {name} out."
+                )
 
     @property
     def num_ranks(self) -> int:
@@ -91,7 +115,7 @@ def _parse_value(key: str, value: str) -> int | str | tuple[int, int]:
         near = difflib.get_close_matches(key, (*Plan.__slots__, *NOT_MODELLED), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise PlanError(f"plan: unknown key {key!r}. Known: {', '.join(Plan.__slots__)}.{hint}")
-    if key == "execution":
+    if key in ("execution", "placer", "granularity"):
         return value
     if key == "region":
         match = re.fullmatch(r"(\d+)x(\d+)", value)
@@ -107,6 +131,11 @@ def _parse_value(key: str, value: str) -> int | str | tuple[int, int]:
 PLAN_HELP: Mapping[str, str] = {
     "tp": "Tensor-parallel degree: heads, FFN and vocabulary are divided over tp chips.",
     "dp": "Data-parallel degree: dp replicas of the model each take batch / dp sequences.",
-    "execution": "How a chip runs its share: whole_chip = each operator spans the chip or a region of it.",
+    "execution": "How a chip runs its share: whole_chip = each operator spans the chip or a region of it; "
+    "spatial = groups of operators own rectangles of tiles and activations stream.",
     "region": "ROWSxCOLS of cores one operator spans; layers fill as many regions as their weights need.",
+    "placer": "Spatial: who finds the rectangles of the groups; see accelsim show placers.",
+    "chunk": "Spatial: tokens of a prompt, or requests that decode, that walk through the rectangles together.",
+    "granularity": "Spatial: what shares a rectangle: layer, block (attention, MLP) or operator.",
 }
+_DEFAULTS: Mapping[str, object] = {f.name: f.default for f in fields(Plan)}

@@ -83,22 +83,20 @@ def account(lowered: LoweredProgram, timeline: ProgramTimeline, num_ranks: int, 
     Raises:
         VerificationError: The causes do not add up to the makespan.
     """
-    rows: dict[tuple[str, str], _Sum] = {}
+    rows: dict[tuple[str, str], OperatorSum] = {}
     cause_s: dict[str, float] = defaultdict(float)
     for stage, block in zip(timeline.stages, lowered.blocks, strict=True):
         seconds = _seconds_per_operator(stage, len(block.operators))
         for priced, time_s in zip(block.operators, seconds, strict=True):
-            row = rows.setdefault((block.name, priced.operator.name), _Sum(priced.operator, main_memory))
+            row = rows.setdefault((block.name, priced.operator.name), OperatorSum(priced.operator, main_memory))
             parts_s = row.add(priced, time_s, stage.stage.repeat, num_ranks)
             if isinstance(priced.cost, OperatorCost):
                 _accumulate(cause_s, parts_s)
         _accumulate(cause_s, _uncovered(stage))
-    ledger = _total([row.close(block) for (block, _), row in rows.items()], cause_s)
-    _verify(ledger, timeline.makespan_s)
-    return ledger
+    return total_ledger([row.close(block) for (block, _), row in rows.items()], cause_s, timeline.makespan_s)
 
 
-class _Sum:
+class OperatorSum:
     """Running sums of one operator over stages."""
 
     def __init__(self, operator: Operator, main_memory: str) -> None:
@@ -111,6 +109,7 @@ class _Sum:
         self._roles: dict[str, float] = defaultdict(float)
 
     def add(self, priced: PricedOperator, time_s: float, repeat: int, num_ranks: int) -> Mapping[str, float]:
+        """Add ``repeat`` executions that took ``time_s`` each; returns their seconds by cause."""
         cost, operator = priced.cost, priced.operator
         alone_s, traffic = _parts_and_traffic(cost)
         parts_s = {cause: s * repeat for cause, s in _parts(alone_s, time_s).items()}
@@ -128,6 +127,7 @@ class _Sum:
         return parts_s
 
     def close(self, block: str) -> OperatorRow:
+        """The finished row."""
         parts_s = dict(self._parts_s)
         return OperatorRow(
             block=block,
@@ -198,7 +198,12 @@ def _accumulate(into: dict[str, float], values: Mapping[str, float], factor: flo
         into[key] += value * factor
 
 
-def _total(rows: Iterable[OperatorRow], cause_s: Mapping[str, float]) -> Ledger:
+def total_ledger(rows: Iterable[OperatorRow], cause_s: Mapping[str, float], makespan_s: float) -> Ledger:
+    """The ledger of ``rows``.
+
+    Raises:
+        VerificationError: The causes do not add up to the makespan.
+    """
     rows = tuple(rows)
     traffic: dict[str, float] = defaultdict(float)
     roles: dict[str, float] = defaultdict(float)
@@ -207,7 +212,9 @@ def _total(rows: Iterable[OperatorRow], cause_s: Mapping[str, float]) -> Ledger:
         _accumulate(roles, row.role_bytes)
     causes = {cause: s for cause, s in sorted(cause_s.items(), key=lambda item: -item[1]) if s > 0}
     flops, energy_j = sum(row.flops for row in rows), sum(row.energy_j for row in rows)
-    return Ledger(rows, causes, dict(traffic), dict(roles), flops, energy_j)
+    ledger = Ledger(rows, causes, dict(traffic), dict(roles), flops, energy_j)
+    _verify(ledger, makespan_s)
+    return ledger
 
 
 def _verify(ledger: Ledger, makespan_s: float) -> None:

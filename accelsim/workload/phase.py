@@ -137,17 +137,24 @@ def build_step(
     q_len, past_len = (1, phase.context + step) if isinstance(phase, Decode) else (phase.prompt, 0)
     dtype = dtype or model.torch_dtype
     traversal = Pass(phase.batch, q_len, past_len, dtype, kv_dtype or dtype, attention, logits)
-    segments = (
-        Segment(build_embedding(model, traversal)),
-        Segment(BLOCKS.get(model.block)(model, traversal), model.num_hidden_layers),
-        Segment(build_head(model, traversal)),
-    )
     return Workload(
         name=f"{model.name} {phase}" + (f" step={step}" if num_steps > 1 else ""),
-        segments=segments,
+        segments=build_segments(model, traversal),
         tokens=phase.batch * q_len,
         tied_weights=(TOKEN_TABLE,) if model.tie_word_embeddings else (),
         warnings=model.warnings + _length_warnings(model, past_len + q_len),
+    )
+
+
+def build_segments(model: Model, traversal: Pass) -> tuple[Segment, ...]:
+    """Segments ``embedding``, ``decoder`` times the number of layers, ``head`` of one traversal.
+
+    A traversal may be a piece of a phase: some tokens of a prompt behind others that are cached already.
+    """
+    return (
+        Segment(build_embedding(model, traversal)),
+        Segment(BLOCKS.get(model.block)(model, traversal), model.num_hidden_layers),
+        Segment(build_head(model, traversal)),
     )
 
 

@@ -1,0 +1,117 @@
+"""What a placement is: rectangles of tiles for groups that exchange bytes, found by one of several placers.
+
+The problem knows no transformer: items want a number of tiles, wires carry bytes between items.  A placer gives the
+order in which items are laid on shelves (:mod:`accelsim.mapping.placement.shelves`), which is always legal: no
+overlap, nothing outside the grid, every item at least as many tiles as it needs.  All placers are compared on one
+cost: bytes x hops, hops being the distance between the middles of two rectangles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.network.noc import Rectangle
+from accelsim.registry import Registry
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What gets a rectangle.
+
+    Attributes:
+        name: Name in messages and files.
+        tiles: Tiles wanted, > 0.
+        least_tiles: Fewest tiles it can live with.
+    """
+
+    name: str
+    tiles: int
+    least_tiles: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Bytes between two items, in either direction."""
+
+    a: int
+    b: int
+    nbytes: float
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What a placement must respect.
+
+    Attributes:
+        pinned: Rectangle of an item, by index: it is exactly there.
+        forbidden: Rectangles of the grid that no item may touch (defects, spare rows, I/O).
+    """
+
+    pinned: Mapping[int, Rectangle] = field(default_factory=dict)
+    forbidden: tuple[Rectangle, ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Items to be put on a grid.
+
+    Attributes:
+        grid: Rows and columns of tiles.
+        items: In model order.
+        wires: Who talks to whom.
+        constraints: Pins and forbidden rectangles.
+    """
+
+    grid: tuple[int, int]
+    items: tuple[Item, ...]
+    wires: tuple[Wire, ...]
+    constraints: Constraints = field(default_factory=Constraints)
+
+    @property
+    def ends(self) -> tuple[IntArray, IntArray, FloatArray]:
+        """Items and bytes of all wires as arrays."""
+        a = np.array([wire.a for wire in self.wires], dtype=np.int64)
+        b = np.array([wire.b for wire in self.wires], dtype=np.int64)
+        return a, b, np.array([wire.nbytes for wire in self.wires], dtype=np.float64)
+
+    def byte_hops(self, rectangles: Sequence[Rectangle]) -> float:
+        """The cost of a placement: bytes times the distance of the middles, in tiles."""
+        a, b, nbytes = self.ends
+        row, col = middles(rectangles)
+        return float((nbytes * (np.abs(row[a] - row[b]) + np.abs(col[a] - col[b]))).sum())
+
+
+class Placer(Protocol):
+    """Finds rectangles for the items of a problem."""
+
+    def __call__(self, problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+        """A rectangle for each item.
+
+        Args:
+            problem: Items, wires, constraints.
+            rng: Only source of randomness.
+            budget: Evaluations of the cost that may be spent.
+
+        Raises:
+            PlacementError: The items cannot be laid on the grid.
+        """
+        ...
+
+
+PLACERS: Registry[Placer] = Registry("placer", "accelsim.mapping.placement")
+register_placer = PLACERS.register
+
+
+def middles(rectangles: Sequence[Rectangle]) -> tuple[FloatArray, FloatArray]:
+    """Row and column of the middle of each rectangle."""
+    row = np.array([r.row + r.rows / 2 for r in rectangles], dtype=np.float64)
+    col = np.array([r.col + r.cols / 2 for r in rectangles], dtype=np.float64)
+    return row, col

@@ -1,0 +1,167 @@
+"""Shelves: an order of items becomes rectangles that cover the grid without overlap.
+
+The items are laid in order on shelves across the grid; a shelf's height and an item's width follow from the tiles they
+want, so the shelves fill what is to be filled and only sides are rounded.  A snake turns back at the end of each shelf;
+otherwise every shelf starts on the left.
+
+Not modelled: rectangles that span two shelves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from accelsim.errors import PlacementError
+from accelsim.mapping.placement.base import FloatArray, IntArray, Item, Problem
+from accelsim.network.noc import Rectangle
+
+#: Tiles set aside for rounding when the items want fewer than the grid has.
+_SLACK = 1.02
+_MAX_ASPECT = 3.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a grid that shelves may use: rows from ``row`` and columns from ``col``."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+
+class Shelves:
+    """Lays out orders of one set of items; what does not depend on the order is computed once."""
+
+    def __init__(self, items: Sequence[Item], window: Window, snake: bool) -> None:
+        self._items = items
+        self._tiles = np.array([item.tiles for item in items], dtype=np.float64)
+        self._least = np.array([item.least_tiles for item in items], dtype=np.float64)
+        self._window = window
+        self._snake = snake
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows the shelves cover: no more than the items want, so that short items stay close together."""
+        return min(self._window.rows, math.ceil(self._tiles.sum() * _SLACK / self._window.cols))
+
+    def candidates(self) -> range:
+        """Numbers of shelves that give rectangles not far from squares."""
+        side = math.sqrt(float(np.median(self._tiles)))
+        likely = max(1, round(self.rows / side))
+        spread = max(1, likely // 4)
+        return range(max(1, likely - spread), min(len(self._items), likely + spread) + 1)
+
+    def lay(self, order: Sequence[int] | IntArray, num_shelves: int) -> tuple[Rectangle, ...] | None:
+        """Rectangles of all items in the order of ``items``; None if some item would get too few tiles."""
+        order = np.asarray(order, dtype=np.int64)
+        bounds = self._bounds(order, num_shelves)
+        heights = self._heights(order, bounds)
+        if heights is None:
+            return None
+        found: list[Rectangle | None] = [None] * len(order)
+        row = self._window.row
+        for shelf, height in enumerate(heights):
+            members = order[bounds[shelf] : bounds[shelf + 1]]
+            widths = _shares(self._window.cols, self._tiles[members], np.ceil(self._least[members] / height))
+            if widths is None:
+                return None
+            if self._snake and shelf % 2:
+                members, widths = members[::-1], widths[::-1]
+            left = self._window.col + np.concatenate([[0], np.cumsum(widths)[:-1]])
+            for item, col, width in zip(members.tolist(), left.tolist(), widths.tolist(), strict=True):
+                found[item] = Rectangle(row, int(col), int(height), int(width))
+            row += int(height)
+        return tuple(rectangle for rectangle in found if rectangle is not None)
+
+    def _bounds(self, order: IntArray, num_shelves: int) -> list[int]:
+        """Where each shelf begins in the order: shelves of about equal tiles, none empty."""
+        ends = np.cumsum(self._tiles[order])
+        middle = ends - self._tiles[order] / 2
+        shelf = np.minimum((middle * num_shelves / ends[-1]).astype(np.int64), num_shelves - 1)
+        bounds = np.searchsorted(shelf, np.arange(num_shelves + 1))
+        bounds[-1] = len(order)
+        return sorted(set(bounds.tolist()))
+
+    def _heights(self, order: IntArray, bounds: list[int]) -> list[int] | None:
+        """Height of each shelf: enough for the least tiles of its items, the rest by what they want."""
+        members = [order[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+        least = np.array([self._least_height(items) for items in members], dtype=np.float64)
+        wanted = np.array([self._tiles[items].sum() for items in members])
+        shares = _shares(self.rows, wanted, least)
+        if shares is None:
+            shares = _shares(self._window.rows, wanted, least)
+        return None if shares is None else [int(n) for n in shares]
+
+    def _least_height(self, items: IntArray) -> int:
+        """Smallest height at which the least widths of ``items`` lie side by side."""
+        height = max(1, math.ceil(self._least[items].sum() / self._window.cols))
+        while np.ceil(self._least[items] / height).sum() > self._window.cols:
+            height += 1
+        return height
+
+
+def lay_out(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rectangle, ...]:
+    """Rectangles for ``order`` with the number of shelves that costs least among those near squares.
+
+    Raises:
+        PlacementError: No number of shelves gives every item its least tiles.
+    """
+    best: tuple[float, tuple[Rectangle, ...]] | None = None
+    shelves = Shelves(problem.items, window_of(problem), snake)
+    for count in shelves.candidates():
+        rectangles = shelves.lay(order, count)
+        if rectangles is None:
+            continue
+        cost = problem.byte_hops(rectangles) * _stretch(rectangles)
+        if best is None or cost < best[0]:
+            best = cost, rectangles
+    if best is None:
+        raise PlacementError(too_tight(problem))
+    return best[1]
+
+
+def window_of(problem: Problem) -> Window:
+    """The whole grid as a window."""
+    return Window(0, 0, *problem.grid)
+
+
+def too_tight(problem: Problem) -> str:
+    """Why no layout exists."""
+    least = sum(item.least_tiles for item in problem.items)
+    rows, cols = problem.grid
+    return (
+        f"{len(problem.items)} items that need {least} tiles cannot be cut from {rows}x{cols} as rectangles. "
+        "Give them fewer tiles, or use a larger grid."
+    )
+
+
+def _stretch(rectangles: Sequence[Rectangle]) -> float:
+    """Penalty of layouts with long rectangles, on which kernels lose: 1 up to the aspect allowed."""
+    aspects = [max(r.rows / r.cols, r.cols / r.rows) for r in rectangles]
+    return max(1.0, float(np.mean(aspects)) / _MAX_ASPECT * 2)
+
+
+def _shares(total: int, wanted: FloatArray, least: FloatArray) -> FloatArray | None:
+    """Whole shares of ``total`` in proportion to ``wanted``, none below ``least``; None if these exceed it."""
+    least = np.maximum(least, 1.0)
+    if least.sum() > total:
+        return None
+    shares = np.maximum(wanted / wanted.sum() * total, least)
+    for _ in range(len(shares)):
+        above = shares > least
+        excess = shares.sum() - total
+        if excess <= 1e-9 or not above.any():
+            break
+        room = shares[above] - least[above]
+        shares[above] -= room * min(1.0, excess / room.sum())
+    whole = np.maximum(np.floor(shares + 1e-9), least)
+    missing = int(total - whole.sum())
+    if missing > 0:
+        whole[np.argsort(whole - shares, kind="stable")[:missing]] += 1
+    return whole

@@ -1,0 +1,141 @@
+"""The floor of a spatial run: every group on its rectangle, and the links that flows between rectangles cross."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import PlanError
+from accelsim.hardware.level import SystemLevel
+from accelsim.hardware.system import System
+from accelsim.network.noc import CoarseMesh, Rectangle, coarse_topology, rect_to_rect_flows
+
+#: Blocks of the coarse mesh along the shorter side of a typical rectangle.
+_BLOCKS_PER_SIDE = 2
+_FINE = 2**40  # bytes of the transfer from which the shares of lanes are read
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a group lives.
+
+    Attributes:
+        chip: Number of the chip.
+        rectangle: Its tiles.
+    """
+
+    chip: int
+    rectangle: Rectangle
+
+
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """A transfer between two spots as flows side by side.
+
+    Attributes:
+        routes: Links of each lane, ids of the floor.
+        latency_s: First byte of each lane. float64[lanes].
+        shares: Part of the bytes that each lane carries, running sum. float64[lanes].
+        hops: Core hops of each lane. float64[lanes].
+        level: Name of the system level that is crossed, or None on one chip.
+    """
+
+    routes: tuple[tuple[int, ...], ...]
+    latency_s: FloatArray
+    shares: FloatArray
+    hops: FloatArray
+    level: str | None = None
+
+    def lane_bytes(self, nbytes: int) -> npt.NDArray[np.int64]:
+        """Whole bytes of each lane that sum to ``nbytes``. int64[lanes]."""
+        ends = np.rint(self.shares * nbytes).astype(np.int64)
+        return np.diff(ends, prepend=0)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Spots of all groups over the chips of a system.
+
+    Links are the coarse mesh of each chip, one after the other, then for each chip and system level a port out and a
+    port in.  Not modelled: the shape of a system level between its chips (every chip has one port per level, as on a
+    switch), the way from a rectangle to the edge of its chip.
+    """
+
+    system: System
+    spots: tuple[Spot, ...]
+
+    @cached_property
+    def mesh(self) -> CoarseMesh:
+        """Coarse mesh of one chip; blocks are about half as wide as a typical rectangle."""
+        sides = [min(spot.rectangle.rows, spot.rectangle.cols) for spot in self.spots]
+        return coarse_topology(self.system.chip, max(1, round(float(np.median(sides)) / _BLOCKS_PER_SIDE)))
+
+    @property
+    def num_chips(self) -> int:
+        """Chips in use."""
+        return max(spot.chip for spot in self.spots) + 1
+
+    @cached_property
+    def links(self) -> tuple[tuple[str, float], ...]:
+        """Name and capacity of every link."""
+        names, capacity = list(self.mesh.link_names), self.mesh.capacity_bytes_per_s
+        chips = range(self.num_chips)
+        on_chip = [
+            (name if self.num_chips == 1 else f"chip{chip}.{name}", float(rate))
+            for chip in chips
+            for name, rate in zip(names, capacity, strict=True)
+        ]
+        if self.num_chips == 1:
+            return tuple(on_chip)
+        ports = [
+            (f"chip{chip}.{level.name}.{side}", level.link.bandwidth_bytes_per_s)
+            for chip in chips
+            for level in self.system.levels.values()
+            for side in ("out", "in")
+        ]
+        return tuple(on_chip + ports)
+
+    def lanes(self, producer: int, consumer: int) -> Lanes:
+        """How bytes go from one group to another."""
+        source, target = self.spots[producer], self.spots[consumer]
+        if source.chip != target.chip:
+            return self._between_chips(source.chip, target.chip)
+        flows = rect_to_rect_flows(self.mesh, source.rectangle, target.rectangle, _FINE)
+        routes = self.mesh.routes(flows.src, flows.dst)
+        base = source.chip * len(self.mesh.link_names)
+        links = [
+            tuple((base + routes.link[a:b]).tolist()) for a, b in zip(routes.ptr, routes.ptr[1:], strict=False)
+        ]
+        return Lanes(
+            routes=tuple(links),
+            latency_s=self.mesh.latency_s(routes),
+            shares=np.cumsum(flows.nbytes) / _FINE,
+            hops=routes.sum_over(self.mesh.num_hops),
+        )
+
+    def _between_chips(self, source: int, target: int) -> Lanes:
+        level = self._level(source, target)
+        names = [name for name, _ in self.links]
+        route = (names.index(f"chip{source}.{level.name}.out"), names.index(f"chip{target}.{level.name}.in"))
+        one = np.ones(1)
+        return Lanes((route,), one * level.link.latency_s, one, one * 0.0, level.name)
+
+    def _level(self, source: int, target: int) -> SystemLevel:
+        """The innermost level in which the two chips are in one group."""
+        size = 1
+        for level in self.system.levels.values():
+            size *= level.size
+            if source // size == target // size:
+                return level
+        raise PlanError(f"system {self.system.name}: nothing joins chip {source} and chip {target}.")
+
+    def capacity_of(self, route: Sequence[int]) -> float:
+        """Narrowest link of a route, in bytes/s; infinite for an empty one."""
+        return min((self.links[link][1] for link in route), default=math.inf)

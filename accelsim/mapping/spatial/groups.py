@@ -1,0 +1,230 @@
+"""A model as a chain of groups: operators that share a rectangle of tiles, and what flows between them.
+
+All layers are unfolded: each copy of a block gets rectangles of its own, because its weights stay there.  Groups of
+the same part of a block (``attn`` of every layer) are alike, so whatever depends on the part alone is kept once.
+
+Not modelled: two groups on one rectangle, a block split over more rectangles than it has operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from accelsim.errors import PlanError
+from accelsim.workload.graph import OperatorGraph, Segment
+from accelsim.workload.operator import Operator
+from accelsim.workload.tensor import Role, Tensor
+
+GRANULARITIES = ("layer", "block", "operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The operators of a block that share a rectangle.
+
+    Attributes:
+        segment: Index of the block in the model's segments.
+        name: ``decoder.attn``, ``decoder.attn.qkv``, ``head`` ...
+        operators: Names of its operators, in order.
+        weight_bytes: Weights that stay in the rectangle.
+        kv_bytes: KV cache that stays there, at the end of the phase, all sequences.
+    """
+
+    segment: int
+    name: str
+    operators: tuple[str, ...]
+    weight_bytes: int
+    kv_bytes: int
+
+    @property
+    def resident_bytes(self) -> int:
+        """Weights and KV cache."""
+        return self.weight_bytes + self.kv_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One copy of a part: what gets a rectangle.
+
+    Attributes:
+        name: ``decoder3.attn``; the number is left out where the block is not repeated.
+        part: Index into the parts.
+    """
+
+    name: str
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A tensor that one group hands to another.
+
+    Attributes:
+        producer: Index of the group that writes it.
+        consumer: Index of the group that reads it.
+        segment: Segment whose graph knows the tensor as ``tensor``: the consumer's.
+        tensor: Name of the tensor there.
+        depth: Units that wait in front of the consumer at most; more than two where the flow bypasses other groups.
+        is_feedback: The sampled token on its way to the next step.
+    """
+
+    producer: int
+    consumer: int
+    segment: int
+    tensor: str
+    depth: int = 2
+    is_feedback: bool = False
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Parts, groups in model order, and the flows between them."""
+
+    parts: tuple[Part, ...]
+    groups: tuple[Group, ...]
+    flows: tuple[Flow, ...]
+
+    def part_of(self, group: int) -> Part:
+        """The part that a group is a copy of."""
+        return self.parts[self.groups[group].part]
+
+    @property
+    def copies(self) -> tuple[int, ...]:
+        """Groups of each part."""
+        counts = [0] * len(self.parts)
+        for group in self.groups:
+            counts[group.part] += 1
+        return tuple(counts)
+
+
+def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: bool) -> Pipeline:
+    """Groups and flows of a model whose largest pass is ``segments``.
+
+    Args:
+        segments: All sequences at the end of the phase: what the SRAM has to hold.
+        granularity: ``layer`` (a block is one group), ``block`` (attention, MLP), ``operator``.
+        is_decode: Add the way of the sampled token back to the embedding.
+
+    Raises:
+        PlanError: Unknown granularity, or one that makes a group wait for a later one.
+    """
+    if granularity not in GRANULARITIES:
+        raise PlanError(f"plan: unknown granularity {granularity!r}. Allowed: {', '.join(GRANULARITIES)}.")
+    parts: list[Part] = []
+    groups: list[Group] = []
+    flows: list[Flow] = []
+    leaving: int | None = None
+    for index, segment in enumerate(segments):
+        first_part = len(parts)
+        block = _Block(index, segment.graph, granularity)
+        parts += block.parts
+        for copy in range(segment.repeat):
+            base = len(groups)
+            number = f"{segment.name}{copy}" if segment.repeat > 1 else segment.name
+            groups += [
+                Group(number + part.name.removeprefix(segment.name), first_part + i)
+                for i, part in enumerate(block.parts)
+            ]
+            if leaving is not None:
+                flows += [Flow(leaving, base + i, index, block.entering) for i in block.readers]
+            flows += [Flow(base + i, base + j, index, tensor) for i, j, tensor in block.inner]
+            leaving = base + block.writer
+    if is_decode and leaving is not None:
+        flows.append(Flow(leaving, 0, 0, _entering(segments[0].graph).name, is_feedback=True))
+    return Pipeline(tuple(parts), tuple(groups), tuple(_with_depth(flow, flows) for flow in flows))
+
+
+def operators_of(part: Part, segments: Sequence[Segment]) -> tuple[Operator, ...]:
+    """The operators of a part in the graphs of one pass."""
+    names = set(part.operators)
+    return tuple(operator for operator in segments[part.segment].graph if operator.name in names)
+
+
+def flow_bytes(flow: Flow, segments: Sequence[Segment]) -> int:
+    """Bytes of a flow in one pass: what its consumer reads."""
+    for operator in segments[flow.segment].graph:
+        for tensor in operator.inputs:
+            if tensor.name == flow.tensor:
+                return tensor.size_bytes
+    return 0
+
+
+class _Block:
+    """Parts of one block and how tensors cross between them."""
+
+    def __init__(self, segment: int, graph: OperatorGraph, granularity: str) -> None:
+        members: dict[str, list[Operator]] = {}
+        for operator in graph:
+            members.setdefault(_part_name(graph, operator, granularity), []).append(operator)
+        self.parts = tuple(_part(segment, name, operators) for name, operators in members.items())
+        self.entering = _entering(graph).name
+        place = {operator.name: i for i, part in enumerate(members.values()) for operator in part}
+        self.readers = tuple(
+            sorted({place[op.name] for op in graph if any(t.name == self.entering for t in op.inputs)})
+        )
+        read = {tensor.name for operator in graph for tensor in operator.inputs}
+        ends = [op for op in graph if any(t.name not in read and t.role is Role.ACTIVATION for t in op.outputs)]
+        self.writer = place[ends[-1].name]
+        names = [operator.name for operator in graph]
+        crossing = {
+            (place[names[i]], place[names[j]], tensor.name): None
+            for i, j, tensor in graph.edges
+            if place[names[i]] != place[names[j]]
+        }
+        self.inner = tuple(crossing)
+        for i, j, tensor_name in self.inner:
+            if i > j:
+                raise PlanError(
+                    f"granularity={granularity}: {self.parts[j].name} reads {tensor_name} of {self.parts[i].name}, "
+                    "which comes after it. Use granularity=operator."
+                )
+
+
+def _part_name(graph: OperatorGraph, operator: Operator, granularity: str) -> str:
+    if granularity == "layer":
+        return graph.name
+    if granularity == "operator":
+        return f"{graph.name}.{operator.name}"
+    prefixes = list(dict.fromkeys(_prefix(op) for op in graph))
+    return graph.name if len(prefixes) == 1 else f"{graph.name}.{_prefix(operator)}"
+
+
+def _prefix(operator: Operator) -> str:
+    return operator.name.partition(".")[0]
+
+
+def _part(segment: int, name: str, operators: list[Operator]) -> Part:
+    return Part(
+        segment=segment,
+        name=name,
+        operators=tuple(operator.name for operator in operators),
+        weight_bytes=sum(t.size_bytes for t in _resident(operators, Role.WEIGHT)),
+        kv_bytes=sum(t.size_bytes for t in _resident(operators, Role.KV_CACHE) if t.has_axis("kv_len")),
+    )
+
+
+def _resident(operators: list[Operator], role: Role) -> Iterator[Tensor]:
+    yield from {t.name: t for op in operators for t in op.inputs if t.role is role}.values()
+
+
+def _entering(graph: OperatorGraph) -> Tensor:
+    """The activation that enters a block."""
+    written = {tensor.name for operator in graph for tensor in operator.outputs}
+    for operator in graph:
+        for tensor in operator.inputs:
+            if tensor.role is Role.ACTIVATION and tensor.name not in written:
+                return tensor
+    raise PlanError(f"{graph.name}: no activation enters this block, so nothing can stream through it.")
+
+
+def _with_depth(flow: Flow, flows: Sequence[Flow]) -> Flow:
+    """Buffers of a flow: two, and as many more as groups lie between its ends.
+
+    A tensor that bypasses groups (a residual around its branch) waits until the branch has caught up; with fewer
+    buffers than groups passed, the branch could not be kept busy.
+    """
+    if flow.is_feedback:
+        return flow
+    passed = max(0, flow.consumer - flow.producer - 1)
+    return Flow(flow.producer, flow.consumer, flow.segment, flow.tensor, 2 + passed) if passed else flow

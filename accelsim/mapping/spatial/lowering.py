@@ -1,0 +1,215 @@
+"""From groups on rectangles to one task graph: units walk through the groups, pipelined.
+
+Servers are rectangles: a group computes one unit at a time.  A flow between two groups is one task per lane over the
+links of the coarse on-chip mesh (or the ports between chips), where flows share capacity; its latency is its hops.
+
+Buffers are finite: a flow starts only when its consumer has taken up the unit ``depth`` before, and a group starts a
+unit only when what it sent two units before has arrived.  In decode, a unit waits for the token sampled one step before.
+
+The graph of one unit is written once and instantiated; nothing loops over units.
+
+Not modelled: tokens entering from and logits leaving to the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.cost.base import OperatorCost
+from accelsim.engine.clock import to_ticks
+from accelsim.engine.program import Program, Stage
+from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
+from accelsim.engine.template import CrossEdges, instantiate
+from accelsim.mapping.lower import LoweredProgram
+from accelsim.mapping.price import PricedBlock, PricedOperator
+from accelsim.mapping.spatial.floor import Floor, Lanes
+from accelsim.mapping.spatial.groups import Flow, Pipeline
+from accelsim.mapping.spatial.pricing import GroupPrice
+from accelsim.mapping.spatial.stream import Stream
+from accelsim.workload.operator import Operator
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+#: Outputs a group may have on their way before it must wait.
+OUTPUT_BUFFERS = 2
+#: Cause of time of transfers between rectangles, and of those between chips.
+NOC, BETWEEN_CHIPS = "noc", "exposed communication"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Booking:
+    """Equal executions of one operator, for the ledger.
+
+    Attributes:
+        block: Part it belongs to.
+        operator: The operator, or a transfer.
+        cost: Of one execution.
+        count: Executions.
+    """
+
+    block: str
+    operator: Operator
+    cost: OperatorCost
+    count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoweredPipeline(LoweredProgram):
+    """A program of one graph in which everything overlaps.
+
+    Attributes:
+        parts_s: Time of each task alone, by cause. float64[T] each.
+        bookings: What ran, for the ledger.
+        num_chips: Chips in use.
+    """
+
+    parts_s: Mapping[str, FloatArray]
+    bookings: tuple[Booking, ...]
+    num_chips: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Streamed:
+    """What lowering needs to know of a run.
+
+    Attributes:
+        pipeline: Groups and flows.
+        stream: Units.
+        floor: Spots and links.
+        prices: Price of each group for each shape; None where a shape does not reach the group.
+        flow_bytes: Bytes of each flow for each shape. int64[F, shapes].
+    """
+
+    pipeline: Pipeline
+    stream: Stream
+    floor: Floor
+    prices: Sequence[Sequence[GroupPrice | None]]
+    flow_bytes: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Template:
+    """One unit's tasks; ``lanes[f]`` and ``lane_tasks[f]`` belong to flow ``f``, ``compute[g]`` to group ``g``."""
+
+    graph: TaskGraph
+    compute: IntArray
+    lanes: tuple[Lanes, ...]
+    lane_tasks: tuple[IntArray, ...]
+
+
+def lower_pipeline(run: Streamed, bookings: Sequence[Booking]) -> LoweredPipeline:
+    """The task graph of a spatial run."""
+    template = _template(run)
+    units = run.stream.num_units
+    graph = instantiate(template.graph, units, cross_edges=_edges_between_units(run, template))
+    work_s, parts_s, nbytes, latency_s = _columns(run, template)
+    of_unit = run.stream.unit_shape
+    graph = replace(
+        graph,
+        work_ticks=to_ticks(work_s)[of_unit].ravel(),
+        nbytes=nbytes[of_unit].ravel(),
+        latency_ticks=to_ticks(latency_s)[of_unit].ravel(),
+        routes_checked=True,
+    )
+    block = PricedBlock(
+        "pipeline",
+        1,
+        tuple(PricedOperator(Operator(label, (), ()), _NOTHING) for label in graph.labels),
+        tuple(() for _ in graph.labels),
+    )
+    return LoweredPipeline(
+        program=Program((Stage(graph, 1, "pipeline"),)),
+        blocks=(block,),
+        parts_s={cause: column[of_unit].ravel() for cause, column in parts_s.items()},
+        bookings=tuple(bookings),
+        num_chips=run.floor.num_chips,
+    )
+
+
+_NOTHING = OperatorCost(0.0, {}, {}, "none")
+
+
+def _template(run: Streamed) -> _Template:
+    builder = TaskGraphBuilder()
+    for name, capacity in run.floor.links:
+        builder.link(name, capacity)
+    groups, flows = run.pipeline.groups, run.pipeline.flows
+    lanes = tuple(run.floor.lanes(flow.producer, flow.consumer) for flow in flows)
+    compute, lane_tasks = np.zeros(len(groups), dtype=np.int64), [np.zeros(0, dtype=np.int64)] * len(flows)
+    arriving: list[list[int]] = [[] for _ in groups]
+    leaving = _flows_of(flows, len(groups))
+    for index, group in enumerate(groups):
+        server = builder.server(group.name)
+        compute[index] = builder.task(group.name, server, after=arriving[index])
+        for f in leaving[index]:
+            label = f"{group.name} > {groups[flows[f].consumer].name}"
+            tasks = [
+                builder.task(label, None, route=route, after=[int(compute[index])]) for route in lanes[f].routes
+            ]
+            lane_tasks[f] = np.array(tasks, dtype=np.int64)
+            if not flows[f].is_feedback:
+                arriving[flows[f].consumer] += tasks
+    return _Template(builder.build(), compute, lanes, tuple(lane_tasks))
+
+
+def _flows_of(flows: Sequence[Flow], num_groups: int) -> list[list[int]]:
+    leaving: list[list[int]] = [[] for _ in range(num_groups)]
+    for index, flow in enumerate(flows):
+        leaving[flow.producer].append(index)
+    return leaving
+
+
+def _edges_between_units(run: Streamed, template: _Template) -> CrossEdges:
+    """Finite buffers, and in decode the sampled token."""
+    units, period = run.stream.num_units, run.stream.period
+    columns: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
+
+    def wait(distance: int, pred: IntArray | int, succ: IntArray | int) -> None:
+        """Task ``succ`` of each unit waits for ``pred`` of the unit ``distance`` before."""
+        if distance < units:
+            later = np.arange(distance, units, dtype=np.int64)[:, None]
+            pairs = np.broadcast_arrays(later - distance, np.atleast_1d(pred), later, np.atleast_1d(succ))
+            columns.append(tuple(array.ravel() for array in pairs))  # type: ignore[arg-type]
+
+    for flow, tasks in zip(run.pipeline.flows, template.lane_tasks, strict=True):
+        producer, consumer = int(template.compute[flow.producer]), int(template.compute[flow.consumer])
+        if flow.is_feedback:
+            wait(period, tasks, consumer)
+        else:
+            wait(flow.depth, consumer, tasks)
+            wait(OUTPUT_BUFFERS, tasks, producer)
+    if not columns:
+        return CrossEdges()
+    return CrossEdges(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def _columns(run: Streamed, template: _Template) -> tuple[FloatArray, dict[str, FloatArray], IntArray, FloatArray]:
+    """Work, time alone by cause, bytes and latency of every task of the template, for each shape. [shapes, T]."""
+    size = len(run.stream.shapes), template.graph.num_tasks
+    work_s, latency_s, nbytes = np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
+    parts_s: dict[str, FloatArray] = {}
+    for group, prices in enumerate(run.prices):
+        task = int(template.compute[group])
+        for shape, price in enumerate(prices):
+            if price is None:
+                continue
+            work_s[shape, task] = price.work_s
+            for cause, seconds in price.parts_s.items():
+                parts_s.setdefault(cause, np.zeros(size))[shape, task] = seconds
+    for index, (lanes, tasks) in enumerate(zip(template.lanes, template.lane_tasks, strict=True)):
+        capacity = np.array([run.floor.capacity_of(route) for route in lanes.routes])
+        cause = NOC if lanes.level is None else BETWEEN_CHIPS
+        alone_s = parts_s.setdefault(cause, np.zeros(size))
+        for shape in range(size[0]):
+            total = int(run.flow_bytes[index, shape])
+            if total == 0:
+                continue
+            nbytes[shape, tasks] = lanes.lane_bytes(total)
+            latency_s[shape, tasks] = lanes.latency_s
+            alone_s[shape, tasks] = lanes.latency_s + nbytes[shape, tasks] / capacity
+    return work_s, parts_s, nbytes, latency_s

@@ -1,0 +1,354 @@
+"""A spatial run from model to task graph: groups, sizes, placement, prices, tasks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from accelsim.cost.base import OperatorCost, Region
+from accelsim.dtypes import DType
+from accelsim.errors import CapacityError, PlanError
+from accelsim.hardware.chip import Chip
+from accelsim.hardware.system import System
+from accelsim.mapping.footprint import Footprint
+from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.spatial.floor import Floor, Spot
+from accelsim.mapping.spatial.groups import Flow, Pipeline, build_pipeline, flow_bytes, operators_of
+from accelsim.mapping.spatial.lowering import Booking, LoweredPipeline, Streamed, lower_pipeline
+from accelsim.mapping.spatial.pricing import GroupPrice, GroupPricer
+from accelsim.mapping.spatial.sizing import Sizes, size_groups
+from accelsim.mapping.spatial.stream import Shape, Stream, build_stream, segments_of
+from accelsim.units import format_quantity
+from accelsim.workload.graph import Segment
+from accelsim.workload.model import Model
+from accelsim.workload.operator import Operator
+from accelsim.workload.phase import Decode, Phase
+from accelsim.workload.tensor import Role
+
+Attention = Literal["flash", "standard"]
+
+DEFAULT_PLACER = "snake"
+#: Evaluations of the cost a placer may spend inside a run.
+PLACER_BUDGET = 2_000
+#: Tokens per unit tried when the plan names no chunk.
+CHUNKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class SpatialRun:
+    """The values of the stages of a spatial run.
+
+    Attributes:
+        plan: The plan with chunk and placer filled in.
+        pipeline: Groups and flows.
+        stream: Units.
+        sizes: Tiles of each part.
+        problems: The placement problem of each chip, with the groups it holds.
+        floor: Where each group is.
+        prices: Price of each group for each shape.
+        flow_bytes: Bytes of each flow for each shape. int64[F, shapes].
+        footprint: SRAM of the fullest chip.
+        lowered: The task graph.
+    """
+
+    plan: Plan
+    pipeline: Pipeline
+    stream: Stream
+    sizes: Sizes
+    problems: tuple[tuple[Problem, tuple[int, ...]], ...]
+    floor: Floor
+    prices: tuple[tuple[GroupPrice | None, ...], ...]
+    flow_bytes: np.ndarray
+    footprint: Footprint
+    lowered: LoweredPipeline
+
+
+class SpatialMapper:
+    """Maps one phase of a model on a system's tiles.
+
+    Args:
+        model: What is computed.
+        system: A machine of cores with SRAM and an on-chip mesh; all its chips are used.
+        phase: On which tokens.
+        dtype: Element type of weights and activations.
+        attention: ``flash`` or ``standard``.
+        largest: Segments of the pass that holds most, all sequences.
+
+    Raises:
+        PlanError: The chip has no on-chip network.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        system: System,
+        phase: Phase,
+        dtype: DType,
+        attention: Attention,
+        largest: Sequence[Segment],
+    ) -> None:
+        if system.chip.noc is None:
+            raise PlanError(
+                f"plan: execution=spatial needs an on-chip network, {system.chip.name} has none. "
+                "Use execution=whole_chip, or add noc to the chip's file."
+            )
+        self._model, self._system, self._phase = model, system, phase
+        self._dtype, self._attention, self._largest = dtype, attention, largest
+        self._pricer = GroupPricer(system.chip)
+        self._segments: dict[Shape, Sequence[Segment]] = {}
+
+    def run(self, plan: Plan, seed: int = 0) -> SpatialRun:
+        """Every stage, from the cut into groups to the task graph.
+
+        Raises:
+            CapacityError: Weights, KV cache and buffers exceed the SRAM.
+            PlanError: Unknown granularity.
+            PlacementError: No layout on the grid.
+        """
+        pipeline = build_pipeline(self._largest, plan.granularity, isinstance(self._phase, Decode))
+        stream, sizes = self._choose_chunk(pipeline, plan)
+        placer = plan.placer or DEFAULT_PLACER
+        flows = self._flow_bytes(pipeline, stream)
+        problems = self._problems(pipeline, stream, sizes, flows)
+        floor = self._place(problems, len(pipeline.groups), placer, seed)
+        prices = self._prices(pipeline, stream, floor)
+        self._check_fit(pipeline, floor, prices)
+        chunk = max(shape.tokens for shape in stream.shapes)
+        streamed = Streamed(pipeline, stream, floor, prices, flows)
+        return SpatialRun(
+            plan=replace(plan, chunk=chunk, placer=placer),
+            pipeline=pipeline,
+            stream=stream,
+            sizes=sizes,
+            problems=problems,
+            floor=floor,
+            prices=prices,
+            flow_bytes=flows,
+            footprint=self._footprint(pipeline, stream, floor, prices),
+            lowered=lower_pipeline(streamed, self._bookings(streamed)),
+        )
+
+    def _segments_of(self, shape: Shape) -> Sequence[Segment]:
+        if shape not in self._segments:
+            self._segments[shape] = segments_of(self._model, shape, self._dtype, self._attention)
+        return self._segments[shape]
+
+    def _choose_chunk(self, pipeline: Pipeline, plan: Plan) -> tuple[Stream, Sizes]:
+        """The chunk asked for, or the one with the least estimated time; sizes that fit it."""
+        longest = self._phase.batch if isinstance(self._phase, Decode) else self._phase.prompt
+        asked = [plan.chunk] if plan.chunk is not None else [c for c in CHUNKS if c < longest] + [longest]
+        best: tuple[float, Stream, Sizes] | None = None
+        refused: CapacityError | None = None
+        for chunk in asked:
+            stream = build_stream(self._phase, min(chunk, longest))
+            try:
+                sizes = self._size(pipeline, stream)
+            except CapacityError as error:
+                refused = error
+                break  # larger chunks need more
+            time_s = sizes.pipelined_s(stream.num_units if not stream.period else stream.period)
+            if best is not None and time_s > 1.1 * best[0]:
+                break
+            if best is None or time_s < best[0]:
+                best = time_s, stream, sizes
+        if best is None:
+            assert refused is not None
+            raise refused
+        return best[1], best[2]
+
+    def _size(self, pipeline: Pipeline, stream: Stream) -> Sizes:
+        typical = self._segments_of(stream.typical)
+        largest = self._segments_of(stream.largest)
+        buffers = [self._buffer_bytes(pipeline, part, largest) for part in range(len(pipeline.parts))]
+
+        def price(part: int, region: Region) -> GroupPrice:
+            one = pipeline.parts[part]
+            room = self._pricer.price(operators_of(one, largest), region, one.resident_bytes, buffers[part])
+            if room.short_bytes > 0:
+                return room
+            return self._pricer.price(operators_of(one, typical), region, one.resident_bytes, buffers[part])
+
+        return size_groups(pipeline, self._system.chip, self._system.num_chips, stream.in_flight, price)
+
+    def _buffer_bytes(self, pipeline: Pipeline, part: int, segments: Sequence[Segment]) -> int:
+        """Buffers in front of and behind the first group of a part that has most of them."""
+        sample = [i for i, group in enumerate(pipeline.groups) if group.part == part][:2]
+        return max(_buffers(pipeline, group, segments) for group in sample)
+
+    def _flow_bytes(self, pipeline: Pipeline, stream: Stream) -> np.ndarray:
+        table = np.zeros((len(pipeline.flows), len(stream.shapes)), dtype=np.int64)
+        last = len(self._largest) - 1
+        for at, shape in enumerate(stream.shapes):
+            segments = self._segments_of(shape)
+            known: dict[tuple[int, str], int] = {}
+            for index, flow in enumerate(pipeline.flows):
+                key = flow.segment, flow.tensor
+                if key not in known:
+                    known[key] = flow_bytes(flow, segments)
+                if shape.has_logits or flow.segment != last:
+                    table[index, at] = known[key]
+        return table
+
+    def _problems(
+        self, pipeline: Pipeline, stream: Stream, sizes: Sizes, flows: np.ndarray
+    ) -> tuple[tuple[Problem, tuple[int, ...]], ...]:
+        """One placement problem per chip; wires carry the bytes of the whole phase."""
+        total = flows @ stream.counts
+        found = []
+        for chip in range(max(sizes.chip_of) + 1):
+            members = tuple(i for i, c in enumerate(sizes.chip_of) if c == chip)
+            place = {group: at for at, group in enumerate(members)}
+            items = tuple(
+                Item(pipeline.groups[i].name, sizes.tiles[pipeline.groups[i].part], sizes.least[pipeline.groups[i].part])
+                for i in members
+            )
+            wires = tuple(
+                Wire(place[flow.producer], place[flow.consumer], float(nbytes))
+                for flow, nbytes in zip(pipeline.flows, total, strict=True)
+                if flow.producer in place and flow.consumer in place
+            )
+            found.append((Problem(self._system.chip.core_grid, items, wires), members))
+        return tuple(found)
+
+    def _place(
+        self, problems: Sequence[tuple[Problem, tuple[int, ...]]], num_groups: int, placer: str, seed: int
+    ) -> Floor:
+        rng = np.random.default_rng(seed)
+        spots: list[Spot | None] = [None] * num_groups
+        for chip, (problem, members) in enumerate(problems):
+            for group, rectangle in zip(members, PLACERS.get(placer)(problem, rng, PLACER_BUDGET), strict=True):
+                spots[group] = Spot(chip, rectangle)
+        return Floor(self._system, tuple(spot for spot in spots if spot is not None))
+
+    def _prices(self, pipeline: Pipeline, stream: Stream, floor: Floor) -> tuple[tuple[GroupPrice | None, ...], ...]:
+        """Price of each group for each shape on its rectangle; groups alike in part and rectangle share one."""
+        known: dict[tuple[int, Region, int], GroupPrice] = {}
+        largest = self._segments_of(stream.largest)
+        buffers = [self._buffer_bytes(pipeline, part, largest) for part in range(len(pipeline.parts))]
+        last = len(self._largest) - 1
+        rows = []
+        for group, spot in zip(pipeline.groups, floor.spots, strict=True):
+            part = pipeline.parts[group.part]
+            region = Region(spot.rectangle.rows, spot.rectangle.cols)
+            row: list[GroupPrice | None] = []
+            for at, shape in enumerate(stream.shapes):
+                if part.segment == last and not shape.has_logits:
+                    row.append(None)
+                    continue
+                key = group.part, region, at
+                if key not in known:
+                    operators = operators_of(part, self._segments_of(shape))
+                    known[key] = self._pricer.price(operators, region, part.resident_bytes, buffers[group.part])
+                row.append(known[key])
+            rows.append(tuple(row))
+        return tuple(rows)
+
+    def _check_fit(
+        self, pipeline: Pipeline, floor: Floor, prices: Sequence[Sequence[GroupPrice | None]]
+    ) -> None:
+        """The rectangles the placement gave must hold what the squares of the sizing did."""
+        for group, spot, row in zip(pipeline.groups, floor.spots, prices, strict=True):
+            short = max((price.short_bytes for price in row if price is not None), default=0.0)
+            if short > 0:
+                part = pipeline.parts[group.part]
+                raise CapacityError(
+                    f"{group.name} on {spot.rectangle}: each tile lacks {format_quantity(short, 'bytes')} of "
+                    f"{format_quantity(self._system.chip.sram_per_core_bytes, 'bytes')} SRAM (weights "
+                    f"{format_quantity(part.weight_bytes, 'bytes')}, KV cache {format_quantity(part.kv_bytes, 'bytes')} "
+                    "in all). Lower chunk, or use another placer."
+                )
+
+    def _footprint(
+        self,
+        pipeline: Pipeline,
+        stream: Stream,
+        floor: Floor,
+        prices: Sequence[Sequence[GroupPrice | None]],
+    ) -> Footprint:
+        """Weights, KV cache, and buffers with operator scratch, of the chip that holds most."""
+        largest = self._segments_of(stream.largest)
+        chips: dict[int, dict[str, int]] = defaultdict(lambda: {role.value: 0 for role in _HELD})
+        for index, spot in enumerate(floor.spots):
+            part, held = pipeline.part_of(index), chips[spot.chip]
+            scratch = max((price.scratch_bytes for price in prices[index] if price is not None), default=0.0)
+            held[Role.WEIGHT.value] += part.weight_bytes
+            held[Role.KV_CACHE.value] += part.kv_bytes
+            held[Role.ACTIVATION.value] += _buffers(pipeline, index, largest)
+            held[Role.ACTIVATION.value] += round(scratch * spot.rectangle.num_cores)
+        fullest = max(chips.values(), key=lambda held: sum(held.values()))
+        return Footprint("sram", self._system.chip.sram_bytes, fullest)
+
+    def _bookings(self, run: Streamed) -> list[Booking]:
+        """Operators and transfers of the run, equal executions together."""
+        counts: dict[tuple[int, int], int] = defaultdict(int)
+        priced: dict[tuple[int, int], tuple[int, int, GroupPrice]] = {}
+        for group, row in enumerate(run.prices):
+            for at, price in enumerate(row):
+                if price is not None:
+                    key = id(price), at
+                    priced[key] = run.pipeline.groups[group].part, at, price
+                    counts[key] += int(run.stream.counts[at])
+        found = []
+        for key, (part_index, at, price) in priced.items():
+            part = run.pipeline.parts[part_index]
+            operators = operators_of(part, self._segments_of(run.stream.shapes[at]))
+            name = self._largest[part.segment].name
+            found += [
+                Booking(name, operator, cost, counts[key])
+                for operator, cost in zip(operators, price.costs, strict=True)
+            ]
+        return found + _transfers(run, self._system)
+
+
+_HELD = (Role.WEIGHT, Role.KV_CACHE, Role.ACTIVATION)
+
+
+def _buffers(pipeline: Pipeline, group: int, segments: Sequence[Segment]) -> int:
+    """Bytes of the buffers of one group: what waits in front of it, and two of each result."""
+    inward = sum(flow.depth * flow_bytes(flow, segments) for flow in pipeline.flows if flow.consumer == group)
+    outward = sum(2 * flow_bytes(flow, segments) for flow in pipeline.flows if flow.producer == group)
+    return inward + outward
+
+
+def _transfers(run: Streamed, system: System) -> list[Booking]:
+    """One booking per tensor and kind of way: bytes x hops on a chip, bytes between chips."""
+    moved: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    executions: dict[tuple[str, str], int] = defaultdict(int)
+    for index, flow in enumerate(run.pipeline.flows):
+        lanes = run.floor.lanes(flow.producer, flow.consumer)
+        capacity = np.array([run.floor.capacity_of(route) for route in lanes.routes])
+        level = lanes.level or "noc"
+        key = flow.tensor, level
+        for at, count in enumerate(run.stream.counts):
+            total = int(run.flow_bytes[index, at])
+            if total == 0:
+                continue
+            carried = lanes.lane_bytes(total)
+            hops = lanes.hops if lanes.level is None else np.ones(1)
+            moved[key][0] += float(carried @ hops) * int(count)
+            moved[key][1] += float((lanes.latency_s + carried / capacity).max()) * int(count)
+            executions[key] += int(count)
+    return [_transfer(*key, *sums, executions[key], system) for key, sums in moved.items()]
+
+
+def _transfer(tensor: str, level: str, byte_hops: float, seconds: float, _: float, count: int, system: System) -> Booking:
+    if level == "noc":
+        energy = system.chip.noc.energy_j_per_byte if system.chip.noc is not None else 0.0
+    else:
+        energy = system.levels[level].link.energy_j_per_byte
+    operator = _Transfer(f"to {tensor}", (), ())
+    cost = OperatorCost(
+        seconds / count, {level: byte_hops / count}, {level: seconds / count}, level, byte_hops / count * energy
+    )
+    return Booking("stream", operator, cost, count)
+
+
+class _Transfer(Operator):
+    """Activations on their way between two rectangles."""
+
+    kind: ClassVar[str] = "transfer"

@@ -1,0 +1,115 @@
+"""A phase as units that walk through the groups one behind another: pieces of prompts, or requests that decode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.dtypes import DType
+from accelsim.workload.blocks.base import Pass
+from accelsim.workload.graph import Segment
+from accelsim.workload.model import Model
+from accelsim.workload.phase import Decode, Phase, build_segments
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a unit computes.
+
+    Attributes:
+        batch: Sequences side by side.
+        q_len: New tokens of each.
+        past_len: Tokens of each that are cached before.
+        has_logits: Whether the unit goes through the last block: a prompt only needs the logits of its last token.
+    """
+
+    batch: int
+    q_len: int
+    past_len: int
+    has_logits: bool
+
+    @property
+    def tokens(self) -> int:
+        """New tokens."""
+        return self.batch * self.q_len
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Units in the order in which they enter.
+
+    Attributes:
+        shapes: Distinct shapes.
+        unit_shape: Shape of each unit, an index into ``shapes``. int64[U].
+        period: Units of one decode step; unit ``u`` waits for the sampled tokens of unit ``u - period``. 0 in prefill.
+    """
+
+    shapes: tuple[Shape, ...]
+    unit_shape: npt.NDArray[np.int64]
+    period: int
+
+    @property
+    def num_units(self) -> int:
+        """Units."""
+        return len(self.unit_shape)
+
+    @property
+    def in_flight(self) -> int:
+        """Units that can be on their way at once."""
+        return self.period or self.num_units
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Units of each shape."""
+        return np.bincount(self.unit_shape, minlength=len(self.shapes))
+
+    @property
+    def typical(self) -> Shape:
+        """A shape in the middle of the phase, by which tiles are shared out."""
+        fullest = max(shape.tokens for shape in self.shapes)
+        full = sorted((s for s in self.shapes if s.tokens == fullest), key=lambda s: s.past_len)
+        middle = full[len(full) // 2]
+        return Shape(middle.batch, middle.q_len, middle.past_len, has_logits=True)
+
+    @property
+    def largest(self) -> Shape:
+        """The shape that needs most memory."""
+        widest = max(self.shapes, key=lambda s: (s.tokens, s.past_len))
+        deepest = max(shape.past_len for shape in self.shapes)
+        return Shape(widest.batch, widest.q_len, deepest, has_logits=True)
+
+
+def build_stream(phase: Phase, chunk: int) -> Stream:
+    """Units of ``phase``.
+
+    Args:
+        phase: Prefill: each prompt is cut into pieces of ``chunk`` tokens, prompt after prompt.  Decode: the requests
+            are cut into micro-batches of ``chunk``, step after step.
+        chunk: Tokens of one unit, at least 1; the last unit may have fewer.
+    """
+    if isinstance(phase, Decode):
+        sizes = _pieces(phase.batch, chunk)
+        rows = [Shape(size, 1, phase.context + step, True) for step in range(phase.steps) for size in sizes]
+        return _stream(rows, len(sizes))
+    starts = range(0, phase.prompt, chunk)
+    prompt = [Shape(1, min(chunk, phase.prompt - at), at, at + chunk >= phase.prompt) for at in starts]
+    return _stream(prompt * phase.batch, 0)
+
+
+def segments_of(model: Model, shape: Shape, dtype: DType, attention: Literal["flash", "standard"]) -> Sequence[Segment]:
+    """Operator graphs of one unit."""
+    return build_segments(model, Pass(shape.batch, shape.q_len, shape.past_len, dtype, dtype, attention))
+
+
+def _pieces(total: int, size: int) -> list[int]:
+    return [min(size, total - start) for start in range(0, total, size)]
+
+
+def _stream(rows: list[Shape], period: int) -> Stream:
+    places = {shape: i for i, shape in enumerate(dict.fromkeys(rows))}
+    return Stream(tuple(places), np.array([places[shape] for shape in rows], dtype=np.int64), period)
