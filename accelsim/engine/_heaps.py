@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from accelsim.engine._jit import jit
 from accelsim.engine._state import Records
-from accelsim.engine.taskgraph import Int32Array, Int64Array
+from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array
 
 
 @jit
@@ -161,31 +161,37 @@ def end_remove(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: i
 
 
 @jit
-def share_move(heap: Int32Array, filling: Records, size: int, hole: int, item: int) -> None:
-    """Bring link ``item`` to where (its share, its id) belongs, starting at the free place ``hole``."""
-    share = filling[item]["share"]
+def share_push(shares: FloatArray, heap: Int32Array, size: int, share: float, link: int) -> int:
+    """Add a link to the heap by (share, id) and return the new size."""
+    hole = size
     while hole > 0:
         parent = (hole - 1) >> 1
-        other = heap[parent]
-        if filling[other]["share"] < share or (filling[other]["share"] == share and other < item):
+        if shares[parent] < share or (shares[parent] == share and heap[parent] < link):
             break
-        heap[hole] = other
-        filling[other]["place"] = hole
+        shares[hole] = shares[parent]
+        heap[hole] = heap[parent]
         hole = parent
+    shares[hole] = share
+    heap[hole] = link
+    return size + 1
+
+
+@jit
+def share_replace(shares: FloatArray, heap: Int32Array, size: int, share: float, link: int) -> None:
+    """Replace the root of the heap by another entry."""
+    hole = 0
     while True:
         child = 2 * hole + 1
         if child >= size:
             break
-        if child + 1 < size:
-            left, right = heap[child], heap[child + 1]
-            difference = filling[right]["share"] - filling[left]["share"]
-            if difference < 0.0 or (difference == 0.0 and right < left):
-                child += 1
-        other = heap[child]
-        if share < filling[other]["share"] or (share == filling[other]["share"] and item < other):
+        if child + 1 < size and (
+            shares[child + 1] < shares[child] or (shares[child + 1] == shares[child] and heap[child + 1] < heap[child])
+        ):
+            child += 1
+        if share < shares[child] or (share == shares[child] and link < heap[child]):
             break
-        heap[hole] = other
-        filling[other]["place"] = hole
+        shares[hole] = shares[child]
+        heap[hole] = heap[child]
         hole = child
-    heap[hole] = item
-    filling[item]["place"] = hole
+    shares[hole] = share
+    heap[hole] = link

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.engine._heaps import end_remove, end_set, share_move, timer_push
+from accelsim.engine._heaps import end_remove, end_set, share_push, share_replace, timer_push
 from accelsim.engine._jit import jit, jit_inline
 from accelsim.engine._state import (
     DIRTY,
@@ -237,6 +237,19 @@ def freeze_flows(
 
 
 @jit
+def lower_entry(filling: Filling, size: int, index: int) -> int:
+    """Give link ``index``, whose share fell by a rounding error, an entry as low as that; return the size."""
+    share = filling.links[index]["share"]
+    if size < len(filling.heap):
+        return share_push(filling.heap_shares, filling.heap, size, share, index)
+    # No room for one more: lower the entry it has, by sifting it up from where it is.
+    for at in range(size):
+        if filling.heap[at] == index:
+            return max(size, share_push(filling.heap_shares, filling.heap, at, share, index))
+    return size
+
+
+@jit
 def subtract_share(filling: Filling, bottleneck: int, num_touched: int, size: int) -> int:
     """Take the frozen flows' share off the links they cross; return the size of the heap of shares."""
     share = filling.links[bottleneck]["share"]
@@ -248,15 +261,12 @@ def subtract_share(filling: Filling, bottleneck: int, num_touched: int, size: in
         link["unfrozen"] -= crossing
         left = 0.0 if index == bottleneck else max(0.0, link["remaining"] - share * crossing)
         link["remaining"] = left
-        place = link["place"]
         if link["unfrozen"] > 0:
+            before = link["share"]
             link["share"] = left / link["unfrozen"]
-            share_move(filling.heap, filling.links, size, place, index)
-            continue
-        size -= 1
-        last = filling.heap[size]
-        if last != index:
-            share_move(filling.heap, filling.links, size, place, last)
+            # Shares rise from round to round, save for rounding: only then is an entry too large.
+            if link["share"] < before:
+                size = lower_entry(filling, size, index)
     return size
 
 
@@ -275,12 +285,18 @@ def refill_component(
         link["earliest_ticks"] = _NEVER
         if num_flows > 0:
             link["share"] = capacity / num_flows
-            share_move(filling.heap, filling.links, size, size, index)
-            size += 1
+            size = share_push(filling.heap_shares, filling.heap, size, link["share"], index)
     while size > 0:
-        bottleneck = filling.heap[0]
-        num_touched = freeze_flows(flows, links, filling, count, max_hops, bottleneck, now)
-        size = subtract_share(filling, bottleneck, num_touched, size)
+        index = filling.heap[0]
+        link = filling.links[index]
+        if link["unfrozen"] == 0:
+            size -= 1
+            share_replace(filling.heap_shares, filling.heap, size, filling.heap_shares[size], filling.heap[size])
+        elif filling.heap_shares[0] != link["share"]:
+            share_replace(filling.heap_shares, filling.heap, size, link["share"], index)
+        else:
+            num_touched = freeze_flows(flows, links, filling, count, max_hops, index, now)
+            size = subtract_share(filling, index, num_touched, size)
     for at in range(members):
         index = filling.members[at]
         earliest = filling.links[index]["earliest_ticks"]

@@ -59,7 +59,6 @@ _FILLING = np.dtype(
         ("earliest_ticks", np.int64),
         ("unfrozen", np.int32),
         ("crossing", np.int32),
-        ("place", np.int32),
     ],
     align=True,
 )
@@ -122,11 +121,16 @@ class Links(NamedTuple):
 
 
 class Filling(NamedTuple):
-    """Scratch of one water filling."""
+    """Scratch of one water filling.
+
+    The heap holds, for every link with unfrozen flows, an entry no larger than its share;
+    entries are brought up to date only when they come to the top.
+    """
 
     links: Records
     members: Int32Array
     touched: Int32Array
+    heap_shares: FloatArray
     heap: Int32Array
 
 
@@ -218,7 +222,8 @@ def new_filling(num_links: int) -> Filling:
         links=np.zeros(num_links, dtype=_FILLING),
         members=np.empty(num_links, dtype=np.int32),
         touched=np.empty(num_links, dtype=np.int32),
-        heap=np.empty(num_links, dtype=np.int32),
+        heap_shares=np.empty(2 * num_links, dtype=np.float64),
+        heap=np.empty(2 * num_links, dtype=np.int32),
     )
 
 
