@@ -1,0 +1,100 @@
+"""The chips and systems that the hardware column of a table means, each loaded once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+from accelsim.catalog import Catalog
+from accelsim.config.loader import load_document
+from accelsim.errors import AccelsimError, ConfigError
+from accelsim.hardware.chip import Chip
+from accelsim.hardware.system import System, load_chip, load_system
+from accelsim.validation.rigs import our_name
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+_SURE = 0.9  # other chips of a family are no misspellings: l40 is not l4
+
+
+class UnknownHardwareError(ConfigError):
+    """No chip or system has the name that a table uses."""
+
+
+class Machines:
+    """Looks hardware up by the names of tables; keeps what it has loaded for as long as it lives.
+
+    Args:
+        catalog: Where names are looked up.
+        chip: Stands for every name, if given.
+    """
+
+    def __init__(self, catalog: Catalog | None = None, chip: Chip | None = None) -> None:
+        self._catalog = catalog or Catalog()
+        self._only = chip
+        self._chips: dict[str, Chip | AccelsimError] = {}
+        self._systems: dict[tuple[str, int], System | AccelsimError] = {}
+
+    def chip(self, hardware: str) -> Chip:
+        """The chip called ``hardware``, or the chip of the system of that name.
+
+        Raises:
+            UnknownHardwareError: There is none; suggests a name that differs by a letter or two.
+        """
+        if self._only is not None:
+            return self._only
+        name = our_name(hardware)
+        return _once(self._chips, name, lambda: self._load_chip(name))
+
+    def system(self, hardware: str, ranks: int) -> System:
+        """The system that holds at least ``ranks`` chips called ``hardware``: at its usual size if that is enough.
+
+        ``hardware`` may be a system; of several systems with that chip the first by name is taken.
+
+        Raises:
+            ConfigError: There is none, or it cannot be that large.
+        """
+        name = self._only.name if self._only is not None else our_name(hardware)
+        return _once(self._systems, (name, ranks), lambda: self._load_system(name, ranks))
+
+    def _load_chip(self, name: str) -> Chip:
+        known = sorted({*self._catalog.names("chips"), *self._catalog.names("systems")})
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=_SURE)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UnknownHardwareError(f"no chip or system of that name is described.{hint}")
+        return load_chip(name, catalog=self._catalog)
+
+    def _load_system(self, name: str, ranks: int) -> System:
+        if name not in self._catalog.names("systems"):
+            owners = [system for system, chip in self._chip_names.items() if chip == name]
+            if not owners:
+                raise ConfigError(f"no system with the chip {name!r} is described, so that nothing joins its ranks.")
+            name = owners[0]
+        usual = load_system(name, catalog=self._catalog)
+        return usual if ranks <= usual.num_chips else load_system(f"{name}:{ranks}", catalog=self._catalog)
+
+    @cached_property
+    def _chip_names(self) -> dict[str, str]:
+        """Name of the chip of each known system."""
+        found = {}
+        for name in self._catalog.names("systems"):
+            node = load_document(self._catalog.find("systems", name)).unwrapped().children.get("chip")
+            found[name] = node.text if node is not None else ""
+        return found
+
+
+def _once(known: dict[K, T | AccelsimError], key: K, load: Callable[[], T]) -> T:
+    """The value of ``key``, or the error that loading it raised the first time."""
+    if key not in known:
+        try:
+            known[key] = load()
+        except AccelsimError as error:
+            known[key] = error
+    found = known[key]
+    if isinstance(found, AccelsimError):
+        raise found
+    return found

@@ -1,0 +1,1 @@
+"""How the rows of a measured table are priced, by cost model: one file per cost model that takes tables."""

@@ -1,0 +1,102 @@
+"""Whole tables on GPUs, through the vectorised kernels of the ``gpu`` cost model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from accelsim.cost.gpu.calibration import CalibratedRange, GpuCalibration
+from accelsim.cost.gpu.machine import GpuMachine
+from accelsim.cost.gpu.table import ROW_SECTIONS, Columns, attention_seconds, gemm_seconds, rowwise_seconds
+from accelsim.dtypes import DType
+from accelsim.errors import ConfigError
+from accelsim.hardware.chip import Chip
+from accelsim.validation.pricers.base import Array, Batch, Prices, register_table_pricer
+
+#: Rows of one call; calls run in parallel, because numpy lets other threads work.
+_CHUNK_ROWS = 4096
+#: What the columns of tables are called in a section's calibrated range.
+_EXTENTS = ("m", "n", "k", "rows", "width", "batch", "head_dim", "kv_len")
+_ROW_RANGE = {"m": "rows", "n": "width"}
+
+
+@dataclass(frozen=True)
+class _Family:
+    """A kernel family: its calibration section, what the calibration warns of, and its pricing function."""
+
+    section: str
+    warnings: tuple[str, ...]
+    seconds: Callable[[Columns], Array]
+
+
+@register_table_pricer("gpu")
+class GpuTablePricer:
+    """Prices products, attention and row operators; one call of a vectorised kernel per few thousand rows."""
+
+    def predict_table(self, batch: Batch, chip: Chip) -> Prices:
+        """See :class:`~accelsim.validation.pricers.base.TablePricer`.
+
+        Raises:
+            ConfigError: The ``gpu`` model does not run the operator, or the chip not the element type.
+        """
+        family = _family(batch, chip)
+        labels = {"op": np.full(len(batch), batch.op), "dtype": np.full(len(batch), batch.dtype.value)}
+        columns = {**batch.extents, **labels}
+        chunks = [
+            {name: column[at : at + _CHUNK_ROWS] for name, column in columns.items()}
+            for at in range(0, len(batch), _CHUNK_ROWS)
+        ]
+        if len(chunks) == 1:
+            seconds = family.seconds(chunks[0])
+        else:
+            with ThreadPoolExecutor(os.cpu_count()) as threads:
+                seconds = np.concatenate(list(threads.map(family.seconds, chunks)))
+        warnings = dict.fromkeys(family.warnings, len(batch))
+        return Prices(seconds, {**warnings, **_outside(batch, chip, family.section)})
+
+
+def section_of(op: str, dtype: DType) -> str:
+    """Calibration section that prices rows of ``op``; blank when none does."""
+    if op in ("gemm", "batched_gemm"):
+        return "gemm" if dtype in (DType.BF16, DType.FP16) else f"gemm_{dtype.value}"
+    return op if op.startswith("attention") else ROW_SECTIONS.get(op, "")
+
+
+def _family(batch: Batch, chip: Chip) -> _Family:
+    machine, calibration, rig = GpuMachine.of(chip), GpuCalibration.of(chip), batch.rig
+    section = section_of(batch.op, batch.dtype)
+    if section.startswith("gemm"):
+        gemm, warnings = calibration.gemm(batch.dtype)
+        quantize, _ = calibration.rows("rowwise")
+        core = chip.peak_flops_per_s(batch.dtype, 1)
+        return _Family(section, warnings, lambda rows: gemm_seconds(machine, gemm, rows, rig, core, quantize))
+    if section.startswith("attention"):
+        attention, warnings = calibration.prefill() if section == "attention_prefill" else calibration.decode()
+        core = chip.peak_flops_per_s(batch.dtype, 1)
+        return _Family(section, warnings, lambda rows: attention_seconds(machine, attention, rows, rig, core))
+    if section:
+        rowwise, warnings = calibration.rows(section)
+        return _Family(section, warnings, lambda rows: rowwise_seconds(machine, rowwise, rows, rig))
+    raise ConfigError(f"the gpu cost model does not price {batch.op}")
+
+
+def _outside(batch: Batch, chip: Chip, section: str) -> dict[str, int]:
+    """Rows outside the range that the section was calibrated on, by a text that names the extent."""
+    name = f"{section}_range"
+    if name not in chip.calibration:
+        return {}
+    found = {}
+    limits = chip.calibrated(name, CalibratedRange)
+    known = {field.name: getattr(limits, field.name) for field in fields(limits) if field.name in _EXTENTS}
+    for column, values in batch.extents.items():
+        by_row = section in ROW_SECTIONS.values()
+        span = known.get(_ROW_RANGE.get(column, "") if by_row else column, ())
+        if len(span) == 2:
+            count = int(((values < span[0]) | (values > span[1])).sum())
+            if count:
+                found[f"{column} outside the calibrated {span[0]} to {span[1]}"] = count
+    return found

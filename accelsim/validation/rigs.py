@@ -1,0 +1,93 @@
+"""How measured tables were taken: the rig behind each ``timing``, and hardware names that differ from ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from accelsim.config.loader import load_document, validate
+from accelsim.config.quantity import Seconds
+from accelsim.config.schema import Spec
+from accelsim.cost.gpu.table import Rig
+
+
+class RigSpec(Spec):
+    """What lies inside a measured time beside the kernels of the operator."""
+
+    has_launch: bool = Field(True, description="Whether the launch of the kernel on the device lies inside.")
+    overhead_s: Seconds = Field(0.0, description="Time of host and framework inside every row.")
+    weight_copies: PositiveInt = Field(1, description="Different weights used in turn.")
+    appends_kv: bool = Field(False, description="Whether attention rows also write new keys and values to the cache.")
+    quantizes: bool = Field(False, description="Whether 8-bit products quantise their activations first.")
+
+    def rig(self) -> Rig:
+        """The value the pricing functions take."""
+        return Rig(self.weight_copies, self.has_launch, self.appends_kv, self.overhead_s, self.quantizes)
+
+
+class TimingSpec(RigSpec):
+    """One value of the ``timing`` column."""
+
+    meaning: str = Field(description="What the clock saw.")
+    source: str = Field("", description="Where the numbers come from.")
+    by_op: Mapping[str, RigSpec] = Field(default_factory=dict, description="What differs for single operators.")
+
+    def rig_of(self, op: str) -> Rig:
+        """The rig of rows of ``op``."""
+        special = self.by_op.get(op)
+        if special is None:
+            return self.rig()
+        stated = {name: getattr(special, name) for name in special.model_fields_set}
+        return self.model_copy(update=stated).rig()
+
+
+class RigTable(Spec):
+    """The packaged table of rigs."""
+
+    schema_version: Literal[1]
+    kind: Literal["rigs"]
+    timings: Mapping[str, TimingSpec] = Field(description="Rigs by the value of the timing column.")
+    hardware: Mapping[str, str] = Field(description="Our name of hardware that tables call otherwise.")
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRig:
+    """The rig of a group of rows, and a text when the table does not say which one it is."""
+
+    rig: Rig
+    note: str = ""
+
+
+@cache
+def rig_table() -> RigTable:
+    """The packaged table."""
+    with as_file(files("accelsim.validation") / "data" / "rigs.yaml") as path:
+        return validate(load_document(path), RigTable).spec
+
+
+def rig_of(timing: str, op: str) -> ChosenRig:
+    """How rows of ``op`` with this ``timing`` were measured.
+
+    A blank or unknown timing counts as a kernel of a captured graph, its launch inside and nothing of the host; an
+    unknown one gets a note.
+    """
+    known = rig_table().timings
+    if timing in known:
+        return ChosenRig(known[timing].rig_of(op))
+    if not timing:
+        return ChosenRig(Rig())
+    return ChosenRig(
+        Rig(),
+        f"timing {timing!r} is unknown; priced as a kernel with its launch and without host time. "
+        f"Known: {', '.join(known)}.",
+    )
+
+
+def our_name(hardware: str) -> str:
+    """Our name of what a table calls ``hardware``."""
+    return rig_table().hardware.get(hardware, hardware)
