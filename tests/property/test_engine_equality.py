@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from engine_graphs import Shape, random_graph, shapes, small_graphs
 from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from accelsim.engine import TaskGraph, Timeline, simulate
+from accelsim.engine import TaskGraph, Timeline, make_task_graph, simulate
 
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -43,6 +44,23 @@ def test_engines_agree_on_random_graphs(shape: Shape) -> None:
 @example(Shape(3000, 3, 4, 2, 1, ties=False, seed=2))
 def test_engines_agree_on_thousands_of_tasks(shape: Shape) -> None:
     assert_engines_agree(random_graph(shape))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(3, 40), st.integers(20, 200))
+@settings(RELAXED, max_examples=40)
+def test_engines_agree_on_long_routes_over_equal_links(seed: int, num_links: int, num_tasks: int) -> None:
+    # Equal capacities make equal shares, and shares that fall by a rounding error from round to round.
+    rng = np.random.default_rng(seed)
+    hops = rng.integers(1, min(num_links, 9) + 1, num_tasks)
+    graph = make_task_graph(
+        num_tasks,
+        nbytes=rng.integers(1, 2000, num_tasks),
+        latency_ticks=rng.integers(0, 30, num_tasks),
+        route_ptr=np.concatenate([[0], np.cumsum(hops)]),
+        route_link=np.concatenate([rng.choice(num_links, count, replace=False) for count in hops]),
+        capacity_bytes_per_s=rng.choice([1e15, 3e15, 1e14], num_links),
+    )
+    assert_engines_agree(graph)
 
 
 @given(shapes(max_tasks=200))

@@ -13,6 +13,7 @@ import pytest
 
 import accelsim
 from accelsim.engine import CrossEdges, instantiate, make_task_graph, simulate
+from accelsim.engine._jit import first_writable, source_stamp
 
 
 @pytest.mark.parametrize("engine", ["simpy", "compiled"])
@@ -96,6 +97,23 @@ def test_numba_is_not_imported_by_small_runs() -> None:
     assert output.strip() == "False"
 
 
+def test_a_change_in_any_kernel_file_makes_a_new_cache(tmp_path: Path) -> None:
+    for name in ("_kernel.py", "_heaps.py", "run.py"):
+        (tmp_path / name).write_text("x = 1")
+    before = source_stamp(tmp_path)
+    (tmp_path / "run.py").write_text("x = 2")  # Not compiled.
+    assert source_stamp(tmp_path) == before
+    (tmp_path / "_heaps.py").write_text("x = 2")
+    assert source_stamp(tmp_path) != before
+
+
+def test_the_first_folder_that_takes_a_file_is_used(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert first_writable([blocked / "a", tmp_path / "b", tmp_path / "c"]) == tmp_path / "b"
+    assert first_writable([blocked / "a"]) is None
+
+
 def test_it_runs_where_the_cache_cannot_be_written(tmp_path: Path) -> None:
     # A copy of the package without write permission, and no home to fall back to; only root could write there.
     package = tmp_path / "site" / "accelsim"
@@ -105,7 +123,7 @@ def test_it_runs_where_the_cache_cannot_be_written(tmp_path: Path) -> None:
     (package / "engine" / "__pycache__").write_text("likewise")
     script = (
         "import accelsim.engine._jit as j; from accelsim.engine._heaps import timer_push; import numpy as np\n"
-        "print(j.__file__, timer_push(np.zeros(4, np.int64), np.zeros(4, np.int32), 0, 1, 2))"
+        "print(j.__file__, j._FOLDER, timer_push(np.zeros(4, np.int64), np.zeros(4, np.int32), 0, 1, 2))"
     )
     environment = {
         **os.environ,
@@ -118,4 +136,4 @@ def test_it_runs_where_the_cache_cannot_be_written(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", script], env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
     )
-    assert result.stdout.split() == [str(package / "engine" / "_jit.py"), "1"]
+    assert result.stdout.split() == [str(package / "engine" / "_jit.py"), "None", "1"]
