@@ -6,16 +6,22 @@ latency of packets and the rate at which a mesh saturates.
 """
 
 from accelsim.network.noc.coarse import CoarseMesh, Flows, coarse_topology, flow_graph
+from accelsim.network.noc.load import LoadedMesh
 from accelsim.network.noc.mesh import MeshGrid, Routes, route_link_bytes, xy_route_links
 from accelsim.network.noc.rectangle import Rectangle, rect_to_rect_flows, rect_to_rect_transfer
+from accelsim.network.noc.router import RouterSpec
+from accelsim.network.noc.traffic import Traffic
 from accelsim.network.noc.tree import multicast_link_bytes, multicast_links, reduction_link_bytes, reduction_links
 
 __all__ = [
     "CoarseMesh",
     "Flows",
+    "LoadedMesh",
     "MeshGrid",
     "Rectangle",
+    "RouterSpec",
     "Routes",
+    "Traffic",
     "coarse_topology",
     "flow_graph",
     "multicast_link_bytes",
