@@ -13,8 +13,13 @@ EngineName = Literal["auto", "simpy", "compiled"]
 
 ENGINES: tuple[EngineName, ...] = ("auto", "simpy", "compiled")
 
-COMPILED_FROM_TASKS = 20_000
-"""Above this many tasks ``auto`` takes the compiled engine."""
+COMPILED_FROM_TASKS = 15_000
+"""Above this many tasks ``auto`` takes the compiled engine.
+
+Measured in fresh processes on one core of an AMD EPYC: importing numba and loading cached
+machine code takes 1.0 s; SimPy does 25,000 to 45,000 server tasks or 12,000 server tasks with
+shared transfers in that time.  Both engines give the same result; only the wait differs.
+"""
 
 
 def choose_engine(num_tasks: int, engine: EngineName = "auto") -> Literal["simpy", "compiled"]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import resource
 import statistics
 import subprocess
@@ -63,9 +64,8 @@ def measure(case: str, size: int, engine: str) -> Figure:
         run_s = median_s(lambda: run_program(program))
         return Figure(case, size, "simpy", program.num_simulated_tasks, build_s, run_s, run_s, peak_mb())
     simulate(GRAPHS["ring_all_reduce"](2), engine)
-    began = time.perf_counter()
+    build_s = median_s(lambda: GRAPHS[case](size))
     graph = GRAPHS[case](size)
-    build_s = time.perf_counter() - began
     bare = []
 
     def run() -> None:
@@ -128,6 +128,9 @@ def process_s(*command: str) -> float | None:
 
 def print_table(quick: bool) -> None:
     """Print a line per case, then ratios, growth exponents and the start of the command line."""
+    print(
+        f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; wall times, medians of up to {REPEATS} runs"
+    )
     header = f"{'case':18s}{'size':>9s}{'engine':>10s}{'tasks':>10s}{'build':>11s}{'run':>11s}{'kernel':>11s}"
     print(header + f"{'Mtasks/s':>10s}{'build/run':>10s}{'peak MB':>9s}")
     done: list[Figure] = []
