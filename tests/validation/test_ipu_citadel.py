@@ -1,7 +1,7 @@
 """The bsp model against the Citadel microbenchmarks of Graphcore GC2: every row is predicted, none is left out.
 
-``python tests/validation/test_ipu_citadel.py`` prints the error of each row; ``--data FILE.csv`` takes other rows of the
-same columns; ``--fit`` repeats the calibration first; ``--folds`` prints the error on rows that the fit did not see.
+``python tests/validation/test_ipu_citadel.py`` prints the error of each row; ``--data FILE.csv`` takes other rows of
+these columns; ``--fit`` repeats the calibration first; ``--folds`` prints the error on rows that the fit did not see.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NOT_DESCRIBED: tuple[tuple[str, Callable[[Row], bool], str], ...] = (
     (
         "scatter latency",
         lambda row: row.num_ipus == 1 and row.tiles_or_transfers <= 16,
-        "one-word scatters to few tiles start 45 ns later than every other exchange on the chip; the paper has no cause",
+        "one-word scatters to few tiles start 45 ns later than other exchanges on the chip; the paper has no cause",
     ),
     (
         "concurrent p2p",
@@ -51,7 +51,7 @@ NOT_DESCRIBED: tuple[tuple[str, Callable[[Row], bool], str], ...] = (
     (
         "reduction",
         lambda row: row.num_ipus > 1,
-        "the compiler's tree over chips: 8 and 16 are faster than one collecting tile, 2 slower when the sums are short",
+        "the compiler's tree over chips: 8 and 16 beat one collecting tile, 2 are slower when the sums are short",
     ),
 )
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accelsim.cost.bsp.exchange import exchange
 from accelsim.cost.bsp.machine import Array, BspMachine, Cost, ceil_div
@@ -41,7 +42,7 @@ class Product:
     parts_n: Array
     parts_k: Array
     slices: Array
-    fits: Array
+    fits: NDArray[np.bool_]
 
 
 def divisions(tiles: Array, limit: int) -> tuple[Array, Array, Array]:
@@ -88,8 +89,11 @@ def product(machine: BspMachine, m: Array, k: Array, n: Array, batch: Array, wei
     smallest = np.argmin(priced.cost.tile_bytes, axis=-1)
     index = np.where(priced.fits.any(axis=-1), best_fitting, smallest)
     chosen = (priced.parts_m, priced.parts_n, priced.parts_k, priced.slices, priced.fits)
-    taken = [np.take_along_axis(values, index[..., None], -1)[..., 0] for values in chosen]
-    return Product(priced.cost.at(index).repeated(ceil_div(shapes[3], groups)), *taken)
+    parts_m, parts_n, parts_k, slices, fits = (
+        np.take_along_axis(values, index[..., None], -1)[..., 0].astype(float) for values in chosen
+    )
+    cost = priced.cost.at(index).repeated(ceil_div(shapes[3], groups))
+    return Product(cost, parts_m, parts_n, parts_k, slices, fits > 0)
 
 
 def divided(
