@@ -35,64 +35,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from math import ceil
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import simpy
 
-from accelsim.engine.clock import MAX_TICKS, OVERFLOW_REMEDY, TICKS_PER_S, ClockOverflowError
+from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.deadlock import deadlock_error
-from accelsim.engine.fairshare import component, fill
+from accelsim.engine.simpy_links import SETTLE, Link, Phase, SharedLinks, timeout
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph, successors
-from accelsim.engine.timeline import RateRecorder, Timeline
+from accelsim.engine.timeline import Timeline
 from accelsim.engine.verify import verify_timeline
 
 Arbiter = Callable[[int, Sequence[int]], int]
-
-_route = attrgetter("route")
-
-# SimPy runs events of one time by priority; 0 and 1 are its own (urgent, normal).
-_SETTLE, _REFILL = 2, 3
-
-
-class _Phase(simpy.Event):  # type: ignore[misc]
-    """An action later in the current tick than every ordinary event."""
-
-    def __init__(self, env: simpy.Environment, priority: int, action: Callable[[], None]) -> None:
-        super().__init__(env)
-        self._ok = True
-        self._value = None
-        self.callbacks.append(lambda _: action())
-        env.schedule(self, priority=priority)
-
-
-@dataclass(slots=True, eq=False)
-class Flow:
-    """Bytes on their way; ``done`` fires when the last one has arrived."""
-
-    nbytes: int
-    route: Sequence[int]
-    done: simpy.Event
-    remaining: float
-    last_ticks: int
-    rate: float = 0.0
-    end_ticks: int | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Link:
-    """State of one link: who is on it, and what it has carried so far."""
-
-    name: str
-    capacity_bytes_per_tick: float
-    flows: dict[Flow, None] = field(default_factory=dict)
-    nbytes: int = 0
-    busy_ticks: int = 0
-    busy_since_ticks: int = 0
 
 
 class SimpyEngine:
@@ -117,9 +73,8 @@ class SimpyEngine:
         self.links = [Link(name, rate) for name, rate in zip(graph.links, capacity, strict=True)]
         self.start_ticks = [-1] * graph.num_tasks
         self.end_ticks = [-1] * graph.num_tasks
-        self._flows_on_link = [link.flows for link in self.links]
+        self._shared = SharedLinks(self.env, self.links, record_rates)
         self._arbiter = arbiter
-        self._recorder = RateRecorder(graph.num_links) if record_rates else None
         self._columns()
         self._queues: list[list[tuple[int, int, int]]] = [[] for _ in graph.servers]
         self._running = [False] * graph.num_servers
@@ -127,7 +82,6 @@ class SimpyEngine:
         self._left = graph.num_tasks
         self._ended: list[int] = []
         self._ended_events: dict[int, simpy.Event] = {}
-        self._dirty: set[int] = set()
         self._highest_capacity = list(capacity)
         self._background_bytes = [0] * graph.num_links
 
@@ -165,13 +119,15 @@ class SimpyEngine:
         rate = capacity_bytes_per_s / TICKS_PER_S
         self.links[link].capacity_bytes_per_tick = rate
         self._highest_capacity[link] = max(self._highest_capacity[link], rate)
-        self._touch((link,))
+        self._shared.touch((link,))
 
     def transfer(self, nbytes: int, route: Sequence[int]) -> simpy.Event:
         """Send bytes that belong to no task; returns the event of their arrival."""
+        if nbytes < 0 or len(set(route)) < len(route):
+            raise ValueError(f"transfer: needs bytes >= 0 and a route without repeats, got {nbytes!r} over {route!r}.")
         for link in route:
             self._background_bytes[link] += nbytes
-        return self._send(nbytes, route).done
+        return self._shared.send(nbytes, route).done
 
     def run(self) -> Timeline:
         """Run to the end of the last task and return the verified timeline.
@@ -183,7 +139,7 @@ class SimpyEngine:
         """
         began_s = time.perf_counter()
         ready = [task for task, missing in enumerate(self._missing) if not missing]
-        _Phase(self.env, _SETTLE, lambda: self._make_ready(ready, []))
+        Phase(self.env, SETTLE, lambda: self._make_ready(ready, []))
         while self._left:
             try:
                 self.env.step()
@@ -203,15 +159,15 @@ class SimpyEngine:
     def _life(self, task: int) -> Generator[simpy.Event, Any, None]:
         """The life of a task from start to end, a SimPy process."""
         self.start_ticks[task] = self.now_ticks
-        work = self._timeout(self._work_ticks[task])
+        work = timeout(self.env, self._work_ticks[task])
         if self._latency_ticks[task]:
-            yield self._timeout(self._latency_ticks[task])
+            yield timeout(self.env, self._latency_ticks[task])
         route = self._route_link[self._route_ptr[task] : self._route_ptr[task + 1]]
         if self._nbytes[task] and route:
-            yield self._send(self._nbytes[task], route).done
+            yield self._shared.send(self._nbytes[task], route).done
         yield work
         if not self._ended:
-            _Phase(self.env, _SETTLE, self._settle)
+            Phase(self.env, SETTLE, self._settle)
         self._ended.append(task)
 
     def _settle(self) -> None:
@@ -258,68 +214,6 @@ class SimpyEngine:
         del queue[waiting.index(chosen)]
         return chosen
 
-    def _timeout(self, ticks: int) -> simpy.Event:
-        if self.now_ticks + ticks > MAX_TICKS:
-            raise ClockOverflowError(f"the run passes {MAX_TICKS / TICKS_PER_S:.0f} s: {OVERFLOW_REMEDY}")
-        return self.env.timeout(ticks)
-
-    # --- flows ----------------------------------------------------------------------------
-
-    def _send(self, nbytes: int, route: Sequence[int]) -> Flow:
-        """Put a flow on its links; its rate is set at the end of this tick."""
-        flow = Flow(nbytes, route, simpy.Event(self.env), float(nbytes), self.now_ticks)
-        if not nbytes or not route:
-            flow.done.succeed()
-            return flow
-        for index in route:
-            link = self.links[index]
-            if not link.flows:
-                link.busy_since_ticks = self.now_ticks
-            link.flows[flow] = None
-        self._touch(route)
-        return flow
-
-    def _touch(self, links: Sequence[int]) -> None:
-        """Have the rates around ``links`` refilled once this tick is settled."""
-        if not self._dirty:
-            _Phase(self.env, _REFILL, self._refill)
-        self._dirty.update(links)
-
-    def _arrive(self, flow: Flow) -> None:
-        if flow.end_ticks != self.now_ticks:
-            return  # A timer from before the rate changed.
-        flow.end_ticks = None
-        for index in flow.route:
-            link = self.links[index]
-            del link.flows[flow]
-            link.nbytes += flow.nbytes
-            if not link.flows:
-                link.busy_ticks += self.now_ticks - link.busy_since_ticks
-        self._touch(flow.route)
-        flow.done.succeed()
-
-    def _refill(self) -> None:
-        links = component(self._dirty, self._flows_on_link, _route)
-        self._dirty.clear()
-        capacity = {index: self.links[index].capacity_bytes_per_tick for index in links}
-        rates, used = fill(links, self._flows_on_link, _route, capacity)
-        for flow, rate in rates.items():
-            if rate != flow.rate:
-                self._change_rate(flow, rate)
-        if self._recorder is not None:
-            for index in links:
-                self._recorder.change(index, self.now_ticks, used[index])
-
-    def _change_rate(self, flow: Flow, rate: float) -> None:
-        flow.remaining -= flow.rate * (self.now_ticks - flow.last_ticks)
-        flow.last_ticks = self.now_ticks
-        flow.rate = rate
-        flow.end_ticks = None
-        if rate > 0.0:
-            ticks = max(1, ceil(min(flow.remaining / rate, float(MAX_TICKS))))
-            flow.end_ticks = self.now_ticks + ticks
-            self._timeout(ticks).callbacks.append(lambda _: self._arrive(flow))
-
     def _timeline(self, began_s: float) -> Timeline:
         now = self.now_ticks
         busy = [link.busy_ticks + (now - link.busy_since_ticks if link.flows else 0) for link in self.links]
@@ -332,5 +226,5 @@ class SimpyEngine:
             makespan_ticks=max(self.end_ticks, default=0),
             engine="simpy",
             wall_s=time.perf_counter() - began_s,
-            rates=None if self._recorder is None else self._recorder.rates(now),
+            rates=None if self._shared.recorder is None else self._shared.recorder.rates(now),
         )

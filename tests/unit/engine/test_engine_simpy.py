@@ -234,6 +234,14 @@ def test_wrong_capacities_are_refused() -> None:
         engine.set_capacity(0, -1)
 
 
+def test_wrong_background_transfers_are_refused() -> None:
+    engine = SimpyEngine(one_link([1]))
+    with pytest.raises(ValueError, match=r"a route without repeats, got 5 over \[0, 0\]"):
+        engine.transfer(5, [0, 0])
+    with pytest.raises(ValueError, match="bytes >= 0"):
+        engine.transfer(-5, [0])
+
+
 def test_two_engines_do_not_see_each_other() -> None:
     graph = one_link([100])
     slow, fast = SimpyEngine(graph), SimpyEngine(graph)
