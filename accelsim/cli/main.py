@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from accelsim.cli import compare, explain, run, show
+from accelsim.cli import compare, cost, explain, run, show, validate
 from accelsim.errors import AccelsimError, CapacityError
 
 EXIT_BAD_INPUT = 2
@@ -24,6 +24,8 @@ run.register(app)
 compare.register(app)
 show.register(app)
 explain.register(app)
+cost.register(app)
+validate.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from accelsim.dtypes import DType
-from accelsim.errors import ConfigError
+from accelsim.errors import AccelsimError, ConfigError
 from accelsim.validation.machines import Machines, UnknownHardwareError
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.pricers._collectives import predict_collectives
@@ -90,6 +90,16 @@ def predict(table: Table, machines: Machines | None = None) -> Prediction:
     if np.isnan(seconds).all():
         raise ConfigError(f"{table.name}: no row can be priced:\n" + "\n".join(f"- {note}" for note in merged(notes)))
     return Prediction(seconds, merged(notes))
+
+
+def refuse_notes(notes: Iterable[str]) -> None:
+    """Fail when there is a note: what ``--strict`` asks for.
+
+    Raises:
+        AccelsimError: There is one; lists all.
+    """
+    if texts := list(notes):
+        raise AccelsimError("strict: the predictions carry notes:\n" + "\n".join(f"- {text}" for text in texts))
 
 
 def merged(notes: Iterable[Note]) -> tuple[Note, ...]:

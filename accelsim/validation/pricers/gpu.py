@@ -17,6 +17,8 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.validation.pricers.base import Array, Batch, Prices, register_table_pricer
 
+#: Types whose products quantise their activations first, on rigs that say so.
+_QUANTIZED = (DType.FP8, DType.INT8)
 #: Rows of one call; calls run in parallel, because numpy lets other threads work.
 _CHUNK_ROWS = 4096
 #: What the columns of tables are called in a section's calibrated range.
@@ -71,7 +73,7 @@ def _family(batch: Batch, chip: Chip) -> _Family:
     section = section_of(batch.op, batch.dtype)
     if section.startswith("gemm"):
         gemm, warnings = calibration.gemm(batch.dtype)
-        quantize, _ = calibration.rows("rowwise")
+        quantize = calibration.rows("rowwise")[0] if batch.dtype in _QUANTIZED else None
         core = chip.peak_flops_per_s(batch.dtype, 1)
         return _Family(section, warnings, lambda rows: gemm_seconds(machine, gemm, rows, rig, core, quantize))
     if section.startswith("attention"):

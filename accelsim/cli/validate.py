@@ -1,0 +1,139 @@
+"""``accelsim validate``: how far predictions are from measurements, per suite, hardware and operator."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelsim.cli import options as o
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+    from accelsim.validation.compare import Comparison, ErrorRow
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("validate")(validate)
+
+
+def validate(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suites; default: all.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="CSV with measurements of your own, with time_s.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the suites with their sources.")] = False,
+    json_: o.JsonOption = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    update: Annotated[
+        Path | None, typer.Option("--update", help="Renew the table between the markers of a Markdown file.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw predicted against measured times.")] = None,
+    strict: o.StrictOption = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also errors by size of the work.")] = False,
+) -> None:
+    """Compare predictions with the measurements shipped with accelsim, or with your own."""
+    if list_:
+        _print_suites()
+        return
+    found = _comparisons(names or [], data)
+    if strict:
+        from accelsim.validation.predict import refuse_notes
+
+        refuse_notes(f"{one.suite}: {note}" for one in found for note in one.notes)
+    if plot is not None:
+        _draw(found, plot)
+    if update is not None:
+        _renew(found, update)
+    if json_ is not None:
+        _write_json(found, json_, verbose)
+    if markdown:
+        from accelsim.validation.markdown import accuracy_table
+
+        sys.stdout.write(accuracy_table(found))
+    elif json_ != "-":
+        _print_tables(found, verbose)
+
+
+def _comparisons(names: list[str], data: Path | None) -> list[Comparison]:
+    from accelsim.validation.compare import OWN_DATA, compare_table
+    from accelsim.validation.suites import run_suites
+    from accelsim.validation.table import read_table
+
+    found = [] if data is None else [compare_table(OWN_DATA, read_table(data))]
+    return found + (run_suites(names) if names or data is None else [])
+
+
+def _write_json(found: Sequence[Comparison], json_: str, verbose: bool) -> None:
+    from accelsim.results.files import write_atomic
+    from accelsim.validation.compare import to_dict
+
+    text = json.dumps(to_dict(found, by_size=verbose), indent=2) + "\n"
+    if json_ == "-":
+        sys.stdout.write(text)
+    else:
+        write_atomic(Path(json_), text)
+
+
+def _renew(found: Sequence[Comparison], path: Path) -> None:
+    from accelsim.results.files import write_atomic
+    from accelsim.validation.markdown import accuracy_table, read_text, replaced_table
+
+    write_atomic(path, replaced_table(read_text(path), accuracy_table(found), str(path)))
+
+
+def _draw(found: Sequence[Comparison], path: Path) -> None:
+    from accelsim.results.plots.validation import plot_validation, save_picture
+    from accelsim.validation.compare import series
+
+    scatter, _ = plot_validation(series(found), title=", ".join(one.suite for one in found))
+    save_picture(scatter, path)
+
+
+def _print_suites() -> None:
+    from accelsim.cli.render import make_console
+    from accelsim.validation.suites import suites
+
+    console = make_console()
+    for name, spec in suites().items():
+        console.print(f"[bold]{name}[/]  {spec.title}. {spec.source} ({spec.licence})", soft_wrap=True)
+
+
+def _print_tables(found: Sequence[Comparison], verbose: bool) -> None:
+    from rich.markup import escape
+
+    from accelsim.cli.render import make_console
+
+    console = make_console()
+    console.print(_table([row for one in found for row in one.rows()]))
+    if verbose:
+        console.print(_table([row for one in found for row in one.rows(by_size=True)]))
+    for one in found:
+        if one.num_unpriced:
+            text = f"{one.num_unpriced} of {len(one.labels)} rows have no prediction"
+            console.print(f"[yellow]{escape(one.suite)}:[/] {text}")
+        for note in one.notes:
+            console.print(f"[yellow]{escape(one.suite)}:[/] {escape(str(note))}", soft_wrap=True)
+
+
+def _table(rows: Sequence[ErrorRow]) -> RichTable:
+    from rich.table import Table
+
+    sized = any(row.size for row in rows)
+    title = "Errors by size: thirds of the points, by work" if sized else "Errors against measurements"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    texts = ("suite", "hardware", "operator", "type", *(("size",) if sized else ()))
+    for name in texts:
+        table.add_column(name, no_wrap=True)
+    for name in ("points", "MAPE", "median", "p90", "bias"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        s = row.summary
+        labels = [row.suite, row.hardware, row.op, row.dtype, *([row.size] if sized else [])]
+        errors = (f"{value:.1%}".replace("%", " %") for value in (s.mape, s.median, s.p90))
+        table.add_row(*labels, f"{s.points}", *errors, f"{s.bias:+.1%}".replace("%", " %"))
+    return table

@@ -1,0 +1,157 @@
+"""Predictions against measurements: errors per hardware, operator and element type, and by size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from accelsim.cost.calibrate import ErrorSummary
+from accelsim.validation.machines import Machines
+from accelsim.validation.operations import OPERATIONS, Array
+from accelsim.validation.predict import Note, predict
+from accelsim.validation.table import MEASURED, Table, check_table
+
+#: Name of a comparison with the user's own measurements.
+OWN_DATA = "data"
+SIZES = ("small", "medium", "large")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """Errors of one operator and element type on one hardware; fractions, not percent.
+
+    Attributes:
+        suite: Where the measurements come from.
+        hardware: As the table spells it.
+        op: Operator.
+        dtype: Element type.
+        size: Blank, or ``small``, ``medium``, ``large``: a third of the points each, by work.
+        summary: The errors.
+    """
+
+    suite: str
+    hardware: str
+    op: str
+    dtype: str
+    size: str
+    summary: ErrorSummary
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; the keys are a contract."""
+        found: dict[str, Any] = {"suite": self.suite, "hardware": self.hardware, "op": self.op, "dtype": self.dtype}
+        if self.size:
+            found["size"] = self.size
+        s = self.summary
+        errors = {"points": s.points, "mape": s.mape, "median_ape": s.median, "p90_ape": s.p90, "bias": s.bias}
+        return {**found, **errors}
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Predicted and measured seconds of the rows of one suite.
+
+    Attributes:
+        suite: Its name.
+        labels: (hardware, op, dtype) of each row.
+        work: Work of each row, in a unit that is the same within one operator.
+        predicted_s: Seconds, NaN where nothing prices the row.
+        measured_s: Seconds.
+        notes: What to know.
+    """
+
+    suite: str
+    labels: Sequence[tuple[str, str, str]]
+    work: Array
+    predicted_s: Array
+    measured_s: Array
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def num_unpriced(self) -> int:
+        """Rows without a prediction."""
+        return int(np.isnan(self.predicted_s).sum())
+
+    def rows(self, by_size: bool = False) -> list[ErrorRow]:
+        """Errors by label, sorted; with ``by_size`` each label is divided into thirds by work."""
+        found = []
+        for label, index in sorted(self._by_label().items()):
+            if not by_size:
+                found.append(self._row(label, "", index))
+                continue
+            ordered = index[np.argsort(self.work[index], kind="stable")]
+            for size, part in zip(SIZES, np.array_split(ordered, len(SIZES)), strict=True):
+                if part.size:
+                    found.append(self._row(label, size, part))
+        return found
+
+    def _by_label(self) -> Mapping[tuple[str, str, str], Any]:
+        found: dict[tuple[str, str, str], list[int]] = {}
+        for row in np.flatnonzero(~np.isnan(self.predicted_s)).tolist():
+            found.setdefault(self.labels[row], []).append(row)
+        return {label: np.array(rows, dtype=np.intp) for label, rows in found.items()}
+
+    def _row(self, label: tuple[str, str, str], size: str, index: Any) -> ErrorRow:
+        summary = ErrorSummary.of(self.predicted_s[index], self.measured_s[index])
+        return ErrorRow(self.suite, *label, size, summary)
+
+
+def compare_table(suite: str, table: Table, machines: Machines | None = None) -> Comparison:
+    """A measured table against the cost models.
+
+    Raises:
+        ConfigError: A cell that cannot be meant, or no row that can be priced.
+    """
+    check_table(table, measured=True)
+    prediction = predict(table, machines)
+    every = np.arange(len(table))
+    work = np.zeros(len(table))
+    for (_, op, _, _), rows in table.groups().items():
+        work[rows] = OPERATIONS[op].work(table.extents(op, rows))
+    labels = list(zip(table.text("hardware"), table.text("op"), table.text("dtype"), strict=True))
+    return Comparison(suite, labels, work, prediction.seconds, table.numbers(MEASURED, every), prediction.notes)
+
+
+def series(comparisons: Sequence[Comparison], most: int = 16) -> dict[str, tuple[Array, Array]]:
+    """Predicted and measured seconds of the priced rows by name, for a picture.
+
+    A name says suite, hardware, operator and type; or suite and operator; or the suite alone: the first of these that
+    gives at most ``most`` names.
+    """
+    for kept in ((0, 1, 2), (1,), ()):
+        found: dict[str, list[tuple[float, float]]] = {}
+        for one in comparisons:
+            for label, predicted, measured in zip(one.labels, one.predicted_s, one.measured_s, strict=True):
+                if not np.isnan(predicted):
+                    name = " ".join([one.suite, *(label[i] for i in kept)])
+                    found.setdefault(name, []).append((float(predicted), float(measured)))
+        if len(found) <= most:
+            break
+    pairs = {name: np.array(points) for name, points in found.items()}
+    return {name: (points[:, 0], points[:, 1]) for name, points in pairs.items()}
+
+
+def to_dict(comparisons: Iterable[Comparison], by_size: bool = False) -> dict[str, Any]:
+    """All of several comparisons as plain values for JSON."""
+    comparisons = list(comparisons)
+    found: dict[str, Any] = {"rows": [row.to_dict() for one in comparisons for row in one.rows()]}
+    if by_size:
+        found["sizes"] = [row.to_dict() for one in comparisons for row in one.rows(by_size=True)]
+    found["points"] = sum(len(one.labels) for one in comparisons)
+    found["unpriced"] = sum(one.num_unpriced for one in comparisons)
+    found["notes"] = [
+        {
+            "suite": one.suite,
+            "hardware": note.hardware,
+            "op": note.op,
+            "dtype": note.dtype,
+            "points": note.points,
+            "unpriced": note.unpriced,
+            "text": note.text,
+        }
+        for one in comparisons
+        for note in one.notes
+    ]
+    return found

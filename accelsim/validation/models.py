@@ -1,0 +1,76 @@
+"""Suites whose rows are whole models: each is simulated by the pipeline, as ``accelsim run`` would.
+
+Columns: the model's shape under the names of its ``config.json``, ``phase`` (``prefill``, ``decode``, ``end-to-end``),
+``batch``, ``prompt``, ``steps``, ``dtype``, and the rectangle of cores of each phase.  A decode row is one step with
+``prompt`` tokens in the cache.  An end-to-end row is a prefill and ``steps`` decode steps, each in its rectangle; the
+steps are sampled, because their time changes slowly with the context.  Not modelled: what lies between the phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+
+from accelsim.dtypes import DType
+from accelsim.errors import ConfigError
+from accelsim.hardware.system import System, load_system
+from accelsim.pipeline import simulate
+from accelsim.validation.compare import Comparison
+from accelsim.validation.predict import Note
+from accelsim.validation.table import MEASURED, Table
+from accelsim.workload.model import Model
+from accelsim.workload.phase import Decode, Phase, Prefill
+
+_SAMPLED_STEPS = 8
+_CACHE_NOTE = "capacity is not checked: the measured models were scaled up from some of their layers"
+
+Row = Mapping[str, str]
+
+
+def compare_models(suite: str, table: Table) -> Comparison:
+    """Simulated against measured seconds of each row."""
+    rows = [dict(zip(table.columns, cells, strict=True)) for cells in zip(*table.columns.values(), strict=True)]
+    system = cache(load_system)
+    seconds = np.array([_seconds(row, system(row["hardware"])) for row in rows])
+    labels = [(row["hardware"], row["phase"], row["dtype"]) for row in rows]
+    work = np.array([float(row["prompt"]) + float(row["steps"] or 0) for row in rows])
+    note = Note(rows[0]["hardware"], "", "", len(rows), False, _CACHE_NOTE)
+    return Comparison(suite, labels, work, seconds, table.numbers(MEASURED, np.arange(len(table))), (note,))
+
+
+def _seconds(row: Row, system: System) -> float:
+    model, batch, prompt = _model(row), int(row["batch"]), int(row["prompt"])
+    phase, steps = row["phase"], int(row["steps"] or 1)
+    if phase == "prefill":
+        return _run(model, system, Prefill(batch, prompt), row["prefill_grid"])
+    if phase == "decode":
+        return _run(model, system, Decode(batch, prompt), row["decode_grid"])
+    if phase != "end-to-end":
+        raise ConfigError(f"unknown phase {phase!r} in a suite of models. Known: prefill, decode, end-to-end.")
+    samples = min(steps, _SAMPLED_STEPS)
+    contexts = [prompt + (2 * i + 1) * steps // (2 * samples) for i in range(samples)]
+    decode_s = np.mean([_run(model, system, Decode(batch, context), row["decode_grid"]) for context in contexts])
+    return _run(model, system, Prefill(batch, prompt), row["prefill_grid"]) + steps * float(decode_s)
+
+
+def _run(model: Model, system: System, phase: Phase, grid: str) -> float:
+    """Seconds of one phase with every operator on a ``grid`` of cores."""
+    result = simulate(model, system, phase, f"region={grid}", ignore_capacity=True, what_ifs=False)
+    return result.latency_s
+
+
+def _model(row: Row) -> Model:
+    return Model(
+        name=row["model"],
+        hidden_size=int(row["hidden"]),
+        intermediate_size=int(row["ffn"]),
+        num_hidden_layers=int(row["layers"]),
+        vocab_size=int(row["vocab"]),
+        max_position_embeddings=1_000_000,
+        num_attention_heads=int(row["heads"]),
+        num_key_value_heads=int(row["kv_heads"]),
+        head_dim=int(row["head_dim"]),
+        torch_dtype=DType(row["dtype"]),
+    )

@@ -1,0 +1,104 @@
+"""The measured sets shipped with the package, by name, and what the models say of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Literal
+
+from pydantic import Field
+
+from accelsim.config.loader import load_document, validate
+from accelsim.config.schema import Spec
+from accelsim.errors import ConfigError
+from accelsim.registry import did_you_mean
+from accelsim.validation.compare import Comparison, compare_table
+from accelsim.validation.machines import Machines
+from accelsim.validation.table import Table, parse_table
+
+
+class LeftOut(Spec):
+    """Rows that are not compared."""
+
+    where: Mapping[str, str] = Field(description="Cells by column that all must agree.")
+    why: str = Field(description="What makes them no measurement of what the model predicts.")
+
+
+class SuiteSpec(Spec):
+    """One measured set."""
+
+    file: str = Field(description="Table beside the index.")
+    through: Literal["operators", "pipeline"] = Field("operators", description="What its rows are.")
+    hardware: str = Field("", description="Hardware of all rows, where the table has no such column.")
+    title: str = Field(description="What was measured.")
+    source: str = Field(description="Where the numbers come from.")
+    licence: str = Field(description="Licence of the source.")
+    leaves_out: Sequence[LeftOut] = Field((), description="Rows that are not compared.")
+
+
+class SuiteIndex(Spec):
+    """The packaged index of suites."""
+
+    schema_version: Literal[1]
+    kind: Literal["suites"]
+    suites: Mapping[str, SuiteSpec] = Field(description="Suites by name.")
+
+
+@cache
+def suites() -> Mapping[str, SuiteSpec]:
+    """All suites by name."""
+    with as_file(files("accelsim.validation") / "data" / "suites.yaml") as path:
+        return validate(load_document(path), SuiteIndex).spec.suites
+
+
+def suite(name: str) -> SuiteSpec:
+    """The suite called ``name``.
+
+    Raises:
+        ConfigError: There is none; lists what there is.
+    """
+    known = suites()
+    if name not in known:
+        raise ConfigError(f"unknown suite {name!r}. Known: {', '.join(known)}.{did_you_mean(name, list(known))}")
+    return known[name]
+
+
+def suite_table(name: str) -> Table:
+    """The rows of a suite that are compared, with their hardware.
+
+    Raises:
+        ConfigError: Unknown suite.
+    """
+    spec = suite(name)
+    text = (files("accelsim.validation") / "data" / spec.file).read_text(encoding="utf-8")
+    table = parse_table(text, spec.file)
+    if spec.hardware:
+        table = table.with_column("hardware", [spec.hardware] * len(table))
+    for left_out in spec.leaves_out:
+        columns = [(table.text(column), cell) for column, cell in left_out.where.items()]
+        table = table.take(row for row in range(len(table)) if any(cells[row] != cell for cells, cell in columns))
+    return table
+
+
+def run_suite(name: str, machines: Machines | None = None) -> Comparison:
+    """Predictions against the measurements of one suite.
+
+    Raises:
+        ConfigError: Unknown suite, or one none of whose rows can be priced.
+    """
+    table = suite_table(name)
+    if suite(name).through == "pipeline":
+        from accelsim.validation.models import compare_models
+
+        return compare_models(name, table)
+    return compare_table(name, table, machines)
+
+
+def run_suites(names: Iterable[str] = ()) -> list[Comparison]:
+    """Several suites in order; all of them when none is named."""
+    chosen = list(dict.fromkeys(names)) or list(suites())
+    for name in chosen:
+        suite(name)  # a wrong name is told before minutes of work
+    machines = Machines()
+    return [run_suite(name, machines) for name in chosen]
