@@ -100,6 +100,11 @@ class TaskGraph:
         if not routes_checked:
             _check_routes(self)
 
+    def __setstate__(self, state: dict[str, object]) -> None:
+        # Unpickled arrays can be written to; the graph, and machine code made for it, rely on theirs being frozen.
+        for name, value in state.items():
+            object.__setattr__(self, name, _read_only(value) if isinstance(value, np.ndarray) else value)
+
     @property
     def num_tasks(self) -> int:
         """Tasks in the graph."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from accelsim.engine import CrossEdges, Program, Stage, TaskGraph, instantiate, make_task_graph
+from accelsim.engine import CrossEdges, NumberedNames, Program, Stage, TaskGraph, instantiate, make_task_graph
 
 LINK_BYTES_PER_S = 50e9
 LATENCY_TICKS = 500_000_000
@@ -49,15 +50,12 @@ def mixed_tasks(num_tasks: int) -> TaskGraph:
     """Rooflines: server tasks that also move bytes over one of 256 links shared by four servers each."""
     graph = server_tasks(num_tasks, num_servers=1024)
     rng = np.random.default_rng(1)
-    return make_task_graph(
-        num_tasks,
-        server=graph.server,
-        work_ticks=graph.work_ticks,
+    return replace(
+        graph,
         nbytes=rng.integers(0, 200_000, num_tasks),
+        route_ptr=np.arange(num_tasks + 1),
         route_link=graph.server // 4,
-        pred_ptr=graph.pred_ptr,
-        pred_task=graph.pred_task,
-        servers=1024,
+        links=NumberedNames("link", 256),
         capacity_bytes_per_s=np.full(256, LINK_BYTES_PER_S),
     )
 
@@ -114,14 +112,7 @@ def torus_all_reduce(side: int) -> TaskGraph:
         capacity_bytes_per_s=np.full(3 * nodes, LINK_BYTES_PER_S),
         cross_edges=CrossEdges(step - 1, sender, step, node),
     )
-    columns = {name: getattr(graph, name) for name in ("latency_ticks", "route_link", "pred_ptr", "pred_task")}
-    return make_task_graph(
-        graph.num_tasks,
-        nbytes=np.repeat(shard[axes], nodes),
-        links=graph.links,
-        capacity_bytes_per_s=graph.capacity_bytes_per_s,
-        **columns,
-    )
+    return replace(graph, nbytes=np.repeat(shard[axes], nodes))
 
 
 def mesh_permutation(side: int) -> TaskGraph:

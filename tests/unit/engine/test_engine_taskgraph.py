@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,6 +30,20 @@ def test_a_graph_cannot_be_changed() -> None:
     graph = make_task_graph(2, work_ticks=1)
     with pytest.raises(ValueError, match="read-only"):
         graph.work_ticks[0] = 5
+
+
+def test_a_graph_that_was_sent_to_another_process_is_still_frozen() -> None:
+    graph = pickle.loads(pickle.dumps(make_task_graph(2, work_ticks=[3, 4], servers=2)))
+    assert graph.work_ticks.tolist() == [3, 4]
+    assert not graph.work_ticks.flags.writeable
+    assert graph.servers == NumberedNames("server", 2)
+
+
+def test_one_column_can_be_replaced() -> None:
+    graph = replace(make_task_graph(2, work_ticks=[3, 4]), work_ticks=np.array([5, 6]))
+    assert graph.work_ticks.tolist() == [5, 6]
+    with pytest.raises(TaskGraphError, match=r"work_ticks\[0\] = -1"):
+        replace(graph, work_ticks=np.array([-1, 6]))
 
 
 @pytest.mark.parametrize(
