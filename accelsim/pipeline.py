@@ -27,6 +27,7 @@ from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.mapping.spatial.run import SpatialMapper
+from accelsim.mapping.symmetry import symmetry_broken_by
 from accelsim.network.collective import CollectiveCost
 from accelsim.results.account import Ledger, account
 from accelsim.results.bottleneck import WhatIf, causes_to_relieve, find_bottleneck
@@ -148,8 +149,10 @@ def play(job: Job) -> Played:
     shares = [shard(workload, job.plan) for workload in passes]
     warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
     pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
-    lowered = lower([pricer.price(share) for share in shares], job.system)
+    unfolded = symmetry_broken_by(job.system, job.plan.tp)
+    lowered = lower([pricer.price(share) for share in shares], job.system, job.plan.tp if unfolded else None)
     timeline = run_program(lowered.program, job.engine)
+    warnings += unfolded
     need = footprint(shares[-1], job.system.chip)
     return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, job.plan.num_ranks)
 
@@ -203,7 +206,12 @@ def _report(
         ),
         energy=Energy(ledger.dynamic_energy_j, chip.idle_w * latency_s * num_chips),
         bottleneck=find_bottleneck(ledger, alternatives),
-        warnings=(*played.passes[-1].warnings, *_idle_chips(job, played.num_chips), *played.warnings, *_cost_warnings(played.lowered)),
+        warnings=(
+            *played.passes[-1].warnings,
+            *_idle_chips(job, played.num_chips),
+            *played.warnings,
+            *_cost_warnings(played.lowered),
+        ),
         assumed=tuple(path for path, source in job.system.provenance.items() if source.kind == "assumed"),
         num_simulated_tasks=played.lowered.program.num_simulated_tasks,
         manifest=manifest,

@@ -40,6 +40,17 @@ class CollectiveSpec(Spec):
     )
 
 
+class LinkFault(Spec):
+    """One direction of one link that is dead or slow.
+
+    Nodes are numbered as in the topology: members first, then switches (the switch of 8 members is node 8).
+    """
+
+    src: int = Field(ge=0, description="Node the link leaves.")
+    dst: int = Field(ge=0, description="Node the link enters.")
+    capacity_fraction: Fraction = Field(0.0, description="Share of the bandwidth that is left; 0 is dead.")
+
+
 class Level(Spec):
     """One level of a system as described: ``size`` members joined by a topology of equal links.
 
@@ -64,6 +75,7 @@ class Level(Spec):
     collectives: CollectiveSpec = Field(
         default_factory=CollectiveSpec, description="Calibration of collectives over this level."
     )
+    faults: tuple[LinkFault, ...] = Field((), description="Dead and slow links; routes go around dead ones.")
 
     @field_validator("size", mode="after")
     @classmethod

@@ -22,9 +22,9 @@ from accelsim.engine.program import Program, Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.hardware.system import System
 from accelsim.mapping.price import PricedBlock
+from accelsim.mapping.servers import COMM, STREAM
+from accelsim.mapping.unfold import unfold_block
 from accelsim.network.collective import CollectiveCost
-
-STREAM, COMM = "stream", "comm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,24 @@ class LoweredProgram:
     blocks: tuple[PricedBlock, ...]
 
 
-def lower(passes: Iterable[tuple[PricedBlock, ...]], system: System) -> LoweredProgram:
-    """Task graphs of all passes (one prefill, or decode steps in order); equal blocks share one graph."""
+def lower(
+    passes: Iterable[tuple[PricedBlock, ...]], system: System, unfolded_ranks: int | None = None
+) -> LoweredProgram:
+    """Task graphs of all passes (one prefill, or decode steps in order); equal blocks share one graph.
+
+    Args:
+        passes: The priced blocks of each pass.
+        system: Where they run.
+        unfolded_ranks: Simulate that many ranks instead of one that stands for all.
+    """
     graphs: dict[int, TaskGraph] = {}
     stages, blocks = [], []
     for blocks_of_pass in passes:
         for block in blocks_of_pass:
             if id(block) not in graphs:
-                graphs[id(block)] = _lower_block(block, system)
+                graphs[id(block)] = (
+                    unfold_block(block, system, unfolded_ranks) if unfolded_ranks else _lower_block(block, system)
+                )
             stages.append(Stage(graphs[id(block)], block.repeat, block.name))
             blocks.append(block)
     return LoweredProgram(Program(tuple(stages)), tuple(blocks))
@@ -61,11 +71,13 @@ def _lower_block(block: PricedBlock, system: System) -> TaskGraph:
     memory_link = None if memory is None else builder.link(chip.main_memory, memory.bandwidth_bytes_per_s)
     links = {name: builder.link(name, level.link.bandwidth_bytes_per_s) for name, level in system.levels.items()}
     done: list[int] = []
+    issued: list[int] = []  # collectives of a rank run in the order in which they are issued
     for priced, predecessors in zip(block.operators, block.predecessors, strict=True):
         after = [done[p] for p in predecessors]
         name, cost = priced.operator.name, priced.cost
         if isinstance(cost, CollectiveCost):
-            done.append(_add_collective(builder, name, cost, comm, links[cost.level], after))
+            done.append(_add_collective(builder, name, cost, comm, links[cost.level], [*after, *issued]))
+            issued = [done[-1]]
         else:
             done.append(_add_operator(builder, name, cost, stream, memory_link, chip.main_memory, after))
     return builder.build()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,13 +16,17 @@ from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import ProgramTimeline, StageTimeline
 from accelsim.errors import VerificationError
-from accelsim.mapping.lower import COMM, STREAM, LoweredProgram
-from accelsim.mapping.price import PricedOperator
+from accelsim.mapping.lower import LoweredProgram
+from accelsim.mapping.price import PricedBlock, PricedOperator
+from accelsim.mapping.servers import COMM, STREAM
 from accelsim.network.collective import CollectiveCost
+from accelsim.results.path import CONTENTION, IDLE, CriticalPart, critical_parts, merge
 from accelsim.workload.operator import Operator, role_bytes
 
-#: Cause of the time in which only collectives run, and of that in which nothing does.
-EXPOSED_COMMUNICATION, IDLE, CONTENTION = "exposed communication", "idle", "contention"
+__all__ = ["CONTENTION", "EXPOSED_COMMUNICATION", "IDLE", "Ledger", "OperatorRow", "OperatorSum", "account", "total_ledger"]
+
+#: Cause of the time in which only collectives run.
+EXPOSED_COMMUNICATION = "exposed communication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Ledger:
         role_bytes: Bytes of the main memory by tensor role, all chips.
         flops: Executed floating-point operations, all chips.
         dynamic_energy_j: Sum of the rows.
+        critical: The critical path by operator, resource and cause; sums to the latency.
     """
 
     rows: tuple[OperatorRow, ...]
@@ -75,6 +80,15 @@ class Ledger:
     role_bytes: Mapping[str, float]
     flops: int
     dynamic_energy_j: float
+    critical: tuple[CriticalPart, ...] = ()
+
+    @property
+    def critical_cause_s(self) -> dict[str, float]:
+        """Time on the critical path by cause, largest first."""
+        causes: dict[str, float] = defaultdict(float)
+        for part in self.critical:
+            causes[part.cause] += part.time_s
+        return dict(sorted(causes.items(), key=lambda item: -item[1]))
 
 
 def account(lowered: LoweredProgram, timeline: ProgramTimeline, num_ranks: int, main_memory: str) -> Ledger:
@@ -93,7 +107,8 @@ def account(lowered: LoweredProgram, timeline: ProgramTimeline, num_ranks: int, 
             if isinstance(priced.cost, OperatorCost):
                 _accumulate(cause_s, parts_s)
         _accumulate(cause_s, _uncovered(stage))
-    return total_ledger([row.close(block) for (block, _), row in rows.items()], cause_s, timeline.makespan_s)
+    closed = [row.close(block) for (block, _), row in rows.items()]
+    return total_ledger(closed, cause_s, timeline.makespan_s, _critical(lowered, timeline))
 
 
 class OperatorSum:
@@ -193,13 +208,45 @@ def _union_ticks(start: np.ndarray, end: np.ndarray) -> int:
     return int(reach[-1] - start[0] - gaps.sum())
 
 
+def _critical(lowered: LoweredProgram, timeline: ProgramTimeline) -> list[CriticalPart]:
+    """The critical path of all stages; a stage ends before the next begins, so it is that of each in turn."""
+    once: dict[int, list[CriticalPart]] = {}
+    found: list[CriticalPart] = []
+    for stage, block in zip(timeline.stages, lowered.blocks, strict=True):
+        if id(block) not in once:
+            once[id(block)] = critical_parts(stage.stage.graph, stage.timeline, _alone(stage, block), block.name)
+        found += [replace(part, time_s=part.time_s * stage.stage.repeat) for part in once[id(block)]]
+    return found
+
+
+def _alone(stage: StageTimeline, block: PricedBlock) -> dict[str, np.ndarray]:
+    """Time of each task alone by cause; a collective on the path is communication that nothing hides."""
+    label = stage.stage.graph.label
+    took_s = to_seconds(stage.timeline.end_ticks - stage.timeline.start_ticks)
+    parts_s: dict[str, np.ndarray] = {}
+    for index, priced in enumerate(block.operators):
+        if isinstance(priced.cost, OperatorCost):
+            for cause, seconds in priced.cost.parts_s.items():
+                column = parts_s.setdefault(cause, np.zeros(len(label)))
+                column[label == index] = seconds
+        else:
+            column = parts_s.setdefault(EXPOSED_COMMUNICATION, np.zeros(len(label)))
+            column[label == index] = took_s[label == index]
+    return parts_s
+
+
 def _accumulate(into: dict[str, float], values: Mapping[str, float], factor: float = 1.0) -> None:
     for key, value in values.items():
         into[key] += value * factor
 
 
-def total_ledger(rows: Iterable[OperatorRow], cause_s: Mapping[str, float], makespan_s: float) -> Ledger:
-    """The ledger of ``rows``.
+def total_ledger(
+    rows: Iterable[OperatorRow],
+    cause_s: Mapping[str, float],
+    makespan_s: float,
+    critical: Iterable[CriticalPart] = (),
+) -> Ledger:
+    """The ledger of ``rows``, the causes of the latency and the parts of its critical path.
 
     Raises:
         VerificationError: The causes do not add up to the makespan.
@@ -212,7 +259,7 @@ def total_ledger(rows: Iterable[OperatorRow], cause_s: Mapping[str, float], make
         _accumulate(roles, row.role_bytes)
     causes = {cause: s for cause, s in sorted(cause_s.items(), key=lambda item: -item[1]) if s > 0}
     flops, energy_j = sum(row.flops for row in rows), sum(row.energy_j for row in rows)
-    ledger = Ledger(rows, causes, dict(traffic), dict(roles), flops, energy_j)
+    ledger = Ledger(rows, causes, dict(traffic), dict(roles), flops, energy_j, merge(tuple(critical)))
     _verify(ledger, makespan_s)
     return ledger
 
@@ -221,3 +268,6 @@ def _verify(ledger: Ledger, makespan_s: float) -> None:
     booked_s = sum(ledger.cause_s.values())
     if abs(booked_s - makespan_s) > 1e-6 * makespan_s:
         raise VerificationError(f"time booked by cause, {booked_s!r} s, is not the makespan, {makespan_s!r} s")
+    critical_s = sum(part.time_s for part in ledger.critical)
+    if ledger.critical and abs(critical_s - makespan_s) > 1e-6 * makespan_s:
+        raise VerificationError(f"the critical path takes {critical_s!r} s, the makespan is {makespan_s!r} s")

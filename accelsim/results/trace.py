@@ -13,7 +13,7 @@ from typing import Any
 
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import StageTimeline
-from accelsim.mapping.lower import COMM, STREAM
+from accelsim.mapping.servers import COMM, STREAM
 from accelsim.results.result import Result
 
 MAX_EVENTS = 200_000

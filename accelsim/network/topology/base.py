@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import ConfigError, RoutingError
-from accelsim.hardware.level import SystemLevel
+from accelsim.hardware.level import LinkFault, SystemLevel
 from accelsim.hardware.link import LinkSpec
 from accelsim.registry import Registry
 
@@ -46,6 +46,7 @@ class Topology:
         latency_s: Latency of each link. float64[L].
         coordinates: Place of each chip, for plots and dimension-order routing. int64[num_chips, D].
         path: Preferred way between two nodes; None means a shortest one.
+        dead: Links that carry nothing; routes go around them.
         num_rings: Directed rings through all chips that can run at once without sharing a link; a lower bound.
         ring_hops: Hops of the longest step of such a ring, in links of full latency.
     """
@@ -61,6 +62,7 @@ class Topology:
     path: Path | None = field(default=None, repr=False)
     num_rings: int = 1
     ring_hops: int = 1
+    dead: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         for array in (self.src, self.dst, self.capacity_bytes_per_s, self.latency_s, self.coordinates):
@@ -109,7 +111,7 @@ class Topology:
         Args:
             src: Chip.
             dst: Chip.
-            dead: Link ids that carry nothing.
+            dead: Link ids that carry nothing, beside those of :attr:`dead`.
 
         Raises:
             RoutingError: A chip that does not exist, or no way between the two.
@@ -119,11 +121,12 @@ class Topology:
                 raise RoutingError(f"{self.name}: no chip {node}. Chips are 0 to {self.num_chips - 1}.")
         if src == dst:
             return ()
+        avoided = self.dead.union(dead)
         if self.path is not None:
             links = self._links(self.path(src, dst))
-            if not set(links) & set(dead):
+            if not avoided.intersection(links):
                 return links
-        return self._links(self._shortest(src, dst, frozenset(dead)))
+        return self._links(self._shortest(src, dst, avoided))
 
     def latency_of(self, route: Collection[int]) -> float:
         """Sum of the latencies of a route's links, in seconds."""
@@ -162,15 +165,38 @@ register_topology = TOPOLOGIES.register
 
 
 def build_topology(level: SystemLevel) -> Topology:
-    """The graph of a system's level, over the members in use.
+    """The graph of a system's level, over the members in use, with its dead and slow links.
 
     Raises:
-        ConfigError: Unknown topology, or a shape it does not take; names the level.
+        ConfigError: Unknown topology, a shape it does not take, or a fault of a link it has not; names the level.
     """
     try:
-        return TOPOLOGIES.get(level.topology)(level.shape, level.wrap, level.link)
+        topology = TOPOLOGIES.get(level.topology)(level.shape, level.wrap, level.link)
+        return with_faults(topology, level.spec.faults) if level.spec.faults else topology
     except ConfigError as err:
-        raise ConfigError(f"system.levels.{level.name}.topology: {err}") from err
+        raise ConfigError(f"system.levels.{level.name}: {err}") from err
+
+
+def with_faults(topology: Topology, faults: Iterable[LinkFault]) -> Topology:
+    """``topology`` with links that are dead or slow.
+
+    Raises:
+        ConfigError: There is no such link.
+    """
+    capacity = topology.capacity_bytes_per_s.copy()
+    dead = set(topology.dead)
+    for fault in faults:
+        link = topology.link_between.get((fault.src, fault.dst))
+        if link is None:
+            raise ConfigError(
+                f"faults: {topology.name} has no link from node {fault.src} to {fault.dst}. "
+                f"Its nodes are 0 to {topology.num_nodes - 1}."
+            )
+        if fault.capacity_fraction == 0:
+            dead.add(link)
+        else:
+            capacity[link] *= fault.capacity_fraction
+    return replace(topology, capacity_bytes_per_s=capacity, dead=frozenset(dead))
 
 
 def from_pairs(

@@ -1,0 +1,191 @@
+"""Blocks unfolded over every rank of a tensor-parallel group: each with its own stream, memory and real links.
+
+:mod:`accelsim.mapping.lower` simulates one rank for all, which is exact while every rank does the same over the same
+links.  Where that symmetry is broken (a dead or slow link) this lowering takes its place, and tests hold the two
+together where it is not.  Compute operators become one task per rank; a collective becomes every transfer of its
+schedule, on the routes of the level's topology, with a barrier per rank and step.
+
+Built by numpy: the loop is over the operators of one block, never over ranks or transfers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.cost.base import OperatorCost
+from accelsim.engine.clock import to_ticks
+from accelsim.engine.taskgraph import TaskGraph, make_task_graph
+from accelsim.engine.template import concatenate
+from accelsim.errors import PlanError
+from accelsim.hardware.chip import Chip
+from accelsim.hardware.system import System
+from accelsim.mapping.price import PricedBlock
+from accelsim.mapping.servers import COMM, STREAM
+from accelsim.network.collective import CollectiveCost
+from accelsim.network.collectives.base import Schedule, get_algorithm
+from accelsim.network.play import schedule_graph
+from accelsim.network.topology.base import Topology, build_topology
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Machine:
+    """Servers and links of the group: streams and comms by rank, memories by rank, then the topology's links."""
+
+    topology: Topology
+    num_ranks: int
+    servers: tuple[str, ...]
+    links: tuple[str, ...]
+    capacity_bytes_per_s: npt.NDArray[np.float64]
+    num_memories: int
+
+    @property
+    def ranks(self) -> IntArray:
+        return np.arange(self.num_ranks)
+
+    def graph(self, num_tasks: int, **columns: Any) -> TaskGraph:
+        """A graph over these servers and links."""
+        return make_task_graph(
+            num_tasks, servers=self.servers, links=self.links, capacity_bytes_per_s=self.capacity_bytes_per_s, **columns
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Tasks of one operator over all ranks: which of them a rank enters by and which end it."""
+
+    graph: TaskGraph
+    first: IntArray
+    last: IntArray
+
+
+def unfold_block(block: PricedBlock, system: System, num_ranks: int) -> TaskGraph:
+    """One graph of ``block`` on every rank of a group of ``num_ranks`` neighbouring chips.
+
+    Label ``i`` is operator ``i`` of the block, as in the folded graph.
+
+    Raises:
+        PlanError: The group spans several levels, or a collective runs rings at once that have no schedule.
+    """
+    machine = _machine(system, num_ranks)
+    names = [priced.operator.name for priced in block.operators]
+    parts: list[_Part] = []
+    edges: list[tuple[IntArray, IntArray]] = []
+    base, previous_collective = 0, -1
+    offsets: list[int] = []
+    for index, (priced, predecessors) in enumerate(zip(block.operators, block.predecessors, strict=True)):
+        if isinstance(priced.cost, CollectiveCost):
+            part = _collective(machine, priced.cost)
+            waits = {*predecessors, previous_collective} - {-1}
+            previous_collective = index
+        else:
+            part = _compute(machine, priced.cost, system.chip)
+            waits = set(predecessors)
+        edges += [(offsets[p] + parts[p].last, base + part.first) for p in sorted(waits)]
+        label = np.full(part.graph.num_tasks, index, dtype=np.int32)
+        parts.append(replace(part, graph=replace(part.graph, label=label, labels=tuple(names))))
+        offsets.append(base)
+        base += part.graph.num_tasks
+    pairs = tuple(np.concatenate(side) for side in zip(*edges, strict=True)) if edges else None
+    return concatenate([part.graph for part in parts], (pairs[0], pairs[1]) if pairs else None)
+
+
+def _machine(system: System, num_ranks: int) -> _Machine:
+    span = system.group(num_ranks)
+    if len(span) != 1:
+        raise PlanError(f"{num_ranks} ranks of {system.name} span {len(span)} levels; only one can be unfolded.")
+    topology = build_topology(span[0].level)
+    chip = system.chip
+    memory = chip.memories.get(chip.main_memory)
+    ranks = range(num_ranks)
+    memories = () if memory is None else tuple(_of_rank(chip.main_memory, rank) for rank in ranks)
+    bandwidth = [] if memory is None else [memory.bandwidth_bytes_per_s] * num_ranks
+    return _Machine(
+        topology=topology,
+        num_ranks=num_ranks,
+        servers=tuple(_of_rank(kind, rank) for kind in (STREAM, COMM) for rank in ranks),
+        links=memories + tuple(topology.link_name(link) for link in range(topology.num_links)),
+        capacity_bytes_per_s=np.concatenate([np.array(bandwidth), topology.capacity_bytes_per_s]),
+        num_memories=len(memories),
+    )
+
+
+def _of_rank(name: str, rank: int) -> str:
+    """Rank 0 keeps the plain name, so that reports read it as they read the folded graph."""
+    return name if rank == 0 else f"{name}@{rank}"
+
+
+def _compute(machine: _Machine, cost: OperatorCost, chip: Chip) -> _Part:
+    """One task per rank, as in the folded graph."""
+    nbytes = round(cost.traffic_bytes.get(chip.main_memory, 0.0)) if machine.num_memories else 0
+    columns: dict[str, Any] = {"server": machine.ranks, "work_ticks": to_ticks(cost.work_s)}
+    if nbytes:
+        latency_ticks = to_ticks(cost.parts_s.get("launch", 0.0))
+        columns |= {"nbytes": nbytes, "route_link": machine.ranks, "latency_ticks": latency_ticks}
+    return _Part(machine.graph(machine.num_ranks, **columns), machine.ranks, machine.ranks)
+
+
+def _collective(machine: _Machine, cost: CollectiveCost) -> _Part:
+    """Launch on every rank, then every transfer of the schedule; the last barrier of a rank ends it there."""
+    ranks = machine.ranks
+    launch = machine.graph(machine.num_ranks, server=machine.num_ranks + ranks, work_ticks=to_ticks(cost.launch_s))
+    graphs, edges, ends = [launch], [], []
+    base = machine.num_ranks
+    for schedule, chips in _schedules(machine, cost):
+        graph = _played(machine, schedule, chips, cost)
+        first = np.flatnonzero(schedule.step == 0)
+        barriers = len(schedule.step) + (schedule.num_steps - 1) * machine.num_ranks
+        rank_of = np.empty_like(chips)
+        rank_of[chips] = ranks
+        edges += [(chips[schedule.src[first]], base + first), (chips[schedule.dst[first]], base + first)]
+        ends.append(base + barriers + rank_of)
+        graphs.append(graph)
+        base += graph.num_tasks
+    last = machine.graph(machine.num_ranks)  # a barrier per rank: all rings at once have ended
+    edges += [(end, base + ranks) for end in ends]
+    before, after = (np.concatenate(side) for side in zip(*edges, strict=True))
+    return _Part(concatenate([*graphs, last], (before, after)), ranks, base + ranks)
+
+
+def _schedules(machine: _Machine, cost: CollectiveCost) -> Sequence[tuple[Schedule, IntArray]]:
+    """Schedules that run at once, each with the chip of every rank in it."""
+    algorithm = get_algorithm(cost.kind, cost.algorithm)
+    if algorithm.follows_grid:
+        shape = tuple(int(extent) for extent in machine.topology.coordinates.max(axis=0) + 1)
+        return [(algorithm.schedule(cost.nbytes, shape), machine.ranks)]
+    shape = (machine.num_ranks,)
+    if cost.links == 1:
+        return [(algorithm.schedule(cost.nbytes, shape), machine.ranks)]
+    if cost.links == 2 and machine.topology.coordinates.shape[1] == 1:
+        half = algorithm.schedule(-(-cost.nbytes // 2), shape)
+        return [(half, machine.ranks), (half, machine.ranks[::-1].copy())]
+    raise PlanError(f"{cost.kind}/{cost.algorithm}: {cost.links} rings at once have no schedule to unfold.")
+
+
+def _played(machine: _Machine, schedule: Schedule, chips: IntArray, cost: CollectiveCost) -> TaskGraph:
+    """The schedule over the group's links; what a rank sends another in one step takes the step time of the price."""
+    graph = schedule_graph(schedule, machine.topology, chips.tolist())
+    num_transfers = len(schedule.step)
+    pair = (schedule.step * schedule.num_ranks + schedule.src) * schedule.num_ranks + schedule.dst
+    _, which = np.unique(pair, return_inverse=True)
+    sent_bytes = np.bincount(which, weights=schedule.nbytes)[which]  # its chunks share the link
+    work_s = cost.step_latency_s + sent_bytes / cost.bandwidth_bytes_per_s
+    work_ticks, latency_ticks = np.zeros((2, graph.num_tasks), dtype=np.int64)
+    work_ticks[:num_transfers] = to_ticks(work_s)
+    latency_ticks[:num_transfers] = to_ticks(cost.step_latency_s)
+    return replace(
+        graph,
+        work_ticks=work_ticks,
+        latency_ticks=latency_ticks,
+        route_link=graph.route_link + machine.num_memories,
+        servers=machine.servers,
+        links=machine.links,
+        capacity_bytes_per_s=machine.capacity_bytes_per_s,
+        routes_checked=True,
+    )
