@@ -206,6 +206,6 @@ def _outside_range(chip: Chip, region: Region, parameters: MeshParameters) -> tu
     if small <= min(region.rows, region.cols) and max(region.rows, region.cols) <= large:
         return ()
     return (
-        f"chip {chip.name}: region {region} is outside the calibrated range of the mesh cost model "
+        f"chip {chip.name}: a region is outside the calibrated range of the mesh cost model "
         f"({small}x{small} to {large}x{large} cores)",
     )

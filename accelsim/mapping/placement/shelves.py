@@ -9,6 +9,7 @@ Not modelled: rectangles that span two shelves.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Shelves:
     @cached_property
     def rows(self) -> int:
         """Rows the shelves cover: no more than the items want, so that short items stay close together."""
-        return min(self._window.rows, math.ceil(self._tiles.sum() * _SLACK / self._window.cols))
+        return min(self._window.rows, math.ceil(float(self._tiles.sum()) * _SLACK / self._window.cols))
 
     def candidates(self) -> range:
         """Numbers of shelves that give rectangles not far from squares."""
@@ -90,7 +91,7 @@ class Shelves:
 
     def _heights(self, order: IntArray, bounds: list[int]) -> list[int] | None:
         """Height of each shelf: enough for the least tiles of its items, the rest by what they want."""
-        members = [order[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+        members = [order[a:b] for a, b in itertools.pairwise(bounds)]
         least = np.array([self._least_height(items) for items in members], dtype=np.float64)
         wanted = np.array([self._tiles[items].sum() for items in members])
         shares = _shares(self.rows, wanted, least)
@@ -100,7 +101,7 @@ class Shelves:
 
     def _least_height(self, items: IntArray) -> int:
         """Smallest height at which the least widths of ``items`` lie side by side."""
-        height = max(1, math.ceil(self._least[items].sum() / self._window.cols))
+        height = max(1, math.ceil(float(self._least[items].sum()) / self._window.cols))
         while np.ceil(self._least[items] / height).sum() > self._window.cols:
             height += 1
         return height
@@ -164,4 +165,4 @@ def _shares(total: int, wanted: FloatArray, least: FloatArray) -> FloatArray | N
     missing = int(total - whole.sum())
     if missing > 0:
         whole[np.argsort(whole - shares, kind="stable")[:missing]] += 1
-    return whole
+    return np.asarray(whole, dtype=np.float64)

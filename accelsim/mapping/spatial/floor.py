@@ -15,8 +15,8 @@ from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
 from accelsim.network.noc import CoarseMesh, Rectangle, coarse_topology, rect_to_rect_flows
 
-#: Blocks of the coarse mesh along the shorter side of a typical rectangle.
-_BLOCKS_PER_SIDE = 2
+#: Blocks of the coarse mesh along the shorter side of a typical rectangle; more blocks, more tasks.
+_BLOCKS_PER_SIDE = 1
 _FINE = 2**40  # bytes of the transfer from which the shares of lanes are read
 
 FloatArray = npt.NDArray[np.float64]
@@ -73,11 +73,11 @@ class Floor:
 
     @cached_property
     def mesh(self) -> CoarseMesh:
-        """Coarse mesh of one chip; blocks are about half as wide as a typical rectangle."""
+        """Coarse mesh of one chip; blocks are about as wide as a typical rectangle."""
         sides = [min(spot.rectangle.rows, spot.rectangle.cols) for spot in self.spots]
         return coarse_topology(self.system.chip, max(1, round(float(np.median(sides)) / _BLOCKS_PER_SIDE)))
 
-    @property
+    @cached_property
     def num_chips(self) -> int:
         """Chips in use."""
         return max(spot.chip for spot in self.spots) + 1
@@ -102,17 +102,25 @@ class Floor:
         ]
         return tuple(on_chip + ports)
 
+    @cached_property
+    def _known(self) -> dict[tuple[int, int], Lanes]:
+        return {}
+
     def lanes(self, producer: int, consumer: int) -> Lanes:
         """How bytes go from one group to another."""
+        key = producer, consumer
+        if key not in self._known:
+            self._known[key] = self._lanes(producer, consumer)
+        return self._known[key]
+
+    def _lanes(self, producer: int, consumer: int) -> Lanes:
         source, target = self.spots[producer], self.spots[consumer]
         if source.chip != target.chip:
             return self._between_chips(source.chip, target.chip)
         flows = rect_to_rect_flows(self.mesh, source.rectangle, target.rectangle, _FINE)
         routes = self.mesh.routes(flows.src, flows.dst)
         base = source.chip * len(self.mesh.link_names)
-        links = [
-            tuple((base + routes.link[a:b]).tolist()) for a, b in zip(routes.ptr, routes.ptr[1:], strict=False)
-        ]
+        links = [tuple((base + routes.link[a:b]).tolist()) for a, b in zip(routes.ptr, routes.ptr[1:], strict=False)]
         return Lanes(
             routes=tuple(links),
             latency_s=self.mesh.latency_s(routes),
@@ -135,6 +143,11 @@ class Floor:
             if source // size == target // size:
                 return level
         raise PlanError(f"system {self.system.name}: nothing joins chip {source} and chip {target}.")
+
+    def alone_s(self, lanes: Lanes, lane_bytes: npt.NDArray[np.int64]) -> FloatArray:
+        """Time of each lane on idle links: latency and its bytes over the narrowest link. float64[lanes]."""
+        capacity = np.array([self.capacity_of(route) for route in lanes.routes])
+        return np.asarray(lanes.latency_s + lane_bytes / capacity, dtype=np.float64)
 
     def capacity_of(self, route: Sequence[int]) -> float:
         """Narrowest link of a route, in bytes/s; infinite for an empty one."""

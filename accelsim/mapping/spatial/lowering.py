@@ -4,7 +4,7 @@ Servers are rectangles: a group computes one unit at a time.  A flow between two
 links of the coarse on-chip mesh (or the ports between chips), where flows share capacity; its latency is its hops.
 
 Buffers are finite: a flow starts only when its consumer has taken up the unit ``depth`` before, and a group starts a
-unit only when what it sent two units before has arrived.  In decode, a unit waits for the token sampled one step before.
+unit only when what it sent two units before has arrived.  In decode, a unit waits for the token sampled before.
 
 The graph of one unit is written once and instantiated; nothing loops over units.
 
@@ -13,6 +13,7 @@ Not modelled: tokens entering from and logits leaving to the host.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -148,9 +149,7 @@ def _template(run: Streamed) -> _Template:
         compute[index] = builder.task(group.name, server, after=arriving[index])
         for f in leaving[index]:
             label = f"{group.name} > {groups[flows[f].consumer].name}"
-            tasks = [
-                builder.task(label, None, route=route, after=[int(compute[index])]) for route in lanes[f].routes
-            ]
+            tasks = [builder.task(label, None, route=route, after=[int(compute[index])]) for route in lanes[f].routes]
             lane_tasks[f] = np.array(tasks, dtype=np.int64)
             if not flows[f].is_feedback:
                 arriving[flows[f].consumer] += tasks
@@ -192,7 +191,7 @@ def _columns(run: Streamed, template: _Template) -> tuple[FloatArray, dict[str, 
     """Work, time alone by cause, bytes and latency of every task of the template, for each shape. [shapes, T]."""
     size = len(run.stream.shapes), template.graph.num_tasks
     work_s, latency_s, nbytes = np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
-    parts_s: dict[str, FloatArray] = {}
+    parts_s: dict[str, FloatArray] = defaultdict(lambda: np.zeros(size))
     for group, prices in enumerate(run.prices):
         task = int(template.compute[group])
         for shape, price in enumerate(prices):
@@ -200,16 +199,13 @@ def _columns(run: Streamed, template: _Template) -> tuple[FloatArray, dict[str, 
                 continue
             work_s[shape, task] = price.work_s
             for cause, seconds in price.parts_s.items():
-                parts_s.setdefault(cause, np.zeros(size))[shape, task] = seconds
+                parts_s[cause][shape, task] = seconds
     for index, (lanes, tasks) in enumerate(zip(template.lanes, template.lane_tasks, strict=True)):
-        capacity = np.array([run.floor.capacity_of(route) for route in lanes.routes])
-        cause = NOC if lanes.level is None else BETWEEN_CHIPS
-        alone_s = parts_s.setdefault(cause, np.zeros(size))
-        for shape in range(size[0]):
-            total = int(run.flow_bytes[index, shape])
-            if total == 0:
-                continue
-            nbytes[shape, tasks] = lanes.lane_bytes(total)
-            latency_s[shape, tasks] = lanes.latency_s
-            alone_s[shape, tasks] = lanes.latency_s + nbytes[shape, tasks] / capacity
+        alone_s = parts_s[NOC if lanes.level is None else BETWEEN_CHIPS]
+        for total in np.unique(run.flow_bytes[index]).tolist():
+            if total:
+                at = np.ix_(run.flow_bytes[index] == total, tasks)
+                nbytes[at] = lanes.lane_bytes(total)
+                latency_s[at] = lanes.latency_s
+                alone_s[at] = run.floor.alone_s(lanes, lanes.lane_bytes(total))
     return work_s, parts_s, nbytes, latency_s

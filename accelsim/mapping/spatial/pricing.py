@@ -80,6 +80,41 @@ class GroupPricer:
         return cost
 
 
+def between(left: GroupPrice, right: GroupPrice, fraction: float) -> GroupPrice:
+    """The price ``fraction`` of the way from ``left`` to ``right``; operators whose cost is the same stay as they are.
+
+    Only what depends on the cached tokens differs along a stream, and it grows about linearly with them.
+    """
+    costs = tuple(a if a is b else _cost_between(a, b, fraction) for a, b in zip(left.costs, right.costs, strict=True))
+    return GroupPrice(
+        costs,
+        _mix(left.work_s, right.work_s, fraction),
+        _mix_all(left.parts_s, right.parts_s, fraction),
+        _mix(left.scratch_bytes, right.scratch_bytes, fraction),
+        _mix(left.short_bytes, right.short_bytes, fraction),
+    )
+
+
+def _cost_between(left: OperatorCost, right: OperatorCost, fraction: float) -> OperatorCost:
+    return OperatorCost(
+        work_s=_mix(left.work_s, right.work_s, fraction),
+        traffic_bytes=_mix_all(left.traffic_bytes, right.traffic_bytes, fraction),
+        parts_s=_mix_all(left.parts_s, right.parts_s, fraction),
+        limiter=(left if fraction < 0.5 else right).limiter,
+        energy_j=_mix(left.energy_j, right.energy_j, fraction),
+        warnings=right.warnings,
+        detail=right.detail,
+    )
+
+
+def _mix(left: float, right: float, fraction: float) -> float:
+    return left + (right - left) * fraction
+
+
+def _mix_all(left: Mapping[str, float], right: Mapping[str, float], fraction: float) -> dict[str, float]:
+    return {key: _mix(left.get(key, 0.0), right.get(key, 0.0), fraction) for key in {**left, **right}}
+
+
 def _own_bytes(operator: Operator) -> int:
     """Resident bytes that the tile of ``operator`` holds itself; of an embedding table only rows are copied out."""
     if operator.kind == "embedding":

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost, Region
+from accelsim.cost.base import Region
 from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, PlanError
-from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
 from accelsim.mapping.plan import Plan
+from accelsim.mapping.spatial.booking import book
 from accelsim.mapping.spatial.floor import Floor, Spot
-from accelsim.mapping.spatial.groups import Flow, Pipeline, build_pipeline, flow_bytes, operators_of
-from accelsim.mapping.spatial.lowering import Booking, LoweredPipeline, Streamed, lower_pipeline
-from accelsim.mapping.spatial.pricing import GroupPrice, GroupPricer
+from accelsim.mapping.spatial.groups import Part, Pipeline, build_pipeline, flow_bytes, operators_of
+from accelsim.mapping.spatial.lowering import LoweredPipeline, Streamed, lower_pipeline
+from accelsim.mapping.spatial.pricing import GroupPrice, GroupPricer, between
 from accelsim.mapping.spatial.sizing import Sizes, size_groups
 from accelsim.mapping.spatial.stream import Shape, Stream, build_stream, segments_of
 from accelsim.units import format_quantity
 from accelsim.workload.graph import Segment
 from accelsim.workload.model import Model
-from accelsim.workload.operator import Operator
 from accelsim.workload.phase import Decode, Phase
 from accelsim.workload.tensor import Role
 
@@ -35,6 +35,10 @@ Attention = Literal["flash", "standard"]
 DEFAULT_PLACER = "snake"
 #: Evaluations of the cost a placer may spend inside a run.
 PLACER_BUDGET = 2_000
+#: Lengths of the cache at which a group is priced; between them its price is interpolated.
+SAMPLED_LENGTHS = 17
+#: A larger chunk is taken if its estimate is within this of the best: fewer units are cheaper to simulate and to run.
+CHUNK_TOLERANCE = 1.02
 #: Tokens per unit tried when the plan names no chunk.
 CHUNKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -130,7 +134,7 @@ class SpatialMapper:
             prices=prices,
             flow_bytes=flows,
             footprint=self._footprint(pipeline, stream, floor, prices),
-            lowered=lower_pipeline(streamed, self._bookings(streamed)),
+            lowered=lower_pipeline(streamed, book(streamed, self._segments_of, self._system)),
         )
 
     def _segments_of(self, shape: Shape) -> Sequence[Segment]:
@@ -154,8 +158,8 @@ class SpatialMapper:
             time_s = sizes.pipelined_s(stream.num_units if not stream.period else stream.period)
             if best is not None and time_s > 1.1 * best[0]:
                 break
-            if best is None or time_s < best[0]:
-                best = time_s, stream, sizes
+            if best is None or time_s < best[0] * CHUNK_TOLERANCE:
+                best = min(time_s, best[0] if best else time_s), stream, sizes
         if best is None:
             assert refused is not None
             raise refused
@@ -204,7 +208,9 @@ class SpatialMapper:
             members = tuple(i for i, c in enumerate(sizes.chip_of) if c == chip)
             place = {group: at for at, group in enumerate(members)}
             items = tuple(
-                Item(pipeline.groups[i].name, sizes.tiles[pipeline.groups[i].part], sizes.least[pipeline.groups[i].part])
+                Item(
+                    pipeline.groups[i].name, sizes.tiles[pipeline.groups[i].part], sizes.least[pipeline.groups[i].part]
+                )
                 for i in members
             )
             wires = tuple(
@@ -227,40 +233,52 @@ class SpatialMapper:
 
     def _prices(self, pipeline: Pipeline, stream: Stream, floor: Floor) -> tuple[tuple[GroupPrice | None, ...], ...]:
         """Price of each group for each shape on its rectangle; groups alike in part and rectangle share one."""
-        known: dict[tuple[int, Region, int], GroupPrice] = {}
+        known: dict[tuple[int, Region], tuple[GroupPrice | None, ...]] = {}
         largest = self._segments_of(stream.largest)
-        buffers = [self._buffer_bytes(pipeline, part, largest) for part in range(len(pipeline.parts))]
         last = len(self._largest) - 1
         rows = []
         for group, spot in zip(pipeline.groups, floor.spots, strict=True):
-            part = pipeline.parts[group.part]
-            region = Region(spot.rectangle.rows, spot.rectangle.cols)
-            row: list[GroupPrice | None] = []
-            for at, shape in enumerate(stream.shapes):
-                if part.segment == last and not shape.has_logits:
-                    row.append(None)
-                    continue
-                key = group.part, region, at
-                if key not in known:
-                    operators = operators_of(part, self._segments_of(shape))
-                    known[key] = self._pricer.price(operators, region, part.resident_bytes, buffers[group.part])
-                row.append(known[key])
-            rows.append(tuple(row))
+            key = group.part, Region(spot.rectangle.rows, spot.rectangle.cols)
+            if key not in known:
+                part = pipeline.parts[group.part]
+                reached = [shape for shape in stream.shapes if part.segment != last or shape.has_logits]
+                buffers = self._buffer_bytes(pipeline, group.part, largest)
+                priced = self._price_along(part, key[1], reached, buffers)
+                known[key] = tuple(priced.get(shape) for shape in stream.shapes)
+            rows.append(known[key])
         return tuple(rows)
 
-    def _check_fit(
-        self, pipeline: Pipeline, floor: Floor, prices: Sequence[Sequence[GroupPrice | None]]
-    ) -> None:
+    def _price_along(
+        self, part: Part, region: Region, shapes: Sequence[Shape], buffers: int
+    ) -> dict[Shape, GroupPrice]:
+        """Prices for shapes that may differ in cached tokens only; some are priced, those between interpolated."""
+        found: dict[Shape, GroupPrice] = {}
+        families: dict[tuple[int, int], list[Shape]] = defaultdict(list)
+        for shape in shapes:
+            families[shape.batch, shape.q_len].append(shape)
+        for family in families.values():
+            family.sort(key=lambda shape: shape.past_len)
+            picks = np.unique(np.linspace(0, len(family) - 1, SAMPLED_LENGTHS).round().astype(int)).tolist()
+            for at in picks:
+                operators = operators_of(part, self._segments_of(family[at]))
+                found[family[at]] = self._pricer.price(operators, region, part.resident_bytes, buffers)
+            for low, high in itertools.pairwise(picks):
+                left, right = family[low], family[high]
+                for shape in family[low + 1 : high]:
+                    fraction = (shape.past_len - left.past_len) / (right.past_len - left.past_len)
+                    found[shape] = between(found[left], found[right], fraction)
+        return found
+
+    def _check_fit(self, pipeline: Pipeline, floor: Floor, prices: Sequence[Sequence[GroupPrice | None]]) -> None:
         """The rectangles the placement gave must hold what the squares of the sizing did."""
         for group, spot, row in zip(pipeline.groups, floor.spots, prices, strict=True):
             short = max((price.short_bytes for price in row if price is not None), default=0.0)
             if short > 0:
                 part = pipeline.parts[group.part]
                 raise CapacityError(
-                    f"{group.name} on {spot.rectangle}: each tile lacks {format_quantity(short, 'bytes')} of "
-                    f"{format_quantity(self._system.chip.sram_per_core_bytes, 'bytes')} SRAM (weights "
-                    f"{format_quantity(part.weight_bytes, 'bytes')}, KV cache {format_quantity(part.kv_bytes, 'bytes')} "
-                    "in all). Lower chunk, or use another placer."
+                    f"{group.name} on {spot.rectangle}: each tile lacks {_size(short)} of "
+                    f"{_size(self._system.chip.sram_per_core_bytes)} SRAM (weights {_size(part.weight_bytes)}, "
+                    f"KV cache {_size(part.kv_bytes)} in all). Lower chunk, or use another placer."
                 )
 
     def _footprint(
@@ -283,29 +301,12 @@ class SpatialMapper:
         fullest = max(chips.values(), key=lambda held: sum(held.values()))
         return Footprint("sram", self._system.chip.sram_bytes, fullest)
 
-    def _bookings(self, run: Streamed) -> list[Booking]:
-        """Operators and transfers of the run, equal executions together."""
-        counts: dict[tuple[int, int], int] = defaultdict(int)
-        priced: dict[tuple[int, int], tuple[int, int, GroupPrice]] = {}
-        for group, row in enumerate(run.prices):
-            for at, price in enumerate(row):
-                if price is not None:
-                    key = id(price), at
-                    priced[key] = run.pipeline.groups[group].part, at, price
-                    counts[key] += int(run.stream.counts[at])
-        found = []
-        for key, (part_index, at, price) in priced.items():
-            part = run.pipeline.parts[part_index]
-            operators = operators_of(part, self._segments_of(run.stream.shapes[at]))
-            name = self._largest[part.segment].name
-            found += [
-                Booking(name, operator, cost, counts[key])
-                for operator, cost in zip(operators, price.costs, strict=True)
-            ]
-        return found + _transfers(run, self._system)
-
 
 _HELD = (Role.WEIGHT, Role.KV_CACHE, Role.ACTIVATION)
+
+
+def _size(nbytes: float) -> str:
+    return format_quantity(nbytes, "bytes")
 
 
 def _buffers(pipeline: Pipeline, group: int, segments: Sequence[Segment]) -> int:
@@ -313,42 +314,3 @@ def _buffers(pipeline: Pipeline, group: int, segments: Sequence[Segment]) -> int
     inward = sum(flow.depth * flow_bytes(flow, segments) for flow in pipeline.flows if flow.consumer == group)
     outward = sum(2 * flow_bytes(flow, segments) for flow in pipeline.flows if flow.producer == group)
     return inward + outward
-
-
-def _transfers(run: Streamed, system: System) -> list[Booking]:
-    """One booking per tensor and kind of way: bytes x hops on a chip, bytes between chips."""
-    moved: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    executions: dict[tuple[str, str], int] = defaultdict(int)
-    for index, flow in enumerate(run.pipeline.flows):
-        lanes = run.floor.lanes(flow.producer, flow.consumer)
-        capacity = np.array([run.floor.capacity_of(route) for route in lanes.routes])
-        level = lanes.level or "noc"
-        key = flow.tensor, level
-        for at, count in enumerate(run.stream.counts):
-            total = int(run.flow_bytes[index, at])
-            if total == 0:
-                continue
-            carried = lanes.lane_bytes(total)
-            hops = lanes.hops if lanes.level is None else np.ones(1)
-            moved[key][0] += float(carried @ hops) * int(count)
-            moved[key][1] += float((lanes.latency_s + carried / capacity).max()) * int(count)
-            executions[key] += int(count)
-    return [_transfer(*key, *sums, executions[key], system) for key, sums in moved.items()]
-
-
-def _transfer(tensor: str, level: str, byte_hops: float, seconds: float, _: float, count: int, system: System) -> Booking:
-    if level == "noc":
-        energy = system.chip.noc.energy_j_per_byte if system.chip.noc is not None else 0.0
-    else:
-        energy = system.levels[level].link.energy_j_per_byte
-    operator = _Transfer(f"to {tensor}", (), ())
-    cost = OperatorCost(
-        seconds / count, {level: byte_hops / count}, {level: seconds / count}, level, byte_hops / count * energy
-    )
-    return Booking("stream", operator, cost, count)
-
-
-class _Transfer(Operator):
-    """Activations on their way between two rectangles."""
-
-    kind: ClassVar[str] = "transfer"

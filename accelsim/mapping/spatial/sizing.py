@@ -139,8 +139,10 @@ def _buy(
             for target in range(chosen[part] + 1, len(menu)):
                 saved = copies[part] * (now.work_s - menu[target].work_s)
                 if is_slowest:
-                    others = max((m[a].work_s for i, (m, a) in enumerate(zip(menus, chosen, strict=True)) if i != part),
-                                 default=0.0)
+                    others = max(
+                        (m[a].work_s for i, (m, a) in enumerate(zip(menus, chosen, strict=True)) if i != part),
+                        default=0.0,
+                    )
                     saved += (units - 1) * (slowest_s - max(menu[target].work_s, others))
                 gain = saved / (copies[part] * (menu[target].tiles - now.tiles))
                 if best is None or gain > best[0]:
@@ -194,7 +196,10 @@ def _too_many(pipeline: Pipeline, menus: Sequence[Sequence[_Step]], chip: Chip, 
     chips = _chips(tiles, sequence, budget)[-1] + 1
     short = format_quantity(max(1, needed - budget * num_chips) * chip.sram_per_core_bytes, "bytes")
     rows = sorted(
-        ((tiles[i] * copies, part) for i, (part, copies) in enumerate(zip(pipeline.parts, pipeline.copies, strict=True))),
+        (
+            (tiles[i] * copies, part)
+            for i, (part, copies) in enumerate(zip(pipeline.parts, pipeline.copies, strict=True))
+        ),
         key=lambda row: -row[0],
     )
     most = ", ".join(

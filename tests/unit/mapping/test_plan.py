@@ -1,7 +1,9 @@
 import pytest
 
 from accelsim.errors import PlanError
-from accelsim.mapping.plan import Plan
+from accelsim.mapping.plan import EXECUTIONS, Plan
+
+KEYS = "tp, dp, execution, region, placer, chunk, granularity"
 
 
 def test_parse_reads_every_key_and_str_gives_the_text_back():
@@ -22,11 +24,17 @@ def test_empty_text_is_the_default_plan():
         ("tp=0", "plan: tp must be an integer >= 1, got 0."),
         ("tp=-2", "plan: tp must be an integer >= 1, got -2."),
         ("tp=2,tp=4", "plan: 'tp' is given twice in 'tp=2,tp=4'."),
-        ("pp=4", "plan: 'pp' is not modelled yet. Modelled: tp, dp, execution, region."),
-        ("regoin=4x4", "plan: unknown key 'regoin'. Known: tp, dp, execution, region. Did you mean 'region'?"),
+        ("pp=4", f"plan: 'pp' is not modelled yet. Modelled: {KEYS}."),
+        ("regoin=4x4", f"plan: unknown key 'regoin'. Known: {KEYS}. Did you mean 'region'?"),
         ("region=480", "plan: region '480' is not ROWSxCOLS. Write e.g. 'region=480x480'."),
         ("region=0x480", "plan: region must be ROWSxCOLS with both >= 1, got (0, 480)."),
-        ("execution=spatial", "plan: unknown execution 'spatial'. Allowed: whole_chip."),
+        ("execution=spatail", f"plan: unknown execution 'spatail'. Allowed: {', '.join(EXECUTIONS)}."),
+        ("placer=snake", "plan: placer has no meaning with execution=whole_chip. Use spatial."),
+        ("chunk=0,execution=spatial", "plan: chunk must be an integer >= 1, got 0."),
+        (
+            "tp=2,execution=spatial",
+            "plan: tp has no meaning with execution=spatial: layers fill the chips one after another. Leave tp out.",
+        ),
     ],
 )
 def test_a_wrong_plan_says_what_is_wrong_and_what_to_write(text, message):
