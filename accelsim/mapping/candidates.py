@@ -34,5 +34,8 @@ def _splits(model: Model, tp: int) -> bool:
 def _candidate_regions(chip: Chip) -> list[tuple[int, int] | None]:
     if chip.memories:
         return [None]
-    short = min(chip.core_grid)
-    return [(side, side) for side in sorted({max(1, round(short * share)) for share in REGION_SHARES})]
+    short, long = sorted(chip.core_grid)
+    squares: list[tuple[int, int] | None] = [
+        (side, side) for side in sorted({max(1, round(short * share)) for share in REGION_SHARES})
+    ]
+    return squares if short == long else [*squares, None]  # no square is the whole of a grid that is not one
