@@ -32,6 +32,8 @@ MAX_TILE_ELEMENTS = 128 * 256
 SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 #: Sharpness of the maximum over overlapping resources (a p-norm): two equal ones cost 9 % more than one alone.
 OVERLAP_NORM = 8.0
+#: Rate of results into the L2, as a share of the published (read) bandwidth of the L2.
+L2_STORE_SHARE = 0.5
 _ACCUMULATOR_BYTES = 4
 _CHUNK_CANDIDATES = 200_000
 
@@ -97,6 +99,7 @@ class _Shapes(NamedTuple):
     core_flops_per_s: Array
     a_cached: Array
     b_cached: Array
+    c_cached: Array
 
 
 def gemm_times(
@@ -112,6 +115,7 @@ def gemm_times(
     result_bytes: ArrayLike | None = None,
     a_cached: ArrayLike = 0.0,
     b_cached: ArrayLike = 0.0,
+    c_cached: ArrayLike = 0.0,
 ) -> GemmTimes:
     """Time of ``C[batch, m, n] = A[batch, m, k] @ B[batch, k, n]`` for arrays of shapes.
 
@@ -127,9 +131,10 @@ def gemm_times(
         result_bytes: Bytes of an element of ``C``; default ``element_bytes``.
         a_cached: Share of ``A`` already in the L2, 0 to 1.
         b_cached: Share of ``B`` already in the L2, 0 to 1.
+        c_cached: Share of ``C`` that stays in the L2 instead of being written to main memory, 0 to 1.
     """
     elements = element_bytes if result_bytes is None else result_bytes
-    given = (m, n, k, batch, element_bytes, elements, core_flops_per_s, a_cached, b_cached)
+    given = (m, n, k, batch, element_bytes, elements, core_flops_per_s, a_cached, b_cached, c_cached)
     arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given))
     rows, cols, splits = _candidates(parameters)
     step = max(1, _CHUNK_CANDIDATES // rows.size)
@@ -171,7 +176,9 @@ def _price(machine: GpuMachine, p: GemmParameters, x: _Shapes, rows: Array, cols
     hbm_bandwidth = machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency
     read_s = (a_bytes + b_bytes) / hbm_bandwidth
     write_bytes = x.batch * x.m * x.n * x.result_bytes
-    write_s = write_bytes / hbm_bandwidth
+    written_bytes = write_bytes * (1.0 - x.c_cached)
+    store_bandwidth = machine.l2_bandwidth_bytes_per_s * L2_STORE_SHARE
+    write_s = written_bytes / hbm_bandwidth + write_bytes * x.c_cached / store_bandwidth
 
     powers = [np.square(np.square(np.square(part))) for part in (compute_s * 1e3, l2_s * 1e3, read_s * 1e3)]
     power = powers[0] + powers[1] + powers[2]
@@ -201,7 +208,7 @@ def _price(machine: GpuMachine, p: GemmParameters, x: _Shapes, rows: Array, cols
         l2_s=l2,
         hbm_s=total - p.launch_s - latency - compute - l2,
         l2_bytes=pick(l2_bytes + partial_bytes + write_bytes),
-        hbm_bytes=pick(a_bytes + b_bytes + write_bytes),
+        hbm_bytes=pick(a_bytes + b_bytes + written_bytes),
         tile_rows=pick(rows),
         tile_cols=pick(cols),
         splits=pick(splits),

@@ -113,6 +113,7 @@ def _gemm(job: _Job) -> _Priced:
         result_bytes=op.outputs[0].dtype.bits / 8,
         a_cached=machine.cached_fraction(a_bytes + b_is_activation * b_bytes),
         b_cached=machine.cached_fraction(a_bytes + b_bytes) if b_is_activation else 0.0,
+        c_cached=machine.cached_fraction(a_bytes + b_bytes + op.writes),
     )
     rows, cols = int(times.tile_rows[0]), int(times.tile_cols[0])
     detail: dict[str, float | str] = {

@@ -42,7 +42,8 @@ class Rig:
     """How a table was measured.
 
     Attributes:
-        weight_copies: Different weights used in turn, so that a weight is touched again only after all of them.
+        weight_copies: Different weights used in turn, each with a result of its own, so that both are touched again
+            only after all of them.
         has_launch: Whether the launch of the kernel lies inside the measured time.
         appends_kv: Whether an attention row also copies its new keys and values into the cache.
         overhead_s: Constant of the framework and host inside every time.
@@ -93,6 +94,7 @@ def gemm_seconds(
         result_bytes=result,
         a_cached=machine.cached_fraction(a + b + c),
         b_cached=machine.cached_fraction(a + rig.weight_copies * b + c),
+        c_cached=machine.cached_fraction(a + rig.weight_copies * (b + c)),
     )
     seconds = times.total_s + rig.overhead_s
     if rig.quantizes and quantize is not None:
