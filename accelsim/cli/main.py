@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from accelsim.cli import compare, cost, explain, run, show, validate
+from accelsim.cli import calibrate, compare, cost, explain, run, show, validate
 from accelsim.errors import AccelsimError, CapacityError
 
 EXIT_BAD_INPUT = 2
@@ -26,6 +26,7 @@ show.register(app)
 explain.register(app)
 cost.register(app)
 validate.register(app)
+calibrate.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -44,7 +44,7 @@ def parameters_from(where: str, section: Mapping[str, Any], parameters: type[Par
     if not dataclasses.is_dataclass(parameters):
         raise TypeError(f"{parameters!r} is not a dataclass")
     hints = typing.get_type_hints(parameters)
-    fields = {_key(field.name)[0]: field for field in dataclasses.fields(parameters) if field.init}
+    fields = {calibration_key(field.name)[0]: field for field in dataclasses.fields(parameters) if field.init}
     problems = [
         f"{where}: unknown key {key!r}. Known: {', '.join(fields)}.{did_you_mean(key, list(fields))}"
         for key in section
@@ -54,7 +54,7 @@ def parameters_from(where: str, section: Mapping[str, Any], parameters: type[Par
     for key, field in fields.items():
         if key in section:
             try:
-                values[field.name] = _value(section[key], hints[field.name], _key(field.name)[1])
+                values[field.name] = _value(section[key], hints[field.name], calibration_key(field.name)[1])
             except (UnitError, ValueError) as err:
                 problems.append(f"{where}.{key}: {err}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
@@ -64,8 +64,8 @@ def parameters_from(where: str, section: Mapping[str, Any], parameters: type[Par
     return parameters(**values)
 
 
-def _key(field_name: str) -> tuple[str, str | None]:
-    """Key of a field and the dimension its suffix states, if any."""
+def calibration_key(field_name: str) -> tuple[str, str | None]:
+    """Key of a field of a parameter dataclass in a file, and the dimension its suffix states, if any."""
     for suffix, dimension in _DIMENSIONS.items():
         if field_name.endswith(suffix) and len(field_name) > len(suffix):
             return field_name.removesuffix(suffix), dimension
@@ -74,7 +74,7 @@ def _key(field_name: str) -> tuple[str, str | None]:
 
 def _required(parameters: type[Any]) -> list[str]:
     return [
-        _key(field.name)[0]
+        calibration_key(field.name)[0]
         for field in dataclasses.fields(parameters)
         if field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     ]

@@ -15,7 +15,8 @@ from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 from accelsim.validation.compare import Comparison, compare_table
 from accelsim.validation.machines import Machines
-from accelsim.validation.table import Table, parse_table
+from accelsim.validation.rigs import our_name
+from accelsim.validation.table import Table, joined, parse_table
 
 
 class LeftOut(Spec):
@@ -34,6 +35,7 @@ class SuiteSpec(Spec):
     title: str = Field(description="What was measured.")
     source: str = Field(description="Where the numbers come from.")
     licence: str = Field(description="Licence of the source.")
+    calibrates: Sequence[str] = Field((), description="Operators whose rows the shipped calibrations are fitted to.")
     leaves_out: Sequence[LeftOut] = Field((), description="Rows that are not compared.")
 
 
@@ -79,6 +81,24 @@ def suite_table(name: str) -> Table:
         columns = [(table.text(column), cell) for column, cell in left_out.where.items()]
         table = table.take(row for row in range(len(table)) if any(cells[row] != cell for cells, cell in columns))
     return table
+
+
+def calibration_table(chip: str) -> Table:
+    """The shipped rows that the calibration of ``chip`` is fitted to, in one table.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    parts = []
+    for name, spec in suites().items():
+        table = suite_table(name) if spec.calibrates else None
+        if table is not None:
+            pairs = zip(table.text("hardware"), table.text("op"), strict=True)
+            rows = [i for i, (hardware, op) in enumerate(pairs) if our_name(hardware) == chip and op in spec.calibrates]
+            parts += [table.take(rows)] if rows else []
+    if not parts:
+        raise ConfigError(f"no measurements of {chip!r} are shipped. Give some with --data FILE.csv.")
+    return joined(parts)
 
 
 def run_suite(name: str, machines: Machines | None = None) -> Comparison:

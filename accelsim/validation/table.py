@@ -157,6 +157,15 @@ def _check_header(header: list[str], name: str) -> None:
         raise ConfigError(f"{name}:1: column {repeated[0]!r} occurs twice. Give each column its own name.")
 
 
+def joined(tables: Sequence[Table]) -> Table:
+    """Several tables one after the other; columns that one lacks are blank there."""
+    names = dict.fromkeys(name for table in tables for name in table.columns)
+    columns = {name: [cell for table in tables for cell in table.text(name)] for name in names}
+    digest = hashlib.sha256("".join(table.csv() for table in tables).encode()).hexdigest()
+    name = ", ".join(dict.fromkeys(table.name for table in tables))
+    return Table(name, columns, [line for table in tables for line in table.lines], digest)
+
+
 def check_table(table: Table, *, measured: bool, hardware: bool = True) -> None:
     """Complain about every cell that cannot be meant.
 

@@ -87,7 +87,7 @@ def _draw_points(ax: Axes, series: Mapping[str, tuple[Array, Array]]) -> None:
     for index, (name, (predicted, measured)) in enumerate(series.items()):
         colour, marker = OKABE_ITO[index % len(OKABE_ITO)], _MARKERS[index // len(OKABE_ITO) % len(_MARKERS)]
         label = f"{name} ({measured.size})"
-        ax.scatter(measured, predicted, s=9, color=colour, marker=marker, alpha=0.6, linewidths=0, label=label, zorder=2)
+        ax.scatter(measured, predicted, s=9, color=colour, marker=marker, alpha=0.6, lw=0, label=label, zorder=2)
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="measured (s)", ylabel="predicted (s)")
     ax.set_aspect("equal")
     ax.spines[["top", "right"]].set_visible(False)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -46,8 +47,7 @@ class GpuTablePricer:
             ConfigError: The ``gpu`` model does not run the operator, or the chip not the element type.
         """
         family = _family(batch, chip)
-        labels = {"op": np.full(len(batch), batch.op), "dtype": np.full(len(batch), batch.dtype.value)}
-        columns = {**batch.extents, **labels}
+        columns = _columns(batch)
         chunks = [
             {name: column[at : at + _CHUNK_ROWS] for name, column in columns.items()}
             for at in range(0, len(batch), _CHUNK_ROWS)
@@ -68,22 +68,39 @@ def section_of(op: str, dtype: DType) -> str:
     return op if op.startswith("attention") else ROW_SECTIONS.get(op, "")
 
 
+def seconds_with(parameters: Any, batch: Batch, chip: Chip) -> Array:
+    """Seconds of a batch with these parameters of its kernel family in place of the chip's own."""
+    return _family_with(parameters, (), batch, chip).seconds(_columns(batch))
+
+
 def _family(batch: Batch, chip: Chip) -> _Family:
-    machine, calibration, rig = GpuMachine.of(chip), GpuCalibration.of(chip), batch.rig
-    section = section_of(batch.op, batch.dtype)
+    calibration, section = GpuCalibration.of(chip), section_of(batch.op, batch.dtype)
     if section.startswith("gemm"):
-        gemm, warnings = calibration.gemm(batch.dtype)
-        quantize = calibration.rows("rowwise")[0] if batch.dtype in _QUANTIZED else None
-        core = chip.peak_flops_per_s(batch.dtype, 1)
-        return _Family(section, warnings, lambda rows: gemm_seconds(machine, gemm, rows, rig, core, quantize))
+        found: tuple[Any, tuple[str, ...]] = calibration.gemm(batch.dtype)
+    elif section.startswith("attention"):
+        found = calibration.prefill() if section == "attention_prefill" else calibration.decode()
+    elif section:
+        found = calibration.rows(section)
+    else:
+        raise ConfigError(f"the gpu cost model does not price {batch.op}")
+    return _family_with(*found, batch, chip)
+
+
+def _family_with(parameters: Any, warnings: tuple[str, ...], batch: Batch, chip: Chip) -> _Family:
+    machine, rig, section = GpuMachine.of(chip), batch.rig, section_of(batch.op, batch.dtype)
+    if section in ROW_SECTIONS.values():
+        return _Family(section, warnings, lambda rows: rowwise_seconds(machine, parameters, rows, rig))
+    core = chip.peak_flops_per_s(batch.dtype, 1)
     if section.startswith("attention"):
-        attention, warnings = calibration.prefill() if section == "attention_prefill" else calibration.decode()
-        core = chip.peak_flops_per_s(batch.dtype, 1)
-        return _Family(section, warnings, lambda rows: attention_seconds(machine, attention, rows, rig, core))
-    if section:
-        rowwise, warnings = calibration.rows(section)
-        return _Family(section, warnings, lambda rows: rowwise_seconds(machine, rowwise, rows, rig))
-    raise ConfigError(f"the gpu cost model does not price {batch.op}")
+        return _Family(section, warnings, lambda rows: attention_seconds(machine, parameters, rows, rig, core))
+    quantize = GpuCalibration.of(chip).rows("rowwise")[0] if batch.dtype in _QUANTIZED else None
+    return _Family(section, warnings, lambda rows: gemm_seconds(machine, parameters, rows, rig, core, quantize))
+
+
+def _columns(batch: Batch) -> dict[str, Any]:
+    """The columns that the kernels read."""
+    labels = {"op": np.full(len(batch), batch.op), "dtype": np.full(len(batch), batch.dtype.value)}
+    return {**batch.extents, **labels}
 
 
 def _outside(batch: Batch, chip: Chip, section: str) -> dict[str, int]:

@@ -1,0 +1,90 @@
+"""Calibration of GPUs: one section per kernel family and element type, fitted by :mod:`accelsim.cost.calibrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from accelsim.cost.calibrate import FreeParameter, fit
+from accelsim.cost.gpu.calibration import CalibratedRange, GpuCalibration
+from accelsim.cost.gpu.fitting import FREE_PARAMETERS
+from accelsim.dtypes import DType
+from accelsim.hardware.chip import Chip
+from accelsim.validation.calibrators.base import Array, Problem, Values, register_calibrator, span
+from accelsim.validation.gpu_kernels import KernelSet
+from accelsim.validation.operations import OPERATIONS
+from accelsim.validation.pricers.base import Batch
+from accelsim.validation.pricers.gpu import seconds_with, section_of
+from accelsim.validation.rigs import rig_of
+from accelsim.validation.table import MEASURED, Rows, Table
+
+#: Columns of a table whose range a section states, by the name there.
+_ROWWISE_RANGE = {"rows": "m", "width": "n"}
+
+
+@register_calibrator("gpu")
+class GpuCalibrator:
+    """Fits the kernel families of the ``gpu`` cost model."""
+
+    def problems(self, chip: Chip, table: Table) -> list[Problem]:
+        """See :class:`~accelsim.validation.calibrators.base.Calibrator`."""
+        batches: dict[str, list[tuple[Rows, Batch]]] = {}
+        for (_, op, dtype, timing), rows in table.groups().items():
+            section = section_of(op, DType(dtype))
+            if section and not OPERATIONS[op].collective:
+                batch = Batch(op, DType(dtype), table.extents(op, rows), rig_of(timing, op).rig)
+                batches.setdefault(section, []).append((rows, batch))
+        return [_problem(chip, table, section, parts) for section, parts in batches.items()]
+
+
+def _problem(chip: Chip, table: Table, section: str, parts: list[tuple[Rows, Batch]]) -> Problem:
+    start = _start(chip, section, parts[0][1].dtype)
+    rows = np.concatenate([index for index, _ in parts])
+    measured_s = table.numbers(MEASURED, rows)
+    free = _free(chip, section, start)
+
+    def predict(values: Values) -> Array:
+        parameters = replace(start, **values)
+        return np.concatenate([seconds_with(parameters, batch, chip) for _, batch in parts])
+
+    def solve(index: Rows) -> Values:
+        return fit(lambda values, chosen: predict(values)[chosen], measured_s, free, index).values
+
+    groups = [
+        (batch.op, *shape)
+        for _, batch in parts
+        for shape in np.stack(list(batch.extents.values()), axis=1).astype(int).tolist()
+    ]
+    return Problem(section, rows, start, free, measured_s, groups, predict, solve, _valid(section, parts))
+
+
+def _start(chip: Chip, section: str, dtype: DType) -> Any:
+    """The section's parameters, or those that stand in for it."""
+    calibration = GpuCalibration.of(chip)
+    if section.startswith("gemm"):
+        return calibration.gemm(dtype)[0]
+    if section.startswith("attention"):
+        return (calibration.prefill() if section == "attention_prefill" else calibration.decode())[0]
+    return calibration.rows(section)[0]
+
+
+def _free(chip: Chip, section: str, start: Any) -> tuple[FreeParameter, ...]:
+    """What is fitted; a family of another element type has the parameters of the family."""
+    if section in FREE_PARAMETERS and section in chip.calibration:
+        return KernelSet(chip, section, (), ()).free
+    known = {field.name for field in fields(start)}
+    free = FREE_PARAMETERS.get(section, FREE_PARAMETERS["gemm"])
+    return tuple(parameter for parameter in free if parameter.name in known)
+
+
+def _valid(section: str, parts: list[tuple[Rows, Batch]]) -> Mapping[str, tuple[int, ...]]:
+    """Range of each extent that a section states."""
+    by_row = not section.startswith(("gemm", "attention"))
+    columns = _ROWWISE_RANGE if by_row else {field.name: field.name for field in fields(CalibratedRange)}
+    extents = {key: [b.extents[column] for _, b in parts if column in b.extents] for key, column in columns.items()}
+    if section.startswith("gemm"):
+        extents.pop("batch", None)
+    return {key: span(np.concatenate(found)) for key, found in extents.items() if found}
