@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -171,16 +170,6 @@ class Cost:
                 for one in dataclasses.fields(Cost)
             }
         )
-
-
-def fastest(costs: Sequence[Cost]) -> Cost:
-    """The quickest cost at each place; the earlier one on a tie."""
-    best = costs[0]
-    for other in costs[1:]:
-        faster = other.time_s < best.time_s
-        names = [one.name for one in dataclasses.fields(Cost)]
-        best = Cost(**{name: np.where(faster, getattr(other, name), getattr(best, name)) for name in names})
-    return best
 
 
 def ceil_div(extent: Array, parts: Array | float) -> Array:
