@@ -35,7 +35,7 @@ OVERLAP_NORM = 8.0
 #: Rate of results into the L2, as a share of the published (read) bandwidth of the L2.
 L2_STORE_SHARE = 0.5
 _ACCUMULATOR_BYTES = 4
-_CHUNK_CANDIDATES = 200_000
+_CHUNK_CANDIDATES = 32_000  # priced at a time: temporaries of 256 kB stay in a cache
 
 
 @dataclass(frozen=True, slots=True)
