@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from accelsim.hardware.chip import Chip
     from accelsim.hardware.system import System, load_chip, load_system
     from accelsim.mapping.plan import Plan
-    from accelsim.results.result import Result
     from accelsim.pipeline import simulate
+    from accelsim.results.result import Result
+    from accelsim.results.saved import load_result
     from accelsim.workload.formats.hf import load_model
     from accelsim.workload.graph import OperatorGraph, Workload
     from accelsim.workload.model import Model
@@ -53,6 +54,7 @@ _HOME = {
     "Workload": "accelsim.workload.graph",
     "build_workload": "accelsim.workload.phase",
     "load_chip": "accelsim.hardware.system",
+    "load_result": "accelsim.results.saved",
     "load_model": "accelsim.workload.formats.hf",
     "load_system": "accelsim.hardware.system",
     "run_program": "accelsim.engine.program",
@@ -85,6 +87,7 @@ __all__ = [  # noqa: RUF022  (one line per name, in the order of the stages)
     "run_program",
     "simulate_tasks",
     "Result",
+    "load_result",
 ]
 
 

@@ -23,7 +23,16 @@ from accelsim.network.collective import CollectiveCost
 from accelsim.results.path import CONTENTION, IDLE, CriticalPart, critical_parts, merge
 from accelsim.workload.operator import Operator, role_bytes
 
-__all__ = ["CONTENTION", "EXPOSED_COMMUNICATION", "IDLE", "Ledger", "OperatorRow", "OperatorSum", "account", "total_ledger"]
+__all__ = [
+    "CONTENTION",
+    "EXPOSED_COMMUNICATION",
+    "IDLE",
+    "Ledger",
+    "OperatorRow",
+    "OperatorSum",
+    "account",
+    "total_ledger",
+]
 
 #: Cause of the time in which only collectives run.
 EXPOSED_COMMUNICATION = "exposed communication"

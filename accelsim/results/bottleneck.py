@@ -60,16 +60,30 @@ class Bottleneck:
 
 
 def find_bottleneck(ledger: Ledger, what_ifs: Sequence[WhatIf] = ()) -> Bottleneck:
-    """The largest cause of ``ledger`` and the operator that brings most of it."""
-    cause, seconds = next(iter(ledger.cause_s.items()))
-    if cause == EXPOSED_COMMUNICATION:
+    """The largest cause of the latency and the operator that brings most of it.
+
+    Time is that on the critical path: where compute and communication overlap, a resource may be busy all the time and
+    still decide nothing.
+    """
+    causes = _causes(ledger)
+    cause, seconds = next(iter(causes.items()))
+    shares: dict[str, float] = {}
+    if ledger.critical:
+        for part in ledger.critical:
+            if part.cause == cause:
+                shares[part.operator] = shares.get(part.operator, 0.0) + part.time_s
+    elif cause == EXPOSED_COMMUNICATION:
         shares = {r.operator: r.time_s for r in ledger.rows if r.kind == "collective"}
     else:
         shares = {r.operator: r.parts_s.get(cause, 0.0) for r in ledger.rows if r.kind != "collective"}
     operator = max(shares, key=shares.__getitem__, default="")
-    return Bottleneck(cause, seconds / sum(ledger.cause_s.values()), operator, tuple(what_ifs))
+    return Bottleneck(cause, seconds / sum(causes.values()), operator, tuple(what_ifs))
 
 
 def causes_to_relieve(ledger: Ledger, count: int = 2) -> tuple[str, ...]:
-    """The largest causes that faster hardware could relieve, in order."""
-    return tuple(cause for cause in ledger.cause_s if cause not in (IDLE, CONTENTION))[:count]
+    """The largest causes on the critical path that faster hardware could relieve, in order."""
+    return tuple(cause for cause in _causes(ledger) if cause not in (IDLE, CONTENTION))[:count]
+
+
+def _causes(ledger: Ledger) -> dict[str, float]:
+    return ledger.critical_cause_s or dict(ledger.cause_s)

@@ -9,8 +9,8 @@ from pathlib import Path
 from accelsim.errors import ConfigError
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` completely or not at all.
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write ``content`` (text as UTF-8) to ``path`` completely or not at all.
 
     Raises:
         ConfigError: The folder is missing or not writable, or ``path`` is a folder.
@@ -25,8 +25,8 @@ def write_atomic(path: Path, text: str) -> None:
             f"{path}: cannot write ({error.strerror}). Choose a folder that exists and is writable."
         ) from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except OSError as error:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.engine.program import ProgramTimeline
+from accelsim.engine.program import ProgramTimeline, run_program
+from accelsim.errors import ConfigError
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.plan import Plan
+from accelsim.mapping.spatial.lowering import LoweredPipeline
+from accelsim.registry import did_you_mean
 from accelsim.results.account import Ledger
 from accelsim.results.bottleneck import Bottleneck
-from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION, Utilisation
+from accelsim.results.metrics import Utilisation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +40,21 @@ class Energy:
     def total_j(self) -> float:
         """Dynamic plus static energy."""
         return self.dynamic_j + self.static_j
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Power of all chips of the plan.
+
+    Attributes:
+        mean_w: Energy over latency.
+        peak_w: Highest power at any moment of the timeline.
+        limit_w: Power limit of the chips; a peak above it would lower the clocks, which is not modelled.
+    """
+
+    mean_w: float
+    peak_w: float
+    limit_w: float
 
 
 @dataclass(frozen=True)
@@ -95,89 +115,59 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, the JSON of ``accelsim run --json``."""
-        u = self.utilisation
-        return {
-            "model": self.model,
-            "system": self.system,
-            "phase": dict(self.phase),
-            "plan": self.plan.to_dict(),
-            "dtype": self.dtype,
-            "latency_s": self.latency_s,
-            "tokens": self.tokens,
-            "tokens_per_s": self.tokens_per_s,
-            "time_by_cause_s": dict(self.ledger.cause_s),
-            "traffic_bytes": dict(self.ledger.traffic_bytes),
-            "main_memory_traffic_by_role_bytes": dict(self.ledger.role_bytes),
-            "flops": self.ledger.flops,
-            "energy_j": self.energy.total_j,
-            "energy": {"dynamic_j": self.energy.dynamic_j, "static_j": self.energy.static_j},
-            "memory_bytes": dict(self.footprint.role_bytes),
-            "memory_capacity_bytes": self.footprint.capacity_bytes,
-            "memory_level": self.footprint.memory,
-            "utilisation": {
-                "mfu_fraction": u.mfu_fraction,
-                "mfu_definition": MFU_DEFINITION,
-                "mbu_fraction": u.mbu_fraction,
-                "mbu_definition": MBU_DEFINITION,
-            },
-            "bottleneck": {
-                "sentence": self.bottleneck.sentence,
-                "cause": self.bottleneck.cause,
-                "fraction": self.bottleneck.fraction,
-                "operator": self.bottleneck.operator,
-                "what_ifs": [
-                    {"change": w.change, "latency_s": w.latency_s, "speedup": w.speedup}
-                    for w in self.bottleneck.what_ifs
-                ],
-            },
-            "warnings": list(self.warnings),
-            "assumed": list(self.assumed),
-            "engine": {
-                "name": self.timeline.engine,
-                "tasks": self.num_simulated_tasks,
-                "wall_s": self.timeline.wall_s,
-            },
-            "manifest": dict(self.manifest),
-        }
+        from accelsim.results.summary import summarise
+
+        return summarise(self)
+
+    @property
+    def num_chips(self) -> int:
+        """Chips at work."""
+        return self.lowered.num_chips if isinstance(self.lowered, LoweredPipeline) else self.plan.num_ranks
+
+    @cached_property
+    def rated_timeline(self) -> ProgramTimeline:
+        """The run with the rate of every link over time; played again, with the same outcome, when first asked for."""
+        return run_program(self.lowered.program, record_rates=True)
+
+    @cached_property
+    def power(self) -> Power:
+        """Mean and highest power of all chips, against their limit."""
+        peak_w = float(self.table("power")["power_w"].max())
+        return Power(self.energy.total_j / self.latency_s, peak_w, self.machine.chip.tdp_w * self.num_chips)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of the tables of :data:`accelsim.results.tables.TABLES`.
+
+        Raises:
+            ConfigError: There is no such table.
+        """
+        from accelsim.results.tables import TABLES
+
+        if name not in TABLES:
+            raise ConfigError(f"no table {name!r}. Known: {', '.join(TABLES)}.{did_you_mean(name, list(TABLES))}")
+        return TABLES[name](self)
 
     def operators(self) -> pd.DataFrame:
         """One row per operator of each block: count, seconds by cause, FLOPs, bytes by level, joules."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            [
-                {
-                    "block": row.block,
-                    "operator": row.operator,
-                    "kind": row.kind,
-                    "count": row.count,
-                    "time_s": row.time_s,
-                    "share": row.time_s / self.latency_s,
-                    "limiter": row.limiter,
-                    "flops": row.flops,
-                    "energy_j": row.energy_j,
-                    **{f"{cause}_s": s for cause, s in row.parts_s.items()},
-                    **{f"{level}_bytes": n for level, n in row.traffic_bytes.items()},
-                }
-                for row in self.ledger.rows
-            ]
-        ).fillna(0.0)
+        return self.table("operators")
 
     def causes(self) -> pd.DataFrame:
         """Latency by cause: seconds and share."""
-        import pandas as pd
-
-        causes = self.ledger.cause_s
-        rows = [{"cause": c, "time_s": s, "share": s / self.latency_s} for c, s in causes.items()]
-        return pd.DataFrame(rows)
+        return self.table("causes")
 
     def traffic(self) -> pd.DataFrame:
-        """Bytes by memory level or link, with the mean bandwidth over the latency (all chips)."""
-        import pandas as pd
+        """Bytes by memory level or network, all chips, with mean and peak bandwidth."""
+        return self.table("traffic")
 
-        levels = self.ledger.traffic_bytes
-        rows = [{"level": k, "bytes": n, "mean_bytes_per_s": n / self.latency_s} for k, n in levels.items()]
-        return pd.DataFrame(rows)
+    def save(self, folder: Path | str) -> None:
+        """Write ``result.json`` and every table into ``folder``; :func:`accelsim.load_result` opens it again.
+
+        Raises:
+            ConfigError: The folder cannot be made or written.
+        """
+        from accelsim.results.save import save_result
+
+        save_result(self, Path(folder))
 
     def __repr__(self) -> str:
         return f"Result({self.model} {self.phase['kind']} on {self.system}, plan {self.plan}: {self.latency_s:.4g} s)"

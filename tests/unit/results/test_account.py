@@ -87,3 +87,22 @@ def test_idle_time_and_contention_are_no_resource_to_relieve():
     ledger, _ = book(PricedBlock("b", 1, (gemm("one", 1e-3, hbm_bytes=3e-3 * HBM, launch_s=1e-4),), ((),)))
     assert IDLE not in causes_to_relieve(ledger)
     assert causes_to_relieve(ledger) == ("compute", "launch")
+
+
+def test_the_bottleneck_is_what_the_latency_waits_for_and_not_what_is_busy_longest():
+    # one 0..1; all_reduce 1..7 (2 x 3 ms) beside two 1..6; three 7..8.  The stream is busy 7 of 8 ms and only 1 ms of
+    # the collective is exposed, yet 6 of the 8 ms wait for the collective: a faster core would gain 2 ms at most.
+    block = PricedBlock(
+        "b",
+        1,
+        (gemm("one", 1e-3), all_reduce("ar", 3e-3), gemm("two", 5e-3), gemm("three", 1e-3)),
+        ((), (0,), (0,), (1, 2)),
+    )
+    ledger, timeline = book(block)
+    assert timeline.makespan_s == pytest.approx(8e-3)
+    assert ledger.cause_s == pytest.approx({"compute": 7e-3, EXPOSED_COMMUNICATION: 1e-3})
+    assert ledger.critical_cause_s == pytest.approx({EXPOSED_COMMUNICATION: 6e-3, "compute": 2e-3})
+    bottleneck = find_bottleneck(ledger)
+    assert (bottleneck.cause, bottleneck.operator) == (EXPOSED_COMMUNICATION, "ar")
+    assert bottleneck.fraction == pytest.approx(0.75)
+    assert causes_to_relieve(ledger) == (EXPOSED_COMMUNICATION, "compute")

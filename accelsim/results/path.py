@@ -1,0 +1,124 @@
+"""The critical path: the chain of tasks that decides the makespan, by operator, resource and cause.
+
+It is followed backwards from the task that ends last.  Each task started when a predecessor ended or when its server
+became free; that task is the one before it.  The path covers the makespan without gaps, so its parts sum to it, and
+making anything faster that is not on it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.engine.clock import TICKS_PER_S
+from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
+from accelsim.engine.timeline import Timeline
+
+FloatArray = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
+
+#: Cause of what the engine added to a task's time alone, and of the time in which nothing runs.
+CONTENTION, IDLE = "contention", "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPart:
+    """Time on the critical path of one operator, by resource and cause.
+
+    Attributes:
+        block: Block of the operator; empty for the time in which nothing runs.
+        operator: Label of the tasks.
+        resource: Server that worked, or first link that carried.
+        cause: Cause of the time, as in the ledger.
+        time_s: Seconds, all repetitions.
+    """
+
+    block: str
+    operator: str
+    resource: str
+    cause: str
+    time_s: float
+
+
+def critical_parts(
+    graph: TaskGraph, timeline: Timeline, parts_s: Mapping[str, FloatArray], block: str, repeat: int = 1
+) -> list[CriticalPart]:
+    """Parts of the critical path of one stage; they sum to its makespan times ``repeat``.
+
+    Args:
+        graph: What ran.
+        timeline: How it ran.
+        parts_s: Time of each task alone, by cause. float64[T] each.
+        block: Name of the stage.
+        repeat: How often it ran.
+    """
+    path, gap_ticks = critical_path(graph, timeline)
+    took_s = (timeline.end_ticks[path] - timeline.start_ticks[path]) / TICKS_PER_S
+    alone = {cause: column[path] for cause, column in parts_s.items()}
+    alone_s = sum(alone.values(), np.zeros(len(path)))
+    # A task that overlaps its work with a transfer may take less than the sum of its parts: scale these down.
+    scale = np.where(alone_s > 0, np.minimum(1.0, took_s / np.maximum(alone_s, 1e-300)), 0.0)
+    seconds = {cause: column * scale for cause, column in alone.items()}
+    added = took_s - alone_s * scale
+    # Ticks round every task by half a femtosecond; only more than that is contention.
+    rounding = added <= 1e-9 * took_s
+    seconds[CONTENTION] = seconds.get(CONTENTION, np.zeros(len(path))) + np.where(rounding, 0.0, added)
+    labels, place = np.unique(graph.label[path], return_inverse=True)
+    resources = [_resource(graph, int(path[np.argmax(place == i)])) for i in range(len(labels))]
+    sums = {cause: np.bincount(place, column, len(labels)) * repeat for cause, column in seconds.items()}
+    found = [
+        CriticalPart(block, graph.labels[int(label)], resources[i], cause, float(column[i]))
+        for i, label in enumerate(labels)
+        for cause, column in sums.items()
+        if column[i] > 0
+    ]
+    if gap_ticks:
+        found.append(CriticalPart("", "", "", IDLE, gap_ticks / TICKS_PER_S * repeat))
+    return found
+
+
+def merge(parts: Sequence[CriticalPart]) -> tuple[CriticalPart, ...]:
+    """Equal parts of several stages added up."""
+    total: dict[tuple[str, str, str, str], float] = {}
+    for part in parts:
+        key = part.block, part.operator, part.resource, part.cause
+        total[key] = total.get(key, 0.0) + part.time_s
+    return tuple(CriticalPart(*key, time_s) for key, time_s in total.items())
+
+
+def critical_path(graph: TaskGraph, timeline: Timeline) -> tuple[Int64Array, int]:
+    """Tasks that decide the makespan, last first, and ticks in which none of them ran (0 but for a bug)."""
+    start, end = timeline.start_ticks, timeline.end_ticks
+    before = _before_on_server(graph, timeline)
+    path: list[int] = []
+    gap = 0
+    task = int(np.argmax(end))
+    while True:
+        path.append(task)
+        candidates = [int(p) for p in graph.predecessors(task)]
+        if before[task] >= 0:
+            candidates.append(int(before[task]))
+        if not candidates:
+            return np.array(path, dtype=np.int64), gap + int(start[task])
+        previous = max(candidates, key=lambda one: (int(end[one]), -one))
+        gap += int(start[task] - end[previous])
+        task = previous
+
+
+def _before_on_server(graph: TaskGraph, timeline: Timeline) -> Int64Array:
+    """The task that held a task's server before it; -1 for the first and for tasks without a server."""
+    order = np.lexsort((np.arange(graph.num_tasks), timeline.end_ticks, timeline.start_ticks, graph.server))
+    before = np.full(graph.num_tasks, -1, dtype=np.int64)
+    same = (graph.server[order][1:] == graph.server[order][:-1]) & (graph.server[order][1:] != NO_SERVER)
+    before[order[1:][same]] = order[:-1][same]
+    return before
+
+
+def _resource(graph: TaskGraph, task: int) -> str:
+    if graph.server[task] != NO_SERVER:
+        return graph.servers[int(graph.server[task])]
+    route = graph.route(task)
+    return graph.links[int(route[0])] if len(route) else ""

@@ -1,0 +1,108 @@
+"""The JSON of a run: everything a script or a second run needs, as plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION
+
+if TYPE_CHECKING:
+    from accelsim.results.result import Result
+
+SCHEMA_VERSION = 1
+
+
+def summarise(result: Result) -> dict[str, Any]:
+    """Plain data of a run, with the totals that its tables sum to."""
+    ledger, energy = result.ledger, result.energy
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": result.model,
+        "system": result.system,
+        "phase": dict(result.phase),
+        "plan": result.plan.to_dict(),
+        "dtype": result.dtype,
+        "num_chips": result.num_chips,
+        "latency_s": result.latency_s,
+        "tokens": result.tokens,
+        "tokens_per_s": result.tokens_per_s,
+        "time_by_cause_s": dict(ledger.cause_s),
+        "traffic_bytes": dict(ledger.traffic_bytes),
+        "main_memory_traffic_by_role_bytes": dict(ledger.role_bytes),
+        "flops": ledger.flops,
+        "energy_j": energy.total_j,
+        "energy": {
+            "dynamic_j": energy.dynamic_j,
+            "static_j": energy.static_j,
+            "per_token_j": result.energy_per_token_j,
+            "by_component_j": _energy_by_component(result),
+        },
+        "power": {
+            "mean_w": result.power.mean_w,
+            "peak_w": result.power.peak_w,
+            "limit_w": result.power.limit_w,
+        },
+        "memory_bytes": dict(result.footprint.role_bytes),
+        "memory_capacity_bytes": result.footprint.capacity_bytes,
+        "memory_level": result.footprint.memory,
+        "utilisation": _utilisation(result),
+        "bottleneck": _bottleneck(result),
+        "operators": _operators(result),
+        "critical_path": [
+            {"block": p.block, "operator": p.operator, "resource": p.resource, "cause": p.cause, "time_s": p.time_s}
+            for p in ledger.critical
+        ],
+        "warnings": list(result.warnings),
+        "assumed": list(result.assumed),
+        "engine": {
+            "name": result.timeline.engine,
+            "tasks": result.num_simulated_tasks,
+            "wall_s": result.timeline.wall_s,
+        },
+        "manifest": dict(result.manifest),
+    }
+
+
+def _energy_by_component(result: Result) -> dict[str, float]:
+    split: dict[str, float] = {}
+    table = result.table("energy")
+    for component, joules in zip(table["component"], table["energy_j"], strict=True):
+        split[str(component)] = split.get(str(component), 0.0) + float(joules)
+    return split
+
+
+def _utilisation(result: Result) -> dict[str, Any]:
+    return {
+        "mfu_fraction": result.utilisation.mfu_fraction,
+        "mfu_definition": MFU_DEFINITION,
+        "mbu_fraction": result.utilisation.mbu_fraction,
+        "mbu_definition": MBU_DEFINITION,
+    }
+
+
+def _bottleneck(result: Result) -> dict[str, Any]:
+    found = result.bottleneck
+    return {
+        "sentence": found.sentence,
+        "cause": found.cause,
+        "fraction": found.fraction,
+        "operator": found.operator,
+        "what_ifs": [{"change": w.change, "latency_s": w.latency_s, "speedup": w.speedup} for w in found.what_ifs],
+    }
+
+
+def _operators(result: Result) -> list[dict[str, Any]]:
+    return [
+        {
+            "block": row.block,
+            "operator": row.operator,
+            "kind": row.kind,
+            "count": row.count,
+            "time_s": row.time_s,
+            "limiter": row.limiter,
+            "flops": row.flops,
+            "traffic_bytes": dict(row.traffic_bytes),
+            "energy_j": row.energy_j,
+        }
+        for row in result.ledger.rows
+    ]

@@ -1,0 +1,37 @@
+"""Tables of a run as pandas DataFrames: unit-suffixed columns, and each sums to a total of the JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from accelsim.results.tables.energy import energy_table, power_table
+from accelsim.results.tables.machine import link_use_table, links_table, servers_table, traffic_table
+from accelsim.results.tables.memory import memory_table
+from accelsim.results.tables.operators import causes_table, critical_path_table, operators_table, roles_table
+from accelsim.results.tables.tasks import tasks_table
+from accelsim.results.tables.tensors import tensors_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from accelsim.results.result import Result
+
+#: Every table of a result, by the name of its file; what each sums to stands in docs/results.md.
+TABLES: Mapping[str, Callable[[Result], pd.DataFrame]] = {
+    "operators": operators_table,
+    "causes": causes_table,
+    "critical_path": critical_path_table,
+    "tensors": tensors_table,
+    "traffic": traffic_table,
+    "roles": roles_table,
+    "links": links_table,
+    "link_use": link_use_table,
+    "servers": servers_table,
+    "memory": memory_table,
+    "energy": energy_table,
+    "power": power_table,
+    "tasks": tasks_table,
+}
+
+__all__ = ["TABLES"]

@@ -1,0 +1,128 @@
+"""What the resources did: memory levels, links and servers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelsim.engine.clock import TICKS_PER_S
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from accelsim.results.result import Result
+
+
+def traffic_table(result: Result) -> pd.DataFrame:
+    """Bytes by memory level or network, all chips, with mean and peak bandwidth and what it is of the peak.
+
+    ``peak_bytes_per_s`` is the published peak of all chips in use (one link per chip and direction on a system level);
+    0 where the description states none for the chip as a whole.
+    """
+    import pandas as pd
+
+    rows = []
+    for level, nbytes in result.ledger.traffic_bytes.items():
+        kind, peak = _kind_and_peak(result, level)
+        mean = nbytes / result.latency_s
+        rows.append(
+            {
+                "level": level,
+                "kind": kind,
+                "bytes": nbytes,
+                "mean_bytes_per_s": mean,
+                "peak_bytes_per_s": peak,
+                "utilisation_fraction": mean / peak if peak else 0.0,
+            }
+        )
+    columns = ["level", "kind", "bytes", "mean_bytes_per_s", "peak_bytes_per_s", "utilisation_fraction"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _kind_and_peak(result: Result, level: str) -> tuple[str, float]:
+    chip, chips = result.machine.chip, result.num_chips
+    if level in chip.memories:
+        return "memory", chip.memories[level].bandwidth_bytes_per_s * chips
+    if level == "sram":
+        return "memory", chip.num_cores * chip.sram_bandwidth_per_core_bytes_per_s * chips
+    if level in result.machine.levels:
+        return "link", result.machine.levels[level].link.bandwidth_bytes_per_s * chips
+    return "network", 0.0
+
+
+def links_table(result: Result) -> pd.DataFrame:
+    """One row per simulated link: bytes, busy time, mean and peak rate, capacity.
+
+    Links are those of the simulated chip (every chip's, where each has its own in the simulation), so bytes are not
+    multiplied by the number of chips.  ``mean_bytes_per_s`` is over the latency, ``peak_bytes_per_s`` the highest rate
+    at any moment.
+    """
+    import pandas as pd
+
+    timeline = result.rated_timeline
+    graph = timeline.stages[0].stage.graph
+    peak = np.zeros(graph.num_links)
+    for run in {id(stage.timeline): stage.timeline for stage in timeline.stages}.values():
+        if run.rates is not None:
+            np.maximum.at(peak, run.rates.link, run.rates.bytes_per_s)
+    latency_s = result.latency_s
+    busy_s = timeline.link_busy_ticks / TICKS_PER_S
+    return pd.DataFrame(
+        {
+            "link": pd.Series([*graph.links], dtype="str"),
+            "bytes": timeline.link_bytes,
+            "busy_s": busy_s,
+            "busy_fraction": busy_s / latency_s,
+            "mean_bytes_per_s": timeline.link_bytes / latency_s,
+            "peak_bytes_per_s": peak,
+            "capacity_bytes_per_s": graph.capacity_bytes_per_s,
+        }
+    )
+
+
+def link_use_table(result: Result) -> pd.DataFrame:
+    """Bytes of each operator on each simulated link: why a link is hot; sums per link to the table of links."""
+    import pandas as pd
+
+    used: dict[tuple[str, str], int] = {}
+    shares: dict[int, list[tuple[str, str, int]]] = {}
+    for stage in result.timeline.stages:
+        graph = stage.stage.graph
+        if id(graph) not in shares:
+            task = np.repeat(np.arange(graph.num_tasks), np.diff(graph.route_ptr))
+            keys = graph.label[task].astype(np.int64) * max(1, graph.num_links) + graph.route_link
+            unique, inverse = np.unique(keys, return_inverse=True)
+            nbytes = np.zeros(len(unique), dtype=np.int64)
+            np.add.at(nbytes, inverse, graph.nbytes[task])
+            pairs = [divmod(int(key), graph.num_links) for key in unique]
+            shares[id(graph)] = [
+                (graph.links[link], graph.labels[label], int(n)) for (label, link), n in zip(pairs, nbytes, strict=True)
+            ]
+        for link, operator, n in shares[id(graph)]:
+            key = link, operator
+            used[key] = used.get(key, 0) + n * stage.stage.repeat
+    rows = [{"link": link, "operator": operator, "bytes": n} for (link, operator), n in used.items() if n]
+    table = pd.DataFrame(rows, columns=["link", "operator", "bytes"])
+    return table.sort_values(["link", "bytes"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def servers_table(result: Result) -> pd.DataFrame:
+    """One row per simulated server (stream, region, engine): tasks done and time held."""
+    import pandas as pd
+
+    timeline = result.timeline
+    graph = timeline.stages[0].stage.graph
+    tasks = np.zeros(graph.num_servers, dtype=np.int64)
+    for stage in timeline.stages:
+        server = stage.stage.graph.server
+        tasks += np.bincount(server[server >= 0], minlength=graph.num_servers) * stage.stage.repeat
+    busy_s = timeline.server_busy_ticks / TICKS_PER_S
+    return pd.DataFrame(
+        {
+            "server": pd.Series([*graph.servers], dtype="str"),
+            "tasks": tasks,
+            "busy_s": busy_s,
+            "busy_fraction": busy_s / result.latency_s,
+        }
+    )

@@ -1,0 +1,65 @@
+"""Every simulated task, repeated blocks once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.engine.clock import TICKS_PER_S
+from accelsim.engine.program import StageTimeline
+from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from accelsim.results.result import Result
+
+Column = npt.NDArray[Any]
+
+
+def tasks_table(result: Result) -> pd.DataFrame:
+    """One row per task of the first repetition of each stage.
+
+    ``repeat`` says how often the task ran; the later repetitions follow ``period_s`` apart.  Bytes times repeat times
+    hops sum to the bytes of all links.
+    """
+    import pandas as pd
+
+    stages = [_columns(index, stage) for index, stage in enumerate(result.timeline.stages)]
+    return pd.DataFrame({name: np.concatenate([stage[name] for stage in stages]) for name in stages[0]})
+
+
+def _columns(index: int, stage: StageTimeline) -> dict[str, Column]:
+    graph, timeline = stage.stage.graph, stage.timeline
+    size = graph.num_tasks
+    offset_s = stage.start_ticks / TICKS_PER_S
+    hops = np.diff(graph.route_ptr)
+    return {
+        "stage": np.full(size, index),
+        "block": np.full(size, stage.stage.name, dtype=object),
+        "repeat": np.full(size, stage.stage.repeat),
+        "period_s": np.full(size, timeline.makespan_s),
+        "task": np.arange(size),
+        "server": _names((*graph.servers, ""), np.where(graph.server == NO_SERVER, graph.num_servers, graph.server)),
+        "operator": _names(graph.labels, graph.label),
+        "start_s": offset_s + timeline.start_s,
+        "end_s": offset_s + timeline.end_s,
+        "work_s": graph.work_ticks / TICKS_PER_S,
+        "bytes": graph.nbytes,
+        "hops": hops,
+        "first_link": _link(graph, hops, graph.route_ptr[:-1]),
+        "last_link": _link(graph, hops, graph.route_ptr[1:] - 1),
+    }
+
+
+def _link(graph: TaskGraph, hops: Column, position: Column) -> Column:
+    """Name of the link at ``position`` of the routes; empty for a task without a route."""
+    padded = np.append(graph.route_link, graph.num_links)
+    places = np.where(hops > 0, position, len(graph.route_link))
+    return _names((*graph.links, ""), padded[places])
+
+
+def _names(names: Any, codes: Column) -> Column:
+    return np.array([*names], dtype=object)[codes]

@@ -1,0 +1,108 @@
+"""Saved results open again, bit for bit, without the simulator."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from accelsim import Prefill, load_result, simulate
+from accelsim.engine.program import Program, Stage, run_program
+from accelsim.engine.taskgraph import make_task_graph
+from accelsim.errors import ConfigError
+from accelsim.results.tables import TABLES
+
+
+@pytest.fixture(scope="module")
+def result():
+    return simulate("llama3-8b", "nvidia-dgx-a100:2", Prefill(1, 256), "tp=2", what_ifs=False)
+
+
+@pytest.fixture(scope="module")
+def folder(result, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved")
+    result.save(path)
+    return path
+
+
+def test_every_table_and_the_json_come_back_as_they_were(result, folder):
+    saved = load_result(folder)
+    assert saved.latency_s == result.latency_s
+    assert {**saved.to_dict(), "tables": None} == {**json.loads(json.dumps(result.to_dict())), "tables": None}
+    for name in TABLES:
+        pd.testing.assert_frame_equal(saved.table(name), result.table(name), check_dtype=False, check_exact=True)
+
+
+def test_opening_loads_no_simulator(folder):
+    code = (
+        "import sys; from accelsim import load_result; "
+        f"load_result({str(folder)!r}).table('operators'); "
+        "print(*[m for m in sys.modules if m.startswith(('accelsim.engine', 'accelsim.pipeline', 'numba', 'simpy'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_a_json_file_alone_opens_but_has_no_tables(result, tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(result.to_dict()))
+    saved = load_result(path)
+    assert saved.latency_s == result.latency_s
+    with pytest.raises(ConfigError, match="holds no tables"):
+        saved.table("operators")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        ("{", "is not the JSON of a run"),
+        ("[1]", "is not the JSON of one run: model, system"),
+        ('{"model": "x"}', "system, phase, latency_s"),
+    ],
+)
+def test_what_is_no_result_is_refused_in_words(tmp_path, content, message):
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        load_result(path)
+
+
+def test_a_table_outside_the_folder_is_not_opened(folder, tmp_path):
+    data = json.loads((folder / "result.json").read_text())
+    (tmp_path / "inner").mkdir()
+    data["tables"]["operators"] = "../secret.csv"
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    (tmp_path / "inner" / "result.json").write_text(json.dumps(data))
+    with pytest.raises(ConfigError, match="is missing"):
+        load_result(tmp_path / "inner").table("operators")
+
+
+def test_a_million_tasks_are_saved_in_seconds(result, tmp_path):
+    pytest.importorskip("pyarrow")
+    size, ops = 1_000_000, len(result.lowered.blocks[0].operators)
+    graph = make_task_graph(
+        size,
+        servers=100,
+        server=np.arange(size) % 100,
+        work_ticks=10**6,
+        nbytes=1000,
+        route_link=np.arange(size) % 50,
+        capacity_bytes_per_s=[1e12] * 50,
+        labels=[f"op{i}" for i in range(ops)],
+        label=np.arange(size) % ops,
+    )
+    program = Program((Stage(graph, 1, "large"),))
+    timeline = run_program(program)
+    lowered = replace(result.lowered, program=program, blocks=result.lowered.blocks[:1])
+    ledger = replace(result.ledger, critical=())
+    large = replace(result, lowered=lowered, timeline=timeline, ledger=ledger, latency_s=timeline.makespan_s)
+    start = time.monotonic()
+    large.save(tmp_path)
+    assert time.monotonic() - start < 10  # about 2 s on an idle machine
+    assert len(load_result(tmp_path).table("tasks")) == size
