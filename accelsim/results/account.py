@@ -15,6 +15,7 @@ import numpy as np
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import ProgramTimeline, StageTimeline
+from accelsim.engine.taskgraph import NO_SERVER
 from accelsim.errors import VerificationError
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.price import PricedBlock, PricedOperator
@@ -177,12 +178,14 @@ def _parts_and_traffic(cost: OperatorCost | CollectiveCost) -> tuple[Mapping[str
 
 
 def _seconds_per_operator(stage: StageTimeline, num_operators: int) -> list[float]:
-    """First start to last end of each label of one repetition."""
+    """First start to last end of each label of one repetition, on the rank that stands for all."""
     graph, timeline = stage.stage.graph, stage.timeline
+    servers = list(graph.servers)
+    mine = np.isin(graph.server, (NO_SERVER, servers.index(STREAM), servers.index(COMM)))
     start = np.full(num_operators, np.iinfo(np.int64).max)
     end = np.zeros(num_operators, dtype=np.int64)
-    np.minimum.at(start, graph.label, timeline.start_ticks)
-    np.maximum.at(end, graph.label, timeline.end_ticks)
+    np.minimum.at(start, graph.label[mine], timeline.start_ticks[mine])
+    np.maximum.at(end, graph.label[mine], timeline.end_ticks[mine])
     return [float(s) for s in to_seconds(end - start)]
 
 
