@@ -132,7 +132,7 @@ def process_s(*command: str) -> float | None:
 def print_table(quick: bool) -> None:
     """Print a line per case, then ratios, growth exponents and the start of the command line."""
     print(
-        f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; wall times, medians of up to {REPEATS} runs"
+        f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; CPU times, medians of up to {REPEATS} runs"
     )
     header = f"{'case':18s}{'size':>9s}{'engine':>10s}{'tasks':>10s}{'build':>11s}{'run':>11s}{'kernel':>11s}"
     print(header + f"{'Mtasks/s':>10s}{'build/run':>10s}{'peak MB':>9s}")
