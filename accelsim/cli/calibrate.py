@@ -93,14 +93,14 @@ def _numbers(fit: SectionFit) -> RichTable:
 def _worst(found: Refit, fit: SectionFit) -> RichTable:
     from accelsim.units import format_quantity
 
-    table = _table("rows that disagree most", ("line", "row", "measured", "predicted", "off"))
+    table = _table("rows that disagree most", ("where", "row", "measured", "predicted", "off"))
     for position in fit.worst():
         row = int(fit.problem.rows[position])
         measured, predicted = fit.problem.measured_s[position], fit.predicted_s[position]
         shape = " ".join(str(part) for part in _as_tuple(fit.problem.groups[position]))
         times = (format_quantity(float(seconds), "time") for seconds in (measured, predicted))
         off = f"{predicted / measured - 1:+.0%}".replace("%", " %")
-        table.add_row(str(found.table.lines[row]), shape, *times, off)
+        table.add_row(f"{found.table.file(row)}:{found.table.lines[row]}", shape, *times, off)
     return table
 
 

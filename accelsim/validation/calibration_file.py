@@ -22,7 +22,6 @@ def calibration_yaml(refit: Refit, base: str) -> str:
         base: Name or path of the chip, as ``extends`` finds it.
     """
     table = refit.table
-    data = f"{table.name} sha256:{table.sha256[:_HASH_DIGITS]}" if table.sha256 else table.name
     lines = [
         f"# {refit.chip.name}, calibrated by `accelsim calibrate` from {table.name}",
         f"# sha256 of the data: {table.sha256 or 'see the manifest of the package'}",
@@ -31,7 +30,8 @@ def calibration_yaml(refit: Refit, base: str) -> str:
         "calibration:",
     ]
     for fit in refit.fits:
-        lines += _section(fit, data)
+        files = ", ".join(dict.fromkeys(table.file(int(row)) for row in fit.problem.rows))
+        lines += _section(fit, f"{files} sha256:{table.sha256[:_HASH_DIGITS]}" if table.sha256 else files)
     return "\n".join(lines) + "\n"
 
 

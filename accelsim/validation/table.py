@@ -40,12 +40,14 @@ class Table:
         columns: Cells by column, in the order of the file.
         lines: Line of the file each row ends at.
         sha256: Hash of the file.
+        files: File of each row, where there are several.
     """
 
     name: str
     columns: Mapping[str, list[str]]
     lines: list[int]
     sha256: str = ""
+    files: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -56,7 +58,11 @@ class Table:
 
     def where(self, row: int, column: str) -> str:
         """``file:line:column`` of a cell."""
-        return f"{self.name}:{self.lines[row]}:{column}"
+        return f"{self.file(row)}:{self.lines[row]}:{column}"
+
+    def file(self, row: int) -> str:
+        """File of a row."""
+        return self.files[row] if self.files else self.name
 
     def groups(self) -> dict[tuple[str, str, str, str], Rows]:
         """Rows by (hardware, op, dtype, timing), in the order of their first row."""
@@ -69,7 +75,8 @@ class Table:
         """The table of these rows alone."""
         chosen = list(rows)
         columns = {name: [cells[row] for row in chosen] for name, cells in self.columns.items()}
-        return replace(self, columns=columns, lines=[self.lines[row] for row in chosen])
+        files = tuple(self.files[row] for row in chosen) if self.files else ()
+        return replace(self, columns=columns, lines=[self.lines[row] for row in chosen], files=files)
 
     def with_column(self, name: str, cells: Sequence[str]) -> Table:
         """The table with one column set; a new one comes last."""
@@ -163,7 +170,8 @@ def joined(tables: Sequence[Table]) -> Table:
     columns = {name: [cell for table in tables for cell in table.text(name)] for name in names}
     digest = hashlib.sha256("".join(table.csv() for table in tables).encode()).hexdigest()
     name = ", ".join(dict.fromkeys(table.name for table in tables))
-    return Table(name, columns, [line for table in tables for line in table.lines], digest)
+    files = tuple(table.file(row) for table in tables for row in range(len(table)))
+    return Table(name, columns, [line for table in tables for line in table.lines], digest, files)
 
 
 def check_table(table: Table, *, measured: bool, hardware: bool = True) -> None:
