@@ -30,6 +30,11 @@ def joules(value: float) -> str:
     return format_quantity(value, "joule")
 
 
+def watts(value: float) -> str:
+    """E.g. ``2.716 kW``."""
+    return format_quantity(value, "watt")
+
+
 def size(value: float) -> str:
     """Decimal bytes with four significant digits, e.g. ``16.06 GB``."""
     power = 0
@@ -68,6 +73,7 @@ def print_result(result: Result, verbose: bool = False) -> None:
     console.print(_causes(result), "")
     console.print(_operators(result, None if verbose else TOP_OPERATORS), "")
     console.print(_traffic(result))
+    _print_busiest_link(console, result)
     for warning in result.warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}")
     if verbose:
@@ -79,7 +85,7 @@ def print_comparison(results: Sequence[Result]) -> None:
     console = make_console()
     columns = ("phase", "system", "plan", "latency", "tokens/s", "memory traffic", "energy/token", "limited by")
     numeric = ("latency", "tokens/s", "memory traffic", "energy/token")
-    table = _table(f"{results[0].model}: the same work on each machine", columns, numeric)
+    table = make_table(f"{results[0].model}: the same work on each machine", columns, numeric)
     for result in results:
         main = result.footprint.memory
         table.add_row(
@@ -106,6 +112,11 @@ def _summary(result: Result) -> Table:
     rows = [
         ("latency", seconds(result.latency_s), f"{result.tokens_per_s:,.1f} tokens/s"),
         ("energy", joules(result.energy.total_j), f"{per_token} per token"),
+        (
+            "power",
+            watts(result.power.mean_w),
+            f"mean, {watts(result.power.peak_w)} peak, limit {watts(result.power.limit_w)}; all chips in use",
+        ),
         ("MFU", percent(u.mfu_fraction), MFU_DEFINITION),
     ]
     if u.mbu_fraction is not None:
@@ -123,20 +134,22 @@ def _summary(result: Result) -> Table:
 
 
 def _causes(result: Result) -> Table:
-    table = _table("Time by cause", ("cause", "time", "share"), numeric=("time", "share"))
+    table = make_table("Time by cause", ("cause", "time", "share"), numeric=("time", "share"))
     for cause, time_s in result.ledger.cause_s.items():
         table.add_row(cause, seconds(time_s), percent(time_s / result.latency_s))
     return table
 
 
 def _operators(result: Result, limit: int | None) -> Table:
-    columns = ("operator", "count", "time", "share", "limited by", "FLOPs", "memory traffic")
+    columns = ("operator", "count", "time", "share", "limited by", "FLOPs", "traffic")
     rows = sorted(result.ledger.rows, key=lambda row: -row.time_s)
     shown = rows[:limit]
     title = "Time by operator" if len(shown) == len(rows) else f"Time by operator (largest {len(shown)} of {len(rows)})"
-    table = _table(title, columns, numeric=columns[1:4] + columns[5:])
+    table = make_table(title, columns, numeric=columns[1:4] + columns[5:])
     for row in shown:
-        moved = row.traffic_bytes.get(result.footprint.memory, sum(row.traffic_bytes.values()))
+        level = result.footprint.memory
+        if level not in row.traffic_bytes:  # a transfer between chips
+            level = max(row.traffic_bytes, key=row.traffic_bytes.__getitem__, default="")
         table.add_row(
             row.operator,
             f"{row.count}",
@@ -144,18 +157,42 @@ def _operators(result: Result, limit: int | None) -> Table:
             percent(row.time_s / result.latency_s),
             row.limiter,
             f"{row.flops:.3g}",
-            size(moved),
+            f"{size(row.traffic_bytes.get(level, 0.0))} {level}",
         )
     return table
 
 
 def _traffic(result: Result) -> Table:
-    table = _table("Traffic, all chips", ("level", "bytes", "of which"), numeric=("bytes",))
+    columns = ("level", "bytes", "mean rate", "of peak", "of which")
+    table = make_table("Traffic, all chips", columns, numeric=columns[1:4])
     main = result.footprint.memory
-    for level, nbytes in result.ledger.traffic_bytes.items():
-        roles = result.ledger.role_bytes if level == main else {}
-        table.add_row(level, size(nbytes), ", ".join(f"{role} {size(n)}" for role, n in roles.items()))
+    for row in result.traffic().itertuples():
+        roles = result.ledger.role_bytes if row.level == main else {}
+        table.add_row(
+            str(row.level),
+            size(float(str(row.bytes))),
+            f"{size(float(str(row.mean_bytes_per_s)))}/s",
+            percent(float(str(row.utilisation_fraction))) if row.peak_bytes_per_s else "",
+            ", ".join(f"{role} {size(n)}" for role, n in roles.items()),
+        )
     return table
+
+
+def _print_busiest_link(console: Console, result: Result) -> None:
+    """The link that is busy longest, and the operators that use it most."""
+    links = result.table("links")
+    if not links["bytes"].any():
+        return
+    name, busy, peak, capacity = links.loc[
+        links["busy_s"].idxmax(), ["link", "busy_fraction", "peak_bytes_per_s", "capacity_bytes_per_s"]
+    ]
+    use = result.table("link_use")
+    users = use.loc[use["link"] == name].head(3)
+    most = ", ".join(f"{user} {size(n)}" for user, n in zip(users["operator"], users["bytes"], strict=True))
+    console.print(
+        f"busiest link: [bold]{escape(str(name))}[/], busy {percent(busy)} of the time, "
+        f"peak {size(peak)}/s of {size(capacity)}/s; most from {escape(most)}"
+    )
 
 
 def _print_provenance(console: Console, result: Result) -> None:
@@ -170,7 +207,8 @@ def _print_provenance(console: Console, result: Result) -> None:
     console.print(f"engine {engine['name']}: {engine['tasks']} tasks in {seconds(engine['wall_s'])}")
 
 
-def _table(title: str, columns: Iterable[str], numeric: Iterable[str] = ()) -> Table:
+def make_table(title: str, columns: Iterable[str], numeric: Iterable[str] = ()) -> Table:
+    """An empty table without lines; numeric columns are aligned right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     right = set(numeric)
     for index, column in enumerate(columns):

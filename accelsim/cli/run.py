@@ -59,7 +59,7 @@ def run(
         model,
         on,
         o.make_phase(phase, batch, prompt, context, steps),
-        _with_execution(plan, execution),
+        with_execution(plan, execution),
         dtype,
         engine,
         seed,
@@ -103,8 +103,8 @@ def _simulate(
     )
 
 
-def _with_execution(plan: str, execution: str | None) -> str:
-    """The plan's text with ``--execution`` folded in."""
+def with_execution(plan: str, execution: str | None) -> str:
+    """The text of a plan with ``--execution`` folded in."""
     if execution is None:
         return plan
     return f"execution={execution}" if plan == "auto" else f"{plan},execution={execution}"

@@ -1,0 +1,204 @@
+"""Two runs side by side: what changed, and which operators and causes the change of the latency is made of.
+
+The critical path of a run sums to its latency, by operator and cause; so the differences between two critical paths,
+aligned by block, operator and cause, sum to the difference of the latencies.  An operator that only one of the runs has
+counts with its whole time.  Not done: aligning operators of other names (a run in which groups of operators stream
+through rectangles names the groups).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Figures that are compared one by one: key of the JSON and dimension of its unit ("" for a plain number).
+FIGURES = {
+    "latency_s": "time",
+    "tokens_per_s": "",
+    "energy_j": "joule",
+    "flops": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure in both runs.
+
+    Attributes:
+        name: What it is of.
+        before: In the first run.
+        after: In the second run.
+    """
+
+    name: str
+    before: float
+    after: float
+
+    @property
+    def delta(self) -> float:
+        """After minus before."""
+        return self.after - self.before
+
+    @property
+    def fraction(self) -> float:
+        """Delta over before; infinite for something new."""
+        if self.before == 0.0:
+            return 0.0 if self.after == 0.0 else float("inf")
+        return self.delta / self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one operator contributes to the change of the latency by one cause.
+
+    Attributes:
+        block: Its block.
+        operator: The operator; empty for idle time.
+        cause: The cause.
+        time: Seconds on the critical path in both runs.
+    """
+
+    block: str
+    operator: str
+    cause: str
+    time: Change
+
+    @property
+    def name(self) -> str:
+        """E.g. ``mlp.down (hbm)``."""
+        return f"{self.operator} ({self.cause})" if self.operator else self.cause
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The difference between two runs.
+
+    Attributes:
+        inputs: What was asked differently: name, first run, second run.
+        figures: Latency, throughput, energy, FLOPs.
+        causes: Latency by cause on the critical path; deltas sum to that of the latency.
+        operators: Latency by operator on the critical path; deltas sum to that of the latency.
+        parts: By operator and cause; largest change first; deltas sum to that of the latency.
+        traffic_bytes: By memory level and network.
+        memory_bytes: By tensor role.
+    """
+
+    inputs: tuple[tuple[str, str, str], ...]
+    figures: tuple[Change, ...]
+    causes: tuple[Change, ...]
+    operators: tuple[Change, ...]
+    parts: tuple[Part, ...]
+    traffic_bytes: tuple[Change, ...]
+    memory_bytes: tuple[Change, ...]
+
+    @property
+    def latency_s(self) -> Change:
+        """Latency of both runs."""
+        return self.figures[0]
+
+    @property
+    def sentence(self) -> str:
+        """What the change of the latency is made of, in one sentence."""
+        latency = self.latency_s
+        if abs(latency.fraction) < 5e-7:
+            return "The latency is the same."
+        word = "slower" if latency.delta > 0 else "faster"
+        moved = [part for part in self.parts if part.time.delta * latency.delta > 0]
+        shares = [f"{part.time.delta / latency.delta:.0%} {part.name}".replace("%", " %") for part in moved[:3]]
+        against = sum(part.time.delta for part in self.parts if part.time.delta * latency.delta < 0)
+        text = f"The second run is {abs(latency.fraction):.1%} {word}".replace("%", " %")
+        text += f"; of the difference: {', '.join(shares)}"
+        if abs(against) > 0.05 * abs(latency.delta):
+            text += f"; other parts take {abs(against / latency.delta):.0%} of it back".replace("%", " %")
+        return f"{text}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, the JSON of ``accelsim diff --json``."""
+        return {
+            "sentence": self.sentence,
+            "inputs": [{"name": n, "before": a, "after": b} for n, a, b in self.inputs],
+            "figures": _changes(self.figures),
+            "causes_s": _changes(self.causes),
+            "operators_s": _changes(self.operators),
+            "parts_s": [
+                {"block": p.block, "operator": p.operator, "cause": p.cause, **_change(p.time)} for p in self.parts
+            ],
+            "traffic_bytes": _changes(self.traffic_bytes),
+            "memory_bytes": _changes(self.memory_bytes),
+        }
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
+    """Compare the JSON of two runs.
+
+    Args:
+        before: First run, from ``Result.to_dict`` or :func:`accelsim.results.saved.load_result`.
+        after: Second run.
+    """
+    left, right = _path(before), _path(after)
+    changes = [Part(*key, Change("", left.get(key, 0.0), right.get(key, 0.0))) for key in {**left, **right}]
+    return Difference(
+        inputs=tuple(_inputs(before, after)),
+        figures=tuple(Change(name, float(before.get(name, 0)), float(after.get(name, 0))) for name in FIGURES),
+        causes=_sum_by(changes, lambda part: part.cause),
+        operators=_sum_by(changes, lambda part: ".".join(filter(None, (part.block, part.operator))) or part.cause),
+        parts=tuple(sorted(changes, key=lambda part: -abs(part.time.delta))),
+        traffic_bytes=_aligned(before, after, "traffic_bytes"),
+        memory_bytes=_aligned(before, after, "memory_bytes"),
+    )
+
+
+def _path(data: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
+    """Seconds on the critical path; by cause alone in a file that does not hold the path."""
+    total: dict[tuple[str, str, str], float] = {}
+    parts = data.get("critical_path") or [
+        {"block": "", "operator": "", "cause": cause, "time_s": s} for cause, s in data["time_by_cause_s"].items()
+    ]
+    for part in parts:
+        key = part["block"], part["operator"], part["cause"]
+        total[key] = total.get(key, 0.0) + part["time_s"]
+    return total
+
+
+def _sum_by(parts: Iterable[Part], name: Any) -> tuple[Change, ...]:
+    sums: dict[str, list[float]] = {}
+    for part in parts:
+        pair = sums.setdefault(name(part), [0.0, 0.0])
+        pair[0] += part.time.before
+        pair[1] += part.time.after
+    found = [Change(key, *pair) for key, pair in sums.items()]
+    return tuple(sorted(found, key=lambda change: -abs(change.delta)))
+
+
+def _aligned(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> tuple[Change, ...]:
+    left, right = before.get(key, {}), after.get(key, {})
+    return tuple(Change(name, float(left.get(name, 0)), float(right.get(name, 0))) for name in {**left, **right})
+
+
+def _inputs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    left, right = _flat(before), _flat(after)
+    for name in {**left, **right}:
+        if left.get(name) != right.get(name):
+            yield name, left.get(name, "-"), right.get(name, "-")
+
+
+def _flat(data: Mapping[str, Any]) -> dict[str, str]:
+    """What was asked for: model, system, phase, plan, type, and the manifest with its hashes."""
+    flat = {name: str(data[name]) for name in ("model", "system", "dtype") if name in data}
+    manifest = data.get("manifest", {})
+    sections = {"phase": data.get("phase", {}), "plan": data.get("plan", {}), "set": manifest.get("overrides", {})}
+    for section, values in sections.items():
+        flat |= {f"{section}.{name}": str(value) for name, value in values.items() if value is not None}
+    flat |= {f"file {name}": str(digest)[:12] for name, digest in manifest.get("inputs", {}).items()}
+    if "accelsim_version" in manifest:
+        flat["accelsim"] = str(manifest["accelsim_version"])
+    return flat
+
+
+def _change(change: Change) -> dict[str, float]:
+    return {"before": change.before, "after": change.after, "delta": change.delta}
+
+
+def _changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    return [{"name": change.name, **_change(change)} for change in changes]
