@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -42,7 +43,7 @@ from accelsim.workload.phase import Decode, Phase, build_step
 from accelsim.workload.tensor import Role
 
 AttentionName = Literal["flash", "standard"]
-WHAT_IF_FACTOR = 2.0
+NUM_WHAT_IFS, WHAT_IF_FACTOR = 2, 2.0
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ def simulate(
     played = play(job)
     job = replace(job, plan=played.plan)
     ledger = _account(played, system)
-    causes = causes_to_relieve(ledger) if what_ifs else ()
-    alternatives = [what_if for cause in causes if (what_if := _what_if(job, played, cause)) is not None]
+    tried = (_what_if(job, played, cause) for cause in (causes_to_relieve(ledger) if what_ifs else ()))
+    alternatives = list(itertools.islice((found for found in tried if found is not None), NUM_WHAT_IFS))
     result = _report(job, played, ledger, alternatives, _manifest(inputs, seed, overrides))
     if strict and result.warnings:
         raise AccelsimError("strict: the result carries warnings:\n" + "\n".join(f"- {w}" for w in result.warnings))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.link import LinkSpec
 from accelsim.hardware.system import System
+from accelsim.units import parse_quantity
 
 
 def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | None:
@@ -14,7 +15,7 @@ def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | N
 
     ``compute`` raises the clock of the cores and leaves every memory and link as it is (their bandwidths are
     absolute); a memory level, ``sram`` or ``noc`` gets ``factor`` times its bandwidth; ``exposed communication``
-    does so for every level of links.
+    does so for every level of links; ``launch`` divides every launch overhead of the chip by ``factor``.
 
     Args:
         system: The system as described.
@@ -28,6 +29,9 @@ def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | N
     if cause == "exposed communication":
         levels = {name: level.with_link(_faster_link(level.link, factor)) for name, level in system.levels.items()}
         return replace(system, levels=levels), f"{times} link bandwidth"
+    if cause == "launch":
+        quick = _quick_launch(system.chip, factor)
+        return None if quick is None else (replace(system, chip=quick), f"1/{factor:g} launch overhead")
     chip = _faster_chip(system.chip, cause, factor)
     if chip is None:
         return None
@@ -37,6 +41,20 @@ def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | N
 
 def _faster_link(link: LinkSpec, factor: float) -> LinkSpec:
     return link.model_copy(update={"bandwidth_bytes_per_s": link.bandwidth_bytes_per_s * factor})
+
+
+def _quick_launch(chip: Chip, factor: float) -> Chip | None:
+    """Every calibrated ``launch`` shorter; None for a chip whose cost model has none."""
+    calibration = {
+        section: {
+            key: f"{parse_quantity(value, 'time') / factor!r} s" if key == "launch" else value
+            for key, value in values.items()
+        }
+        for section, values in chip.calibration.items()
+    }
+    if not any("launch" in values for values in calibration.values()):
+        return None
+    return chip.model_copy(update={"launch_s": chip.launch_s / factor, "calibration": calibration})
 
 
 def _faster_chip(chip: Chip, cause: str, factor: float) -> Chip | None:

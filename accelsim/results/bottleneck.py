@@ -80,9 +80,9 @@ def find_bottleneck(ledger: Ledger, what_ifs: Sequence[WhatIf] = ()) -> Bottlene
     return Bottleneck(cause, seconds / sum(causes.values()), operator, tuple(what_ifs))
 
 
-def causes_to_relieve(ledger: Ledger, count: int = 2) -> tuple[str, ...]:
-    """The largest causes on the critical path that faster hardware could relieve, in order."""
-    return tuple(cause for cause in _causes(ledger) if cause not in (IDLE, CONTENTION))[:count]
+def causes_to_relieve(ledger: Ledger) -> tuple[str, ...]:
+    """The causes on the critical path that faster hardware could relieve, largest first."""
+    return tuple(cause for cause in _causes(ledger) if cause not in (IDLE, CONTENTION))
 
 
 def _causes(ledger: Ledger) -> dict[str, float]:
