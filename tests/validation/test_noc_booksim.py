@@ -32,10 +32,10 @@ PATTERNS: dict[str, Callable[[MeshGrid], Traffic]] = {
 PAST_THE_KNEE_CYCLES = 100.0
 CARRIED_FRACTION = 0.995  # the rest is the chance of the injection process
 
-LOW_LOAD_ROW_LIMIT = 0.03  # up to 60 % of saturation; asked: 0.10
-LOW_LOAD_MEAN_LIMIT = 0.005
-HIGH_LOAD_ROW_LIMIT = 0.16  # up to the knee
-SATURATION_LIMIT = 0.06  # from the middle of the bracket; asked: 0.10
+ROW_LIMIT = 0.02  # up to 90 % of saturation; asked: 0.10 up to 60 %
+MEAN_LIMIT = 0.005
+NEAR_KNEE_LIMIT = 0.20  # from 90 % on
+SATURATION_LIMIT = 0.04  # asked: 0.10
 
 
 @dataclass(frozen=True)
@@ -140,18 +140,26 @@ def test_idle_latency_is_exactly_6_plus_4_per_hop_and_4_more_for_5_flits() -> No
     np.testing.assert_array_equal(RouterSpec().zero_load_cycles(hops, 5), 10 + 4 * hops)
 
 
+@pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("flits", [1, 5])
-def test_latency_up_to_60_percent_of_saturation(flits: int) -> None:
-    errors = [abs(row.error(RouterSpec())) for row in stable_rows(0, 0.6) if row.flits == flits]
-    assert len(errors) >= 30
-    assert max(errors) < LOW_LOAD_ROW_LIMIT
-    assert np.mean(errors) < LOW_LOAD_MEAN_LIMIT
+@pytest.mark.parametrize("low, high", [(0.0, 0.6), (0.6, 0.9)])
+def test_latency_up_to_90_percent_of_saturation(pattern: str, flits: int, low: float, high: float) -> None:
+    chosen = [row for row in stable_rows(low, high) if row.flits == flits and row.pattern == pattern]
+    errors = [abs(row.error(RouterSpec())) for row in chosen]
+    assert max(errors, default=0.0) < ROW_LIMIT
+    assert errors or (pattern == "neighbor" and low > 0)  # which was not run at such loads
 
 
-def test_latency_from_60_percent_of_saturation_to_the_knee() -> None:
-    high = stable_rows(0.6, 1.0)
-    assert len(high) >= 10
-    assert max(abs(row.error(RouterSpec())) for row in high) < HIGH_LOAD_ROW_LIMIT
+def test_mean_error_of_latency_up_to_90_percent_of_saturation() -> None:
+    errors = [abs(row.error(RouterSpec())) for row in stable_rows(0, 0.9)]
+    assert len(errors) == 84
+    assert np.mean(errors) < MEAN_LIMIT
+
+
+def test_latency_near_the_knee_is_indicative() -> None:
+    near = stable_rows(0.9, 1.0)
+    assert len(near) == 4
+    assert max(abs(row.error(RouterSpec())) for row in near) < NEAR_KNEE_LIMIT
 
 
 @pytest.mark.parametrize("name", brackets())
@@ -161,16 +169,16 @@ def test_saturation_load(name: str) -> None:
 
 
 def test_first_order_queueing_needs_no_calibration() -> None:
-    """With both calibrated numbers zero, latency is still within 8 % up to 60 % of saturation."""
+    """With both calibrated numbers zero, latency is still within 10 % up to 60 % of saturation."""
     bare = RouterSpec(allocation_loss=0.0, blocking=0.0)
-    assert max(abs(row.error(bare)) for row in stable_rows(0, 0.6)) < 0.08
+    assert max(abs(row.error(bare)) for row in stable_rows(0, 0.6)) < 0.10
 
 
 def fitted(left_out: str) -> RouterSpec:
-    """Least squares on log latency before the knee."""
+    """Least squares on log latency up to 90 % of saturation; closer to it a mean depends on the length of the run."""
     from scipy.optimize import least_squares
 
-    used = [row for row in rows() if row.stable and (not left_out or left_out not in row.name)]
+    used = [row for row in stable_rows(0, 0.9) if not left_out or left_out not in row.name]
 
     def residuals(free: np.ndarray) -> list[float]:
         router = replace(RouterSpec(), allocation_loss=float(free[0]), blocking=float(free[1]))
@@ -191,7 +199,7 @@ def print_table(router: RouterSpec) -> None:
     for name, (row, low, high) in brackets().items():
         predicted = row.mesh(router).saturation_load
         print(f"{name:28}{low:10.3f}{high:9.3f}{predicted:11.4f}{saturation_error(low, high, predicted):+8.1%}")
-    for label, low, high in (("up to 60 %", 0.0, 0.6), ("60 % to the knee", 0.6, 1.1)):
+    for label, low, high in (("up to 60 %", 0.0, 0.6), ("60 to 90 %", 0.6, 0.9), ("from 90 %", 0.9, 1.1)):
         shares = [(row, row.share_of_saturation(router)) for row in rows() if row.stable]
         errors = [abs(row.error(router)) for row, share in shares if low <= share < high]
         print(f"{label} of saturation: {len(errors)} rows, mean {np.mean(errors):.2%}, largest {max(errors):.1%}")

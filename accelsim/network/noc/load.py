@@ -25,12 +25,13 @@ class LoadedMesh:
 
     Waiting at an output port of use rho, fed by input ports with rates p_i (flits per cycle), for packets of S flits::
 
-        wait = S (rho^2 - sum p_i^2) / (2 rho) * (1 + blocking u) / (1 - u),    u = rho / efficiency
+        wait = S (rho^2 - sum p_i^2) / (2 rho) * (1 + blocking u) / (1 - u),    u = rho + allocation_loss d
 
     The first factor is exact for small loads: a packet waits only for packets that come by *another* input (one input
     delivers one flit per cycle and never competes with itself), on average half a packet each. It needs no constant and
-    is zero for patterns whose flows never merge. A port's efficiency is 1 - allocation_loss * (part of its feeders'
-    flits that go to other ports). Each source holds packets in a queue that gets one with a constant chance per cycle.
+    is zero for patterns whose flows never merge. ``d`` is the rate at which the port's inputs send to other ports,
+    averaged over its flits: a separable allocator idles an output when the input it granted takes another grant.
+    The port is full where u is 1. Each source holds packets in a queue that gets one with a constant chance per cycle.
 
     Attributes:
         traffic: Who sends to whom.
@@ -56,13 +57,13 @@ class LoadedMesh:
 
     @cached_property
     def saturation_load(self) -> float:
-        """Load at which the first port has no cycle left: its use reaches its efficiency."""
+        """Load at which the first port has no cycle left: its flits and the grants it loses fill them all."""
         return float(1.0 / np.max(self._use_at_full_load, initial=1e-300))
 
     def waiting_cycles(self, load: float, packet_flits: int) -> FloatArray:
         """Mean wait of a packet at each link, then at the port to each core, in cycles. float64[links + nodes].
 
-        Infinite at ports whose use has reached their efficiency.
+        Infinite at ports that are full.
         """
         flits, use = check_packet(packet_flits), self._use_at_full_load * _check_load(load)
         free = np.maximum(1 - use, 1e-300)
@@ -96,9 +97,8 @@ class LoadedMesh:
 
     @cached_property
     def _use_at_full_load(self) -> FloatArray:
-        """Rate over efficiency of each port at load 1."""
-        efficiency = 1 - self.router.allocation_loss * self._ports.astray
-        return np.asarray(self._ports.rate / efficiency, dtype=np.float64)
+        """Cycles that each port needs per cycle at load 1, for its flits and for the grants it loses."""
+        return self._ports.rate + self.router.allocation_loss * self._ports.declined_rate
 
     @cached_property
     def _ports(self) -> _Ports:
@@ -117,12 +117,12 @@ class _Ports:
     Attributes:
         rate: Flits per cycle through each output. float64[P].
         competing_rate: Rate a flit meets from inputs other than its own, mean over the output's flits. float64[P].
-        astray: Part of the flits of an output's inputs that want another output, mean over its flits. float64[P].
+        declined_rate: Rate at which a flit's input sends to other outputs, mean over the output's flits. float64[P].
     """
 
     rate: FloatArray
     competing_rate: FloatArray
-    astray: FloatArray
+    declined_rate: FloatArray
 
 
 def _ports(before: IntArray, after: IntArray, rate: FloatArray, num_outputs: int) -> _Ports:
@@ -132,7 +132,7 @@ def _ports(before: IntArray, after: IntArray, rate: FloatArray, num_outputs: int
     through: FloatArray = np.bincount(output, turn_rate, num_outputs).astype(np.float64)
     fed = np.bincount(source, turn_rate, num_outputs)
     own = np.bincount(output, turn_rate**2, num_outputs)
-    elsewhere = np.bincount(output, turn_rate * (1 - turn_rate / fed[source]), num_outputs)
+    elsewhere = np.bincount(output, turn_rate * (fed[source] - turn_rate), num_outputs)
     used = np.where(through > 0, through, 1.0)
     # A single input leaves a speck of rounding where the competition is none.
     competing = through - own / used

@@ -15,7 +15,7 @@ from accelsim.network.noc.mesh import FloatArray
 class RouterSpec:
     """A wormhole router with virtual channels and credits, one flit per cycle and port.
 
-    Modelled: the pipeline, link and interface cycles; that input and output ports pass one flit per cycle; the rate
+    Modelled: the pipeline, link and interface cycles; that input and output ports pass one flit per cycle; the cycles
     lost to allocation (``allocation_loss``) and the growth of queues behind waiting flits (``blocking``). Not modelled:
     the number of virtual channels and the depth of their buffers. The two calibrated numbers hold for 4 channels of 8
     flits with separable single-iteration allocators and credits that come back before a buffer runs dry; fewer
@@ -28,12 +28,12 @@ class RouterSpec:
         switch_cycles: Crossing the switch.
         link_cycles: Crossing a link, also that between a core and its router.
         interface_cycles: From the end of the source queue to the core's own link.
-        allocation_loss: Part of a port's cycles lost at full load per part of its feeders' flits that want another
-            port: a separable allocator idles an output whose inputs have picked others.
+        allocation_loss: Cycles a port loses per flit that its inputs send to other ports: a separable allocator idles
+            an output when the input it granted takes another grant.
         blocking: Growth of waiting with load beyond that of an output queue: waiting flits hold up those behind them.
 
     Raises:
-        ConfigError: A value is negative, or ``allocation_loss`` is not below 1.
+        ConfigError: A value is negative.
 
     Source:
         Defaults of the cycles: BookSim 2 (Jiang et al., ISPASS 2013) as set up for
@@ -46,15 +46,13 @@ class RouterSpec:
     switch_cycles: int = 1
     link_cycles: int = 1
     interface_cycles: int = 1
-    allocation_loss: float = 0.47
-    blocking: float = 1.1
+    allocation_loss: float = 0.52
+    blocking: float = 1.25
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
             if getattr(self, name) < 0:
                 raise ConfigError(f"router: {name}={getattr(self, name)}; must be at least 0.")
-        if self.allocation_loss >= 1:
-            raise ConfigError(f"router: allocation_loss={self.allocation_loss}; must be below 1.")
 
     @property
     def router_cycles(self) -> int:

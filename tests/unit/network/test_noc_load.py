@@ -36,8 +36,8 @@ def test_pipeline_cycles_add_up_along_the_way() -> None:
 def test_impossible_routers_packets_and_loads_are_refused() -> None:
     with pytest.raises(ConfigError, match="link_cycles=-1"):
         RouterSpec(link_cycles=-1)
-    with pytest.raises(ConfigError, match=r"allocation_loss=1\.0; must be below 1"):
-        RouterSpec(allocation_loss=1.0)
+    with pytest.raises(ConfigError, match=r"allocation_loss=-0\.1; must be at least 0"):
+        RouterSpec(allocation_loss=-0.1)
     mesh = LoadedMesh(uniform(MeshGrid(2, 2)))
     with pytest.raises(ConfigError, match="packet_flits=0"):
         mesh.mean_latency_cycles(0.1, 0)
@@ -100,9 +100,9 @@ def test_flows_that_share_a_link_but_want_nothing_else_use_all_of_it() -> None:
 
 def test_an_output_whose_feeders_also_feed_others_saturates_earlier() -> None:
     # As above, but half of node 1's flits go the other way: of the two inputs of the link 1 -> 2 (rates 1 and 0.5) one
-    # has half its flits astray, so the mean over the link's flits is (1 x 0 + 0.5 x 0.5) / 1.5 = 1/6.
+    # sends 0.5 elsewhere, so the mean over the link's flits is (1 x 0 + 0.5 x 0.5) / 1.5 = 1/6.
     mesh = loaded(MeshGrid(1, 3), [(0, 2, 1.0), (1, 2, 0.5), (1, 0, 0.5)], allocation_loss=0.3)
-    assert mesh.saturation_load == pytest.approx((1 - 0.3 / 6) / 1.5)
+    assert mesh.saturation_load == pytest.approx(1 / (1.5 + 0.3 / 6))
 
 
 def test_a_hotspot_saturates_at_the_port_of_its_core() -> None:
