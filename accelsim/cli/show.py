@@ -77,11 +77,12 @@ def _show_schema(kind: str) -> None:
     import json
 
     from accelsim.config.explain import json_schema
+    from accelsim.config.schema import Spec
     from accelsim.hardware.chip import Chip
     from accelsim.hardware.system import SystemSpec
     from accelsim.workload.model import Model
 
-    kinds = {"chip": Chip, "system": SystemSpec, "model": Model}
+    kinds: dict[str, type[Spec]] = {"chip": Chip, "system": SystemSpec, "model": Model}
     if kind not in kinds:
         raise ConfigError(f"show schema: unknown kind {kind!r}. Known: {', '.join(kinds)}.")
     typer.echo(json.dumps(json_schema(kinds[kind]), indent=2))
