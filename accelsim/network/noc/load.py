@@ -3,7 +3,7 @@
 A flow model: it knows the mean rate from every input port to every output port of every router, and nothing of single
 packets. It cannot see: behaviour past saturation (which node starves, how far congestion spreads), latency
 percentiles, bursts in time, unfair arbitration between near and far senders, and virtual channels or buffers other
-than those its two calibrated numbers hold for.
+than those its two calibrated numbers hold for. Packets longer than a buffer saturate earlier than predicted.
 """
 
 from __future__ import annotations
