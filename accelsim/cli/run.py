@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelsim.cli import options as o
+from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.results.result import Result
@@ -35,7 +36,10 @@ def run(
     steps: o.StepsOption = None,
     dtype: o.DtypeOption = None,
     plan: o.PlanOption = "auto",
-    execution: Annotated[str | None, typer.Option("--execution", help="whole_chip.")] = None,
+    execution: Annotated[str | None, typer.Option("--execution", help="whole_chip or spatial.")] = None,
+    placer: Annotated[
+        str | None, typer.Option("--placer", help="Who finds the rectangles of spatial execution.")
+    ] = None,
     engine: o.EngineOption = "auto",
     seed: o.SeedOption = 0,
     set_: o.SetOption = None,
@@ -51,6 +55,19 @@ def run(
 ) -> None:
     """Simulate a model on a system; without --on, on a GPU, a TPU and a wafer-scale machine side by side."""
     if on is None:
+        given = {
+            "--plan": plan != "auto",
+            "--execution": execution,
+            "--placer": placer,
+            "--dtype": dtype,
+            "--engine": engine != "auto",
+            "--set": set_,
+            "--ignore-capacity": ignore_capacity,
+            "--strict": strict,
+            "--trace": trace,
+            "--save": save,
+        }
+        _refuse_without_system([name for name, value in given.items() if value])
         from accelsim.cli.compare import compare_default
 
         compare_default(model, phase, batch, prompt, context, steps, json_, quiet)
@@ -59,7 +76,7 @@ def run(
         model,
         on,
         o.make_phase(phase, batch, prompt, context, steps),
-        with_execution(plan, execution),
+        with_plan_keys(plan, execution=execution, placer=placer),
         dtype,
         engine,
         seed,
@@ -103,11 +120,17 @@ def _simulate(
     )
 
 
-def with_execution(plan: str, execution: str | None) -> str:
-    """The text of a plan with ``--execution`` folded in."""
-    if execution is None:
-        return plan
-    return f"execution={execution}" if plan == "auto" else f"{plan},execution={execution}"
+def _refuse_without_system(options: list[str]) -> None:
+    """Without --on every option that names a machine or a mapping would be ignored: say so instead."""
+    if options:
+        raise ConfigError(f"{', '.join(options)} needs a system. Add --on SYSTEM; accelsim show systems lists them.")
+
+
+def with_plan_keys(plan: str, **keys: str | None) -> str:
+    """The text of a plan with options that are keys of their own folded in."""
+    items = [] if plan == "auto" else [plan]
+    items += [f"{key}={value}" for key, value in keys.items() if value is not None]
+    return ",".join(items) or "auto"
 
 
 def _write(result: Result, json_: str | None, trace: Path | None, save: Path | None) -> None:

@@ -58,7 +58,7 @@ def parse_run(text: str) -> dict[str, Any]:
 
 def _simulate(options: Mapping[str, Any], what_ifs: bool) -> Mapping[str, Any]:
     from accelsim.cli import options as o
-    from accelsim.cli.run import with_execution
+    from accelsim.cli.run import with_plan_keys
     from accelsim.pipeline import simulate
 
     phase = o.make_phase(*(options[name] for name in ("phase", "batch", "prompt", "context", "steps")))
@@ -66,7 +66,7 @@ def _simulate(options: Mapping[str, Any], what_ifs: bool) -> Mapping[str, Any]:
         options["model"],
         options["on"],
         phase,
-        with_execution(options["plan"], options["execution"]),
+        with_plan_keys(options["plan"], execution=options["execution"], placer=options["placer"]),
         dtype=o.make_dtype(options["dtype"]),
         engine=o.check_engine(options["engine"]),
         overrides=o.make_overrides(options["set_"]),

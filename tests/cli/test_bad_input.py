@@ -197,3 +197,8 @@ def test_a_traceback_is_shown_only_on_request(process):
     done = process("run", "llama3-8b", "--on", "nowhere", "--debug")
     assert done.code == 1
     assert "Traceback" in done.err
+
+
+def test_options_of_a_machine_without_a_machine_are_refused_and_not_ignored(accelsim):
+    text = refused(accelsim("run", "llama3-8b", "--plan", "tp=2", "--set", "chip.clock=1 GHz"))
+    assert text == "--plan, --set needs a system. Add --on SYSTEM; accelsim show systems lists them."
