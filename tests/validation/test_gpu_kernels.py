@@ -25,6 +25,15 @@ LEVELS = [
     ("nvidia-h100-sxm", "rowwise", 82, 0.126, 0.28),
     ("nvidia-h100-sxm", "reduction", 9, 0.055, 0.15),
     ("nvidia-h100-sxm", "elementwise", 30, 0.191, 0.37),
+    ("nvidia-h200-sxm", "gemm", 178, 0.053, 0.12),
+    ("nvidia-h200-sxm", "attention_prefill", 160, 0.092, 0.23),
+    ("nvidia-h200-sxm", "attention_decode", 154, 0.083, 0.19),
+    ("nvidia-b200-sxm", "gemm", 178, 0.082, 0.18),
+    ("nvidia-b200-sxm", "attention_prefill", 165, 0.091, 0.20),
+    ("nvidia-b200-sxm", "attention_decode", 164, 0.085, 0.19),
+    ("nvidia-l40s", "gemm", 181, 0.127, 0.27),
+    ("nvidia-l40s", "attention_prefill", 172, 0.184, 0.32),
+    ("nvidia-l40s", "attention_decode", 168, 0.099, 0.21),
 ]
 
 

@@ -36,6 +36,7 @@ class CalibratedRange:
         mape: Mean absolute relative error of the fit, cross-validated by shape.
         p90: 90th percentile of the absolute relative error.
         data: The measurements' source.
+        inherited: The chip whose numbers stand in because this one was not measured; blank for its own.
         m: Range of GEMM rows; likewise the other dimensions.
         n: See ``m``.
         k: See ``m``.
@@ -50,6 +51,7 @@ class CalibratedRange:
     mape: float = 0.0
     p90: float = 0.0
     data: str = ""
+    inherited: str = ""
     m: tuple[int, ...] = ()
     n: tuple[int, ...] = ()
     k: tuple[int, ...] = ()
@@ -102,10 +104,7 @@ class GpuCalibration:
 
     def outside(self, section: str, **extents: int) -> tuple[str, ...]:
         """One warning per extent that lies outside the section's measured range."""
-        name = f"{section}_range"
-        if name not in self.chip.calibration:
-            return ()
-        limits = self.chip.calibrated(name, CalibratedRange)
+        limits = self._limits(section)
         known = {field.name: getattr(limits, field.name) for field in fields(limits)}
         return tuple(
             f"{self.chip.name}: {section} {key}={extent} lies outside the calibrated range "
@@ -118,5 +117,16 @@ class GpuCalibration:
         self, section: str, parameters: type[ParametersT], typical: ParametersT
     ) -> tuple[ParametersT, tuple[str, ...]]:
         if section in self.chip.calibration:
-            return self.chip.calibrated(section, parameters), ()
+            return self.chip.calibrated(section, parameters), self._inherited(section)
         return typical, (f"{self.chip.name}: no calibration of {section}; typical efficiencies of GPUs used",)
+
+    def _limits(self, section: str) -> CalibratedRange:
+        name = f"{section}_range"
+        if name not in self.chip.calibration:
+            return CalibratedRange()
+        return self.chip.calibrated(name, CalibratedRange)
+
+    def _inherited(self, section: str) -> tuple[str, ...]:
+        """A warning where the section's numbers are those of another chip."""
+        other = self._limits(section).inherited
+        return (f"{self.chip.name}: {section} was not measured; calibration of {other} used",) if other else ()

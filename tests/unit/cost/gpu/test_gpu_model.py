@@ -88,6 +88,12 @@ def test_a_chip_without_calibration_gets_typical_efficiencies_and_a_warning(chip
     assert result.warnings == ("nvidia-a100-sxm-80gb: no calibration of rowwise; typical efficiencies of GPUs used",)
 
 
+def test_numbers_of_another_chip_are_a_named_warning(chip: Chip) -> None:
+    calibration = {**chip.calibration, "rowwise_range": {"inherited": "other-chip"}}
+    result = cost(Norm.of(2048, 4096), chip.model_copy(update={"calibration": calibration}))
+    assert result.warnings == ("nvidia-a100-sxm-80gb: rowwise was not measured; calibration of other-chip used",)
+
+
 def test_a_region_larger_than_the_chip_is_refused(chip: Chip) -> None:
     with pytest.raises(CapacityError, match=r"region 1x109 has more cores than chip nvidia-a100-sxm-80gb \(108\)"):
         cost(Norm.of(1, 64), chip, 109)
