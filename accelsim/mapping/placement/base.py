@@ -52,11 +52,18 @@ class Constraints:
 
     Attributes:
         pinned: Rectangle of an item, by index: it is exactly there.
-        forbidden: Rectangles of the grid that no item may touch (defects, spare rows, I/O).
+        forbidden: Rectangles of the grid that no item may touch (dead tiles, spare rows, I/O).
+        together: Sets of items, by index, that lie next to one another in the order.
     """
 
     pinned: Mapping[int, Rectangle] = field(default_factory=dict)
     forbidden: tuple[Rectangle, ...] = ()
+    together: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has to be respected."""
+        return not (self.pinned or self.forbidden or self.together)
 
 
 @dataclass(frozen=True)
@@ -115,3 +122,13 @@ def middles(rectangles: Sequence[Rectangle]) -> tuple[FloatArray, FloatArray]:
     row = np.array([r.row + r.rows / 2 for r in rectangles], dtype=np.float64)
     col = np.array([r.col + r.cols / 2 for r in rectangles], dtype=np.float64)
     return row, col
+
+
+def too_tight(problem: Problem) -> str:
+    """Why no layout exists."""
+    least = sum(item.least_tiles for item in problem.items)
+    rows, cols = problem.grid
+    return (
+        f"{len(problem.items)} items that need {least} tiles cannot be cut from {rows}x{cols} as rectangles. "
+        "Give them fewer tiles, or use a larger grid."
+    )

@@ -18,7 +18,8 @@ from functools import cached_property
 import numpy as np
 
 from accelsim.errors import PlacementError
-from accelsim.mapping.placement.base import FloatArray, IntArray, Item, Problem
+from accelsim.mapping.placement.around import lay_around
+from accelsim.mapping.placement.base import FloatArray, IntArray, Item, Problem, too_tight
 from accelsim.network.noc import Rectangle
 
 #: Tiles set aside for rounding when the items want fewer than the grid has.
@@ -113,33 +114,28 @@ def lay_out(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rectan
     Raises:
         PlacementError: No number of shelves gives every item its least tiles.
     """
-    best: tuple[float, tuple[Rectangle, ...]] | None = None
+    if not problem.constraints.is_empty:
+        return lay_around(problem, order, snake)
     shelves = Shelves(problem.items, window_of(problem), snake)
-    for count in shelves.candidates():
-        rectangles = shelves.lay(order, count)
-        if rectangles is None:
-            continue
-        cost = problem.byte_hops(rectangles) * _stretch(rectangles)
-        if best is None or cost < best[0]:
-            best = cost, rectangles
-    if best is None:
+    layouts = [layout for count in shelves.candidates() if (layout := shelves.lay(order, count)) is not None]
+    if not layouts:
         raise PlacementError(too_tight(problem))
-    return best[1]
+    return cheapest(problem, layouts)
+
+
+def cheapest(problem: Problem, layouts: Sequence[tuple[Rectangle, ...]]) -> tuple[Rectangle, ...]:
+    """The layout of least bytes x hops, long rectangles penalised; the first on a tie."""
+    return min(layouts, key=lambda rectangles: problem.byte_hops(rectangles) * _stretch(rectangles))
+
+
+def shelf_counts(problem: Problem) -> range:
+    """Numbers of shelves worth trying."""
+    return Shelves(problem.items, window_of(problem), snake=True).candidates()
 
 
 def window_of(problem: Problem) -> Window:
     """The whole grid as a window."""
     return Window(0, 0, *problem.grid)
-
-
-def too_tight(problem: Problem) -> str:
-    """Why no layout exists."""
-    least = sum(item.least_tiles for item in problem.items)
-    rows, cols = problem.grid
-    return (
-        f"{len(problem.items)} items that need {least} tiles cannot be cut from {rows}x{cols} as rectangles. "
-        "Give them fewer tiles, or use a larger grid."
-    )
 
 
 def _stretch(rectangles: Sequence[Rectangle]) -> float:

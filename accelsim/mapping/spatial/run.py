@@ -35,6 +35,8 @@ Attention = Literal["flash", "standard"]
 DEFAULT_PLACER = "snake"
 #: Evaluations of the cost a placer may spend inside a run.
 PLACER_BUDGET = 2_000
+#: Times the groups are placed again with more tiles for those that do not fit the sides they were given.
+PLACEMENT_ROUNDS = 8
 #: Lengths of the cache at which a group is priced; between them its price is interpolated.
 SAMPLED_LENGTHS = 17
 #: A larger chunk is taken if its estimate is within this of the best: fewer units are cheaper to simulate and to run.
@@ -118,10 +120,16 @@ class SpatialMapper:
         stream, sizes = self._choose_chunk(pipeline, plan)
         placer = plan.placer or DEFAULT_PLACER
         flows = self._flow_bytes(pipeline, stream)
-        problems = self._problems(pipeline, stream, sizes, flows)
-        floor = self._place(problems, len(pipeline.groups), placer, seed)
-        prices = self._prices(pipeline, stream, floor)
-        self._check_fit(pipeline, floor, prices)
+        for _ in range(PLACEMENT_ROUNDS):
+            problems = self._problems(pipeline, stream, sizes, flows)
+            floor = self._place(problems, len(pipeline.groups), placer, seed)
+            prices = self._prices(pipeline, stream, floor)
+            tight = {group.part for group, row in zip(pipeline.groups, prices, strict=True) if _short_bytes(row) > 0}
+            if not tight:
+                break
+            sizes = sizes.enlarged(tight)
+        else:
+            self._check_fit(pipeline, floor, prices)
         chunk = max(shape.tokens for shape in stream.shapes)
         streamed = Streamed(pipeline, stream, floor, prices, flows)
         return SpatialRun(
@@ -272,7 +280,7 @@ class SpatialMapper:
     def _check_fit(self, pipeline: Pipeline, floor: Floor, prices: Sequence[Sequence[GroupPrice | None]]) -> None:
         """The rectangles the placement gave must hold what the squares of the sizing did."""
         for group, spot, row in zip(pipeline.groups, floor.spots, prices, strict=True):
-            short = max((price.short_bytes for price in row if price is not None), default=0.0)
+            short = _short_bytes(row)
             if short > 0:
                 part = pipeline.parts[group.part]
                 raise CapacityError(
@@ -303,6 +311,11 @@ class SpatialMapper:
 
 
 _HELD = (Role.WEIGHT, Role.KV_CACHE, Role.ACTIVATION)
+
+
+def _short_bytes(row: Sequence[GroupPrice | None]) -> float:
+    """SRAM that one tile of a group lacks for its hungriest unit."""
+    return max((price.short_bytes for price in row if price is not None), default=0.0)
 
 
 def _size(nbytes: float) -> str:

@@ -15,8 +15,8 @@ rectangle, on which the group is priced again).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from accelsim.cost.base import Region
 from accelsim.errors import CapacityError
@@ -29,6 +29,9 @@ from accelsim.units import format_quantity
 AREA_STEP = 1.3
 #: Share of the tiles that rectangles may claim: cutting a grid into rectangles rounds sides.
 PACKED_SHARE = 0.97
+
+#: Growth of a group that did not fit the rectangle it was given.
+ENLARGED = 1.25
 
 PriceOf = Callable[[int, Region], GroupPrice]
 
@@ -54,6 +57,14 @@ class Sizes:
     def pipelined_s(self, units: int) -> float:
         """Estimated time of ``units`` units in a row."""
         return self.total_s + (units - 1) * self.slowest_s
+
+    def enlarged(self, parts: Collection[int]) -> Sizes:
+        """These sizes with more tiles for the groups of some parts, which got sides too long or too short."""
+
+        def grown(counts: Sequence[int]) -> tuple[int, ...]:
+            return tuple(math.ceil(n * ENLARGED) if part in parts else n for part, n in enumerate(counts))
+
+        return replace(self, tiles=grown(self.tiles), least=grown(self.least))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,5 +55,5 @@ def test_decode_sends_the_sampled_token_back_to_the_embedding(tiny):
 
 
 def test_an_unknown_granularity_lists_the_known_ones(prefill):
-    with pytest.raises(PlanError, match="unknown granularity 'head'. Allowed: layer, block, operator."):
+    with pytest.raises(PlanError, match=r"unknown granularity 'head'\. Allowed: layer, block, operator."):
         build_pipeline(prefill, "head", is_decode=False)

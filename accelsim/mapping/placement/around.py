@@ -1,0 +1,131 @@
+"""Layout around what is in the way: pinned rectangles, dead tiles, spare rows.
+
+Shelves of one height are filled from the free intervals that obstacles leave in them.  Items shrink towards their least
+tiles, all by the same share, until everything fits.  Tiles beside an obstacle are lost for the height of its shelf.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from accelsim.errors import PlacementError
+from accelsim.mapping.placement.base import Problem, too_tight
+from accelsim.network.noc import Rectangle
+
+_SHRINK_STEPS = 20
+
+
+def lay_around(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rectangle, ...]:
+    """Rectangles for ``order`` that respect the constraints; pinned items are exactly where they are pinned.
+
+    Raises:
+        PlacementError: Constraints contradict each other, or the rest does not fit around them.
+    """
+    _check(problem)
+    rest = [item for item in _together(problem, order) if item not in problem.constraints.pinned]
+    best: tuple[float, tuple[Rectangle, ...]] | None = None
+    for step in range(_SHRINK_STEPS + 1):
+        share = 1 - step / _SHRINK_STEPS
+        for height in _heights(problem, rest, share):
+            layout = _fill(problem, rest, share, height, snake)
+            if layout is not None and (best is None or problem.byte_hops(layout) < best[0]):
+                best = problem.byte_hops(layout), layout
+        if best is not None:
+            return best[1]
+    raise PlacementError(f"around {len(_obstacles(problem))} pinned or forbidden rectangles: {too_tight(problem)}")
+
+
+def overlaps(a: Rectangle, b: Rectangle) -> bool:
+    """Whether two rectangles share a tile."""
+    return a.row < b.row + b.rows and b.row < a.row + a.rows and a.col < b.col + b.cols and b.col < a.col + a.cols
+
+
+def _check(problem: Problem) -> None:
+    pinned = problem.constraints.pinned
+    rows, cols = problem.grid
+    for item, rectangle in pinned.items():
+        name = problem.items[item].name
+        if rectangle.row + rectangle.rows > rows or rectangle.col + rectangle.cols > cols:
+            raise PlacementError(f"{name} is pinned to {rectangle}, which leaves the grid of {rows}x{cols}. Move it.")
+        if rectangle.num_cores < problem.items[item].least_tiles:
+            raise PlacementError(
+                f"{name} is pinned to {rectangle}: {rectangle.num_cores} tiles, "
+                f"it needs {problem.items[item].least_tiles}. Enlarge it."
+            )
+        for other, taken in pinned.items():
+            if other > item and overlaps(rectangle, taken):
+                raise PlacementError(
+                    f"{name} and {problem.items[other].name} are pinned to tiles they share. Move one."
+                )
+        for taken in problem.constraints.forbidden:
+            if overlaps(rectangle, taken):
+                raise PlacementError(f"{name} is pinned to {rectangle}, of which {taken} is forbidden. Move it.")
+
+
+def _together(problem: Problem, order: Sequence[int]) -> Iterator[int]:
+    """The order with the members of each set behind the first of them."""
+    sets = {item: members for members in problem.constraints.together for item in members}
+    done: set[int] = set()
+    for item in order:
+        for member in sets.get(item, (item,)):
+            if member not in done:
+                done.add(member)
+                yield member
+
+
+def _obstacles(problem: Problem) -> list[Rectangle]:
+    return [*problem.constraints.pinned.values(), *problem.constraints.forbidden]
+
+
+def _heights(problem: Problem, items: Sequence[int], share: float) -> list[int]:
+    """Heights of a shelf near the side of a typical item, and some that divide the grid."""
+    if not items:
+        return [1]
+    sides = sorted(math.sqrt(_tiles(problem, item, share)) for item in items)
+    rows, side = problem.grid[0], sides[len(sides) // 2]
+    counts = {max(1, round(rows / (side * factor))) for factor in (0.6, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5)}
+    return sorted({rows // count for count in counts})
+
+
+def _tiles(problem: Problem, item: int, share: float) -> float:
+    one = problem.items[item]
+    return one.least_tiles + max(0, one.tiles - one.least_tiles) * share
+
+
+def _fill(
+    problem: Problem, items: Sequence[int], share: float, height: int, snake: bool
+) -> tuple[Rectangle, ...] | None:
+    """Shelves of ``height``, filled in order; None if an item finds no place."""
+    found: dict[int, Rectangle] = dict(problem.constraints.pinned)
+    at = 0
+    for shelf, row in enumerate(range(0, problem.grid[0] - height + 1, height)):
+        backwards = snake and shelf % 2 == 1
+        for low, high in _free(problem, row, height, backwards):
+            left, right = low, high
+            while at < len(items):
+                width = math.ceil(_tiles(problem, items[at], share) / height)
+                if right - left < width:
+                    break
+                col = right - width if backwards else left
+                found[items[at]] = Rectangle(row, col, height, width)
+                left, right = (left, right - width) if backwards else (left + width, right)
+                at += 1
+    if at < len(items):
+        return None
+    return tuple(found[item] for item in range(len(problem.items)))
+
+
+def _free(problem: Problem, row: int, height: int, backwards: bool) -> list[tuple[int, int]]:
+    """Column intervals of a shelf that no obstacle touches, in the order in which they are filled."""
+    cols = problem.grid[1]
+    band = Rectangle(row, 0, height, cols)
+    taken = sorted((o.col, o.col + o.cols) for o in _obstacles(problem) if overlaps(band, o))
+    free, at = [], 0
+    for low, high in taken:
+        if low > at:
+            free.append((at, low))
+        at = max(at, high)
+    if at < cols:
+        free.append((at, cols))
+    return free[::-1] if backwards else free

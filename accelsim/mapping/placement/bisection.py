@@ -1,0 +1,120 @@
+"""Recursive bisection: halve the items where few bytes cross, halve the grid alike, until one item is left.
+
+The cut is spectral: items are sorted by the second eigenvector of the Laplacian of the wires and cut where the tiles
+are about equal.  The rectangle is cut across its longer side in proportion to the tiles of the halves, so the result
+is a slicing tree: legal by construction.  The half that exchanges more with what lies before is put first.
+
+Source:
+    Pothen, Simon, Liou, *Partitioning sparse matrices with eigenvectors of graphs*, SIAM J. Matrix Anal. 11, 1990.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from accelsim.mapping.placement.base import FloatArray, Problem, register_placer
+from accelsim.mapping.placement.shelves import cheapest, lay_out, window_of
+from accelsim.network.noc import Rectangle
+
+
+@register_placer("recursive_bisection")
+def place_bisection(problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+    """The cheaper of the slicing tree and its leaves laid on shelves.  ``rng`` and ``budget`` are not used."""
+    shelves = lay_out(problem, bisection_order(problem), snake=True)
+    if problem.constraints.is_empty:
+        sliced = _slice(problem)
+        if sliced is not None:
+            return cheapest(problem, [sliced, shelves])
+    return shelves
+
+
+def bisection_order(problem: Problem) -> list[int]:
+    """Leaves of the tree from first to last."""
+    weights = _weights(problem)
+    order: list[int] = []
+    pending = [np.arange(len(problem.items))]
+    while pending:
+        items = pending.pop()
+        if len(items) == 1:
+            order.append(int(items[0]))
+            continue
+        first, second = _halve(problem, weights, items, order[-1:])
+        pending += [second, first]
+    return order
+
+
+def _slice(problem: Problem) -> tuple[Rectangle, ...] | None:
+    """Rectangles of the slicing tree; None if rounding leaves an item too few tiles."""
+    weights = _weights(problem)
+    window = window_of(problem)
+    found: dict[int, Rectangle] = {}
+    whole = Rectangle(window.row, window.col, window.rows, window.cols)
+    pending = [(np.arange(len(problem.items)), whole)]
+    last: list[int] = []
+    while pending:
+        items, space = pending.pop()
+        if len(items) == 1:
+            item = int(items[0])
+            if space.num_cores < problem.items[item].least_tiles:
+                return None
+            found[item], last = space, [item]
+            continue
+        first, second = _halve(problem, weights, items, last)
+        cut = _cut(space, problem, first, items)
+        if cut is None:
+            return None
+        pending += [(second, cut[1]), (first, cut[0])]
+    return tuple(found[item] for item in range(len(problem.items)))
+
+
+def _cut(
+    space: Rectangle, problem: Problem, first: np.ndarray, items: np.ndarray
+) -> tuple[Rectangle, Rectangle] | None:
+    tiles = np.array([problem.items[int(i)].tiles for i in items], dtype=np.float64)
+    share = sum(problem.items[int(i)].tiles for i in first) / tiles.sum()
+    long = max(space.rows, space.cols)
+    at = min(max(1, round(long * share)), long - 1)
+    if long < 2:
+        return None
+    if space.rows >= space.cols:
+        return (
+            Rectangle(space.row, space.col, at, space.cols),
+            Rectangle(space.row + at, space.col, space.rows - at, space.cols),
+        )
+    return (
+        Rectangle(space.row, space.col, space.rows, at),
+        Rectangle(space.row, space.col + at, space.rows, space.cols - at),
+    )
+
+
+def _halve(problem: Problem, weights: FloatArray, items: np.ndarray, last: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of about equal tiles with few bytes between them; first the one nearer to ``last``."""
+    order = items[np.argsort(_fiedler(weights[np.ix_(items, items)]), kind="stable")]
+    tiles = np.cumsum([problem.items[int(i)].tiles for i in order])
+    at = min(max(1, int(np.searchsorted(tiles, tiles[-1] / 2))), len(order) - 1)
+    low, high = np.sort(order[:at]), np.sort(order[at:])
+    if last:
+        nearer = weights[last[0]][high].sum() - weights[last[0]][low].sum()
+        turn = nearer > 0 or (nearer == 0 and high[0] < low[0])
+    else:
+        turn = bool(high[0] < low[0])
+    return (high, low) if turn else (low, high)
+
+
+def _fiedler(weights: FloatArray) -> FloatArray:
+    """Second eigenvector of the Laplacian, normalised so that wires of very different weight do not hide each other."""
+    degree = weights.sum(axis=1)
+    scale = 1.0 / np.sqrt(np.maximum(degree, degree.max() * 1e-9 + 1e-300))
+    laplacian = np.diag(degree) - weights
+    _, vectors = np.linalg.eigh(laplacian * scale[:, None] * scale[None, :])
+    second = vectors[:, min(1, len(weights) - 1)] * scale
+    return np.asarray(second, dtype=np.float64)
+
+
+def _weights(problem: Problem) -> FloatArray:
+    weights = np.zeros((len(problem.items), len(problem.items)))
+    for wire in problem.wires:
+        if wire.a != wire.b:
+            weights[wire.a, wire.b] += wire.nbytes
+            weights[wire.b, wire.a] += wire.nbytes
+    return weights
