@@ -3,8 +3,9 @@
 A product m x k by k x n is cut into pm x pn x pk blocks, one per tile.  The left operand lies spread over all tiles
 and is received by each tile as its block asks; the right one lies where the block is if it is a resident weight,
 and is received as well where several tiles along m want it.  With pk > 1 the partial blocks are summed: each of the pk
-tiles receives its share of the others' partials.  Blocks that do not fit beside their partial sums are received and
-multiplied in slices of k, one superstep each.  Every division of the tiles is priced and the quickest that fits wins.
+tiles receives its share of the others' partials.  Blocks that do not fit beside the tile's share of operands and
+result and its partial sums are received and multiplied in slices of k, one superstep each.  Every division of the
+tiles is priced and the quickest that fits wins.
 
 The matrix unit holds a block of weights (16 x 8 in fp16 on GC2) through which the threads pass rows: extents are
 padded to the block, rows to the number of threads, and loading the next block takes SRAM bandwidth.
@@ -82,9 +83,9 @@ def product(machine: BspMachine, m: Array, k: Array, n: Array, batch: Array, wei
     """
     shapes = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (m, k, n, batch)))
     extents = (shapes[0][..., None], shapes[1][..., None], shapes[2][..., None])
-    groups = np.minimum(shapes[3], machine.num_tiles)
+    groups = np.minimum(shapes[3], machine.num_tiles)  # of tiles, one product each at a time
     parts = divisions(np.floor(machine.num_tiles / groups), machine.num_tiles)
-    priced = divided(machine, extents, parts, groups[..., None], weight_is_resident)
+    priced = divided(machine, extents, parts, shapes[3][..., None], weight_is_resident)
     best_fitting = np.argmin(np.where(priced.fits, priced.cost.time_s, np.inf), axis=-1)
     smallest = np.argmin(priced.cost.tile_bytes, axis=-1)
     index = np.where(priced.fits.any(axis=-1), best_fitting, smallest)
@@ -100,10 +101,10 @@ def divided(
     machine: BspMachine,
     extents: tuple[Array, Array, Array],
     parts: tuple[Array, Array, Array],
-    groups: Array,
+    batch: Array,
     weight_is_resident: bool,
 ) -> Product:
-    """Cost of each division ``parts`` of one product, elementwise; ``groups`` products lie side by side."""
+    """Cost of each division ``parts`` of one product, elementwise, beside the others of its ``batch``."""
     m, k, n = extents
     parts_m, parts_n, parts_k = (np.minimum(one, extent) for one, extent in zip(parts, (m, n, k), strict=True))
     size, partial = machine.element_bytes, machine.parameters.partial_bytes
@@ -112,13 +113,15 @@ def divided(
     right_moves = parts_m > 1 if weight_is_resident else parts_m > 0
     left, right = mt * kt * size, kt * nt * size
     received = left + np.where(right_moves, right, 0.0)
-    held = np.where(right_moves, 0.0, right)  # a resident block lies there whole, whatever the slices
-    room = machine.sram_bytes - mt * nt * partial - held
+    per_tile = size * batch / machine.num_tiles
+    held = right * np.maximum(batch / machine.num_tiles, 1.0)  # a resident block lies there whole
+    stored = (m * k + m * n) * per_tile + np.where(right_moves, k * n * per_tile, held)
+    room = machine.sram_bytes - mt * nt * partial - stored
     slices = np.clip(ceil_div(received, np.maximum(room, 1.0)), 1.0, ceil_div(kt, machine.matrix_block[0]))
     in_flight = ceil_div(received, slices)
-    tile_bytes = mt * nt * partial + held + in_flight
+    tile_bytes = mt * nt * partial + stored + in_flight
     arithmetic, loading = multiply_s(machine, mt, kt / slices, nt)
-    busy = tiles * groups
+    busy = tiles * np.minimum(batch, machine.num_tiles)
     step = exchange(machine, in_flight, np.ones(()), in_flight * busy) + Cost(compute=arithmetic, sram=loading)
     operand_bytes = (mt * kt * ceil_div(nt, machine.matrix_block[1]) + kt * nt) * size
     total = step.repeated(slices) + _summed(machine, mt * nt, parts_k, busy)
