@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from accelsim.cli import calibrate, compare, cost, diff, explain, run, show, validate
+from accelsim.cli import calibrate, compare, cost, diff, explain, run, sensitivity, show, validate
 from accelsim.errors import AccelsimError, CapacityError
 
 EXIT_BAD_INPUT = 2
@@ -23,6 +23,7 @@ app = typer.Typer(
 run.register(app)
 compare.register(app)
 diff.register(app)
+sensitivity.register(app)
 show.register(app)
 explain.register(app)
 cost.register(app)

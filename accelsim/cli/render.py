@@ -183,9 +183,9 @@ def _print_busiest_link(console: Console, result: Result) -> None:
     links = result.table("links")
     if not links["bytes"].any():
         return
-    name, busy, peak, capacity = links.loc[
-        links["busy_s"].idxmax(), ["link", "busy_fraction", "peak_bytes_per_s", "capacity_bytes_per_s"]
-    ]
+    busiest = links.to_dict("records")[int(links["busy_s"].to_numpy().argmax())]
+    name, busy = busiest["link"], busiest["busy_fraction"]
+    peak, capacity = busiest["peak_bytes_per_s"], busiest["capacity_bytes_per_s"]
     use = result.table("link_use")
     users = use.loc[use["link"] == name].head(3)
     most = ", ".join(f"{user} {size(n)}" for user, n in zip(users["operator"], users["bytes"], strict=True))

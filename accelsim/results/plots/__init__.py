@@ -8,8 +8,21 @@ Examples:
 """
 
 from accelsim.results.plots.breakdown import plot_breakdown
+from accelsim.results.plots.curves import pareto_front, plot_collective_sweep, plot_pareto, plot_scaling
 from accelsim.results.plots.memory import plot_memory
 from accelsim.results.plots.roofline import plot_roofline
 from accelsim.results.plots.timeline import plot_timeline
+from accelsim.results.plots.tornado import TornadoBar, plot_tornado
 
-__all__ = ["plot_breakdown", "plot_memory", "plot_roofline", "plot_timeline"]
+__all__ = [
+    "TornadoBar",
+    "pareto_front",
+    "plot_breakdown",
+    "plot_collective_sweep",
+    "plot_memory",
+    "plot_pareto",
+    "plot_roofline",
+    "plot_scaling",
+    "plot_timeline",
+    "plot_tornado",
+]

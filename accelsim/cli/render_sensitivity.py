@@ -1,0 +1,72 @@
+"""Sensitivity and break-even points as text for people."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from accelsim.cli.render import describe_phase, joules, make_console, make_table, seconds
+from accelsim.results.result import Result
+from accelsim.study.break_even import RANGE, BreakEven
+from accelsim.study.sensitivity import Influence, Sensitivity
+
+TOP_PARAMETERS = 12
+
+
+def print_sensitivity(result: Result, found: Sensitivity, verbose: bool = False) -> None:
+    """The parameters that matter most, and the assumed ones the answer rests on."""
+    console = make_console()
+    console.print(
+        f"[bold]{escape(result.model)}[/] {describe_phase(result.phase)} on [bold]{escape(result.system)}[/], "
+        f"plan {result.plan}, {result.dtype}: {seconds(found.base.latency_s)}, {joules(found.base.energy_j)}"
+    )
+    shown = found.influences if verbose else found.influences[:TOP_PARAMETERS]
+    step = f"{found.step:.3g}".rstrip("0") if found.step < 0.01 else f"{found.step:.0%}"
+    columns = ("parameter", "value", "kind", f"latency at -{step}", f"at +{step}", "elasticity", "of energy")
+    title = f"What the answer depends on ({len(shown)} of {len(found.influences)} parameters)"
+    table = make_table(title, (*columns, "source") if verbose else columns, numeric=columns[3:])
+    for one in shown:
+        change = [f"{(side.latency_s / found.base.latency_s - 1) * 100:+.2f} %" for side in (one.low, one.high)]
+        row = [one.parameter.path, one.parameter.text, one.parameter.kind, *change]
+        row += [f"{one.latency_elasticity:+.3f}", f"{one.energy_elasticity:+.3f}"]
+        table.add_row(*map(escape, [*row, one.parameter.source] if verbose else row))
+    console.print(table, "")
+    latency, energy = found.most_assumed, found.most_assumed_for_energy
+    console.print(_assumed_sentence("latency", latency, latency.latency_elasticity if latency else 0.0))
+    console.print(_assumed_sentence("energy", energy, energy.energy_elasticity if energy else 0.0))
+    if found.num_without_influence:
+        console.print(f"{found.num_without_influence} of {len(found.influences)} parameters have no influence.")
+    for path, reason in found.failed if verbose else ():
+        console.print(f"[yellow]not moved:[/] {escape(path)}: {escape(reason)}")
+    if found.failed and not verbose:
+        console.print(f"{len(found.failed)} parameters could not be moved (-v lists them).")
+
+
+def _assumed_sentence(what: str, one: Influence | None, elasticity: float) -> str:
+    if one is None:
+        return f"The {what} depends on no assumed value."
+    p = one.parameter
+    return (
+        f"Of the assumed values the {what} depends most on [bold]{escape(p.path)}[/] = {escape(p.text)}: "
+        f"1 % more gives {elasticity:+.2f} %. Its source: {escape(p.source)}"
+    )
+
+
+def print_break_even(found: BreakEven, system: str, other: str) -> None:
+    """Above and below which value one machine wins."""
+    console = make_console()
+    p = found.parameter
+    console.print(
+        f"[bold]{escape(system)}[/] takes {seconds(found.latency_s)} with {escape(p.path)} = {escape(p.text)}; "
+        f"[bold]{escape(other)}[/] takes {seconds(found.other_s)}."
+    )
+    if not found.crossings:
+        always = "faster" if found.lowest_s < found.other_s else "slower"
+        console.print(
+            f"It stays {always} from {RANGE[0]:g} to {RANGE[1]:g} times that value "
+            f"({seconds(found.lowest_s)} to {seconds(found.highest_s)}): no break-even."
+        )
+    for crossing in found.crossings:
+        word = "above" if crossing.wins_above else "below"
+        console.print(
+            f"It is the faster one {word} {escape(p.times(crossing.factor))}, {crossing.factor:.4g} times that."
+        )

@@ -1,0 +1,154 @@
+"""``accelsim sensitivity``: what the answer depends on, and where the order of two machines turns."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelsim.cli import options as o
+from accelsim.errors import ConfigError, UnitError
+
+if TYPE_CHECKING:
+    from accelsim.study.break_even import BreakEven
+    from accelsim.study.sensitivity import Experiment, Sensitivity
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("sensitivity")(sensitivity)
+
+
+def sensitivity(
+    model: Annotated[
+        str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")
+    ] = o.DEFAULT_MODEL,
+    on: Annotated[str, typer.Option("--on", help="System or chip, name or YAML, with :CHIPS for a size.")] = (
+        o.DEFAULT_SYSTEMS[0]
+    ),
+    phase: o.PhaseOption = None,
+    batch: o.BatchOption = 1,
+    prompt: o.PromptOption = None,
+    context: o.ContextOption = None,
+    steps: o.StepsOption = None,
+    dtype: o.DtypeOption = None,
+    plan: o.PlanOption = "auto",
+    set_: o.SetOption = None,
+    step: Annotated[str, typer.Option("--step", help="How far each parameter is moved up and down.")] = "10%",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only parameters whose path begins like this; may be repeated.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Another system: where does the order of the two turn?")
+    ] = None,
+    vary: Annotated[str | None, typer.Option("--vary", help="With --against: the parameter of --on to vary.")] = None,
+    json_: o.JsonOption = None,
+    png: Annotated[Path | None, typer.Option("--png", help="Draw the tornado into a file.")] = None,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every parameter, with its source.")] = False,
+) -> None:
+    """Elasticity of latency and energy to every hardware parameter, or the break-even point of one."""
+    if (against is None) != (vary is None):
+        raise ConfigError("--against and --vary belong together, e.g. --against nvidia-h100-sxm --vary chip.clock.")
+    moved, dtype_, overrides = _fraction(step), o.make_dtype(dtype), o.make_overrides(set_)
+    work = o.make_phase(phase, batch, prompt, context, steps)
+    from accelsim.catalog import Catalog
+    from accelsim.pipeline import simulate
+    from accelsim.study.sensitivity import Experiment
+    from accelsim.workload.formats.hf import load_model_file
+
+    first = simulate(model, on, work, plan, dtype=dtype_, overrides=overrides, what_ifs=False)
+    of_model = [(p.removeprefix("model."), v) for p, v in overrides if p.startswith("model.")]
+    loaded = load_model_file(model, Catalog(), of_model).spec
+    experiment = Experiment(loaded, first.machine, work, first.plan, dtype_)
+    if against is not None and vary is not None:
+        other = simulate(model, against, work, "auto", dtype=dtype_, what_ifs=False)
+        _break_even(experiment, vary, (against, other.latency_s), json_)
+        return
+    found = _measure(experiment, moved, only or ())
+    _emit(found.to_dict(), json_)
+    if png is not None:
+        _draw(found, png, f"{model} {work} on {first.system}, plan {first.plan}")
+    if json_ != "-":
+        from accelsim.cli.render_sensitivity import print_sensitivity
+
+        print_sensitivity(first, found, verbose)
+
+
+def _measure(experiment: Experiment, step: float, only: list[str] | tuple[str, ...]) -> Sensitivity:
+    """The sensitivity, with a bar on the terminal: it takes two runs per parameter."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from accelsim.study.sensitivity import sensitivity as measure
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("simulating", total=None)
+        return measure(experiment, step, only, lambda done, total: progress.update(task, completed=done, total=total))
+
+
+def _break_even(experiment: Experiment, path: str, other: tuple[str, float], json_: str | None) -> None:
+    from accelsim.cli.render_sensitivity import print_break_even
+    from accelsim.study.break_even import break_even
+
+    name, other_s = other
+    found = break_even(experiment, path, other_s)
+    _emit(_plain(found, name), json_)
+    if json_ != "-":
+        print_break_even(found, experiment.system.name, name)
+
+
+def _plain(found: BreakEven, other: str) -> dict[str, object]:
+    return {
+        "parameter": found.parameter.path,
+        "value": found.parameter.text,
+        "latency_s": found.latency_s,
+        "against": other,
+        "against_latency_s": found.other_s,
+        "crossings": [
+            {"factor": c.factor, "value": found.parameter.value * c.factor, "wins_above": c.wins_above}
+            for c in found.crossings
+        ],
+    }
+
+
+def _draw(found: Sensitivity, png: Path, title: str) -> None:
+    import io
+
+    from accelsim.results.files import write_atomic
+    from accelsim.results.plots.tornado import TornadoBar, plot_tornado
+
+    base = found.base.latency_s
+    bars = [
+        TornadoBar(f"{i.parameter.path} ({i.parameter.kind})", i.low.latency_s / base, i.high.latency_s / base)
+        for i in found.influences
+    ]
+    ax = plot_tornado(bars, found.step)
+    ax.set_title(title, loc="left", fontsize="medium", wrap=True)
+    buffer = io.BytesIO()
+    ax.get_figure(root=True).savefig(buffer, format="png", dpi=150)  # type: ignore[union-attr]
+    write_atomic(png, buffer.getvalue())
+
+
+def _emit(data: dict[str, object], json_: str | None) -> None:
+    if json_ is None:
+        return
+    from accelsim.results.files import write_atomic
+
+    text = json.dumps(data, indent=2) + "\n"
+    if json_ == "-":
+        sys.stdout.write(text)
+    else:
+        write_atomic(Path(json_), text)
+
+
+def _fraction(text: str) -> float:
+    from accelsim.units import parse_quantity
+
+    try:
+        return parse_quantity(text, "ratio")
+    except UnitError as error:
+        raise ConfigError(f"--step: {error}") from error

@@ -1,0 +1,1 @@
+"""Experiments over many runs: sensitivity, break-even points."""

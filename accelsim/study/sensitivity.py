@@ -1,0 +1,218 @@
+"""What the answer depends on: elasticity of latency and energy to every number that describes the machine.
+
+Each parameter is moved up and down by a small step with everything else, the plan included, left as it is, and the run
+is simulated again.  The elasticity is d ln(result) / d ln(parameter), from both sides: -0.5 means that 1 % more of the
+parameter makes the result 0.5 % smaller.  Not modelled: what moves together (a faster clock that draws more power), and
+the best plan for the changed machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accelsim.dtypes import DType
+from accelsim.errors import AccelsimError, ConfigError
+from accelsim.hardware.system import System
+from accelsim.mapping.plan import Plan
+from accelsim.pipeline import AttentionName, simulate
+from accelsim.study.parameters import ASSUMED, Parameter, parameters, scaled
+from accelsim.workload.model import Model
+from accelsim.workload.phase import Phase
+
+DEFAULT_STEP = 0.1
+#: Elasticities below this are rounding.
+NO_INFLUENCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run of a study came to.
+
+    Attributes:
+        latency_s: Duration of the phase.
+        energy_j: Energy of all chips.
+    """
+
+    latency_s: float
+    energy_j: float
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run that is repeated on changed machines.
+
+    Attributes:
+        model: The model.
+        system: The machine as described.
+        phase: The phase.
+        plan: The plan, which stays.
+        dtype: Element type; None takes the default.
+        attention: As in :func:`accelsim.simulate`.
+        seed: Seed of placers.
+    """
+
+    model: Model
+    system: System
+    phase: Phase
+    plan: Plan
+    dtype: DType | None = None
+    attention: AttentionName = "flash"
+    seed: int = 0
+
+    def run(self, system: System | None = None) -> Outcome:
+        """Simulate on ``system``, or on the machine as described; a model that no longer fits is run all the same."""
+        result = simulate(
+            self.model,
+            system or self.system,
+            self.phase,
+            self.plan,
+            dtype=self.dtype,
+            attention=self.attention,
+            ignore_capacity=True,
+            what_ifs=False,
+            seed=self.seed,
+        )
+        return Outcome(result.latency_s, result.energy.total_j)
+
+
+@dataclass(frozen=True, slots=True)
+class Influence:
+    """What one parameter does to the answer.
+
+    Attributes:
+        parameter: The parameter.
+        low: Outcome with the parameter a step smaller.
+        high: Outcome with it a step larger.
+        latency_elasticity: d ln(latency) / d ln(parameter).
+        energy_elasticity: d ln(energy) / d ln(parameter).
+    """
+
+    parameter: Parameter
+    low: Outcome
+    high: Outcome
+    latency_elasticity: float
+    energy_elasticity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """Influence of every parameter of a machine on one run.
+
+    Attributes:
+        base: Outcome on the machine as described.
+        step: Relative step of each parameter.
+        influences: Largest on the latency first.
+        failed: Parameters that could not be moved, with the reason.
+    """
+
+    base: Outcome
+    step: float
+    influences: tuple[Influence, ...]
+    failed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def most_assumed(self) -> Influence | None:
+        """The assumed value the latency depends on most; None if it depends on none."""
+        return next(
+            (i for i in self.influences if i.parameter.kind == ASSUMED and _matters(i.latency_elasticity)), None
+        )
+
+    @property
+    def most_assumed_for_energy(self) -> Influence | None:
+        """The assumed value the energy depends on most; None if it depends on none."""
+        assumed = [i for i in self.influences if i.parameter.kind == ASSUMED and _matters(i.energy_elasticity)]
+        return max(assumed, key=lambda i: abs(i.energy_elasticity), default=None)
+
+    @property
+    def num_without_influence(self) -> int:
+        """Parameters that change neither latency nor energy."""
+        return sum(not (_matters(i.latency_elasticity) or _matters(i.energy_elasticity)) for i in self.influences)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, the JSON of ``accelsim sensitivity --json``."""
+        return {
+            "latency_s": self.base.latency_s,
+            "energy_j": self.base.energy_j,
+            "step_fraction": self.step,
+            "parameters": [
+                {
+                    "path": i.parameter.path,
+                    "value": i.parameter.text,
+                    "kind": i.parameter.kind,
+                    "source": i.parameter.source,
+                    "latency_elasticity": i.latency_elasticity,
+                    "energy_elasticity": i.energy_elasticity,
+                    "low": {"latency_s": i.low.latency_s, "energy_j": i.low.energy_j},
+                    "high": {"latency_s": i.high.latency_s, "energy_j": i.high.energy_j},
+                }
+                for i in self.influences
+            ],
+            "most_assumed": self.most_assumed.parameter.path if self.most_assumed else None,
+            "most_assumed_for_energy": (
+                self.most_assumed_for_energy.parameter.path if self.most_assumed_for_energy else None
+            ),
+            "failed": [{"path": path, "reason": reason} for path, reason in self.failed],
+        }
+
+
+def sensitivity(
+    experiment: Experiment,
+    step: float = DEFAULT_STEP,
+    only: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Sensitivity:
+    """Elasticity of latency and energy of a run to every parameter of its machine.
+
+    Args:
+        experiment: The run.
+        step: Relative step up and down, between 0 and 1.
+        only: Beginnings of paths; empty means every parameter.
+        progress: Called with (done, all) after each parameter.
+
+    Raises:
+        ConfigError: A step out of range, or ``only`` that begins no path.
+    """
+    if not 0.0 < step < 1.0:
+        raise ConfigError(f"step: {step:g} is not between 0 and 1. Write e.g. 10%.")
+    chosen = _chosen(experiment.system, only)
+    base = experiment.run()
+    found: list[Influence] = []
+    failed: list[tuple[str, str]] = []
+    for index, parameter in enumerate(chosen, start=1):
+        try:
+            found.append(_influence(experiment, parameter, base, step))
+        except AccelsimError as error:
+            failed.append((parameter.path, str(error)))
+        if progress is not None:
+            progress(index, len(chosen))
+    found.sort(key=lambda i: (-abs(i.latency_elasticity), -abs(i.energy_elasticity), i.parameter.path))
+    return Sensitivity(base, step, tuple(found), tuple(failed))
+
+
+def _chosen(system: System, only: Sequence[str]) -> list[Parameter]:
+    known = parameters(system)
+    for beginning in only:
+        if not any(p.path.startswith(beginning) for p in known):
+            raise ConfigError(f"--only {beginning}: no parameter of {system.name} begins like that.")
+    return [p for p in known if not only or p.path.startswith(tuple(only))]
+
+
+def _influence(experiment: Experiment, parameter: Parameter, base: Outcome, step: float) -> Influence:
+    sides = []
+    for factor in (1.0 - step, 1.0 + step):
+        system, real = scaled(experiment.system, parameter.path, factor)
+        sides.append((real, experiment.run(system) if real != 1.0 else base))
+    (low_factor, low), (high_factor, high) = sides
+    log_step = math.log(high_factor / low_factor)
+    if not log_step:
+        raise ConfigError(f"{parameter.path}: a step of {step:g} does not change {parameter.text}.")
+    latency = math.log(high.latency_s / low.latency_s) / log_step
+    energy = math.log(high.energy_j / low.energy_j) / log_step if low.energy_j > 0 and high.energy_j > 0 else 0.0
+    return Influence(parameter, low, high, latency, energy)
+
+
+def _matters(elasticity: float) -> bool:
+    return abs(elasticity) > NO_INFLUENCE
