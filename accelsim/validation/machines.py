@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -36,7 +37,7 @@ class Machines:
         self._catalog = catalog or Catalog()
         self._only = chip
         self._chips: dict[str, Chip | AccelsimError] = {}
-        self._systems: dict[tuple[str, int], System | AccelsimError] = {}
+        self._systems: dict[tuple[str, int, int], System | AccelsimError] = {}
 
     def chip(self, hardware: str) -> Chip:
         """The chip called ``hardware``, or the chip of the system of that name.
@@ -49,16 +50,21 @@ class Machines:
         name = our_name(hardware)
         return _once(self._chips, name, lambda: self._load_chip(name))
 
-    def system(self, hardware: str, ranks: int) -> System:
+    def system(self, hardware: str, ranks: int, per_node: int = 0) -> System:
         """The system that holds at least ``ranks`` chips called ``hardware``: at its usual size if that is enough.
 
         ``hardware`` may be a system; of several systems with that chip the first by name is taken.
+
+        Args:
+            hardware: Name of a chip or a system.
+            ranks: Chips needed.
+            per_node: Chips used in each group of the innermost level (a node); 0 fills them.
 
         Raises:
             ConfigError: There is none, or it cannot be that large.
         """
         name = self._only.name if self._only is not None else our_name(hardware)
-        return _once(self._systems, (name, ranks), lambda: self._load_system(name, ranks))
+        return _once(self._systems, (name, ranks, per_node), lambda: self._load_system(name, ranks, per_node))
 
     def _load_chip(self, name: str) -> Chip:
         known = sorted({*self._catalog.names("chips"), *self._catalog.names("systems")})
@@ -68,13 +74,16 @@ class Machines:
             raise UnknownHardwareError(f"no chip or system of that name is described.{hint}")
         return load_chip(name, catalog=self._catalog)
 
-    def _load_system(self, name: str, ranks: int) -> System:
+    def _load_system(self, name: str, ranks: int, per_node: int) -> System:
         if name not in self._catalog.names("systems"):
             owners = [system for system, chip in self._chip_names.items() if chip == name]
             if not owners:
                 raise ConfigError(f"no system with the chip {name!r} is described, so that nothing joins its ranks.")
             name = owners[0]
         usual = load_system(name, catalog=self._catalog)
+        node = next(iter(usual.levels.values()), None)
+        if node is not None and 0 < per_node < min(ranks, node.size):
+            return _thinned(load_system(f"{name}:{-(-ranks // per_node) * node.size}", catalog=self._catalog), per_node)
         return usual if ranks <= usual.num_chips else load_system(f"{name}:{ranks}", catalog=self._catalog)
 
     @cached_property
@@ -85,6 +94,17 @@ class Machines:
             node = load_document(self._catalog.find("systems", name)).unwrapped().children.get("chip")
             found[name] = node.text if node is not None else ""
         return found
+
+
+def _thinned(system: System, per_node: int) -> System:
+    """The system with ``per_node`` chips in each group of its innermost level."""
+    node, *outer = system.levels.values()
+    if len(node.shape) > 1:
+        raise ConfigError(f"{system.name}: ranks_per_node has no meaning on {node}.")
+    levels = {level.name: level for level in outer}
+    if per_node > 1:
+        levels = {node.name: replace(node, shape=(per_node,)), **levels}
+    return replace(system, levels=levels, num_chips=system.num_chips // node.size * per_node)
 
 
 def _once(known: dict[K, T | AccelsimError], key: K, load: Callable[[], T]) -> T:

@@ -98,7 +98,7 @@ def _rope(x: Mapping[str, int], dtype: DType) -> Operator:
 
 
 def _collective(kind: str) -> Operation:
-    return Operation(_COLLECTIVE, _bytes_work, collective=kind)
+    return Operation(_COLLECTIVE, _bytes_work, optional={"ranks_per_node": 0}, collective=kind)
 
 
 #: Operators by the spelling of tables.

@@ -22,19 +22,20 @@ def predict_collectives(batch: Batch, hardware: str, machines: Machines) -> Pric
         ConfigError: No system of that name or with that chip, or the network prices no such collective.
     """
     kind = OPERATIONS[batch.op].collective
-    sizes = (batch.extents["ranks"].astype(np.int64).tolist(), batch.extents["bytes"].astype(np.int64).tolist())
+    sizes = (batch.extents[name].astype(np.int64).tolist() for name in ("ranks", "ranks_per_node", "bytes"))
     calls = list(zip(*sizes, strict=True))
     machines.system(hardware, 1)
-    seconds: dict[tuple[int, int], float] = {}
+    seconds: dict[tuple[int, int, int], float] = {}
     warnings: Counter[str] = Counter()
-    for (ranks, nbytes), count in Counter(calls).items():
+    for call, count in Counter(calls).items():
+        ranks, per_node, nbytes = call
         try:
-            system = machines.system(hardware, ranks)
+            system = machines.system(hardware, ranks, per_node)
         except AccelsimError as error:
-            seconds[ranks, nbytes] = float("nan")
+            seconds[call] = float("nan")
             warnings[f"{ranks} ranks: {error}"] += count
             continue
         cost = collective_steps(kind, nbytes, ranks, system)
-        seconds[ranks, nbytes] = cost.seconds + batch.rig.overhead_s
+        seconds[call] = cost.seconds + batch.rig.overhead_s
         warnings.update(dict.fromkeys(cost.warnings, count))
     return Prices(np.array([seconds[call] for call in calls]), warnings)

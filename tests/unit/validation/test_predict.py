@@ -125,6 +125,16 @@ def test_more_ranks_than_a_system_has_get_no_time_and_a_note() -> None:
     assert sum(note.points for note in found.notes if note.unpriced) == 1
 
 
+def test_ranks_on_nodes_of_their_own_do_not_use_the_links_inside_a_node() -> None:
+    header = "hardware,op,dtype,bytes,ranks,ranks_per_node"
+    rows = [f"{A100},p2p,fp16,1073741824,2,{per_node}" for per_node in ("", "2", "1")]
+    unstated, inside, across = predict(table(*rows, header=header)).seconds
+    links = load_system("nvidia-dgx-a100:16").levels
+    ratio = links["nvlink"].link.bandwidth_bytes_per_s / links["infiniband"].link.bandwidth_bytes_per_s
+    assert unstated == inside
+    assert across / inside == pytest.approx(ratio, rel=0.1)  # 1 GiB: latencies do not count
+
+
 def test_a_cost_model_without_a_table_form_is_asked_operator_by_operator() -> None:
     chip = load_chip("cerebras-wse2")
     rows = [f"cerebras-wse2,gemm,fp16,1,{n},4096," for n in (4096, 8192, 4096)]
