@@ -45,7 +45,9 @@ def run(
     set_: o.SetOption = None,
     ignore_capacity: o.IgnoreCapacityOption = False,
     json_: o.JsonOption = None,
-    trace: Annotated[Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace; .gz is compressed.")
+    ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write result.json and the tables as CSV into a folder.")
     ] = None,
@@ -143,9 +145,9 @@ def _write(result: Result, json_: str | None, trace: Path | None, save: Path | N
         else:
             write_atomic(Path(json_), text)
     if trace is not None:
-        from accelsim.results.trace import chrome_trace
+        from accelsim.results.trace import write_trace
 
-        write_atomic(trace, json.dumps(chrome_trace(result)))
+        write_trace(result, trace)
     if save is not None:
         from accelsim.results.save import save_result
 
