@@ -66,6 +66,8 @@ def _print(found: Refit, output: Path) -> None:
         for first, second, correlation in fit.correlated:
             console.print(f"[yellow]{first} and {second} act together: correlation {correlation:+.2f}[/]")
         console.print(_worst(found, fit), "")
+    for note in found.notes:
+        console.print(f"[yellow]{escape(note)}[/]")
     if found.num_unused:
         console.print(f"{found.num_unused} of {len(found.table)} rows took no part")
     console.print(f"written to {escape(str(output))}")

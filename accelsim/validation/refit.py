@@ -18,7 +18,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.registry import did_you_mean
 from accelsim.validation.calibrators.base import CALIBRATORS, Array, Problem, Values
-from accelsim.validation.rigs import our_name
+from accelsim.validation.rigs import our_name, rig_of
 from accelsim.validation.table import Rows, Table, check_table
 
 FOLDS = 5
@@ -83,12 +83,21 @@ class SectionFit:
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """All sections of one chip, and how many rows took no part."""
+    """All sections of one chip.
+
+    Attributes:
+        chip: The chip before the fit.
+        table: Its rows.
+        fits: One per section.
+        num_unused: Rows that took no part.
+        notes: What to know of the rows.
+    """
 
     chip: Chip
     table: Table
     fits: tuple[SectionFit, ...]
     num_unused: int
+    notes: tuple[str, ...] = ()
 
 
 def rows_of(chip: Chip, table: Table) -> Table:
@@ -138,7 +147,9 @@ def refit(chip: Chip, table: Table, sections: Iterable[str] = (), folds: int = F
                 "numbers and an error. Give more rows, or fit other sections with --section."
             )
     fits = tuple(_fit(problem, folds) for problem in problems)
-    return Refit(chip, mine, fits, len(mine) - sum(len(problem.rows) for problem in problems))
+    unused = len(mine) - sum(len(problem.rows) for problem in problems)
+    notes = tuple(note for timing in dict.fromkeys(mine.text("timing")) if (note := rig_of(timing, "").note))
+    return Refit(chip, mine, fits, unused, notes)
 
 
 def _chosen(problems: list[Problem], sections: Sequence[str], name: str) -> list[Problem]:

@@ -53,6 +53,13 @@ def test_numbers_that_made_the_data_are_found_again() -> None:
         assert found[name] == pytest.approx(getattr(TRUE, name), rel=0.05), name
 
 
+def test_rows_of_an_unknown_timing_are_fitted_with_a_note() -> None:
+    table = rowwise_table(WIDE)
+    found = refit(load_chip(A100), table.with_column("timing", ["stopwatch"] * len(table)), folds=0)
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("timing 'stopwatch' is unknown; priced as a kernel with its launch")
+
+
 def test_a_number_that_no_row_depends_on_is_called_undetermined() -> None:
     # Small products of few rows never saturate the memory.
     (fit,) = refit(load_chip(A100), rowwise_table([(m, 512) for m in range(1, 16)]), folds=0).fits
