@@ -81,8 +81,14 @@ def _pairs(name: str, predicted: ArrayLike, measured: ArrayLike) -> tuple[Array,
 def _draw_points(ax: Axes, series: Mapping[str, tuple[Array, Array]]) -> None:
     every = np.concatenate([value for pair in series.values() for value in pair])
     ends = np.array([every.min() / 1.5, every.max() * 1.5])
-    ax.fill_between(ends, ends * (1 - _ALLOWED), ends * (1 + _ALLOWED), color=LIGHT_GREY, zorder=0,
-                    label=f"within {_ALLOWED:.0%}".replace("%", " %"))
+    ax.fill_between(
+        ends,
+        ends * (1 - _ALLOWED),
+        ends * (1 + _ALLOWED),
+        color=LIGHT_GREY,
+        zorder=0,
+        label=f"within {_ALLOWED:.0%}".replace("%", " %"),
+    )
     ax.plot(ends, ends, color=BLACK, linewidth=0.8, zorder=1)
     for index, (name, (predicted, measured)) in enumerate(series.items()):
         colour, marker = OKABE_ITO[index % len(OKABE_ITO)], _MARKERS[index // len(OKABE_ITO) % len(_MARKERS)]
