@@ -18,6 +18,7 @@ app = typer.Typer(
     help="How long a transformer takes on a machine, which bytes move where, what limits it, what would change it.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # plain help; rich alone takes longer to import than all the rest
     pretty_exceptions_enable=False,
 )
 run.register(app)

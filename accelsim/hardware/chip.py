@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -179,8 +180,19 @@ class Chip(Spec):
         Raises:
             ConfigError: A key is unknown or missing, or a value has the wrong form; chip, section and key are named.
         """
-        where = f"chip {self.name}: calibration.{section}"
-        return parameters_from(where, self.calibration.get(section, {}), parameters)
+        values = self.calibration.get(section, {})
+        read = self._read.get((section, parameters))
+        # A copy of the chip shares what was read; a section that an override replaced is another object.
+        if read is None or read[0] is not values:
+            where = f"chip {self.name}: calibration.{section}"
+            read = self._read[section, parameters] = values, parameters_from(where, values, parameters)
+        found: ParametersT = read[1]
+        return found
+
+    @cached_property
+    def _read(self) -> dict[tuple[str, type[Any]], tuple[Mapping[str, Any], Any]]:
+        """Sections read so far, each with its plain values: every operator asks for one."""
+        return {}
 
     def check_problems(self) -> list[str]:
         """One text per published figure that the structure does not reproduce; empty when all agree."""

@@ -110,21 +110,29 @@ class Level(Spec):
         """Whether ``shape`` can be cut from the level."""
         if len(shape) != len(self.full_shape):
             return False
-        if any(extent not in self.extents_of(d) for d, extent in enumerate(shape)):
+        return all(self._is_extent(d, extent) for d, extent in enumerate(shape)) and self._is_of_blocks(shape)
+
+    def _is_extent(self, dimension: int, extent: int) -> bool:
+        """Whether ``extent`` is one of :meth:`extents_of`, without listing them: there may be thousands."""
+        if not 1 <= extent <= self.full_shape[dimension]:
             return False
+        return self.extents is None or extent in self.extents
+
+    def _is_of_blocks(self, shape: tuple[int, ...]) -> bool:
         return max(shape) <= self.block or all(extent % self.block == 0 for extent in shape)
 
     def slices(self) -> Iterator[tuple[int, ...]]:
         """Every shape that can be cut from the level."""
         axes = [self.extents_of(d) for d in range(len(self.full_shape))]
-        return (shape for shape in itertools.product(*axes) if self.is_slice(shape))
+        return (shape for shape in itertools.product(*axes) if self._is_of_blocks(shape))
 
     def slice_of(self, members: int) -> tuple[int, ...] | None:
         """The most cubic slice of ``members``: smallest sum of extents, rising, ones last; None if there is none.
 
         The order is that of published TPU slices: 2x2x1, 2x2x2, 4x4x8.
         """
-        fitting = [shape for shape in self.slices() if math.prod(shape) == members]
+        divisors = [[n for n in self.extents_of(d) if members % n == 0] for d in range(len(self.full_shape))]
+        fitting = [s for s in itertools.product(*divisors) if math.prod(s) == members and self._is_of_blocks(s)]
         if not fitting:
             return None
         return min(fitting, key=lambda shape: (sum(shape), [n == 1 for n in shape], shape))

@@ -111,3 +111,20 @@ def test_a_calibrated_quantity_without_unit_is_an_error() -> None:
 def test_an_absent_calibration_section_is_an_empty_one() -> None:
     with pytest.raises(ConfigError, match=r"calibration.nothing: key 'launch' is missing"):
         chip().calibrated("nothing", Parameters)
+
+
+def test_a_section_is_read_once_and_again_where_a_copy_of_the_chip_replaces_it() -> None:
+    chip = load_chip("nvidia-h100-sxm")
+    name = next(name for name in chip.calibration if not name.endswith("_range"))
+
+    @dataclass(frozen=True)
+    class Anything:
+        launch_s: float = 0.0
+
+    plain = chip.model_copy(update={"calibration": {**chip.calibration, name: {"launch": "2 us"}}})
+    other = plain.model_copy(update={"calibration": {**chip.calibration, name: {"launch": "3 us"}}})
+    assert plain.calibrated(name, Anything) is plain.calibrated(name, Anything)
+    assert (plain.calibrated(name, Anything).launch_s, other.calibrated(name, Anything).launch_s) == (2e-6, 3e-6)
+    again = load_chip("nvidia-h100-sxm")
+    assert again.calibrated("no such section", Anything) == Anything()
+    assert again == chip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -124,3 +125,13 @@ def test_members_of_a_group_multiply_to_its_ranks(ranks: int, stride: int) -> No
         for part in load_system("nvidia-dgx-a100:32").group(ranks, stride):
             product *= part.members
         assert product == ranks
+
+
+@pytest.mark.parametrize("reference", ["google-tpu-v4-pod", "nvidia-dgx-h100", "graphcore-pod64"])
+def test_the_slice_of_a_number_is_the_most_cubic_of_all_slices(reference):
+    for level in (one.spec for one in load_system(reference).levels.values()):
+        every = [one for one in level.slices() if level.is_slice(one)]
+        for members in (1, 2, 3, 8, 24, 64, 128, 256):
+            fitting = [one for one in every if math.prod(one) == members]
+            expected = min(fitting, key=lambda s: (sum(s), [n == 1 for n in s], s), default=None)
+            assert level.slice_of(members) == expected
