@@ -19,7 +19,7 @@ from accelsim.errors import AccelsimError, CapacityError, ConfigError, PlanError
 from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System, load_system
 from accelsim.mapping.candidates import candidate_plans
-from accelsim.mapping.capacity import check_capacity
+from accelsim.mapping.capacity import check_capacity, last_step
 from accelsim.mapping.footprint import Footprint, footprint
 from accelsim.mapping.lower import LoweredProgram, lower
 from accelsim.mapping.plan import Plan
@@ -27,7 +27,8 @@ from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
 from accelsim.mapping.spatial.lowering import LoweredPipeline
-from accelsim.mapping.spatial.run import SpatialMapper
+from accelsim.mapping.spatial.run import SpatialMapper, SpatialRun
+from accelsim.mapping.streaming import lower_streaming, streaming_footprint
 from accelsim.mapping.symmetry import symmetry_broken_by
 from accelsim.network.collective import CollectiveCost
 from accelsim.results.account import Ledger, account
@@ -146,6 +147,8 @@ def play(job: Job) -> Played:
     passes = [build_step(job.model, replica, i, job.dtype, attention=job.attention) for i in range(num_passes)]
     if job.plan.execution == "spatial":
         return _play_spatial(job, passes)
+    if job.plan.execution == "weight_streaming":
+        return _play_streaming(job, passes)
 
     shares = [shard(workload, job.plan) for workload in passes]
     warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
@@ -160,10 +163,48 @@ def play(job: Job) -> Played:
 
 def _play_spatial(job: Job, passes: Sequence[Workload]) -> Played:
     """Cut into groups, share out tiles, place, price, one task graph in which everything overlaps, timeline."""
-    mapper = SpatialMapper(job.model, job.system, job.phase, job.dtype, job.attention, passes[-1].segments)
-    run = mapper.run(job.plan, job.seed)
+    run = _map_spatial(job, passes[-1])
     timeline = run_program(run.lowered.program, job.engine)
     return Played(tuple(passes), run.footprint, (), run.lowered, timeline, run.plan, run.lowered.num_chips)
+
+
+def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
+    """Price on the whole grid, one task graph in which weights come in ahead of the operators, timeline."""
+    need, warnings = streaming_footprint(passes[-1], job.system, job.ignore_capacity)
+    pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
+    lowered = lower_streaming([pricer.price(workload) for workload in passes], job.system)
+    timeline = run_program(lowered.program, job.engine)
+    return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, 1)
+
+
+def _map_spatial(job: Job, fullest: Workload) -> SpatialRun:
+    mapper = SpatialMapper(job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments)
+    return mapper.run(job.plan, job.seed)
+
+
+def place(
+    model: Model | str,
+    system: System | str,
+    phase: Phase,
+    plan: Plan | str = "execution=spatial",
+    *,
+    dtype: DType | None = None,
+    overrides: Sequence[tuple[str, str]] = (),
+    seed: int = 0,
+    catalog: Catalog | None = None,
+) -> SpatialRun:
+    """Map a phase of a model on a system's tiles without running it; arguments as of :func:`simulate`.
+
+    Raises:
+        ConfigError: Bad input, or a plan that is not spatial.
+        CapacityError: The model does not fit.
+    """
+    model, system, _ = _load(model, system, overrides, catalog or Catalog())
+    plan = Plan.parse(plan) if isinstance(plan, str) else plan
+    if plan.execution != "spatial":
+        raise PlanError(f"plan: only execution=spatial places groups on tiles, got {plan.execution!r}.")
+    job = Job(model, system, phase, plan, _choose_dtype(model, system, dtype), seed=seed)
+    return _map_spatial(job, build_step(model, phase, last_step(phase), job.dtype))
 
 
 def _account(played: Played, system: System) -> Ledger:

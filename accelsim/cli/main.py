@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from accelsim.cli import calibrate, compare, cost, diff, explain, run, sensitivity, show, validate
+from accelsim.cli import calibrate, compare, cost, diff, explain, place, run, sensitivity, show, validate
 from accelsim.errors import AccelsimError, CapacityError
 
 EXIT_BAD_INPUT = 2
@@ -27,6 +27,7 @@ diff.register(app)
 sensitivity.register(app)
 show.register(app)
 explain.register(app)
+place.register(app)
 cost.register(app)
 validate.register(app)
 calibrate.register(app)

@@ -32,6 +32,9 @@ def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | N
     if cause == "launch":
         quick = _quick_launch(system.chip, factor)
         return None if quick is None else (replace(system, chip=quick), f"1/{factor:g} launch overhead")
+    if cause == "host link" and system.host is not None:
+        host = system.host.model_copy(update={"link": _faster_link(system.host.link, factor)})
+        return replace(system, host=host), f"{times} host link bandwidth"
     chip = _faster_chip(system.chip, cause, factor)
     if chip is None:
         return None

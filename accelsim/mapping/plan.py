@@ -13,7 +13,7 @@ from accelsim.errors import PlanError
 #: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
 NOT_MODELLED = ("pp", "sp", "cp", "ep", "schedule", "recompute", "zero_stage")
 
-EXECUTIONS = ("whole_chip", "spatial")
+EXECUTIONS = ("whole_chip", "spatial", "weight_streaming")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,10 @@ class Plan:
             for name in ("placer", "chunk", "granularity"):
                 if getattr(self, name) != _DEFAULTS[name]:
                     raise PlanError(f"plan: {name} has no meaning with execution={self.execution}. Use spatial.")
-            return
-        for name in ("tp", "dp", "region"):
-            if getattr(self, name) != _DEFAULTS[name]:
-                raise PlanError(
-                    f"plan: {name} has no meaning with execution=spatial: layers fill the chips one after another. "
-                    f"Leave {name} out."
-                )
+        if self.execution != "whole_chip":
+            for name in ("tp", "dp", "region"):
+                if getattr(self, name) != _DEFAULTS[name]:
+                    raise PlanError(f"plan: {name} has no meaning with execution={self.execution}. Leave {name} out.")
 
     @property
     def num_ranks(self) -> int:
@@ -132,7 +129,8 @@ PLAN_HELP: Mapping[str, str] = {
     "tp": "Tensor-parallel degree: heads, FFN and vocabulary are divided over tp chips.",
     "dp": "Data-parallel degree: dp replicas of the model each take batch / dp sequences.",
     "execution": "How a chip runs its share: whole_chip = each operator spans the chip or a region of it; "
-    "spatial = groups of operators own rectangles of tiles and activations stream.",
+    "spatial = groups of operators own rectangles of tiles and activations stream; weight_streaming = weights come in "
+    "over the host link layer by layer.",
     "region": "ROWSxCOLS of cores one operator spans; layers fill as many regions as their weights need.",
     "placer": "Spatial: who finds the rectangles of the groups; see accelsim show placers.",
     "chunk": "Spatial: tokens of a prompt, or requests that decode, that walk through the rectangles together.",

@@ -12,15 +12,17 @@ import numpy as np
 
 from accelsim.cost.base import Region
 from accelsim.dtypes import DType
-from accelsim.errors import CapacityError, PlanError
+from accelsim.errors import CapacityError, PlacementError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
+from accelsim.mapping.placement.placement import load_placement
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.booking import book
 from accelsim.mapping.spatial.floor import Floor, Spot
 from accelsim.mapping.spatial.groups import Part, Pipeline, build_pipeline, flow_bytes, operators_of
 from accelsim.mapping.spatial.lowering import LoweredPipeline, Streamed, lower_pipeline
+from accelsim.mapping.spatial.occupancy import Fill, Occupancy, kv_capacity
 from accelsim.mapping.spatial.pricing import GroupPrice, GroupPricer, between
 from accelsim.mapping.spatial.sizing import Sizes, size_groups
 from accelsim.mapping.spatial.stream import Shape, Stream, build_stream, segments_of
@@ -33,6 +35,8 @@ from accelsim.workload.tensor import Role
 Attention = Literal["flash", "standard"]
 
 DEFAULT_PLACER = "snake"
+#: A placer whose name ends so is a placement file.
+PLACEMENT_SUFFIXES = (".yaml", ".yml", ".json")
 #: Evaluations of the cost a placer may spend inside a run.
 PLACER_BUDGET = 2_000
 #: Times the groups are placed again with more tiles for those that do not fit the sides they were given.
@@ -59,6 +63,7 @@ class SpatialRun:
         prices: Price of each group for each shape.
         flow_bytes: Bytes of each flow for each shape. int64[F, shapes].
         footprint: SRAM of the fullest chip.
+        occupancy: SRAM of every group.
         lowered: The task graph.
     """
 
@@ -71,6 +76,7 @@ class SpatialRun:
     prices: tuple[tuple[GroupPrice | None, ...], ...]
     flow_bytes: np.ndarray
     footprint: Footprint
+    occupancy: Occupancy
     lowered: LoweredPipeline
 
 
@@ -131,6 +137,7 @@ class SpatialMapper:
         else:
             self._check_fit(pipeline, floor, prices)
         chunk = max(shape.tokens for shape in stream.shapes)
+        occupancy = self._occupancy(pipeline, stream, floor, prices)
         streamed = Streamed(pipeline, stream, floor, prices, flows)
         return SpatialRun(
             plan=replace(plan, chunk=chunk, placer=placer),
@@ -141,7 +148,8 @@ class SpatialMapper:
             floor=floor,
             prices=prices,
             flow_bytes=flows,
-            footprint=self._footprint(pipeline, stream, floor, prices),
+            footprint=self._footprint(floor, occupancy),
+            occupancy=occupancy,
             lowered=lower_pipeline(streamed, book(streamed, self._segments_of, self._system)),
         )
 
@@ -233,9 +241,18 @@ class SpatialMapper:
         self, problems: Sequence[tuple[Problem, tuple[int, ...]]], num_groups: int, placer: str, seed: int
     ) -> Floor:
         rng = np.random.default_rng(seed)
+        saved = load_placement(placer) if placer.endswith(PLACEMENT_SUFFIXES) else None
+        if saved is not None and saved.grid != self._system.chip.core_grid:
+            raise PlacementError(
+                f"{placer}: made for a grid of {saved.grid}, this chip has {self._system.chip.core_grid}."
+            )
         spots: list[Spot | None] = [None] * num_groups
         for chip, (problem, members) in enumerate(problems):
-            for group, rectangle in zip(members, PLACERS.get(placer)(problem, rng, PLACER_BUDGET), strict=True):
+            if saved is not None:
+                rectangles = saved.rectangles(chip, [item.name for item in problem.items])
+            else:
+                rectangles = PLACERS.get(placer)(problem, rng, PLACER_BUDGET)
+            for group, rectangle in zip(members, rectangles, strict=True):
                 spots[group] = Spot(chip, rectangle)
         return Floor(self._system, tuple(spot for spot in spots if spot is not None))
 
@@ -289,23 +306,36 @@ class SpatialMapper:
                     f"KV cache {_size(part.kv_bytes)} in all). Lower chunk, or use another placer."
                 )
 
-    def _footprint(
-        self,
-        pipeline: Pipeline,
-        stream: Stream,
-        floor: Floor,
-        prices: Sequence[Sequence[GroupPrice | None]],
-    ) -> Footprint:
-        """Weights, KV cache, and buffers with operator scratch, of the chip that holds most."""
+    def _occupancy(
+        self, pipeline: Pipeline, stream: Stream, floor: Floor, prices: Sequence[Sequence[GroupPrice | None]]
+    ) -> Occupancy:
         largest = self._segments_of(stream.largest)
+        fills = []
+        for index, (group, spot) in enumerate(zip(pipeline.groups, floor.spots, strict=True)):
+            part, tiles = pipeline.parts[group.part], spot.rectangle.num_cores
+            fills.append(
+                Fill(
+                    name=group.name,
+                    num_tiles=tiles,
+                    weight_bytes=part.weight_bytes / tiles,
+                    kv_bytes=part.kv_bytes / tiles,
+                    buffer_bytes=_buffers(pipeline, index, largest) / tiles,
+                    scratch_bytes=max((price.scratch_bytes for price in prices[index] if price is not None), default=0),
+                    capacity_bytes=self._system.chip.sram_per_core_bytes,
+                )
+            )
+        phase = self._phase
+        cached = phase.batch * (phase.context + phase.steps if isinstance(phase, Decode) else phase.prompt)
+        return Occupancy(tuple(fills), kv_capacity(fills, cached))
+
+    def _footprint(self, floor: Floor, occupancy: Occupancy) -> Footprint:
+        """Weights, KV cache, and buffers with operator scratch, of the chip that holds most."""
         chips: dict[int, dict[str, int]] = defaultdict(lambda: {role.value: 0 for role in _HELD})
-        for index, spot in enumerate(floor.spots):
-            part, held = pipeline.part_of(index), chips[spot.chip]
-            scratch = max((price.scratch_bytes for price in prices[index] if price is not None), default=0.0)
-            held[Role.WEIGHT.value] += part.weight_bytes
-            held[Role.KV_CACHE.value] += part.kv_bytes
-            held[Role.ACTIVATION.value] += _buffers(pipeline, index, largest)
-            held[Role.ACTIVATION.value] += round(scratch * spot.rectangle.num_cores)
+        for spot, fill in zip(floor.spots, occupancy.fills, strict=True):
+            held = chips[spot.chip]
+            held[Role.WEIGHT.value] += round(fill.weight_bytes * fill.num_tiles)
+            held[Role.KV_CACHE.value] += round(fill.kv_bytes * fill.num_tiles)
+            held[Role.ACTIVATION.value] += round((fill.buffer_bytes + fill.scratch_bytes) * fill.num_tiles)
         fullest = max(chips.values(), key=lambda held: sum(held.values()))
         return Footprint("sram", self._system.chip.sram_bytes, fullest)
 

@@ -33,7 +33,7 @@ def test_empty_text_is_the_default_plan():
         ("chunk=0,execution=spatial", "plan: chunk must be an integer >= 1, got 0."),
         (
             "tp=2,execution=spatial",
-            "plan: tp has no meaning with execution=spatial: layers fill the chips one after another. Leave tp out.",
+            "plan: tp has no meaning with execution=spatial. Leave tp out.",
         ),
     ],
 )

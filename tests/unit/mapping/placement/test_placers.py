@@ -1,0 +1,111 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from accelsim.errors import PlacementError
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire
+from accelsim.mapping.placement.bound import touching_bound_byte_hops
+from accelsim.mapping.placement.placement import check_legal, parse_placement
+from accelsim.network.noc import Rectangle
+
+NONE = Constraints()
+
+
+def chain(num_items, grid=(60, 60), constraints=NONE, fill=0.9):
+    tiles = int(grid[0] * grid[1] * fill / num_items)
+    items = tuple(Item(f"i{i}", tiles, tiles // 2) for i in range(num_items))
+    wires = tuple(Wire(i, i + 1, 1.0) for i in range(num_items - 1))
+    return Problem(grid, items, wires, constraints)
+
+
+def place(name, problem, seed=0, budget=3000):
+    return PLACERS.get(name)(problem, np.random.default_rng(seed), budget)
+
+
+@pytest.mark.parametrize("name", [n for n in PLACERS.names() if n != "exact"])
+def test_pinned_means_pinned_and_forbidden_tiles_stay_free(name):
+    pin, dead = Rectangle(20, 30, 15, 14), Rectangle(5, 7, 1, 1)
+    problem = chain(10, constraints=Constraints({4: pin}, (dead,)), fill=0.6)
+    rectangles = place(name, problem)
+    assert rectangles[4] == pin
+    places = {item.name: (0, r) for item, r in zip(problem.items, rectangles, strict=True)}
+    check_legal(problem.grid, {**places, "dead": (0, dead)})  # raises when two share a tile
+
+
+def test_kept_together_means_next_to_one_another():
+    problem = chain(12, constraints=Constraints(together=((2, 9),)), fill=0.6)
+    rectangles = place("snake", problem)
+    a, b = rectangles[2], rectangles[9]
+    assert a.row == b.row
+    assert a.col + a.cols == b.col or b.col + b.cols == a.col
+
+
+@pytest.mark.parametrize(
+    ("constraints", "message"),
+    [
+        (Constraints({0: Rectangle(50, 50, 20, 20)}), "i0 is pinned to .* leaves the grid of 60x60"),
+        (Constraints({0: Rectangle(0, 0, 20, 20), 1: Rectangle(10, 10, 20, 20)}), "i0 and i1 are pinned to tiles they"),
+        (Constraints({0: Rectangle(0, 0, 2, 2)}), "i0 is pinned to .*: 4 tiles, it needs 162"),
+        (Constraints(forbidden=(Rectangle(0, 0, 60, 55),)), "around 1 pinned or forbidden rectangles"),
+    ],
+)
+def test_constraints_that_cannot_be_met_say_which(constraints, message):
+    with pytest.raises(PlacementError, match=message):
+        place("snake", chain(10, constraints=constraints))
+
+
+def test_a_snake_of_equal_items_costs_one_side_per_wire_and_row_major_pays_the_way_back():
+    # 9 items of 20 x 20 on 60 x 60: three shelves of three
+    problem = Problem((60, 60), tuple(Item(f"i{i}", 400) for i in range(9)), chain(9).wires)
+    assert problem.byte_hops(place("snake", problem)) == 8 * 20
+    # row-major: 6 steps of 20, and twice 40 back and 20 down
+    assert problem.byte_hops(place("row_major", problem)) == 6 * 20 + 2 * 60
+
+
+def test_annealing_is_never_worse_than_its_starts_and_reaches_the_exact_optimum_of_a_small_case():
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        items = tuple(Item(f"i{i}", int(n), 50) for i, n in enumerate(rng.integers(200, 600, 7)))
+        wires = tuple(Wire(i, j, float(rng.uniform(0, 1))) for i in range(7) for j in range(i) if rng.random() < 0.4)
+        problem = Problem((60, 60), items, wires)
+        costs = {
+            n: problem.byte_hops(place(n, problem, budget=5000)) for n in ("annealing", "exact", "greedy", "snake")
+        }
+        assert costs["annealing"] <= 1.15 * costs["exact"]
+        assert costs["annealing"] <= 1.001 * max(costs["greedy"], costs["snake"])
+
+
+def test_annealing_recovers_a_shuffled_chain_that_row_major_cannot():
+    rng = np.random.default_rng(2)
+    order = rng.permutation(40)
+    wires = tuple(Wire(int(a), int(b), 1.0) for a, b in itertools.pairwise(order))
+    problem = Problem((100, 100), chain(40, (100, 100)).items, wires)
+    assert problem.byte_hops(place("annealing", problem)) < 0.5 * problem.byte_hops(place("row_major", problem))
+
+
+@pytest.mark.parametrize("name", ["random", "annealing"])
+def test_a_seed_decides_everything_random(name):
+    problem = chain(12)
+    assert place(name, problem, seed=7) == place(name, problem, seed=7)
+
+
+def test_exact_refuses_more_items_than_it_can_try():
+    with pytest.raises(PlacementError, match="takes at most 9 items, got 10"):
+        place("exact", chain(10))
+
+
+def test_the_bound_is_below_every_placement():
+    problem = chain(9)
+    for name in PLACERS.names():
+        rectangles = place(name, problem)
+        assert touching_bound_byte_hops(problem, rectangles) <= problem.byte_hops(rectangles) + 1e-9
+
+
+def test_a_file_with_groups_that_share_tiles_is_refused():
+    text = (
+        "schema_version: 1\nkind: placement\nmodel: m\nsystem: s\nplacer: me\ngrid: [10, 10]\ngroups:\n"
+        "  a: {corner: [0, 0], tiles: [5, 5]}\n  b: {corner: [4, 4], tiles: [2, 2]}\n"
+    )
+    with pytest.raises(PlacementError, match="b and a share tiles in row 4"):
+        parse_placement(text)
