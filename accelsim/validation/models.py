@@ -24,7 +24,7 @@ from accelsim.workload.model import Model
 from accelsim.workload.phase import Decode, Phase, Prefill
 
 _SAMPLED_STEPS = 8
-_CACHE_NOTE = "capacity is not checked: the measured models were scaled up from some of their layers"
+_CAPACITY_NOTE = "capacity is not checked: the measured models were scaled up from some of their layers"
 
 Row = Mapping[str, str]
 
@@ -36,7 +36,7 @@ def compare_models(suite: str, table: Table) -> Comparison:
     seconds = np.array([_seconds(row, system(row["hardware"])) for row in rows])
     labels = [(row["hardware"], row["phase"], row["dtype"]) for row in rows]
     work = np.array([float(row["prompt"]) + float(row["steps"] or 0) for row in rows])
-    note = Note(rows[0]["hardware"], "", "", len(rows), False, _CACHE_NOTE)
+    note = Note(rows[0]["hardware"], "", "", len(rows), False, _CAPACITY_NOTE)
     return Comparison(suite, labels, work, seconds, table.numbers(MEASURED, np.arange(len(table))), (note,))
 
 

@@ -158,8 +158,8 @@ def test_a_hundred_thousand_products_take_seconds() -> None:
     big = table(*[f"{A100},gemm,bf16,{m},{n},{k}," for m, n, k in shapes])
     start = time.process_time()
     found = predict(big)
-    # 5 s of one core are 50 us per product; process time counts all threads, so this does not depend on other load.
-    assert time.process_time() - start < 20.0
+    # 5 s of one core are 50 us per product; process time counts all threads; twice that leaves room for slow machines.
+    assert time.process_time() - start < 10.0
     assert found.num_unpriced == 0
 
 
