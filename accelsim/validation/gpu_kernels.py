@@ -33,7 +33,7 @@ LLMCOMPASS_OVERHEAD_S = {"softmax": 6.5e-6, "layernorm": 43e-6, "gelu": 44e-6, "
 #: The name a source gives a chip, by the chip's own name, where they differ.
 VIDUR_NAMES = {"nvidia-a100-sxm-80gb": "nvidia-a100-80gb"}
 #: aiconfigurator times six layers with weights of their own, replayed as one graph.
-GEMM_RIG = Rig(weight_copies=6)
+GEMM_RIG = Rig(weight_copies=6, quantizes=True)
 #: Its attention is a graph of its own, so that the start of the graph lies inside (1.5 us: its smallest products take
 #: that much longer alone than as one of six), and a second kernel first writes the new keys and values into the cache
 #: (launch and least duration of a row kernel, 2.6 us; its bytes are priced with the row).
@@ -41,8 +41,11 @@ ATTENTION_RIG = Rig(appends_kv=True, overhead_s=4.1e-6)
 #: Vidur sums kernel durations over whole layers, so that other weights pass through the cache between two uses of one.
 VIDUR_RIG = Rig(has_launch=False, weight_copies=6)
 
+#: Element type of the rows of a section of products.
+_GEMM_DTYPES = {"gemm": DType.BF16, "gemm_fp8": DType.FP8}
 _PARAMETERS: Mapping[str, type[Any]] = {
     "gemm": GemmParameters,
+    "gemm_fp8": GemmParameters,
     "attention_prefill": PrefillParameters,
     "attention_decode": DecodeParameters,
     "rowwise": RowwiseParameters,
@@ -82,9 +85,10 @@ class KernelSet:
         Raises:
             ConfigError: There are none.
         """
-        if section == "gemm":
+        if section in _GEMM_DTYPES:
             table = measured("aiconfigurator_gemm")
-            found = [(table[(table.hardware == chip.name) & (table.dtype == "bf16")], GEMM_RIG)]
+            of_type = table.dtype == _GEMM_DTYPES[section].value
+            found = [(table[(table.hardware == chip.name) & of_type], GEMM_RIG)]
         elif section.startswith("attention"):
             table = measured("aiconfigurator_attention")
             found = [(table[(table.hardware == chip.name) & (table.op == section)], ATTENTION_RIG)]
@@ -116,7 +120,7 @@ class KernelSet:
         if values is not None:
             parameters = type(parameters)(**{**_fields(parameters), **values})
         machine = GpuMachine.of(self.chip)
-        core = self.chip.peak_flops_per_s(DType.BF16, 1)
+        core = self.chip.peak_flops_per_s(_GEMM_DTYPES.get(self.section, DType.BF16), 1)
         parts = [_seconds(machine, parameters, rows, rig, core) for rows, rig in zip(self.rows, self.rigs, strict=True)]
         return np.concatenate(parts)
 
@@ -124,6 +128,9 @@ class KernelSet:
     def free(self) -> tuple[FreeParameter, ...]:
         """The parameters to fit: all of the family that the rows can determine."""
         free = FREE_PARAMETERS[self.section]
+        if self.section.startswith("gemm"):
+            has_path = self.chip.calibrated(self.section, GemmParameters).single_row_s > 0
+            return tuple(parameter for parameter in free if has_path or parameter.name != "single_row_s")
         if self.section != "attention_decode":
             return free
         absent = (

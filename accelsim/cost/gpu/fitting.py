@@ -8,6 +8,7 @@ from accelsim.cost.calibrate import FreeParameter
 
 _US, _NS, _GB = 1e-6, 1e-9, 1e9
 
+_NARROW_OWN = ("wave_s", "k_block_s", "matrix_efficiency", "serial_fraction")
 GEMM = (
     FreeParameter("launch_s", 1.0 * _US, 1.8 * _US, 1.3 * _US),  # replayed empty kernels take 1.26 to 1.34 us
     FreeParameter("wave_s", 0.05 * _US, 4 * _US, 1 * _US),
@@ -17,6 +18,13 @@ GEMM = (
     FreeParameter("l2_efficiency", 0.3, 2.0, 1.2),
     FreeParameter("split_k_s", 0.1 * _US, 8 * _US, 2.5 * _US),
     FreeParameter("serial_fraction", 0.01, 1.0, 0.7),
+)
+#: A narrow type shares launch, main memory and L2 of the 16-bit products.
+GEMM_NARROW = (
+    *(parameter for parameter in GEMM if parameter.name in _NARROW_OWN),
+    FreeParameter("single_row_s", 1 * _NS, 30 * _US, 1 * _US),
+    FreeParameter("quantize_row_s", 0.1 * _NS, 30 * _NS, 6 * _NS),
+    FreeParameter("quantize_efficiency", 0.05, 1.0, 0.6),
 )
 PREFILL = (
     FreeParameter("launch_s", 1 * _US, 20 * _US, 5 * _US),
@@ -47,6 +55,8 @@ ROWWISE = (
 #: Free parameters by section of the calibration block.
 FREE_PARAMETERS: Mapping[str, tuple[FreeParameter, ...]] = {
     "gemm": GEMM,
+    "gemm_fp8": GEMM_NARROW,
+    "gemm_int8": GEMM_NARROW,
     "attention_prefill": PREFILL,
     "attention_decode": DECODE,
     "rowwise": ROWWISE,

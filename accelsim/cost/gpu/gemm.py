@@ -53,6 +53,13 @@ class GemmParameters:
         serial_fraction: Share of a wave's prologue and result writes that other waves do not hide; 1 without overlap.
         tile_rows: Tile heights (along m) of the library, in elements.
         tile_cols: Tile widths (along n).
+        max_splits: Into how many parts the library divides the contraction at most.
+        follows_rows: Whether the library takes the least tile height that covers m (else its tallest) instead of the
+            fastest one.
+        single_row_s: What a product of a single row takes more, where the library has a path of its own for it.
+        quantize_launch_s: Launches of the kernels that quantise the activations of a narrow type.
+        quantize_row_s: Time of one row in them, one after the other.
+        quantize_efficiency: Share of the published bandwidths they reach.
     """
 
     launch_s: float
@@ -65,6 +72,12 @@ class GemmParameters:
     serial_fraction: float
     tile_rows: tuple[int, ...] = (16, 32, 64, 128, 256)
     tile_cols: tuple[int, ...] = (32, 64, 128, 256)
+    max_splits: int = 32
+    follows_rows: bool = False
+    single_row_s: float = 0.0
+    quantize_launch_s: float = 0.0
+    quantize_row_s: float = 0.0
+    quantize_efficiency: float = 1.0
 
 
 class GemmTimes(NamedTuple):
@@ -153,6 +166,7 @@ def _candidates(parameters: GemmParameters) -> tuple[Array, Array, Array]:
         for cols in parameters.tile_cols
         if rows * cols <= MAX_TILE_ELEMENTS
         for splits in SPLITS
+        if splits <= parameters.max_splits
     ]
     rows, cols, splits = np.array(table, dtype=np.float64).T[:, None, :]
     return rows, cols, splits
@@ -187,9 +201,14 @@ def _price(machine: GpuMachine, p: GemmParameters, x: _Shapes, rows: Array, cols
     body_s = np.maximum(loop_s + exposed * write_s, read_s + write_s)
     latency_s = p.wave_s * (1.0 + p.serial_fraction * (waves - 1.0))
     partial_bytes = 2.0 * _ACCUMULATOR_BYTES * splits * x.batch * x.m * x.n * (splits > 1)
-    latency_s = latency_s + p.split_k_s * (splits > 1)
+    latency_s = latency_s + p.split_k_s * (splits > 1) + p.single_row_s * (x.m == 1.0)
     total_s = p.launch_s + latency_s + body_s + partial_bytes / l2_bandwidth
-    total_s = np.where((splits > 1) & (x.k < 2.0 * splits * k_step), np.inf, total_s)
+    refused = (splits > 1) & (x.k < 2.0 * splits * k_step)
+    if p.follows_rows:
+        heights = np.array(sorted(p.tile_rows), dtype=np.float64)
+        covering = heights[np.minimum(np.searchsorted(heights, x.m), heights.size - 1)]
+        refused = refused | (rows != covering)
+    total_s = np.where(refused, np.inf, total_s)
 
     best = np.argmin(total_s, axis=1)[:, None]
 

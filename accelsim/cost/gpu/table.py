@@ -15,6 +15,7 @@ import numpy as np
 from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters, decode_times, prefill_times
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
+from accelsim.cost.gpu.quantize import quantize_seconds
 from accelsim.cost.gpu.rowwise import PASSES, RowwiseParameters, rowwise_times
 
 #: Columns of a table by name, all of one length.
@@ -68,11 +69,10 @@ def gemm_seconds(
     table: Columns,
     rig: Rig,
     core_flops_per_s: float,
-    quantize: RowwiseParameters | None = None,
 ) -> Array:
     """Seconds of the GEMM rows (columns m, n, k, dtype and perhaps batch); one element type per call.
 
-    With ``rig.quantizes`` a row-wise kernel of ``quantize`` that reads 16-bit and writes 8-bit activations precedes.
+    With ``rig.quantizes``, rows of an 8-bit type first quantise their 16-bit activations.
     """
     m, n, k = (np.asarray(table[name], dtype=np.float64) for name in "mnk")
     batch = (
@@ -97,10 +97,8 @@ def gemm_seconds(
         c_cached=machine.cached_fraction(a + rig.weight_copies * (b + c)),
     )
     seconds = times.total_s + rig.overhead_s
-    if rig.quantizes and quantize is not None:
-        read, written = 2.0 * m * k, m * k
-        hit = machine.cached_fraction(read + written)
-        seconds = seconds + rowwise_times(machine, quantize, m, k, read, written, whole_rows=True, cached=hit).total_s
+    if rig.quantizes and size == 1.0:
+        seconds = seconds + quantize_seconds(machine, parameters, m, k)
     return seconds
 
 

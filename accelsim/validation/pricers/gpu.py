@@ -18,8 +18,6 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.validation.pricers.base import Array, Batch, Prices, register_table_pricer
 
-#: Types whose products quantise their activations first, on rigs that say so.
-_QUANTIZED = (DType.FP8, DType.INT8)
 #: Rows of one call; calls run in parallel, because numpy lets other threads work.
 _CHUNK_ROWS = 4096
 #: What the columns of tables are called in a section's calibrated range.
@@ -93,8 +91,7 @@ def _family_with(parameters: Any, warnings: tuple[str, ...], batch: Batch, chip:
     core = chip.peak_flops_per_s(batch.dtype, 1)
     if section.startswith("attention"):
         return _Family(section, warnings, lambda rows: attention_seconds(machine, parameters, rows, rig, core))
-    quantize = GpuCalibration.of(chip).rows("rowwise")[0] if batch.dtype in _QUANTIZED else None
-    return _Family(section, warnings, lambda rows: gemm_seconds(machine, parameters, rows, rig, core, quantize))
+    return _Family(section, warnings, lambda rows: gemm_seconds(machine, parameters, rows, rig, core))
 
 
 def _columns(batch: Batch) -> dict[str, Any]:

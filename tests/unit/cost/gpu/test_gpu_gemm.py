@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from gpu_examples import CORE_FLOPS_PER_S, GEMM, MACHINE
 
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+from accelsim.cost.gpu.quantize import quantize_seconds
 
 TYPICAL = GemmParameters(1e-6, 1e-6, 1e-7, 0.9, 0.8, 1.0, 2e-6, 0.7)
 extents = st.integers(1, 5000)
@@ -94,3 +95,35 @@ def test_a_faster_memory_never_slows_a_product(m: int, n: int, k: int, factor: f
     faster = replace(MACHINE, hbm_bandwidth_bytes_per_s=factor * 1e12)
     slow, fast = (gemm_times(x, TYPICAL, m, n, k, core_flops_per_s=1e12).total_s[0] for x in (MACHINE, faster))
     assert fast <= slow * (1 + 1e-12)
+
+
+def test_a_library_whose_tile_follows_the_rows_takes_the_least_height_that_covers_them() -> None:
+    parameters = replace(GEMM, tile_rows=(64, 128, 256), follows_rows=True)
+    times = gemm_times(MACHINE, parameters, [1, 64, 65, 200, 5000], 128, 512, core_flops_per_s=CORE_FLOPS_PER_S)
+    assert times.tile_rows.tolist() == [64, 64, 128, 256, 256]
+
+
+def test_a_library_without_split_products_never_divides_k() -> None:
+    parameters = replace(GEMM, split_k_s=0.0, max_splits=1)
+    assert gemm_times(MACHINE, parameters, 128, 128, 64_000, core_flops_per_s=CORE_FLOPS_PER_S).splits[0] == 1
+
+
+def test_a_path_for_single_rows_costs_its_time_there_alone() -> None:
+    slow = replace(GEMM, single_row_s=1e-5)
+    plain, special = (gemm_times(MACHINE, p, [1, 2], 64, 64, core_flops_per_s=1e12).total_s for p in (GEMM, slow))
+    assert special - plain == pytest.approx([1e-5, 0.0], abs=1e-12)
+
+
+def test_quantising_many_narrow_rows_takes_their_serial_updates_of_the_maximum() -> None:
+    parameters = replace(GEMM, quantize_launch_s=2e-6, quantize_row_s=1e-8, quantize_efficiency=1.0)
+    # 10,000 rows x 10 ns = 100 us, then 10,000 x 32 elements read (2 B) and written (1 B) = 0.96 MB: 92 % from 1 TB/s,
+    # 8 % (2 - 2 x 0.96) at half of 10 TB/s
+    (seconds,) = quantize_seconds(MACHINE, parameters, [10_000], [32])
+    assert seconds == pytest.approx(2e-6 + 1e-4 + 0.96e-6 * (0.92 + 0.08 / 5), rel=1e-6)
+
+
+def test_quantising_few_wide_rows_takes_their_bytes() -> None:
+    parameters = replace(GEMM, quantize_launch_s=2e-6, quantize_row_s=1e-8, quantize_efficiency=0.5)
+    # 10 x 1,000,000 elements: 20 MB read twice and 10 MB written at 0.5 TB/s
+    (seconds,) = quantize_seconds(MACHINE, parameters, [10], [1_000_000])
+    assert seconds == pytest.approx(2e-6 + 100e-6)
