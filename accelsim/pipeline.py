@@ -165,7 +165,7 @@ def _play_spatial(job: Job, passes: Sequence[Workload]) -> Played:
     """Cut into groups, share out tiles, place, price, one task graph in which everything overlaps, timeline."""
     run = _map_spatial(job, passes[-1])
     timeline = run_program(run.lowered.program, job.engine)
-    return Played(tuple(passes), run.footprint, (), run.lowered, timeline, run.plan, run.lowered.num_chips)
+    return Played(tuple(passes), run.footprint, run.warnings, run.lowered, timeline, run.plan, run.lowered.num_chips)
 
 
 def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
@@ -251,6 +251,7 @@ def _report(
         warnings=(
             *played.passes[-1].warnings,
             *_idle_chips(job, played.num_chips),
+            *_faults_ignored(job),
             *played.warnings,
             *_cost_warnings(played.lowered),
         ),
@@ -349,6 +350,14 @@ def _must_read_bytes(workload: Workload) -> float:
 def _idle_chips(job: Job, num_chips: int) -> tuple[str, ...]:
     idle = job.system.num_chips - num_chips
     return (f"{idle} of {job.system.num_chips} chips are idle under plan {job.plan}",) if idle else ()
+
+
+def _faults_ignored(job: Job) -> tuple[str, ...]:
+    """Dead cores that an execution over the whole grid does not see."""
+    chip = job.system.chip
+    if job.plan.execution == "spatial" or not chip.dead_tiles:
+        return ()
+    return (f"chip {chip.name}: {len(chip.dead_tiles)} dead tiles are ignored by execution={job.plan.execution}",)
 
 
 def _cost_warnings(lowered: LoweredProgram) -> tuple[str, ...]:

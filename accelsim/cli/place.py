@@ -53,7 +53,10 @@ def place(
 
         write_atomic(save, placement_of(best, model, seed).to_yaml())
     if png is not None:
-        _draw(best, png)
+        from accelsim.results.files import write_atomic
+        from accelsim.results.plots.floorplan import floorplan_png
+
+        write_atomic(png, floorplan_png(best))
 
 
 def _place(
@@ -130,19 +133,3 @@ def _print_report(run: SpatialRun) -> None:
     )
     if report.kv_capacity_tokens is not None:
         console.print(f"[bold]KV capacity[/] {report.kv_capacity_tokens:,} tokens, all sequences together")
-
-
-def _draw(run: SpatialRun, png: Path) -> None:
-    import io
-
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from accelsim.results.files import write_atomic
-    from accelsim.results.plots.floorplan import plot_floorplan
-
-    buffer = io.BytesIO()
-    figure = plot_floorplan(run).get_figure(root=True)
-    if figure is not None:
-        figure.savefig(buffer, format="png", dpi=150)
-    write_atomic(png, buffer.getvalue())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from accelsim.config.quantity import (
     Bytes,
@@ -91,6 +91,15 @@ class Chip(Spec):
     )
     published_cores: int | None = Field(
         None, gt=0, description="Cores the published peaks count, where the visible grid has fewer; for checks only."
+    )
+    dead_tiles: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = Field(
+        (), description="Cores that do not work, as (row, column) from 0; spatial execution goes around them."
+    )
+    spare_rows: NonNegativeInt = Field(
+        0, description="Last rows of the grid, kept free to replace rows with dead cores."
+    )
+    spare_cols: NonNegativeInt = Field(
+        0, description="Last columns of the grid, kept free to replace columns with dead cores."
     )
     matrix_flops_per_cycle: Mapping[DType, PositiveFloat] = Field(
         description="Dense matrix FLOPs per core and cycle (FMA = 2)."

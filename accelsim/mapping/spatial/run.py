@@ -15,10 +15,11 @@ from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, PlacementError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
-from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire
 from accelsim.mapping.placement.placement import load_placement
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.booking import book
+from accelsim.mapping.spatial.faults import fault_warnings, forbidden_tiles
 from accelsim.mapping.spatial.floor import Floor, Spot
 from accelsim.mapping.spatial.groups import Part, Pipeline, build_pipeline, flow_bytes, operators_of
 from accelsim.mapping.spatial.lowering import LoweredPipeline, Streamed, lower_pipeline
@@ -64,6 +65,7 @@ class SpatialRun:
         flow_bytes: Bytes of each flow for each shape. int64[F, shapes].
         footprint: SRAM of the fullest chip.
         occupancy: SRAM of every group.
+        warnings: What faults of the chip cost.
         lowered: The task graph.
     """
 
@@ -77,6 +79,7 @@ class SpatialRun:
     flow_bytes: np.ndarray
     footprint: Footprint
     occupancy: Occupancy
+    warnings: tuple[str, ...]
     lowered: LoweredPipeline
 
 
@@ -150,6 +153,7 @@ class SpatialMapper:
             flow_bytes=flows,
             footprint=self._footprint(floor, occupancy),
             occupancy=occupancy,
+            warnings=fault_warnings(self._system.chip, sum(s.rectangle.num_cores for s in floor.spots)),
             lowered=lower_pipeline(streamed, book(streamed, self._segments_of, self._system)),
         )
 
@@ -219,6 +223,7 @@ class SpatialMapper:
     ) -> tuple[tuple[Problem, tuple[int, ...]], ...]:
         """One placement problem per chip; wires carry the bytes of the whole phase."""
         total = flows @ stream.counts
+        constraints = Constraints(forbidden=forbidden_tiles(self._system.chip))
         found = []
         for chip in range(max(sizes.chip_of) + 1):
             members = tuple(i for i, c in enumerate(sizes.chip_of) if c == chip)
@@ -234,7 +239,7 @@ class SpatialMapper:
                 for flow, nbytes in zip(pipeline.flows, total, strict=True)
                 if flow.producer in place and flow.consumer in place
             )
-            found.append((Problem(self._system.chip.core_grid, items, wires), members))
+            found.append((Problem(self._system.chip.core_grid, items, wires, constraints), members))
         return tuple(found)
 
     def _place(

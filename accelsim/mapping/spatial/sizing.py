@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from accelsim.cost.base import Region
 from accelsim.errors import CapacityError
 from accelsim.hardware.chip import Chip
+from accelsim.mapping.spatial.faults import forbidden_tiles
 from accelsim.mapping.spatial.groups import Part, Pipeline
 from accelsim.mapping.spatial.pricing import GroupPrice
 from accelsim.units import format_quantity
@@ -86,7 +87,7 @@ def size_groups(pipeline: Pipeline, chip: Chip, num_chips: int, units: int, pric
     Raises:
         CapacityError: A group, or all together, need more SRAM than there is.
     """
-    budget = int(chip.num_cores * PACKED_SHARE)
+    budget = _budget(chip)
     menus = [_menu(part, index, chip, budget, price_of) for index, part in enumerate(pipeline.parts)]
     chosen = [0] * len(menus)
     sequence = [group.part for group in pipeline.groups]
@@ -102,6 +103,11 @@ def size_groups(pipeline: Pipeline, chip: Chip, num_chips: int, units: int, pric
         slowest_s=max(times),
         total_s=sum(times[part] for part in sequence),
     )
+
+
+def _budget(chip: Chip) -> int:
+    """Tiles of one chip that rectangles may claim."""
+    return int((chip.num_cores - sum(r.num_cores for r in forbidden_tiles(chip))) * PACKED_SHARE)
 
 
 def _menu(part: Part, index: int, chip: Chip, budget: int, price_of: PriceOf) -> list[_Step]:
@@ -202,7 +208,7 @@ def _part_too_large(part: Part, chip: Chip, side: int, price: GroupPrice) -> str
 def _too_many(pipeline: Pipeline, menus: Sequence[Sequence[_Step]], chip: Chip, num_chips: int) -> str:
     tiles = [menu[0].tiles for menu in menus]
     sequence = [group.part for group in pipeline.groups]
-    budget = int(chip.num_cores * PACKED_SHARE)
+    budget = _budget(chip)
     needed = sum(tiles[part] for part in sequence)
     chips = _chips(tiles, sequence, budget)[-1] + 1
     short = format_quantity(max(1, needed - budget * num_chips) * chip.sram_per_core_bytes, "bytes")

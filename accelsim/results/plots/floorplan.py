@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle as Patch
 
 from accelsim.results.plots.style import OKABE_ITO
@@ -41,3 +43,13 @@ def plot_floorplan(run: SpatialRun, chip: int = 0, ax: Axes | None = None) -> Ax
         f"{run.floor.system.chip.name}, chip {chip}: {run.plan}; filled = share of SRAM in use", fontsize="small"
     )
     return ax
+
+
+def floorplan_png(run: SpatialRun, chip: int = 0) -> bytes:
+    """The floorplan as the bytes of a PNG file."""
+    rows, cols = run.floor.system.chip.core_grid
+    figure = Figure(figsize=(8, 8 * rows / cols), layout="constrained")
+    plot_floorplan(run, chip, figure.add_subplot())
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150)
+    return buffer.getvalue()
