@@ -25,7 +25,7 @@ from accelsim.mapping.lower import LoweredProgram, lower
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
-from accelsim.mapping.shard import shard
+from accelsim.mapping.shard import shard_all
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.mapping.spatial.run import SpatialMapper, SpatialRun
 from accelsim.mapping.streaming import lower_streaming, streaming_footprint
@@ -40,7 +40,7 @@ from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
 from accelsim.workload.operator import Operator, role_bytes
-from accelsim.workload.phase import Decode, Phase, build_step
+from accelsim.workload.phase import Decode, Phase, build_step, build_steps
 from accelsim.workload.tensor import Role
 
 AttentionName = Literal["flash", "standard"]
@@ -143,14 +143,13 @@ def play(job: Job) -> Played:
     """Take a job through the stages: operator graphs, one rank's share, prices, task graphs, timeline."""
     _check_plan(job.plan, job.system, job.phase)
     replica = replace(job.phase, batch=job.phase.batch // job.plan.dp)
-    num_passes = replica.steps if isinstance(replica, Decode) else 1
-    passes = [build_step(job.model, replica, i, job.dtype, attention=job.attention) for i in range(num_passes)]
+    passes = build_steps(job.model, replica, job.dtype, attention=job.attention)
     if job.plan.execution == "spatial":
         return _play_spatial(job, passes)
     if job.plan.execution == "weight_streaming":
         return _play_streaming(job, passes)
 
-    shares = [shard(workload, job.plan) for workload in passes]
+    shares = shard_all(passes, job.plan)
     warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
     pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
     unfolded = symmetry_broken_by(job.system, job.plan.tp)

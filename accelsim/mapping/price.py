@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from accelsim.cost.base import COST_MODELS, OperatorCost, Region
 from accelsim.hardware.system import System
 from accelsim.network.collective import CollectiveCost, price_collective
-from accelsim.workload.graph import Segment, Workload
+from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
 
@@ -49,33 +49,48 @@ class Pricer:
         self._system = system
         self._region = region
         self._model = COST_MODELS.get(system.chip.cost_model)()
-        self._operators: dict[Operator, OperatorCost | CollectiveCost] = {}
-        self._blocks: dict[Segment, PricedBlock] = {}
+        self._operators: dict[Operator, PricedOperator] = {}
+        # Operators and segments already seen, by identity: finding an object is quicker than comparing its tensors.
+        self._seen: dict[int, tuple[Operator, PricedOperator]] = {}
+        self._seen_segments: dict[int, tuple[Segment, PricedBlock]] = {}
+        self._blocks: dict[tuple[str, int, tuple[int, ...]], PricedBlock] = {}
 
     def price(self, workload: Workload) -> tuple[PricedBlock, ...]:
         """Each block of ``workload`` priced; equal blocks are one object."""
         return tuple(self._block(segment) for segment in workload.segments)
 
     def _block(self, segment: Segment) -> PricedBlock:
-        block = self._blocks.get(segment)
+        if id(segment) in self._seen_segments:
+            return self._seen_segments[id(segment)][1]
+        operators = tuple(self._priced(operator) for operator in segment.graph)
+        key = segment.name, segment.repeat, tuple(id(priced) for priced in operators)
+        block = self._blocks.get(key)
         if block is None:
-            predecessors: list[set[int]] = [set() for _ in segment.graph.operators]
-            for producer, consumer, _ in segment.graph.edges:
-                predecessors[consumer].add(producer)
-            block = self._blocks[segment] = PricedBlock(
-                segment.name,
-                segment.repeat,
-                tuple(PricedOperator(operator, self._cost(operator)) for operator in segment.graph),
-                tuple(tuple(sorted(indices)) for indices in predecessors),
-            )
+            block = PricedBlock(segment.name, segment.repeat, operators, _predecessors(segment.graph))
+            self._blocks[key] = block
+        self._seen_segments[id(segment)] = segment, block
         return block
 
+    def _priced(self, operator: Operator) -> PricedOperator:
+        """The price of an operator; equal operators have one object."""
+        seen = self._seen.get(id(operator))
+        if seen is not None:
+            return seen[1]
+        priced = self._operators.get(operator)
+        if priced is None:
+            priced = self._operators[operator] = PricedOperator(operator, self._cost(operator))
+        self._seen[id(operator)] = operator, priced
+        return priced
+
     def _cost(self, operator: Operator) -> OperatorCost | CollectiveCost:
-        cost = self._operators.get(operator)
-        if cost is None:
-            if isinstance(operator, Collective):
-                cost = price_collective(operator, self._system)
-            else:
-                cost = self._model.cost(operator, self._system.chip, self._region)
-            self._operators[operator] = cost
-        return cost
+        if isinstance(operator, Collective):
+            return price_collective(operator, self._system)
+        return self._model.cost(operator, self._system.chip, self._region)
+
+
+def _predecessors(graph: OperatorGraph) -> tuple[tuple[int, ...], ...]:
+    """For each operator, indices of the operators whose results it reads."""
+    found: list[set[int]] = [set() for _ in graph.operators]
+    for producer, consumer, _ in graph.edges:
+        found[consumer].add(producer)
+    return tuple(tuple(sorted(indices)) for indices in found)

@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from accelsim.errors import PlanError, ShapeError, VerificationError
@@ -29,30 +30,62 @@ def shard(workload: Workload, plan: Plan) -> Workload:
     Raises:
         PlanError: ``tp`` does not divide the heads, the FFN or the vocabulary.
     """
+    return shard_all([workload], plan)[0]
+
+
+def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
+    """One rank's share of each of several passes; what is one object in them is one object in the shares.
+
+    Raises:
+        PlanError: As :func:`shard`.
+    """
     if plan.tp == 1:
-        return workload
-    degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, plan.tp)
-    segments = tuple(Segment(_shard_graph(s.graph, degrees, plan.tp), s.repeat) for s in workload.segments)
-    sharded = replace(workload, segments=segments)
-    _verify(workload, sharded, plan.tp)
-    return sharded
+        return list(workloads)
+    sharder = _Sharder(plan.tp)
+    shares = []
+    for workload in workloads:
+        shares.append(replace(workload, segments=tuple(sharder.segment(segment) for segment in workload.segments)))
+        _verify(workload, shares[-1], plan.tp)
+    return shares
 
 
-def _shard_graph(graph: OperatorGraph, degrees: dict[str, int], tp: int) -> OperatorGraph:
-    read = {tensor.name for operator in graph for tensor in operator.inputs}
-    operators: list[Operator] = []
-    for operator in graph:
+class _Sharder:
+    """Shards segments over ``tp`` ranks; remembers objects by identity, which the caller keeps alive meanwhile."""
+
+    def __init__(self, tp: int) -> None:
+        self._tp = tp
+        self._degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, tp)
+        self._segments: dict[int, Segment] = {}
+        self._operators: dict[tuple[int, bool], tuple[Operator, ...]] = {}
+
+    def segment(self, segment: Segment) -> Segment:
+        """One rank's share of a segment."""
+        found = self._segments.get(id(segment))
+        if found is None:
+            found = self._segments[id(segment)] = Segment(self._graph(segment.graph), segment.repeat)
+        return found
+
+    def _graph(self, graph: OperatorGraph) -> OperatorGraph:
+        read = {tensor.name for operator in graph for tensor in operator.inputs}
+        operators: list[Operator] = []
+        for operator in graph:
+            key = id(operator), operator.outputs[0].name in read
+            if key not in self._operators:
+                self._operators[key] = self._share(graph.name, operator, key[1])
+            operators += self._operators[key]
+        return OperatorGraph(graph.name, tuple(operators))
+
+    def _share(self, graph: str, operator: Operator, is_read: bool) -> tuple[Operator, ...]:
+        """The share of one operator, and the collective that follows it, if any."""
         try:
-            local = operator.shard(degrees)
+            local = operator.shard(self._degrees)
         except ShapeError as error:
-            raise PlanError(f"{graph.name}/{operator.name}: tp={tp} does not fit: {error}") from error
-        if any(degrees.get(axis, 1) > 1 for axis in operator.contracted_axes):
-            operators.extend(_with_collective(local, "all_reduce", local.outputs[0], tp))
-        elif operator.outputs[0].name not in read and local.outputs != operator.outputs:
-            operators.extend(_with_collective(local, "all_gather", operator.outputs[0], tp))
-        else:
-            operators.append(local)
-    return OperatorGraph(graph.name, tuple(operators))
+            raise PlanError(f"{graph}/{operator.name}: tp={self._tp} does not fit: {error}") from error
+        if any(self._degrees.get(axis, 1) > 1 for axis in operator.contracted_axes):
+            return _with_collective(local, "all_reduce", local.outputs[0], self._tp)
+        if not is_read and local.outputs != operator.outputs:
+            return _with_collective(local, "all_gather", operator.outputs[0], self._tp)
+        return (local,)
 
 
 def _with_collective(local: Operator, function: str, whole: Tensor, tp: int) -> tuple[Operator, Operator]:

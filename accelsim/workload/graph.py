@@ -84,7 +84,7 @@ class OperatorGraph:
                 graph.add_edge(source, target, tensors=(tensor,))
         return graph
 
-    @property
+    @cached_property
     def flops(self) -> int:
         """Sum over the operators."""
         return sum(operator.flops for operator in self.operators)

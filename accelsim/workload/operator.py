@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 from accelsim.registry import Registry
@@ -58,6 +60,16 @@ class Operator:
         """Bytes read of one operand; less than the tensor where only a part of it is touched (an embedding table)."""
         return tensor.size_bytes
 
+    @cached_property
+    def role_bytes(self) -> Mapping[Role, int]:
+        """Compulsory bytes, reads plus writes, by tensor role; roles without traffic are left out."""
+        total: dict[Role, int] = {}
+        for tensor in self.inputs:
+            total[tensor.role] = total.get(tensor.role, 0) + self.read_bytes(tensor)
+        for tensor in self.outputs:
+            total[tensor.role] = total.get(tensor.role, 0) + tensor.size_bytes
+        return {role: nbytes for role, nbytes in total.items() if nbytes}
+
     def shard(self, degrees: dict[str, int]) -> Self:
         """The share of one rank when the axes named in ``degrees`` are divided."""
         return replace(
@@ -67,14 +79,9 @@ class Operator:
         )
 
 
-def role_bytes(operator: Operator) -> dict[Role, int]:
+def role_bytes(operator: Operator) -> Mapping[Role, int]:
     """Compulsory bytes of ``operator``, reads plus writes, by tensor role; roles without traffic are left out."""
-    total: dict[Role, int] = {}
-    for tensor in operator.inputs:
-        total[tensor.role] = total.get(tensor.role, 0) + operator.read_bytes(tensor)
-    for tensor in operator.outputs:
-        total[tensor.role] = total.get(tensor.role, 0) + tensor.size_bytes
-    return {role: nbytes for role, nbytes in total.items() if nbytes}
+    return operator.role_bytes
 
 
 #: kind -> operator class; a new operator is one file in ``operators/`` with this decorator.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.workload.blocks._ends import TOKEN_TABLE, build_embedding, build_head
 from accelsim.workload.blocks.base import BLOCKS, Pass
-from accelsim.workload.graph import Segment, Workload
+from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.model import Model
 
 
@@ -144,6 +144,43 @@ def build_step(
         tied_weights=(TOKEN_TABLE,) if model.tie_word_embeddings else (),
         warnings=model.warnings + _length_warnings(model, past_len + q_len),
     )
+
+
+def build_steps(
+    model: Model,
+    phase: Phase,
+    dtype: DType | None = None,
+    kv_dtype: DType | None = None,
+    attention: Literal["flash", "standard"] = "flash",
+    logits: Literal["last", "all"] = "last",
+) -> list[Workload]:
+    """Workloads of all passes of the phase, in order; operators that one step has like the step before are one object.
+
+    Of a long decode only what depends on the length of the KV cache is new in a step; later stages look at the same
+    object once.
+
+    Raises:
+        ConfigError: As :func:`build_step`.
+    """
+    workloads: list[Workload] = []
+    for step in range(phase.steps if isinstance(phase, Decode) else 1):
+        workload = build_step(model, phase, step, dtype, kv_dtype, attention, logits)
+        if workloads:
+            pairs = zip(workload.segments, workloads[-1].segments, strict=True)
+            workload = replace(workload, segments=tuple(_sharing(*pair) for pair in pairs))
+        workloads.append(workload)
+    return workloads
+
+
+def _sharing(segment: Segment, before: Segment) -> Segment:
+    """An equal segment that is ``before``, or has the operators of ``before`` where they are equal."""
+    old = before.graph.operators
+    if segment.repeat != before.repeat or len(segment.graph) != len(old):
+        return segment
+    shared = tuple(b if a == b else a for a, b in zip(segment.graph, old, strict=True))
+    if all(a is b for a, b in zip(shared, old, strict=True)) and segment.name == before.name:
+        return before
+    return Segment(OperatorGraph(segment.graph.name, shared), segment.repeat)
 
 
 def build_segments(model: Model, traversal: Pass) -> tuple[Segment, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
@@ -32,25 +33,29 @@ class Axis:
         name: Axes of the same name in one operator are the same loop.
         parts: ``(count, width)`` pairs, all positive.
         is_padded: Whether an uneven share is rounded up (a vocabulary gets unused rows) instead of refused (heads).
+        size: Elements along the axis; follows from the parts.
     """
 
     name: str
     parts: tuple[tuple[int, int], ...]
     is_padded: bool = False
+    size: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.parts or any(count <= 0 or width <= 0 for count, width in self.parts):
+        size = 0
+        for count, width in self.parts:
+            if count <= 0 or width <= 0:
+                size = 0
+                break
+            size += count * width
+        if not size:
             raise ShapeError(f"axis {self.name!r}: every extent must be a positive int, got {self.parts!r}")
+        object.__setattr__(self, "size", size)
 
     @classmethod
     def of(cls, name: str, extent: int, width: int = 1, is_padded: bool = False) -> Axis:
         """Axis of ``extent`` blocks of ``width`` elements."""
-        return cls(name, ((extent, width),), is_padded)
-
-    @property
-    def size(self) -> int:
-        """Elements along the axis."""
-        return sum(count * width for count, width in self.parts)
+        return _axis(name, extent, width, is_padded)
 
     @property
     def count(self) -> int:
@@ -68,7 +73,9 @@ class Axis:
         Raises:
             ShapeError: A count neither divides by ``degree`` nor divides it, and the axis is not padded.
         """
-        return replace(self, parts=tuple((self._share(count, degree), width) for count, width in self.parts))
+        return Axis(
+            self.name, tuple((self._share(count, degree), width) for count, width in self.parts), self.is_padded
+        )
 
     def _share(self, count: int, degree: int) -> int:
         if count % degree == 0:
@@ -81,6 +88,12 @@ class Axis:
         raise ShapeError(f"axis {self.name!r}: {count} blocks do not split over {degree} ranks. Use one of {allowed}.")
 
 
+@lru_cache(maxsize=4096, typed=True)
+def _axis(name: str, extent: int, width: int, is_padded: bool) -> Axis:
+    """One object for equal axes, which the passes of a long decode share and compare at once."""
+    return Axis(name, ((extent, width),), is_padded)
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """A named array: axes, element type and role.
@@ -90,27 +103,26 @@ class Tensor:
         axes: Outermost first.
         dtype: Element type.
         role: What the tensor is to the model.
+        num_elements: Product of the shape.
+        size_bytes: Bytes of the packed tensor.
     """
 
     name: str
     axes: tuple[Axis, ...]
     dtype: DType
     role: Role = Role.ACTIVATION
+    num_elements: int = field(init=False, repr=False, compare=False)
+    size_bytes: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        num_elements = math.prod([axis.size for axis in self.axes])
+        object.__setattr__(self, "num_elements", num_elements)
+        object.__setattr__(self, "size_bytes", self.dtype.size_bytes(num_elements))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Extents in elements, outermost first."""
         return tuple(axis.size for axis in self.axes)
-
-    @property
-    def num_elements(self) -> int:
-        """Product of the shape."""
-        return math.prod(self.shape)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the packed tensor."""
-        return self.dtype.size_bytes(self.num_elements)
 
     def axis(self, name: str) -> Axis:
         """The axis of that name.
@@ -130,4 +142,4 @@ class Tensor:
     def shard(self, degrees: dict[str, int]) -> Tensor:
         """The share of one rank when each axis named in ``degrees`` is divided by its degree."""
         axes = tuple(axis.shard(degrees[axis.name]) if degrees.get(axis.name, 1) > 1 else axis for axis in self.axes)
-        return replace(self, axes=axes)
+        return Tensor(self.name, axes, self.dtype, self.role)
