@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from accelsim.results.format import describe_phase
+from accelsim.results.format import joules_text as joules
+from accelsim.results.format import percent_text as percent
+from accelsim.results.format import seconds_text as seconds
+from accelsim.results.format import size_text as size
+from accelsim.results.format import watts_text as watts
 from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION
 from accelsim.results.result import Result
-from accelsim.units import format_quantity
 
 TOP_OPERATORS = 8
 PIPED_WIDTH = 140
 
 
-_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
-
-
-def seconds(value: float) -> str:
-    """E.g. ``1.234 ms``."""
-    return format_quantity(value, "time")
-
-
-def joules(value: float) -> str:
-    """E.g. ``71.15 mJ``."""
-    return format_quantity(value, "joule")
-
-
-def watts(value: float) -> str:
-    """E.g. ``2.716 kW``."""
-    return format_quantity(value, "watt")
-
-
-def size(value: float) -> str:
-    """Decimal bytes with four significant digits, e.g. ``16.06 GB``."""
-    power = 0
-    while abs(value) >= 999.95 and power < len(_PREFIXES) - 1:
-        value, power = value / 1000, power + 1
-    return f"{value:.4g} {_PREFIXES[power]}B"
-
-
-def percent(fraction: float) -> str:
-    """E.g. ``41.2 %``."""
-    return f"{fraction * 100:.1f} %"
-
-
-def describe_phase(phase: Mapping[str, Any]) -> str:
-    """E.g. ``decode, batch 1, context 2048``."""
-    sizes = [f"{name} {value}" for name, value in phase.items() if name != "kind" and (name, value) != ("steps", 1)]
-    return ", ".join([phase["kind"], *sizes])
+__all__ = ["describe_phase", "joules", "make_console", "make_table", "percent", "seconds", "size", "watts"]
 
 
 def make_console() -> Console:

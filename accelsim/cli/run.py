@@ -36,7 +36,7 @@ def run(
     steps: o.StepsOption = None,
     dtype: o.DtypeOption = None,
     plan: o.PlanOption = "auto",
-    execution: Annotated[str | None, typer.Option("--execution", help="whole_chip or spatial.")] = None,
+    execution: Annotated[str | None, typer.Option("--execution", help="whole_chip, spatial or weight_streaming.")] = None,
     placer: Annotated[
         str | None, typer.Option("--placer", help="Who finds the rectangles of spatial execution.")
     ] = None,
@@ -48,6 +48,7 @@ def run(
     trace: Annotated[
         Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace; .gz is compressed.")
     ] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write one self-contained HTML page.")] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write result.json and the tables as CSV into a folder.")
     ] = None,
@@ -86,7 +87,7 @@ def run(
         ignore_capacity,
         strict,
     )
-    _write(result, json_, trace, save)
+    _write(result, json_, trace, save, report)
     if not quiet and json_ != "-":
         from accelsim.cli.render import print_result
 
@@ -135,7 +136,7 @@ def with_plan_keys(plan: str, **keys: str | None) -> str:
     return ",".join(items) or "auto"
 
 
-def _write(result: Result, json_: str | None, trace: Path | None, save: Path | None) -> None:
+def _write(result: Result, json_: str | None, trace: Path | None, save: Path | None, report: Path | None) -> None:
     from accelsim.results.files import write_atomic
 
     if json_ is not None:
@@ -152,3 +153,7 @@ def _write(result: Result, json_: str | None, trace: Path | None, save: Path | N
         from accelsim.results.save import save_result
 
         save_result(result, save)
+    if report is not None:
+        from accelsim.results.report import write_report
+
+        write_report(result, report)

@@ -173,8 +173,11 @@ def _parts_and_traffic(cost: OperatorCost | CollectiveCost) -> tuple[Mapping[str
     """Seconds by cause and bytes by level of one execution on one chip."""
     if isinstance(cost, OperatorCost):
         return cost.parts_s, cost.traffic_bytes
-    on_link_s = cost.seconds - cost.launch_s
-    return {"launch": cost.launch_s, cost.level: on_link_s}, {cost.level: cost.sent_bytes}
+    parts_s, sent_bytes = {"launch": cost.launch_s}, dict.fromkeys((phase.level for phase in cost.phases), 0.0)
+    for phase in cost.phases:
+        parts_s[phase.level] = parts_s.get(phase.level, 0.0) + phase.seconds
+        sent_bytes[phase.level] += phase.sent_bytes
+    return parts_s, sent_bytes
 
 
 def _seconds_per_operator(stage: StageTimeline, num_operators: int) -> list[float]:

@@ -171,3 +171,9 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result({self.model} {self.phase['kind']} on {self.system}, plan {self.plan}: {self.latency_s:.4g} s)"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the figures, the bottleneck sentence and the longest operators."""
+        from accelsim.results.notebook import notebook_html
+
+        return notebook_html(self)

@@ -1,0 +1,49 @@
+"""Figures as people read them; the same text on the terminal, in notebooks and in reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from accelsim.units import format_quantity
+
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+
+
+def seconds_text(value_s: float) -> str:
+    """E.g. ``1.234 ms``."""
+    return format_quantity(value_s, "time")
+
+
+def joules_text(value_j: float) -> str:
+    """E.g. ``71.15 mJ``."""
+    return format_quantity(value_j, "joule")
+
+
+def watts_text(value_w: float) -> str:
+    """E.g. ``2.716 kW``."""
+    return format_quantity(value_w, "watt")
+
+
+def size_text(value_bytes: float) -> str:
+    """Decimal bytes with four significant digits, e.g. ``16.06 GB``."""
+    value, power = float(value_bytes), 0
+    while abs(value) >= 999.95 and power < len(_PREFIXES) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:.4g} {_PREFIXES[power]}B"
+
+
+def rate_text(value_bytes_per_s: float) -> str:
+    """E.g. ``450 GB/s``."""
+    return f"{size_text(value_bytes_per_s)}/s"
+
+
+def percent_text(fraction: float) -> str:
+    """E.g. ``41.2 %``."""
+    return f"{fraction * 100:.1f} %"
+
+
+def describe_phase(phase: Mapping[str, Any]) -> str:
+    """E.g. ``decode, batch 1, context 2048``."""
+    sizes = [f"{name} {value}" for name, value in phase.items() if name != "kind" and (name, value) != ("steps", 1)]
+    return ", ".join([str(phase["kind"]), *sizes])
