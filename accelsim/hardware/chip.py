@@ -121,6 +121,10 @@ class Chip(Spec):
     calibration: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict, description="Calibrated numbers of the cost model, by kernel family."
     )
+    calibration_from: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Calibration sections taken over from another chip, by its name; results warn of it.",
+    )
     checks: Checks | None = Field(None, description="Published figures that the structure must reproduce.")
 
     @property
@@ -197,6 +201,11 @@ class Chip(Spec):
             read = self._read[section, parameters] = values, parameters_from(where, values, parameters)
         found: ParametersT = read[1]
         return found
+
+    def inherited(self, section: str) -> tuple[str, ...]:
+        """The warning for results that rest on another chip's calibration ``section``; none for the chip's own."""
+        other = self.calibration_from.get(section)
+        return (f"{self.name}: {section} calibration inherited from {other}",) if other is not None else ()
 
     @cached_property
     def _read(self) -> dict[tuple[str, type[Any]], tuple[Mapping[str, Any], Any]]:

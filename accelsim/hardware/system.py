@@ -19,8 +19,10 @@ from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.cut import cut
+from accelsim.hardware.inherit import inherit_calibration
 from accelsim.hardware.level import Level, SystemLevel
 from accelsim.hardware.link import LinkSpec
+from accelsim.hardware.optical.load import with_optics
 from accelsim.registry import did_you_mean
 
 _SIZED = re.compile(r"(?P<name>.+?):(?P<chips>[0-9][0-9xX]*|)")
@@ -249,11 +251,19 @@ def _checked(
     document: Document, spec_class: type[S], overrides: list[tuple[str, str]], kind: str, catalog: Catalog
 ) -> Loaded[S]:
     """The document with parents below and overrides on top, checked against its description."""
-    document = resolve_extends(document, lambda name, child: _parent(name, child, kind, catalog))
+
+    def resolve(name: str, child: Document) -> Path:
+        return _parent(name, child, kind, catalog)
+
+    document = resolve_extends(document, resolve)
+    if kind == "chips":
+        document = inherit_calibration(document, resolve)
     section = kind.removesuffix("s")
     try:
         for path, text in overrides:
             document = document.apply_override(path, text)
+        if spec_class is SystemSpec:
+            document = with_optics(document, [path for path, _ in overrides], catalog)
         return validate(document, spec_class)
     except ConfigError as err:
         message = str(err)

@@ -185,7 +185,7 @@ def bsp_machine(chip: Chip, dtype: DType, rows: int, cols: int) -> tuple[BspMach
     """
     if chip.noc is None:
         raise ConfigError(f"chip {chip.name}: the bsp cost model needs its exchange. Add noc: to its file.")
-    warnings: tuple[str, ...] = ()
+    warnings = chip.inherited("bsp")
     rate = chip.matrix_flops_per_cycle.get(dtype)
     if rate is None:
         alike = next((other for other in chip.matrix_flops_per_cycle if other.bits == dtype.bits), None)

@@ -80,14 +80,14 @@ def mesh_machine(chip: Chip, dtype: DType) -> tuple[MeshMachine, tuple[str, ...]
     """
     if chip.noc is None:
         raise ConfigError(f"chip {chip.name}: the mesh cost model needs its on-chip network. Add noc: to its file.")
-    warnings: tuple[str, ...] = ()
+    warnings = chip.inherited("mesh")
     rates = chip.matrix_flops_per_cycle
     if dtype not in rates:
         alike = next((other for other in rates if other.bits == dtype.bits), None)
         if alike is None:
             known = ", ".join(sorted(d.value for d in rates))
             raise ConfigError(f"chip {chip.name}: no matrix rate for {dtype.value}. Use one of: {known}.")
-        warnings = (f"chip {chip.name} has no rate for {dtype.value}; priced as {alike.value}",)
+        warnings += (f"chip {chip.name} has no rate for {dtype.value}; priced as {alike.value}",)
         rates = {**rates, dtype: rates[alike]}
     machine = MeshMachine(
         clock_hz=chip.clock_hz,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model
 from accelsim.cost.systolic.attention import attention_times
@@ -37,6 +38,11 @@ class SystolicCost:
             ConfigError: The chip has no systolic array, no calibration, or does not run the operator's type.
             CapacityError: Not even the smallest tile fits a core.
         """
+        cost = self._cost(operator, chip, region)
+        inherited = chip.inherited("systolic")
+        return replace(cost, warnings=inherited + cost.warnings) if inherited else cost
+
+    def _cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         parameters = self._parameters(chip)
         if region.num_cores > chip.num_cores:
             raise ConfigError(f"chip {chip.name}: region {region} exceeds its {chip.num_cores} cores")

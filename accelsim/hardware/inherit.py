@@ -1,0 +1,96 @@
+"""Calibration that one chip takes over from another: key ``calibration_from`` of a chip's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from accelsim.config.document import Document
+from accelsim.config.loader import load_document, resolve_extends
+from accelsim.config.tree import Node, deep_merge
+from accelsim.errors import ConfigError
+
+#: Kinds of values that stop being inherited only when the chip states its own.
+_FITTED_KINDS = ("calibrated", "measured")
+
+
+def inherit_calibration(document: Document, resolve: Callable[[str, Document], Path]) -> Document:
+    """``document`` with the sections that ``calibration_from`` names filled in from other chips.
+
+    A key that the chip states itself wins. A value taken over keeps its file and line; its kind becomes ``assumed``,
+    whatever it was there, because nothing was measured on this chip. A section of which every calibrated or measured
+    value is stated anew is the chip's own: its entry in ``calibration_from`` goes away.
+
+    Args:
+        document: A chip, with ``extends`` resolved.
+        resolve: Path of the file that a name means, given the document that names it.
+
+    Raises:
+        ConfigError: The other chip is unknown, or has no such section of its own.
+    """
+    wanted = document.root.children.get("calibration_from")
+    if wanted is None or not wanted.is_section:
+        return document  # what is no section is reported by the check against the description
+    calibration = document.root.children.get("calibration", replace(wanted, value={}))
+    still, parents = dict(wanted.children), list(document.parents)
+    for section, name in wanted.children.items():
+        if not isinstance(name.value, str):
+            continue
+        parent = resolve_extends(load_document(resolve(name.value, document)), resolve)
+        theirs = _section(parent, section, name)
+        own = calibration.children.get(section, replace(theirs, value={}))
+        if _is_restated(theirs, own):
+            del still[section]
+        taken = _taken_over(theirs, name.value)
+        calibration = calibration.with_child(section, deep_merge(taken, own))
+        parents += [(parent.path, parent.sha256), *parent.parents]
+    root = document.root.with_child("calibration", calibration)
+    root = root.with_child("calibration_from", replace(wanted, value=still))
+    return replace(document, root=root, parents=tuple(dict.fromkeys(parents)))
+
+
+def _section(parent: Document, section: str, name: Node) -> Node:
+    """The section of the other chip."""
+    calibration = parent.root.children.get("calibration")
+    sections = calibration.children if calibration is not None else {}
+    if section not in sections:
+        known = ", ".join(sections) or "none"
+        raise ConfigError(
+            f"{name.where}: calibration_from.{section}: {name.value} has no calibration.{section} of its own; it has: "
+            f"{known}. Name the chip that was calibrated."
+        )
+    return sections[section]
+
+
+def _is_restated(theirs: Node, own: Node) -> bool:
+    """Whether ``own`` states every value that was fitted to the other chip; every value, where no kinds are given."""
+    fitted = [key for key, node in theirs.children.items() if _kind(node) in _FITTED_KINDS]
+    return set(fitted or theirs.children) <= set(own.children)
+
+
+def _kind(node: Node) -> str | None:
+    kind = node.children.get("kind") if node.is_sourced else None
+    return kind.text if kind is not None else None
+
+
+def _taken_over(section: Node, chip: str) -> Node:
+    """The section with each source saying whose it is."""
+    return replace(section, value={key: _relabelled(node, chip) for key, node in section.children.items()})
+
+
+def _relabelled(node: Node, chip: str) -> Node:
+    if not node.is_sourced:
+        return node
+    source = node.children.get("source")
+    parts = {
+        **node.children,
+        "kind": _text("assumed", node),
+        "source": _text(f"{chip}: {source.text if source is not None else 'no source'}", node),
+        "note": _text(f"inherited; {_kind(node) or 'of no stated kind'} on {chip}, not measured on this chip", node),
+    }
+    return replace(node, value=parts)
+
+
+def _text(text: str, like: Node) -> Node:
+    return Node(text, like.origin, like.line, text)
