@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters
 from accelsim.cost.gpu.gemm import GemmParameters
+from accelsim.cost.gpu.moe import MoeParameters
 from accelsim.cost.gpu.rowwise import RowwiseParameters
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
@@ -20,6 +21,7 @@ _HALF_TYPES = (DType.BF16, DType.FP16)
 TYPICAL_GEMM = GemmParameters(1.7e-6, 1e-6, 100e-9, 0.85, 0.83, 1.3, 2.8e-6, 0.65)
 TYPICAL_PREFILL = PrefillParameters(4.5e-6, 3e-6, 0.75, 2.5e-11, 0.8, 3e-6)
 TYPICAL_DECODE = DecodeParameters(3.6e-6, 2.5e-6, 5e-7, 30e9, 0.85, 2e-6)
+TYPICAL_MOE = MoeParameters(30e-6, 1.5e-6, 100e-9, 0.6, 0.9, 1.2, 0.5, holds_all_rows=True)
 TYPICAL_ROWS = {
     "rowwise": RowwiseParameters(1.3e-6, 1.8e-6, 0.8, 11e9, 10e9),
     "reduction": RowwiseParameters(1.3e-6, 5e-6, 0.85, 25e9, 12e9),
@@ -66,7 +68,7 @@ class CalibratedRange:
 class GpuCalibration:
     """Reads the sections of one chip's calibration block.
 
-    Sections: ``gemm`` (bf16 and fp16), ``gemm_<dtype>``, ``attention_prefill``, ``attention_decode``; ``rowwise``
+    Sections: ``gemm`` (bf16 and fp16), ``gemm_<dtype>``, ``attention_prefill``, ``attention_decode``, ``moe``; ``rowwise``
     (kernels of inference libraries with one block per row: rmsnorm, rope, gated activations), ``reduction`` (a
     framework's layernorm and softmax), ``elementwise`` (a framework's additions and activations, lookups); each with
     an optional ``<section>_range``.
@@ -97,6 +99,10 @@ class GpuCalibration:
     def decode(self) -> tuple[DecodeParameters, tuple[str, ...]]:
         """Parameters of attention with one query."""
         return self._read("attention_decode", DecodeParameters, TYPICAL_DECODE)
+
+    def moe(self) -> tuple[MoeParameters, tuple[str, ...]]:
+        """Parameters of fused mixture-of-experts layers."""
+        return self._read("moe", MoeParameters, TYPICAL_MOE)
 
     def rows(self, section: str) -> tuple[RowwiseParameters, tuple[str, ...]]:
         """Parameters of the row-wise kernels of ``section``."""
