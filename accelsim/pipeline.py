@@ -27,7 +27,7 @@ from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard_all
 from accelsim.mapping.spatial.lowering import LoweredPipeline
-from accelsim.mapping.spatial.run import SpatialMapper, SpatialRun
+from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRun
 from accelsim.mapping.streaming import lower_streaming, streaming_footprint
 from accelsim.mapping.symmetry import symmetry_broken_by
 from accelsim.network.collective import CollectiveCost
@@ -176,9 +176,9 @@ def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
     return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, 1)
 
 
-def _map_spatial(job: Job, fullest: Workload) -> SpatialRun:
+def _map_spatial(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> SpatialRun:
     mapper = SpatialMapper(job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments)
-    return mapper.run(job.plan, job.seed)
+    return mapper.run(job.plan, job.seed, budget)
 
 
 def place(
@@ -190,9 +190,12 @@ def place(
     dtype: DType | None = None,
     overrides: Sequence[tuple[str, str]] = (),
     seed: int = 0,
+    budget: int = PLACER_BUDGET,
     catalog: Catalog | None = None,
 ) -> SpatialRun:
     """Map a phase of a model on a system's tiles without running it; arguments as of :func:`simulate`.
+
+    ``budget`` is the number of evaluations that the placer may make.
 
     Raises:
         ConfigError: Bad input, or a plan that is not spatial.
@@ -203,7 +206,7 @@ def place(
     if plan.execution != "spatial":
         raise PlanError(f"plan: only execution=spatial places groups on tiles, got {plan.execution!r}.")
     job = Job(model, system, phase, plan, _choose_dtype(model, system, dtype), seed=seed)
-    return _map_spatial(job, build_step(model, phase, last_step(phase), job.dtype))
+    return _map_spatial(job, build_step(model, phase, last_step(phase), job.dtype), budget)
 
 
 def _account(played: Played, system: System) -> Ledger:

@@ -34,6 +34,7 @@ def place(
     dtype: o.DtypeOption = None,
     plan: Annotated[str, typer.Option("--plan", help='E.g. "chunk=8,granularity=layer".')] = "",
     seed: o.SeedOption = 0,
+    budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.")] = 50_000,
     set_: o.SetOption = None,
     png: Annotated[Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.")] = None,
     save: Annotated[Path | None, typer.Option("--save", help="Write the placement as YAML.")] = None,
@@ -43,9 +44,9 @@ def place(
 
     work = o.make_phase(phase, batch, prompt, context, steps)
     names = [name for name in PLACERS.names() if name != "exact"] if placer == "all" else [placer]
-    runs = [_place(model, on, work, plan, name, dtype, seed, set_) for name in names]
+    runs = [_place(model, on, work, plan, name, dtype, seed, budget, set_) for name in names]
     _print_table(runs)
-    best = min(runs, key=lambda run: _report(run).byte_hops)
+    best = min(runs, key=lambda run: _report(run).cost)
     _print_report(best)
     if save is not None:
         from accelsim.mapping.spatial.report import placement_of
@@ -60,7 +61,15 @@ def place(
 
 
 def _place(
-    model: str, on: str, phase: Phase, plan: str, placer: str, dtype: str | None, seed: int, set_: list[str] | None
+    model: str,
+    on: str,
+    phase: Phase,
+    plan: str,
+    placer: str,
+    dtype: str | None,
+    seed: int,
+    budget: int,
+    set_: list[str] | None,
 ) -> SpatialRun:
     from accelsim.pipeline import place as place_model
 
@@ -73,6 +82,7 @@ def _place(
         dtype=o.make_dtype(dtype),
         overrides=o.make_overrides(set_),
         seed=seed,
+        budget=budget,
     )
 
 
@@ -90,7 +100,7 @@ def _print_table(runs: list[SpatialRun]) -> None:
     from accelsim.engine.program import run_program
 
     table = Table(title="Placements", title_justify="left")
-    for column in ("placer", "bytes x hops", "mean hops", "above bound", "latency"):
+    for column in ("placer", "bytes x hops", "mean hops", "aspect", "cost", "above bound", "latency"):
         table.add_column(column, justify="left" if column == "placer" else "right")
     for run in runs:
         report = _report(run)
@@ -99,6 +109,8 @@ def _print_table(runs: list[SpatialRun]) -> None:
             str(run.plan.placer),
             f"{report.byte_hops:.4g}",
             f"{report.mean_hops:.1f}",
+            f"{report.mean_aspect:.2f}",
+            f"{report.cost:.4g}",
             f"{report.gap:.1%}",
             seconds(latency_s),
         )

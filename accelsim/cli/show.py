@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 
 def show(
     what: Annotated[
-        str, typer.Argument(help="models, systems, chips, topologies, collectives, schema, graph, tasks, or a NAME.")
+        str,
+        typer.Argument(
+            help="models, systems, chips, topologies, collectives, placers, schema, graph, tasks, or a NAME."
+        ),
     ] = "systems",
     model: Annotated[
         str, typer.Argument(help="With graph or tasks: the model. With schema: chip, system or model.")
@@ -34,13 +37,13 @@ def show(
     context: o.ContextOption = None,
     plan: o.PlanOption = "tp=1",
 ) -> None:
-    """List models, systems, chips, topologies or collectives; print one of them; or a graph or its tasks."""
+    """List models, systems, chips, topologies, collectives or placers; print one of them; or a graph or its tasks."""
     from rich.console import Console
 
     console = Console(highlight=False)
     if what in ("models", "systems", "chips"):
         _show_catalog(console, what)
-    elif what in ("topologies", "collectives"):
+    elif what in ("topologies", "collectives", "placers"):
         _show_registry(console, what)
     elif what == "schema":
         _show_schema(model)
@@ -64,11 +67,13 @@ def _show_catalog(console: Console, kind: str) -> None:
 
 
 def _show_registry(console: Console, kind: str) -> None:
+    from accelsim.mapping.placement.base import PLACERS
     from accelsim.network.collectives.base import COLLECTIVES
     from accelsim.network.topology.base import TOPOLOGIES
+    from accelsim.registry import Registry
 
-    registry = TOPOLOGIES if kind == "topologies" else COLLECTIVES
-    for name, member in registry.items():
+    registries: dict[str, Registry[Any]] = {"topologies": TOPOLOGIES, "collectives": COLLECTIVES, "placers": PLACERS}
+    for name, member in registries[kind].items():
         console.print(f"[bold]{name!s:<26}[/] {(member.__doc__ or '').strip().splitlines()[0]}", soft_wrap=True)
 
 
@@ -96,7 +101,7 @@ def _show_file(console: Console, name: str) -> None:
         _, path = Catalog().find_any(("systems", "chips", "models"), name)
     except ConfigError as error:
         raise ConfigError(
-            f"{error}\nOr one of: models, systems, chips, topologies, collectives, schema, graph, tasks."
+            f"{error}\nOr one of: models, systems, chips, topologies, collectives, placers, schema, graph, tasks."
         ) from error
     console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
 

@@ -1,4 +1,7 @@
-"""Simulated annealing over items on shelves, with incremental evaluation.
+"""Simulated annealing with incremental evaluation: items on shelves, then slicing trees; the cheaper one wins.
+
+Half of the budget goes to shelves, half to a slicing tree (:mod:`accelsim.mapping.placement.slicing`) that starts from
+the order the shelves ended with; a tree is left out where pins or dead tiles have to be respected.
 
 Schedule: start from the cheapest of the snake, greedy and bisection orders.  The first temperature accepts a
 mild worsening (the 5 % quantile of random moves) with probability 0.5, the last one with e^-10; in between it falls
@@ -24,7 +27,8 @@ from accelsim.mapping.placement.base import Problem, register_placer
 from accelsim.mapping.placement.bisection import bisection_order
 from accelsim.mapping.placement.greedy import greedy_order
 from accelsim.mapping.placement.orders import OrderCosts
-from accelsim.mapping.placement.shelves import cheapest, lay_out, shelf_counts
+from accelsim.mapping.placement.shelves import cheapest, filled_window, lay_out, shelf_counts
+from accelsim.mapping.placement.slicing import SlicingTree
 from accelsim.network.noc import Rectangle
 
 _FIRST_ACCEPTANCE, _LAST_EXPONENT = 0.5, 10.0
@@ -46,8 +50,12 @@ def place_annealing(problem: Problem, rng: np.random.Generator, budget: int) -> 
         ((float(OrderCosts(problem, count)(start)[0]), count, start) for count in counts for start in starts),
         key=lambda found: found[0],
     )
-    found = _Annealer(problem, best[1], best[2], rng).run(budget)
-    return cheapest(problem, [*layouts, lay_out(problem, found, snake=True)])
+    found = _Annealer(problem, best[1], best[2], rng).run(budget // 2)
+    layouts.append(lay_out(problem, found, snake=True))
+    if problem.constraints.is_empty:
+        tree = SlicingTree(problem, filled_window(problem), found, rng).anneal(budget - budget // 2)
+        layouts += [tree] if tree is not None else []
+    return cheapest(problem, layouts)
 
 
 class _Annealer:

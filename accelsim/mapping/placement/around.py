@@ -29,8 +29,8 @@ def lay_around(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rec
         share = 1 - step / _SHRINK_STEPS
         for height in _heights(problem, rest, share):
             layout = _fill(problem, rest, share, height, snake)
-            if layout is not None and (best is None or problem.byte_hops(layout) < best[0]):
-                best = problem.byte_hops(layout), layout
+            if layout is not None and (best is None or problem.cost(layout) < best[0]):
+                best = problem.cost(layout), layout
         if best is not None:
             return best[1]
     raise PlacementError(f"around {len(_obstacles(problem))} pinned or forbidden rectangles: {too_tight(problem)}")

@@ -3,7 +3,8 @@
 The problem knows no transformer: items want a number of tiles, wires carry bytes between items.  A placer gives the
 order in which items are laid on shelves (:mod:`accelsim.mapping.placement.shelves`), which is always legal: no
 overlap, nothing outside the grid, every item at least as many tiles as it needs.  All placers are compared on one
-cost: bytes x hops, hops being the distance between the middles of two rectangles.
+cost: bytes x hops, hops being the distance between the middles of two rectangles, raised for long rectangles, on which
+kernels lose.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import numpy.typing as npt
 
 from accelsim.network.noc import Rectangle
 from accelsim.registry import Registry
+
+#: Mean aspect of rectangles up to which kernels are taken to lose nothing.
+MEAN_ASPECT = 1.5
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -89,8 +93,12 @@ class Problem:
         b = np.array([wire.b for wire in self.wires], dtype=np.int64)
         return a, b, np.array([wire.nbytes for wire in self.wires], dtype=np.float64)
 
+    def cost(self, rectangles: Sequence[Rectangle]) -> float:
+        """What placers compare: bytes x hops, raised by as much as the mean aspect exceeds :data:`MEAN_ASPECT`."""
+        return self.byte_hops(rectangles) * max(1.0, mean_aspect(rectangles) / MEAN_ASPECT)
+
     def byte_hops(self, rectangles: Sequence[Rectangle]) -> float:
-        """The cost of a placement: bytes times the distance of the middles, in tiles."""
+        """Bytes times the distance of the middles, in tiles."""
         a, b, nbytes = self.ends
         row, col = middles(rectangles)
         return float((nbytes * (np.abs(row[a] - row[b]) + np.abs(col[a] - col[b]))).sum())
@@ -115,6 +123,11 @@ class Placer(Protocol):
 
 PLACERS: Registry[Placer] = Registry("placer", "accelsim.mapping.placement")
 register_placer = PLACERS.register
+
+
+def mean_aspect(rectangles: Sequence[Rectangle]) -> float:
+    """Mean of the longer side over the shorter one."""
+    return float(np.mean([max(r.rows / r.cols, r.cols / r.rows) for r in rectangles]))
 
 
 def middles(rectangles: Sequence[Rectangle]) -> tuple[FloatArray, FloatArray]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.mapping.placement.base import FloatArray, Problem, register_placer
-from accelsim.mapping.placement.shelves import cheapest, lay_out, window_of
+from accelsim.mapping.placement.shelves import cheapest, filled_window, lay_out
+from accelsim.mapping.placement.slicing import cut
 from accelsim.network.noc import Rectangle
 
 
@@ -46,7 +47,7 @@ def bisection_order(problem: Problem) -> list[int]:
 def _slice(problem: Problem) -> tuple[Rectangle, ...] | None:
     """Rectangles of the slicing tree; None if rounding leaves an item too few tiles."""
     weights = _weights(problem)
-    window = window_of(problem)
+    window = filled_window(problem)
     found: dict[int, Rectangle] = {}
     whole = Rectangle(window.row, window.col, window.rows, window.cols)
     pending = [(np.arange(len(problem.items)), whole)]
@@ -70,21 +71,12 @@ def _slice(problem: Problem) -> tuple[Rectangle, ...] | None:
 def _cut(
     space: Rectangle, problem: Problem, first: np.ndarray, items: np.ndarray
 ) -> tuple[Rectangle, Rectangle] | None:
-    tiles = np.array([problem.items[int(i)].tiles for i in items], dtype=np.float64)
-    share = sum(problem.items[int(i)].tiles for i in first) / tiles.sum()
-    long = max(space.rows, space.cols)
-    at = min(max(1, round(long * share)), long - 1)
-    if long < 2:
+    """Two rectangles across the longer side, in proportion to the tiles of the halves."""
+    side = max(space.rows, space.cols)
+    if side < 2:
         return None
-    if space.rows >= space.cols:
-        return (
-            Rectangle(space.row, space.col, at, space.cols),
-            Rectangle(space.row + at, space.col, space.rows - at, space.cols),
-        )
-    return (
-        Rectangle(space.row, space.col, space.rows, at),
-        Rectangle(space.row, space.col + at, space.rows, space.cols - at),
-    )
+    share = sum(problem.items[int(i)].tiles for i in first) / sum(problem.items[int(i)].tiles for i in items)
+    return cut(space, min(max(1, round(side * share)), side - 1), space.cols > space.rows)
 
 
 def _halve(problem: Problem, weights: FloatArray, items: np.ndarray, last: list[int]) -> tuple[np.ndarray, np.ndarray]:

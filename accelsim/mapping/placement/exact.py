@@ -3,7 +3,7 @@
 All orders are costed by numpy, in batches.  The optimum is over orders and numbers of shelves with sides as real
 numbers; the result is the cheapest of the best orders after rounding sides to whole tiles.
 
-Not modelled: layouts that are no shelves.
+Not modelled: layouts that are no shelves; a slicing tree can be cheaper, so annealing may beat it.
 """
 
 from __future__ import annotations

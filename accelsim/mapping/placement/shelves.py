@@ -24,7 +24,6 @@ from accelsim.network.noc import Rectangle
 
 #: Tiles set aside for rounding when the items want fewer than the grid has.
 _SLACK = 1.02
-_MAX_ASPECT = 3.0
 
 
 @dataclass(frozen=True)
@@ -117,15 +116,18 @@ def lay_out(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rectan
     if not problem.constraints.is_empty:
         return lay_around(problem, order, snake)
     shelves = Shelves(problem.items, window_of(problem), snake)
-    layouts = [layout for count in shelves.candidates() if (layout := shelves.lay(order, count)) is not None]
-    if not layouts:
+    for counts in (shelves.candidates(), range(1, len(problem.items) + 1)):
+        layouts = [layout for count in counts if (layout := shelves.lay(order, count)) is not None]
+        if layouts:
+            break
+    else:
         raise PlacementError(too_tight(problem))
     return cheapest(problem, layouts)
 
 
 def cheapest(problem: Problem, layouts: Sequence[tuple[Rectangle, ...]]) -> tuple[Rectangle, ...]:
-    """The layout of least bytes x hops, long rectangles penalised; the first on a tie."""
-    return min(layouts, key=lambda rectangles: problem.byte_hops(rectangles) * _stretch(rectangles))
+    """The layout of least cost; the first on a tie."""
+    return min(layouts, key=problem.cost)
 
 
 def shelf_counts(problem: Problem) -> range:
@@ -138,10 +140,10 @@ def window_of(problem: Problem) -> Window:
     return Window(0, 0, *problem.grid)
 
 
-def _stretch(rectangles: Sequence[Rectangle]) -> float:
-    """Penalty of layouts with long rectangles, on which kernels lose: 1 up to the aspect allowed."""
-    aspects = [max(r.rows / r.cols, r.cols / r.rows) for r in rectangles]
-    return max(1.0, float(np.mean(aspects)) / _MAX_ASPECT * 2)
+def filled_window(problem: Problem) -> Window:
+    """The rows that the items want, over the whole width."""
+    shelves = Shelves(problem.items, window_of(problem), snake=True)
+    return Window(0, 0, shelves.rows, problem.grid[1])
 
 
 def _shares(total: int, wanted: FloatArray, least: FloatArray) -> FloatArray | None:

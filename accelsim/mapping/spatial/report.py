@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from accelsim.mapping.placement.base import mean_aspect
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
 from accelsim.mapping.placement.placement import Placement
 from accelsim.mapping.spatial.run import SpatialRun
@@ -37,7 +38,9 @@ class PlacementReport:
     """What a placement costs.
 
     Attributes:
-        byte_hops: Bytes x hops between middles of rectangles, whole run; what the placers compare.
+        byte_hops: Bytes x hops between middles of rectangles, whole run.
+        cost: What the placers compare: ``byte_hops`` raised for long rectangles, all chips.
+        mean_aspect: Mean of longer over shorter side.
         bound_byte_hops: The same rectangles with every pair that talks touching: no arrangement of them is cheaper.
         mean_hops: ``byte_hops`` over bytes.
         tensor_byte_hops: ``byte_hops`` by tensor.
@@ -47,6 +50,8 @@ class PlacementReport:
     """
 
     byte_hops: float
+    cost: float
+    mean_aspect: float
     bound_byte_hops: float
     mean_hops: float
     tensor_byte_hops: dict[str, float]
@@ -72,12 +77,16 @@ def explain(run: SpatialRun) -> PlacementReport:
             hops = abs(p.row + p.rows / 2 - q.row - q.rows / 2) + abs(p.col + p.cols / 2 - q.col - q.cols / 2)
             tensors[flow.tensor] += float(nbytes) * hops
             moved += float(nbytes)
-    bound = 0.0
+    cost, bound = 0.0, 0.0
     for problem, members in run.problems:
-        bound += touching_bound_byte_hops(problem, [run.floor.spots[i].rectangle for i in members])
+        rectangles = [run.floor.spots[i].rectangle for i in members]
+        cost += problem.cost(rectangles)
+        bound += touching_bound_byte_hops(problem, rectangles)
     byte_hops = sum(tensors.values())
     return PlacementReport(
         byte_hops=byte_hops,
+        cost=cost,
+        mean_aspect=mean_aspect([spot.rectangle for spot in run.floor.spots]),
         bound_byte_hops=bound,
         mean_hops=byte_hops / moved if moved else 0.0,
         tensor_byte_hops=dict(sorted(tensors.items(), key=lambda item: -item[1])),

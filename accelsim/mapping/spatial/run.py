@@ -39,7 +39,7 @@ DEFAULT_PLACER = "snake"
 #: A placer whose name ends so is a placement file.
 PLACEMENT_SUFFIXES = (".yaml", ".yml", ".json")
 #: Evaluations of the cost a placer may spend inside a run.
-PLACER_BUDGET = 2_000
+PLACER_BUDGET = 10_000
 #: Times the groups are placed again with more tiles for those that do not fit the sides they were given.
 PLACEMENT_ROUNDS = 8
 #: Lengths of the cache at which a group is priced; between them its price is interpolated.
@@ -117,8 +117,8 @@ class SpatialMapper:
         self._pricer = GroupPricer(system.chip)
         self._segments: dict[Shape, Sequence[Segment]] = {}
 
-    def run(self, plan: Plan, seed: int = 0) -> SpatialRun:
-        """Every stage, from the cut into groups to the task graph.
+    def run(self, plan: Plan, seed: int = 0, budget: int = PLACER_BUDGET) -> SpatialRun:
+        """Every stage, from the cut into groups to the task graph; the placer may make ``budget`` evaluations.
 
         Raises:
             CapacityError: Weights, KV cache and buffers exceed the SRAM.
@@ -131,7 +131,7 @@ class SpatialMapper:
         flows = self._flow_bytes(pipeline, stream)
         for _ in range(PLACEMENT_ROUNDS):
             problems = self._problems(pipeline, stream, sizes, flows)
-            floor = self._place(problems, len(pipeline.groups), placer, seed)
+            floor = self._place(problems, len(pipeline.groups), placer, seed, budget)
             prices = self._prices(pipeline, stream, floor)
             tight = {group.part for group, row in zip(pipeline.groups, prices, strict=True) if _short_bytes(row) > 0}
             if not tight:
@@ -175,7 +175,7 @@ class SpatialMapper:
             except CapacityError as error:
                 refused = error
                 break  # larger chunks need more
-            time_s = sizes.pipelined_s(stream.num_units if not stream.period else stream.period)
+            time_s = sizes.pipelined_s(stream.in_flight, stream.num_units // stream.in_flight)
             if best is not None and time_s > 1.1 * best[0]:
                 break
             if best is None or time_s < best[0] * CHUNK_TOLERANCE:
@@ -243,7 +243,12 @@ class SpatialMapper:
         return tuple(found)
 
     def _place(
-        self, problems: Sequence[tuple[Problem, tuple[int, ...]]], num_groups: int, placer: str, seed: int
+        self,
+        problems: Sequence[tuple[Problem, tuple[int, ...]]],
+        num_groups: int,
+        placer: str,
+        seed: int,
+        budget: int,
     ) -> Floor:
         rng = np.random.default_rng(seed)
         saved = load_placement(placer) if placer.endswith(PLACEMENT_SUFFIXES) else None
@@ -256,7 +261,7 @@ class SpatialMapper:
             if saved is not None:
                 rectangles = saved.rectangles(chip, [item.name for item in problem.items])
             else:
-                rectangles = PLACERS.get(placer)(problem, rng, PLACER_BUDGET)
+                rectangles = PLACERS.get(placer)(problem, rng, budget)
             for group, rectangle in zip(members, rectangles, strict=True):
                 spots[group] = Spot(chip, rectangle)
         return Floor(self._system, tuple(spot for spot in spots if spot is not None))

@@ -55,9 +55,10 @@ class Sizes:
     slowest_s: float
     total_s: float
 
-    def pipelined_s(self, units: int) -> float:
-        """Estimated time of ``units`` units in a row."""
-        return self.total_s + (units - 1) * self.slowest_s
+    def pipelined_s(self, units: int, steps: int = 1) -> float:
+        """Estimated time of ``steps`` rounds of ``units`` units; a unit of a round waits for its own one before."""
+        once_s = self.total_s + (units - 1) * self.slowest_s
+        return once_s + (steps - 1) * max(self.total_s, units * self.slowest_s)
 
     def enlarged(self, parts: Collection[int]) -> Sizes:
         """These sizes with more tiles for the groups of some parts, which got sides too long or too short."""

@@ -1,0 +1,106 @@
+import json
+
+import pytest
+
+from accelsim.cli.main import main
+from accelsim.mapping.placement.placement import load_placement
+
+CHIP = """
+schema_version: 1
+kind: chip
+name: small-array
+description: 64 x 64 cores of 64 KiB on a mesh, for tests.
+cost_model: mesh
+clock: 1 GHz
+core_grid: [64, 64]
+matrix_flops_per_cycle: {fp16: 8, bf16: 8}
+vector_flops_per_cycle: {fp16: 8, bf16: 8}
+sram_per_core: 64 KiB
+sram_bandwidth_per_core: 24 GB/s
+noc: {link_bandwidth: 4 GB/s, hop_latency: 1 ns}
+tdp: 100 W
+calibration:
+  mesh: {vector_start_cycles: 6, function_cycles: 40, stage_cycles: 14, phase_cycles: 88, shift_step_cycles: 300}
+"""
+
+MODEL = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 256,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "intermediate_size": 512,
+    "vocab_size": 4096,
+    "hidden_act": "silu",
+    "rms_norm_eps": 1e-5,
+    "max_position_embeddings": 4096,
+    "rope_theta": 10000.0,
+    "torch_dtype": "bfloat16",
+    "tie_word_embeddings": False,
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Paths of a model and a chip."""
+    model, chip = tmp_path / "config.json", tmp_path / "small-array.yaml"
+    model.write_text(json.dumps(MODEL), encoding="utf-8")
+    chip.write_text(CHIP, encoding="utf-8")
+    return str(model), str(chip)
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output and error of a command."""
+    try:
+        main([str(argument) for argument in arguments])
+        code = 0
+    except SystemExit as exit_:
+        code = exit_.code or 0
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_place_compares_saves_and_draws(files, tmp_path, capsys):
+    model, chip = files
+    saved, drawn = tmp_path / "placement.yaml", tmp_path / "floor.png"
+    arguments = ("--prompt", 64, "--budget", 200, "--save", saved, "--png", drawn)
+    code, out, _ = run(capsys, "place", model, "--on", chip, "--placer", "all", *arguments)
+    assert code == 0
+    for word in ("annealing", "row_major", "bytes x hops", "hottest links", "KV capacity"):
+        assert word in out
+    assert set(load_placement(saved).places) == {
+        "embedding",
+        "decoder0.attn",
+        "decoder0.mlp",
+        "decoder1.attn",
+        "decoder1.mlp",
+        "head",
+    }
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_saved_placement_runs(files, tmp_path, capsys):
+    model, chip = files
+    saved, result = tmp_path / "placement.yaml", tmp_path / "result.json"
+    run(capsys, "place", model, "--on", chip, "--placer", "snake", "--prompt", 64, "--save", saved)
+    plan = f"execution=spatial,placer={saved}"
+    code, _, err = run(capsys, "run", model, "--on", chip, "--prompt", 64, "--plan", plan, "--json", result, "--quiet")
+    assert (code, err) == (0, "")
+    data = json.loads(result.read_text())
+    assert data["plan"]["execution"] == "spatial"
+    assert sum(data["time_by_cause_s"].values()) == pytest.approx(data["latency_s"])
+
+
+def test_an_unknown_placer_is_bad_input_and_names_the_nearest(files, capsys):
+    model, chip = files
+    code, _, err = run(capsys, "place", model, "--on", chip, "--placer", "anealing", "--prompt", 64)
+    assert code == 2
+    assert "Did you mean 'annealing'?" in err
+
+
+def test_a_model_that_does_not_fit_exits_with_3(files, capsys):
+    model, chip = files
+    code, _, err = run(capsys, "run", model, "--on", chip, "--execution", "spatial", "--context", 4000, "--batch", 512)
+    assert code == 3
+    assert "short" in err
