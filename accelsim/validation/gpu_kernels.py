@@ -18,8 +18,16 @@ from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters
 from accelsim.cost.gpu.fitting import FREE_PARAMETERS
 from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.machine import GpuMachine
+from accelsim.cost.gpu.moe import MoeParameters
 from accelsim.cost.gpu.rowwise import RowwiseParameters
-from accelsim.cost.gpu.table import ROW_SECTIONS, Rig, attention_seconds, gemm_seconds, rowwise_seconds
+from accelsim.cost.gpu.table import (
+    ROW_SECTIONS,
+    Rig,
+    attention_seconds,
+    gemm_seconds,
+    moe_layer_seconds,
+    rowwise_seconds,
+)
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -34,6 +42,8 @@ LLMCOMPASS_OVERHEAD_S = {"softmax": 6.5e-6, "layernorm": 43e-6, "gelu": 44e-6, "
 VIDUR_NAMES = {"nvidia-a100-sxm-80gb": "nvidia-a100-80gb"}
 #: aiconfigurator times six layers with weights of their own, replayed as one graph.
 GEMM_RIG = Rig(weight_copies=6, quantizes=True)
+#: Its mixture-of-experts layers are a graph of their own each, started inside the time.
+GRAPH_RIG = Rig(overhead_s=1.5e-6)
 #: Its attention is a graph of its own, so that the start of the graph lies inside (1.5 us: its smallest products take
 #: that much longer alone than as one of six), and a second kernel first writes the new keys and values into the cache
 #: (launch and least duration of a row kernel, 2.6 us; its bytes are priced with the row).
@@ -46,6 +56,7 @@ _GEMM_DTYPES = {"gemm": DType.BF16, "gemm_fp8": DType.FP8}
 _PARAMETERS: Mapping[str, type[Any]] = {
     "gemm": GemmParameters,
     "gemm_fp8": GemmParameters,
+    "moe": MoeParameters,
     "attention_prefill": PrefillParameters,
     "attention_decode": DecodeParameters,
     "rowwise": RowwiseParameters,
@@ -89,6 +100,9 @@ class KernelSet:
             table = measured("aiconfigurator_gemm")
             of_type = table.dtype == _GEMM_DTYPES[section].value
             found = [(table[(table.hardware == chip.name) & of_type], GEMM_RIG)]
+        elif section == "moe":
+            table = measured("aiconfigurator_moe")
+            found = [(table[table.hardware == chip.name], GRAPH_RIG)]
         elif section.startswith("attention"):
             table = measured("aiconfigurator_attention")
             found = [(table[(table.hardware == chip.name) & (table.op == section)], ATTENTION_RIG)]
@@ -175,6 +189,8 @@ def _seconds(machine: GpuMachine, parameters: Any, rows: pd.DataFrame, rig: Rig,
     columns = {str(name): rows[name].to_numpy() for name in rows.columns}
     if isinstance(parameters, GemmParameters):
         return gemm_seconds(machine, parameters, columns, rig, core_flops_per_s)
+    if isinstance(parameters, MoeParameters):
+        return moe_layer_seconds(machine, parameters, columns, rig, core_flops_per_s)
     if isinstance(parameters, RowwiseParameters):
         return rowwise_seconds(machine, parameters, columns, rig)
     return attention_seconds(machine, parameters, columns, rig, core_flops_per_s)

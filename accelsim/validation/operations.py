@@ -26,6 +26,7 @@ _ROWS = ("m", "n")
 _ATTENTION = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
 _COLLECTIVE = ("bytes", "ranks")
 _MOE = ("m", "hidden", "inter", "topk", "num_experts")
+_MOE_DIVISION = {"tp": 1, "ep": 1, "gated": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Operation:
         build: Our operator of one row, in the order of ``needs`` and then the optional columns; None where there is
             none.
         optional: Further columns and the value of a blank cell.
+        flags: Optional columns that are 0 or 1.
         collective: Kind of the collective, for those.
     """
 
@@ -45,6 +47,7 @@ class Operation:
     work: Callable[[Extents], Array]
     build: Callable[[Mapping[str, int], DType], Operator] | None = None
     optional: Mapping[str, int] | None = None
+    flags: tuple[str, ...] = ()
     collective: str = ""
 
 
@@ -69,7 +72,7 @@ def _bytes_work(x: Extents) -> Array:
 
 
 def _moe_work(x: Extents) -> Array:
-    return x["m"] * x["topk"] * x["hidden"] * x["inter"]
+    return x["m"] * x["topk"] * x["hidden"] * x["inter"] / (x["tp"] * x["ep"])
 
 
 def _gemm(x: Mapping[str, int], dtype: DType) -> Operator:
@@ -121,5 +124,5 @@ OPERATIONS: Mapping[str, Operation] = {
     "all_to_all": _collective("all_to_all"),
     "p2p": _collective("send_recv"),
     "send_recv": _collective("send_recv"),
-    "moe": Operation(_MOE, _moe_work),
+    "moe": Operation(_MOE, _moe_work, optional=_MOE_DIVISION, flags=("gated",)),
 }

@@ -235,7 +235,8 @@ def _extent_problems(table: Table, op: str, rows: Rows) -> list[tuple[int, str]]
     for column, default in (operation.optional or {}).items():
         if column in table.columns:
             given = np.array([row for row in rows if table.columns[column][row].strip()], dtype=np.intp)
-            problems += _number_problems(table, column, given, whole=True, least=float(default))
+            least = 0.0 if column in operation.flags else float(default)
+            problems += _number_problems(table, column, given, whole=True, least=least)
     return problems
 
 

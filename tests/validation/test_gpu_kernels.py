@@ -34,10 +34,14 @@ LEVELS = [
     ("nvidia-h100-sxm", "gemm_fp8", 91, 0.102, 0.22),
     ("nvidia-h200-sxm", "gemm_fp8", 91, 0.097, 0.22),
     ("nvidia-b200-sxm", "gemm_fp8", 91, 0.129, 0.27),
-    ("nvidia-l40s", "gemm_fp8", 81, 0.185, 0.48),
-    ("nvidia-l40s", "gemm", 181, 0.127, 0.27),
-    ("nvidia-l40s", "attention_prefill", 172, 0.184, 0.32),
-    ("nvidia-l40s", "attention_decode", 168, 0.099, 0.21),
+    ("nvidia-l40s", "gemm_fp8", 81, 0.168, 0.47),
+    ("nvidia-l40s", "gemm", 181, 0.115, 0.24),
+    ("nvidia-l40s", "attention_prefill", 172, 0.182, 0.31),
+    ("nvidia-l40s", "attention_decode", 168, 0.095, 0.23),
+    ("nvidia-h100-sxm", "moe", 97, 0.111, 0.28),
+    ("nvidia-h200-sxm", "moe", 99, 0.121, 0.24),
+    ("nvidia-b200-sxm", "moe", 92, 0.152, 0.35),
+    ("nvidia-l40s", "moe", 89, 0.122, 0.28),
 ]
 
 

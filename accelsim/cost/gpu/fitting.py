@@ -26,6 +26,16 @@ GEMM_NARROW = (
     FreeParameter("quantize_row_s", 0.1 * _NS, 30 * _NS, 6 * _NS),
     FreeParameter("quantize_efficiency", 0.05, 1.0, 0.6),
 )
+MOE = (
+    FreeParameter("launch_s", 3 * _US, 60 * _US, 15 * _US),
+    FreeParameter("wave_s", 0.05 * _US, 8 * _US, 1 * _US),
+    FreeParameter("k_block_s", 5 * _NS, 1000 * _NS, 100 * _NS),
+    FreeParameter("matrix_efficiency", 0.2, 1.0, 0.6),
+    FreeParameter("hbm_efficiency", 0.3, 1.0, 0.8),
+    FreeParameter("l2_efficiency", 0.3, 2.0, 1.0),
+    FreeParameter("stream_efficiency", 0.05, 1.0, 0.6),
+    FreeParameter("serial_fraction", 0.01, 1.0, 0.7),
+)
 PREFILL = (
     FreeParameter("launch_s", 1 * _US, 20 * _US, 5 * _US),
     FreeParameter("tile_s", 0.01 * _US, 8 * _US, 2 * _US),
@@ -57,6 +67,7 @@ FREE_PARAMETERS: Mapping[str, tuple[FreeParameter, ...]] = {
     "gemm": GEMM,
     "gemm_fp8": GEMM_NARROW,
     "gemm_int8": GEMM_NARROW,
+    "moe": MOE,
     "attention_prefill": PREFILL,
     "attention_decode": DECODE,
     "rowwise": ROWWISE,

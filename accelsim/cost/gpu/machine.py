@@ -11,6 +11,23 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 
 Array = NDArray[np.float64]
+#: Share of an L2 of two partitions that surely holds what is touched in turn.
+TWO_PARTITIONS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class CacheParameters:
+    """The section ``l2`` of a chip's calibration.
+
+    Attributes:
+        full_hit_fraction: See :class:`GpuMachine`; less than 1.
+    """
+
+    full_hit_fraction: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.full_hit_fraction < 1.0:
+            raise ConfigError(f"calibration.l2.full_hit: need 0 <= share < 1, got {self.full_hit_fraction!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +40,7 @@ class GpuMachine:
         l2_bandwidth_bytes_per_s: Its bandwidth to the cores.
         hbm_bandwidth_bytes_per_s: Published bandwidth of the main memory.
         sram_per_core_bytes: Shared memory one core can use.
+        full_hit_fraction: Share of the L2 up to which data touched in turn are always found in it.
     """
 
     num_cores: int
@@ -30,6 +48,7 @@ class GpuMachine:
     l2_bandwidth_bytes_per_s: float
     hbm_bandwidth_bytes_per_s: float
     sram_per_core_bytes: float
+    full_hit_fraction: float = TWO_PARTITIONS
 
     @classmethod
     def of(cls, chip: Chip, num_cores: int | None = None) -> GpuMachine:
@@ -50,18 +69,26 @@ class GpuMachine:
             l2_bandwidth_bytes_per_s=cache.bandwidth_bytes_per_s,
             hbm_bandwidth_bytes_per_s=main.bandwidth_bytes_per_s,
             sram_per_core_bytes=chip.sram_per_core_bytes,
+            full_hit_fraction=_full_hit_fraction(chip),
         )
 
     def cached_fraction(self, reuse_distance_bytes: ArrayLike) -> Array:
         """Share of an operand found in the L2 when ``reuse_distance_bytes`` were touched since its last use.
 
-        All of it while they fit half of the L2, none beyond the whole, linear between: the L2 of a large GPU is two
-        partitions that may both hold a copy of one line, so its usable size lies between half and all of it.
+        All of it while they fit ``full_hit_fraction`` of the L2, none beyond the whole, linear between.  That share is
+        a half where the L2 is two partitions that may both hold a copy of one line, so that its usable size lies
+        between half and all of it; an undivided L2 holds nearly its capacity.
         """
-        distance = np.asarray(reuse_distance_bytes, dtype=np.float64)
-        return np.clip(2.0 - 2.0 * distance / self.l2_capacity_bytes, 0.0, 1.0)
+        distance = np.asarray(reuse_distance_bytes, dtype=np.float64) / self.l2_capacity_bytes
+        return np.clip((1.0 - distance) / (1.0 - self.full_hit_fraction), 0.0, 1.0)
 
 
 def cache_name(chip: Chip) -> str:
     """Name of the last cache before the main memory."""
     return list(chip.memories)[-2]
+
+
+def _full_hit_fraction(chip: Chip) -> float:
+    if "l2" in chip.calibration:
+        return chip.calibrated("l2", CacheParameters).full_hit_fraction
+    return TWO_PARTITIONS

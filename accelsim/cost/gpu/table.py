@@ -15,6 +15,7 @@ import numpy as np
 from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters, decode_times, prefill_times
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
+from accelsim.cost.gpu.moe import MoeParameters, moe_seconds
 from accelsim.cost.gpu.quantize import quantize_seconds
 from accelsim.cost.gpu.rowwise import PASSES, RowwiseParameters, rowwise_times
 
@@ -130,6 +131,17 @@ def attention_seconds(
     seen = np.where(window > 0, np.minimum(window, kv_len), kv_len)
     cached = machine.cached_fraction(2.0 * row_bytes * kv_heads * seen)
     return decode_times(machine, parameters, *shape, window=window, kv_cached=cached).total_s + rig.overhead_s
+
+
+def moe_layer_seconds(
+    machine: GpuMachine, parameters: MoeParameters, table: Columns, rig: Rig, core_flops_per_s: float
+) -> Array:
+    """Seconds of fused mixture-of-experts layers (columns m, hidden, inter, topk, num_experts, tp, ep, gated)."""
+    names = ("m", "hidden", "inter", "topk", "num_experts")
+    shape = (np.asarray(table[name], dtype=np.float64) for name in names)
+    tp, ep, gated = (np.asarray(table[name], dtype=np.float64) for name in ("tp", "ep", "gated"))
+    seconds = moe_seconds(machine, parameters, *shape, core_flops_per_s=core_flops_per_s, tp=tp, ep=ep, gated=gated)
+    return seconds + rig.overhead_s
 
 
 def rowwise_seconds(machine: GpuMachine, parameters: RowwiseParameters, table: Columns, rig: Rig) -> Array:

@@ -87,7 +87,7 @@ def _start(chip: Chip, section: str, dtype: DType) -> Any:
         return calibration.gemm(dtype)[0]
     if section.startswith("attention"):
         return (calibration.prefill() if section == "attention_prefill" else calibration.decode())[0]
-    return calibration.rows(section)[0]
+    return (calibration.moe() if section == "moe" else calibration.rows(section))[0]
 
 
 def _free(chip: Chip, section: str, start: Any) -> tuple[FreeParameter, ...]:

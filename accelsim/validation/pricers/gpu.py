@@ -12,7 +12,14 @@ import numpy as np
 
 from accelsim.cost.gpu.calibration import CalibratedRange, GpuCalibration
 from accelsim.cost.gpu.machine import GpuMachine
-from accelsim.cost.gpu.table import ROW_SECTIONS, Columns, attention_seconds, gemm_seconds, rowwise_seconds
+from accelsim.cost.gpu.table import (
+    ROW_SECTIONS,
+    Columns,
+    attention_seconds,
+    gemm_seconds,
+    moe_layer_seconds,
+    rowwise_seconds,
+)
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -63,7 +70,7 @@ def section_of(op: str, dtype: DType) -> str:
     """Calibration section that prices rows of ``op``; blank when none does."""
     if op in ("gemm", "batched_gemm"):
         return "gemm" if dtype in (DType.BF16, DType.FP16) else f"gemm_{dtype.value}"
-    return op if op.startswith("attention") else ROW_SECTIONS.get(op, "")
+    return op if op.startswith("attention") or op == "moe" else ROW_SECTIONS.get(op, "")
 
 
 def seconds_with(parameters: Any, batch: Batch, chip: Chip) -> Array:
@@ -77,6 +84,8 @@ def _family(batch: Batch, chip: Chip) -> _Family:
         found: tuple[Any, tuple[str, ...]] = calibration.gemm(batch.dtype)
     elif section.startswith("attention"):
         found = calibration.prefill() if section == "attention_prefill" else calibration.decode()
+    elif section == "moe":
+        found = calibration.moe()
     elif section:
         found = calibration.rows(section)
     else:
@@ -89,6 +98,8 @@ def _family_with(parameters: Any, warnings: tuple[str, ...], batch: Batch, chip:
     if section in ROW_SECTIONS.values():
         return _Family(section, warnings, lambda rows: rowwise_seconds(machine, parameters, rows, rig))
     core = chip.peak_flops_per_s(batch.dtype, 1)
+    if section == "moe":
+        return _Family(section, warnings, lambda rows: moe_layer_seconds(machine, parameters, rows, rig, core))
     if section.startswith("attention"):
         return _Family(section, warnings, lambda rows: attention_seconds(machine, parameters, rows, rig, core))
     return _Family(section, warnings, lambda rows: gemm_seconds(machine, parameters, rows, rig, core))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.gpu.machine import GpuMachine
 from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
@@ -102,3 +103,17 @@ def test_a_region_larger_than_the_chip_is_refused(chip: Chip) -> None:
 def test_an_unsupported_element_type_is_refused_by_name(chip: Chip) -> None:
     with pytest.raises(ConfigError, match="no rate for fp8"):
         cost(Gemm.of(64, 64, 64, dtype=DType.FP8), chip)
+
+
+def test_the_section_l2_says_how_much_of_it_always_hits(chip: Chip) -> None:
+    undivided = chip.model_copy(update={"calibration": {**chip.calibration, "l2": {"full_hit": 0.9}}})
+    capacity = chip.memories["l2"].capacity_bytes
+    touched = [0.5 * capacity, 0.75 * capacity, 0.95 * capacity, capacity]
+    assert GpuMachine.of(chip).cached_fraction(touched) == pytest.approx([1.0, 0.5, 0.1, 0.0])
+    assert GpuMachine.of(undivided).cached_fraction(touched) == pytest.approx([1.0, 1.0, 0.5, 0.0])
+
+
+def test_an_l2_that_always_hits_as_a_whole_is_refused(chip: Chip) -> None:
+    wrong = chip.model_copy(update={"calibration": {"l2": {"full_hit": 1.0}}})
+    with pytest.raises(ConfigError, match=r"need 0 <= share < 1, got 1\.0"):
+        GpuMachine.of(wrong)

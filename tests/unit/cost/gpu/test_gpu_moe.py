@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from gpu_examples import CORE_FLOPS_PER_S, MACHINE
+
+from accelsim.cost.gpu.moe import MoeParameters, moe_seconds
+
+MOE = MoeParameters(
+    launch_s=1e-5,
+    wave_s=0.0,
+    k_block_s=1e-12,
+    matrix_efficiency=1.0,
+    hbm_efficiency=1.0,
+    l2_efficiency=1e6,
+    stream_efficiency=1.0,
+    serial_fraction=0.0,
+)
+LAYER = {"hidden": 1024, "inter": 2048, "topk": 2, "num_experts": 8, "core_flops_per_s": CORE_FLOPS_PER_S}
+
+
+def seconds(tokens: int, parameters: MoeParameters = MOE, **changes: float) -> float:
+    return float(moe_seconds(MACHINE, parameters, tokens, **{**LAYER, **changes})[0])  # type: ignore[arg-type]
+
+
+def test_one_token_reads_the_weights_of_its_experts_alone() -> None:
+    # 2 experts x 3 matrices x 1024 x 2048 elements of 2 B = 25.2 MB at 1 TB/s, and 10 us of launches
+    assert seconds(1, core_flops_per_s=1e18) == pytest.approx(1e-5 + 25.2e-6, rel=0.02)
+
+
+def test_many_tokens_take_their_arithmetic_over_the_peak() -> None:
+    # 8,192 tokens x 2 experts x 3 x 2 x 1024 x 2048 FLOPs on 10 cores of 1 TFLOP/s, whole waves
+    flops = 8192 * 2 * 3 * 2 * 1024 * 2048
+    assert seconds(8192) == pytest.approx(flops / 1e13, rel=0.05)
+
+
+def test_an_expert_without_a_gate_does_two_thirds_of_the_work() -> None:
+    assert seconds(8192, gated=0) / seconds(8192) == pytest.approx(2 / 3, rel=0.02)
+
+
+def test_ranks_divide_experts_or_their_width() -> None:
+    whole, by_expert, by_width = seconds(8192), seconds(8192, ep=4), seconds(8192, tp=4)
+    assert by_expert / whole == pytest.approx(1 / 4, rel=0.05)
+    assert by_width / whole == pytest.approx(1 / 4, rel=0.1)
+
+
+def test_a_rank_with_twice_the_mean_load_takes_twice_as_long() -> None:
+    assert seconds(8192, ep=4, imbalance=2.0) / seconds(8192, ep=4) == pytest.approx(2.0, rel=0.05)
+
+
+def test_a_library_that_holds_all_rows_pays_for_those_of_other_ranks() -> None:
+    holding = replace(MOE, holds_all_rows=True)
+    assert seconds(8192, holding) == seconds(8192)
+    # of 16,384 rows 3/4 belong to others: zeros of (4096 + 1024) x 12,288 x 2 B = 126 MB are written in 126 us, and the
+    # small kernels read and write 12,288 x (3 x 2048 + 1024) x 2 B = 176 MB more
+    more = seconds(8192, holding, ep=4) - seconds(8192, ep=4)
+    assert more == pytest.approx(302e-6, rel=0.05)
