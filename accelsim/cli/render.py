@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,13 +22,19 @@ TOP_OPERATORS = 8
 PIPED_WIDTH = 140
 
 
-__all__ = ["describe_phase", "joules", "make_console", "make_table", "percent", "seconds", "size", "watts"]
+__all__ = ["describe_phase", "joules", "make_console", "make_table", "percent", "seconds", "size", "watts", "working"]
 
 
 def make_console() -> Console:
     """The terminal, or a fixed width wide enough for every table when the output is piped."""
     console = Console(highlight=False, soft_wrap=False)
     return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+
+
+def working(text: str) -> AbstractContextManager[object]:
+    """A sign of life on the terminal while something takes long; nothing where the errors are piped."""
+    console = Console(stderr=True)
+    return console.status(f"{text} ...") if console.is_terminal else nullcontext()
 
 
 def print_result(result: Result, verbose: bool = False) -> None:

@@ -36,7 +36,9 @@ def run(
     steps: o.StepsOption = None,
     dtype: o.DtypeOption = None,
     plan: o.PlanOption = "auto",
-    execution: Annotated[str | None, typer.Option("--execution", help="whole_chip, spatial or weight_streaming.")] = None,
+    execution: Annotated[
+        str | None, typer.Option("--execution", help="whole_chip, spatial or weight_streaming.")
+    ] = None,
     placer: Annotated[
         str | None, typer.Option("--placer", help="Who finds the rectangles of spatial execution.")
     ] = None,
@@ -50,7 +52,7 @@ def run(
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write one self-contained HTML page.")] = None,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Write result.json and the tables as CSV into a folder.")
+        Path | None, typer.Option("--save", help="Write result.json and every table into a folder.")
     ] = None,
     strict: o.StrictOption = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every operator, provenance, manifest.")] = False,
@@ -68,6 +70,7 @@ def run(
             "--ignore-capacity": ignore_capacity,
             "--strict": strict,
             "--trace": trace,
+            "--report": report,
             "--save": save,
         }
         _refuse_without_system([name for name, value in given.items() if value])
@@ -75,18 +78,21 @@ def run(
 
         compare_default(model, phase, batch, prompt, context, steps, json_, quiet)
         return
-    result = _simulate(
-        model,
-        on,
-        o.make_phase(phase, batch, prompt, context, steps),
-        with_plan_keys(plan, execution=execution, placer=placer),
-        dtype,
-        engine,
-        seed,
-        set_,
-        ignore_capacity,
-        strict,
-    )
+    from accelsim.cli.render import working
+
+    with working("simulating"):
+        result = _simulate(
+            model,
+            on,
+            o.make_phase(phase, batch, prompt, context, steps),
+            with_plan_keys(plan, execution=execution, placer=placer),
+            dtype,
+            engine,
+            seed,
+            set_,
+            ignore_capacity,
+            strict,
+        )
     _write(result, json_, trace, save, report)
     if not quiet and json_ != "-":
         from accelsim.cli.render import print_result
