@@ -11,6 +11,7 @@ import numpy.typing as npt
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.program import StageTimeline
 from accelsim.mapping.spatial.lowering import LoweredPipeline
+from accelsim.mapping.streaming import HOST_LINK
 from accelsim.results.account import OperatorRow
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _j_per_byte(result: Result, level: str) -> float:
         return result.machine.levels[level].link.energy_j_per_byte
     if level == "sram":
         return chip.sram_energy_j_per_byte
+    if level == HOST_LINK and result.machine.host is not None:
+        return result.machine.host.link.energy_j_per_byte
     if level == "noc" and chip.noc is not None:
         return chip.noc.energy_j_per_byte
     return 0.0

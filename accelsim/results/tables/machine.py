@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.engine.clock import TICKS_PER_S
+from accelsim.mapping.streaming import HOST_LINK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,8 @@ def _kind_and_peak(result: Result, level: str) -> tuple[str, float]:
         return "memory", chip.num_cores * chip.sram_bandwidth_per_core_bytes_per_s * chips
     if level in result.machine.levels:
         return "link", result.machine.levels[level].link.bandwidth_bytes_per_s * chips
+    if level == HOST_LINK and result.machine.host is not None:
+        return "link", result.machine.host.link.bandwidth_bytes_per_s * chips
     return "network", 0.0
 
 

@@ -12,6 +12,7 @@ CASES = {
     "decode on 2 replicas": ("llama3-8b", "nvidia-dgx-h100:4", Decode(2, 256, steps=3), "tp=2,dp=2"),
     "a wafer": ("llama3-8b", "cerebras-cs2", Decode(1, 512), "tp=1"),
     "a pipeline on a wafer": ("llama3-8b", "cerebras-cs2", Prefill(1, 128), "execution=spatial"),
+    "weights streamed to a wafer": ("llama3-8b", "cerebras-cs2", Prefill(1, 128), "execution=weight_streaming"),
 }
 
 
