@@ -66,7 +66,8 @@ def test_a_pod_has_its_published_bandwidths(generation: str, bisection: float, a
 @pytest.mark.parametrize(
     ("reference", "shape", "wrap"),
     [("v2-pod:4", (2, 2), (False, False)), ("v2-pod:256", (16, 16), (True, True)),
-     ("v3-pod:512", (16, 32), (False, True)), ("v3-pod:1024", (32, 32), (True, True)), ("v5e-pod:8", (2, 4), (False, False)),
+     ("v3-pod:512", (16, 32), (False, True)), ("v3-pod:1024", (32, 32), (True, True)),
+     ("v5e-pod:8", (2, 4), (False, False)),
      ("v6e-pod:128", (8, 16), (False, True)), ("v5p-pod:4", (2, 2, 1), (False, False, False)),
      ("v5p-pod:64", (4, 4, 4), (True, True, True)), ("v5p-pod:6144", (16, 16, 24), (True, True, True)),
      ("v5p-pod:8960", (16, 20, 28), (True, True, True))],
