@@ -11,12 +11,14 @@ one graph, see :func:`accelsim.engine.template.instantiate`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from accelsim.engine.clock import MAX_TICKS, TICKS_PER_S, ClockOverflowError
+from accelsim.engine.islands import run_side_by_side
 from accelsim.engine.run import EngineName, choose_engine, simulate
 from accelsim.engine.taskgraph import Int64Array, TaskGraph, TaskGraphError
 from accelsim.engine.template import chain, concatenate, require_same_resources, root_tasks
@@ -169,7 +171,12 @@ def run_program(program: Program, engine: EngineName = "auto", record_rates: boo
         ClockOverflowError: One repetition is longer than the clock holds, or a total does not fit int64.
     """
     chosen = choose_engine(program.num_simulated_tasks, engine)
-    runs = {id(graph): simulate(graph, chosen, record_rates) for graph in program.distinct_graphs()}
+    graphs = program.distinct_graphs()
+    if chosen == "compiled" and not record_rates:
+        timelines = run_side_by_side(graphs)
+    else:
+        timelines = [simulate(graph, chosen, record_rates) for graph in graphs]
+    runs = {id(graph): timeline for graph, timeline in zip(graphs, timelines, strict=True)}
     now = 0
     stages = []
     for stage in program.stages:
@@ -187,12 +194,13 @@ def run_program(program: Program, engine: EngineName = "auto", record_rates: boo
 
 def _total(stages: list[StageTimeline], column: str) -> Int64Array:
     """Sum a per-resource column over stages, each times its repeat count."""
-    total = np.zeros(len(getattr(stages[0].timeline, column)), dtype=np.int64)
-    bound = np.zeros(len(total), dtype=np.float64)
+    repeats: Counter[int] = Counter()
     for stage in stages:
-        values = getattr(stage.timeline, column)
-        bound += values.astype(np.float64) * stage.stage.repeat
-        total += values * np.int64(min(stage.stage.repeat, MAX_TICKS))
+        repeats[id(stage.timeline)] += stage.stage.repeat
+    values = np.stack([getattr(one, column) for one in {id(s.timeline): s.timeline for s in stages}.values()])
+    counts = np.array([min(count, MAX_TICKS) for count in repeats.values()], dtype=np.int64)[:, None]
+    bound = (values * counts.astype(np.float64)).sum(axis=0)
+    total: Int64Array = (values * counts).sum(axis=0)
     if bound.size and float(bound.max()) >= 2.0**63:
         raise ClockOverflowError(
             f"program: the total {column} does not fit 64 bits. Report per stage, or repeat fewer times."

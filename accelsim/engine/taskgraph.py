@@ -137,6 +137,23 @@ class TaskGraph:
         """Links that ``task`` crosses, in order."""
         return self.route_link[self.route_ptr[task] : self.route_ptr[task + 1]]
 
+    def with_sizes(self, work_ticks: Int64Array, nbytes: Int64Array, latency_ticks: Int64Array) -> TaskGraph:
+        """The same tasks with other work, bytes and latencies; all other columns are shared, not copied.
+
+        Raises:
+            TaskGraphError: An array has the wrong length, type or range.
+        """
+        graph = object.__new__(TaskGraph)
+        graph.__dict__.update(self.__dict__)
+        for name, values in (("work_ticks", work_ticks), ("nbytes", nbytes), ("latency_ticks", latency_ticks)):
+            column = _frozen_ints(name, values, np.int64)
+            if len(column) != self.num_tasks:
+                raise TaskGraphError(f"task graph: {name} has {len(column)} entries for {self.num_tasks} tasks.")
+            if column.size and int(column.min()) < 0:
+                raise TaskGraphError(f"task graph: {name}[{int(column.argmin())}] = {column.min()}; must be >= 0.")
+            graph.__dict__[name] = column
+        return graph
+
     def __repr__(self) -> str:
         return (
             f"TaskGraph({self.num_tasks} tasks, {len(self.pred_task)} dependencies, "

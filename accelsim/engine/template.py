@@ -222,7 +222,8 @@ def require_same_resources(left: TaskGraph, right: TaskGraph) -> None:
     for kind, ours, theirs in (("servers", left.servers, right.servers), ("links", left.links, right.links)):
         if not same_names(ours, theirs):
             raise TaskGraphError(f"graphs to be joined have different {kind}. Build both from one list of {kind}.")
-    if not np.array_equal(left.capacity_bytes_per_s, right.capacity_bytes_per_s):
+    mine, other = left.capacity_bytes_per_s, right.capacity_bytes_per_s
+    if mine is not other and not np.array_equal(mine, other):
         raise TaskGraphError("graphs to be joined give one link different capacities. Build both from one list.")
 
 

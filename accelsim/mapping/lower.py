@@ -18,10 +18,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from accelsim.cost.base import OperatorCost
+from accelsim.engine.clock import to_ticks
 from accelsim.engine.program import Program, Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.hardware.system import System
-from accelsim.mapping.price import PricedBlock
+from accelsim.mapping.price import PricedBlock, PricedOperator
 from accelsim.mapping.servers import COMM, STREAM
 from accelsim.mapping.unfold import unfold_block
 from accelsim.network.collective import CollectiveCost
@@ -51,19 +52,75 @@ def lower(
         unfolded_ranks: Simulate that many ranks instead of one that stands for all.
     """
     graphs: dict[int, TaskGraph] = {}
+    lowering = _Lowering(system)
     stages, blocks = [], []
     for blocks_of_pass in passes:
         for block in blocks_of_pass:
             if id(block) not in graphs:
                 graphs[id(block)] = (
-                    unfold_block(block, system, unfolded_ranks) if unfolded_ranks else _lower_block(block, system)
+                    unfold_block(block, system, unfolded_ranks) if unfolded_ranks else lowering.graph(block)
                 )
             stages.append(Stage(graphs[id(block)], block.repeat, block.name))
             blocks.append(block)
     return LoweredProgram(Program(tuple(stages)), tuple(blocks))
 
 
-def _lower_block(block: PricedBlock, system: System) -> TaskGraph:
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """The first block lowered of those that differ in the sizes of compute operators only.
+
+    Attributes:
+        block: That block.
+        graph: Its tasks.
+        last_task: For each operator, its last task; the only one of a compute operator.
+    """
+
+    block: PricedBlock
+    graph: TaskGraph
+    last_task: tuple[int, ...]
+
+
+class _Lowering:
+    """Lowers blocks on one system; blocks of one shape (the steps of a decode) share all but the sizes of tasks."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._main_memory = system.chip.main_memory if system.chip.memories else None
+        self._templates: dict[tuple[object, ...], _Template] = {}
+
+    def graph(self, block: PricedBlock) -> TaskGraph:
+        """The task graph of one block."""
+        key = (block.predecessors, *(self._shape(priced) for priced in block.operators))
+        template = self._templates.get(key)
+        if template is None:
+            graph, last_task = _lower_block(block, self._system)
+            self._templates[key] = _Template(block, graph, last_task)
+            return graph
+        columns = [getattr(template.graph, name).copy() for name in ("work_ticks", "nbytes", "latency_ticks")]
+        pairs = zip(block.operators, template.block.operators, template.last_task, strict=True)
+        for priced, other, task in pairs:
+            if priced is not other and isinstance(priced.cost, OperatorCost):
+                work_s, nbytes, latency_s = _sizes(priced.cost, self._main_memory)
+                for column, value in zip(columns, (to_ticks(work_s), nbytes, to_ticks(latency_s)), strict=True):
+                    column[task] = value
+        return template.graph.with_sizes(*columns)
+
+    def _shape(self, priced: PricedOperator) -> tuple[str, object]:
+        """Equal for operators whose tasks differ in size only: those that run on the cores, with bytes or without."""
+        cost = priced.cost
+        if isinstance(cost, CollectiveCost):
+            return priced.operator.name, id(cost)
+        return priced.operator.name, _sizes(cost, self._main_memory)[1] > 0
+
+
+def _sizes(cost: OperatorCost, main_memory: str | None) -> tuple[float, int, float]:
+    """Seconds of work, bytes of the main memory, and seconds until the first byte moves, of an operator's task."""
+    nbytes = 0 if main_memory is None else round(cost.traffic_bytes.get(main_memory, 0.0))
+    return cost.work_s, nbytes, cost.parts_s.get("launch", 0.0) if nbytes else 0.0
+
+
+def _lower_block(block: PricedBlock, system: System) -> tuple[TaskGraph, tuple[int, ...]]:
+    """The tasks of one block, and the last one of each operator."""
     builder = TaskGraphBuilder()
     stream, comm = builder.server(STREAM), builder.server(COMM)
     chip = system.chip
@@ -79,24 +136,11 @@ def _lower_block(block: PricedBlock, system: System) -> TaskGraph:
             done.append(_add_collective(builder, name, cost, comm, links[cost.level], [*after, *issued]))
             issued = [done[-1]]
         else:
-            done.append(_add_operator(builder, name, cost, stream, memory_link, chip.main_memory, after))
-    return builder.build()
-
-
-def _add_operator(
-    builder: TaskGraphBuilder,
-    name: str,
-    cost: OperatorCost,
-    stream: int,
-    memory_link: int | None,
-    memory: str,
-    after: list[int],
-) -> int:
-    """One task: the operator's own time on the stream, its memory traffic on the link once it is launched."""
-    nbytes = 0 if memory_link is None else round(cost.traffic_bytes.get(memory, 0.0))
-    route = () if memory_link is None or not nbytes else (memory_link,)
-    launch_s = cost.parts_s.get("launch", 0.0) if nbytes else 0.0
-    return builder.task(name, stream, cost.work_s, nbytes, route, launch_s, after=after)
+            # One task: the operator's own time on the stream, its memory traffic on the link once it is launched.
+            work_s, nbytes, launch_s = _sizes(cost, None if memory is None else chip.main_memory)
+            route = (memory_link,) if memory_link is not None and nbytes else ()
+            done.append(builder.task(name, stream, work_s, nbytes, route, launch_s, after=after))
+    return builder.build(), tuple(done)
 
 
 def _add_collective(

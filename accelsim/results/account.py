@@ -15,12 +15,11 @@ import numpy as np
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import ProgramTimeline, StageTimeline
-from accelsim.engine.taskgraph import NO_SERVER
 from accelsim.errors import VerificationError
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.price import PricedBlock, PricedOperator
-from accelsim.mapping.servers import COMM, STREAM
 from accelsim.network.collective import CollectiveCost
+from accelsim.results.occupied import EXPOSED_COMMUNICATION, stage_times
 from accelsim.results.path import CONTENTION, IDLE, CriticalPart, critical_parts, merge
 from accelsim.workload.operator import Operator, role_bytes
 
@@ -34,9 +33,6 @@ __all__ = [
     "account",
     "total_ledger",
 ]
-
-#: Cause of the time in which only collectives run.
-EXPOSED_COMMUNICATION = "exposed communication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +105,56 @@ def account(lowered: LoweredProgram, timeline: ProgramTimeline, num_ranks: int, 
     """
     rows: dict[tuple[str, str], OperatorSum] = {}
     cause_s: dict[str, float] = defaultdict(float)
+    times = stage_times(timeline.stages)
     for stage, block in zip(timeline.stages, lowered.blocks, strict=True):
-        seconds = _seconds_per_operator(stage, len(block.operators))
-        for priced, time_s in zip(block.operators, seconds, strict=True):
-            row = rows.setdefault((block.name, priced.operator.name), OperatorSum(priced.operator, main_memory))
-            parts_s = row.add(priced, time_s, stage.stage.repeat, num_ranks)
+        time, repeat = times[id(stage.timeline)], stage.stage.repeat
+        for priced, time_s in zip(block.operators, time.operators_s, strict=True):
+            key = block.name, priced.operator.name
+            row = rows.get(key)
+            if row is None:
+                row = rows[key] = OperatorSum(priced.operator, main_memory)
+            parts_s = row.add(priced, time_s, repeat, num_ranks)
             if isinstance(priced.cost, OperatorCost):
                 _accumulate(cause_s, parts_s)
-        _accumulate(cause_s, _uncovered(stage))
+        _accumulate(cause_s, time.uncovered_s, repeat)
     closed = [row.close(block) for (block, _), row in rows.items()]
     return total_ledger(closed, cause_s, timeline.makespan_s, _critical(lowered, timeline))
+
+
+@dataclass(frozen=True, slots=True)
+class _Booking:
+    """What a stage adds to the sums of one operator: all its executions, on all chips but for the times."""
+
+    priced: PricedOperator
+    executions: tuple[float, int, int]
+    time_s: float
+    energy_j: float
+    flops: int
+    parts_s: Mapping[str, float]
+    traffic_bytes: Mapping[str, float]
+    role_bytes: Mapping[str, float]
+
+
+def _booking(priced: PricedOperator, time_s: float, repeat: int, num_ranks: int, main_memory: str) -> _Booking:
+    cost, operator = priced.cost, priced.operator
+    alone_s, traffic = _parts_and_traffic(cost)
+    roles: dict[str, float] = {}
+    if isinstance(cost, OperatorCost):
+        # The cost model may read an operand more than once: spread what moved over the roles that moved.
+        compulsory = role_bytes(operator)
+        moved = cost.traffic_bytes.get(main_memory, 0.0) / max(1, sum(compulsory.values()))
+        roles = {r.value: n * moved for r, n in compulsory.items() if n}
+    count = repeat * num_ranks
+    return _Booking(
+        priced=priced,
+        executions=(time_s, repeat, num_ranks),
+        time_s=time_s * repeat,
+        energy_j=cost.energy_j * repeat * num_ranks,
+        flops=operator.flops * repeat * num_ranks,
+        parts_s={cause: s * repeat for cause, s in _parts(alone_s, time_s).items()},
+        traffic_bytes={level: nbytes * count for level, nbytes in traffic.items()},
+        role_bytes={role: nbytes * count for role, nbytes in roles.items()},
+    )
 
 
 class OperatorSum:
@@ -132,24 +168,21 @@ class OperatorSum:
         self._parts_s: dict[str, float] = defaultdict(float)
         self._traffic: dict[str, float] = defaultdict(float)
         self._roles: dict[str, float] = defaultdict(float)
+        self._last: _Booking | None = None  # the steps of a decode mostly repeat it
 
     def add(self, priced: PricedOperator, time_s: float, repeat: int, num_ranks: int) -> Mapping[str, float]:
         """Add ``repeat`` executions that took ``time_s`` each; returns their seconds by cause."""
-        cost, operator = priced.cost, priced.operator
-        alone_s, traffic = _parts_and_traffic(cost)
-        parts_s = {cause: s * repeat for cause, s in _parts(alone_s, time_s).items()}
+        last = self._last
+        if last is None or last.priced is not priced or last.executions != (time_s, repeat, num_ranks):
+            last = self._last = _booking(priced, time_s, repeat, num_ranks, self._main_memory)
         self._count += repeat
-        self._time_s += time_s * repeat
-        self._energy_j += cost.energy_j * repeat * num_ranks
-        self._flops += operator.flops * repeat * num_ranks
-        _accumulate(self._parts_s, parts_s)
-        _accumulate(self._traffic, traffic, repeat * num_ranks)
-        if isinstance(cost, OperatorCost):
-            # The cost model may read an operand more than once: spread what moved over the roles that moved.
-            compulsory = role_bytes(operator)
-            moved = cost.traffic_bytes.get(self._main_memory, 0.0) / max(1, sum(compulsory.values()))
-            _accumulate(self._roles, {r.value: n * moved for r, n in compulsory.items() if n}, repeat * num_ranks)
-        return parts_s
+        self._time_s += last.time_s
+        self._energy_j += last.energy_j
+        self._flops += last.flops
+        _accumulate(self._parts_s, last.parts_s)
+        _accumulate(self._traffic, last.traffic_bytes)
+        _accumulate(self._roles, last.role_bytes)
+        return last.parts_s
 
     def close(self, block: str) -> OperatorRow:
         """The finished row."""
@@ -180,18 +213,6 @@ def _parts_and_traffic(cost: OperatorCost | CollectiveCost) -> tuple[Mapping[str
     return parts_s, sent_bytes
 
 
-def _seconds_per_operator(stage: StageTimeline, num_operators: int) -> list[float]:
-    """First start to last end of each label of one repetition, on the rank that stands for all."""
-    graph, timeline = stage.stage.graph, stage.timeline
-    servers = list(graph.servers)
-    mine = np.isin(graph.server, (NO_SERVER, servers.index(STREAM), servers.index(COMM)))
-    start = np.full(num_operators, np.iinfo(np.int64).max)
-    end = np.zeros(num_operators, dtype=np.int64)
-    np.minimum.at(start, graph.label[mine], timeline.start_ticks[mine])
-    np.maximum.at(end, graph.label[mine], timeline.end_ticks[mine])
-    return [float(s) for s in to_seconds(end - start)]
-
-
 def _parts(parts_s: Mapping[str, float], time_s: float) -> dict[str, float]:
     """Parts that sum to the simulated time: what the engine added is contention for a shared memory or link."""
     alone_s = sum(parts_s.values())
@@ -199,28 +220,6 @@ def _parts(parts_s: Mapping[str, float], time_s: float) -> dict[str, float]:
     if alone_s and time_s > alone_s * (1 + 1e-9):
         parts[CONTENTION] = time_s - alone_s
     return parts
-
-
-def _uncovered(stage: StageTimeline) -> dict[str, float]:
-    """Seconds of a stage in which the stream does nothing: only collectives run, or nothing does."""
-    graph, timeline, repeat = stage.stage.graph, stage.timeline, stage.stage.repeat
-    servers = list(graph.servers)
-    stream_ticks = int(timeline.server_busy_ticks[servers.index(STREAM)])
-    if not timeline.server_busy_ticks[servers.index(COMM)]:
-        return {IDLE: float(to_seconds(timeline.makespan_ticks - stream_ticks)) * repeat}
-    covered = _union_ticks(timeline.start_ticks, timeline.end_ticks)
-    return {
-        EXPOSED_COMMUNICATION: float(to_seconds(covered - stream_ticks)) * repeat,
-        IDLE: float(to_seconds(timeline.makespan_ticks - covered)) * repeat,
-    }
-
-
-def _union_ticks(start: np.ndarray, end: np.ndarray) -> int:
-    """Total length of a union of intervals."""
-    order = np.argsort(start, kind="stable")
-    start, reach = start[order], np.maximum.accumulate(end[order])
-    gaps = np.maximum(start[1:] - reach[:-1], 0)
-    return int(reach[-1] - start[0] - gaps.sum())
 
 
 def _critical(lowered: LoweredProgram, timeline: ProgramTimeline) -> list[CriticalPart]:

@@ -92,3 +92,17 @@ def test_numbered_names_are_a_sequence() -> None:
 
 def test_an_empty_graph_is_a_graph() -> None:
     assert TaskGraphBuilder().build().num_tasks == 0
+
+
+def test_a_graph_with_other_sizes_shares_all_other_columns() -> None:
+    graph = make_task_graph(2, nbytes=8, route_link=[0, 0], capacity_bytes_per_s=[1e9])
+    other = graph.with_sizes(np.array([1, 2]), np.array([3, 4]), np.array([5, 6]))
+    assert (other.work_ticks.tolist(), other.nbytes.tolist(), other.latency_ticks.tolist()) == ([1, 2], [3, 4], [5, 6])
+    assert other.route_link is graph.route_link
+    assert graph.nbytes.tolist() == [8, 8]
+    with pytest.raises(ValueError, match="read-only"):
+        other.nbytes[0] = 1
+    with pytest.raises(TaskGraphError, match=r"nbytes\[1\] = -4; must be >= 0"):
+        graph.with_sizes(np.array([1, 2]), np.array([3, -4]), np.array([5, 6]))
+    with pytest.raises(TaskGraphError, match="latency_ticks has 1 entries for 2 tasks"):
+        graph.with_sizes(np.array([1, 2]), np.array([3, 4]), np.array([5]))
