@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelsim.cli import options as o
+from accelsim.errors import CapacityError
 
 if TYPE_CHECKING:
     from accelsim.mapping.spatial.report import PlacementReport
@@ -44,8 +45,16 @@ def place(
 
     work = o.make_phase(phase, batch, prompt, context, steps)
     names = [name for name in PLACERS.names() if name != "exact"] if placer == "all" else [placer]
-    runs = [_place(model, on, work, plan, name, dtype, seed, budget, set_) for name in names]
-    _print_table(runs)
+    runs: list[SpatialRun] = []
+    refused: dict[str, CapacityError] = {}
+    for name in names:
+        try:
+            runs.append(_place(model, on, work, plan, name, dtype, seed, budget, set_))
+        except CapacityError as error:
+            refused[name] = error
+    if not runs:
+        raise next(iter(refused.values()))
+    _print_table(runs, refused)
     best = min(runs, key=lambda run: _report(run).cost)
     _print_report(best)
     if save is not None:
@@ -92,8 +101,9 @@ def _report(run: SpatialRun) -> PlacementReport:
     return explain(run)
 
 
-def _print_table(runs: list[SpatialRun]) -> None:
-    """One row per placer: cost, gap to the bound, simulated latency."""
+def _print_table(runs: list[SpatialRun], refused: dict[str, CapacityError]) -> None:
+    """One row per placer: cost, gap to the bound, simulated latency; placers whose layout does not fit are named."""
+    from rich.markup import escape
     from rich.table import Table
 
     from accelsim.cli.render import make_console, seconds
@@ -114,7 +124,10 @@ def _print_table(runs: list[SpatialRun]) -> None:
             f"{report.gap:.1%}",
             seconds(latency_s),
         )
-    make_console().print(table)
+    console = make_console()
+    console.print(table)
+    for name, error in refused.items():
+        console.print(f"[yellow]{name}:[/] {escape(str(error))}")
 
 
 def _print_report(run: SpatialRun) -> None:

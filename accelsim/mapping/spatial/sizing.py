@@ -32,7 +32,7 @@ AREA_STEP = 1.3
 PACKED_SHARE = 0.97
 
 #: Growth of a group that did not fit the rectangle it was given.
-ENLARGED = 1.25
+ENLARGED = 1.5
 
 PriceOf = Callable[[int, Region], GroupPrice]
 
