@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from accelsim.config.quantity import BytesPerS, Fraction, Seconds
+from accelsim.config.quantity import Bytes, BytesPerS, Fraction, Seconds
 from accelsim.config.schema import Spec
 from accelsim.hardware.link import LinkSpec
 
@@ -17,12 +17,27 @@ from accelsim.hardware.link import LinkSpec
 class ProtocolSpec(Spec):
     """One way a communication library moves the chunks of a collective over a level.
 
-    A step that moves ``b`` bytes over a link takes ``link.latency + step_latency + b / (efficiency x bandwidth)``.
-    Libraries have several (NCCL: LL, LL128, Simple), trading latency against bandwidth.
+    A call takes ``launch``, a step that moves ``b`` bytes over a link ``link.latency + step_latency + b / (efficiency x
+    bandwidth)``. Libraries have several (NCCL: LL, LL128, Simple), trading latency against bandwidth.
     """
 
+    launch_s: Seconds = Field(0.0, description="Time of one call beside that of the library, e.g. its handshakes.")
     step_latency_s: Seconds = Field(0.0, description="Software time of one step, beside the latency of the link.")
     efficiency: Fraction = Field(1.0, gt=0, description="Share of the link bandwidth that payload reaches.")
+    max_step_bytes: Bytes | None = Field(None, gt=0, description="Largest step the library uses it for.")
+
+
+class AlgorithmSpec(Spec):
+    """One algorithm of a communication library, with what differs for it from the rest of the library."""
+
+    kinds: tuple[str, ...] = Field((), description="Collectives the library uses it for; default: all it can do.")
+    launch_s: Seconds | None = Field(None, description="Time of one call; default: the library's.")
+    copy_bandwidth_bytes_per_s: BytesPerS | None = Field(
+        None, gt=0, description="Rate of the pass over the rank's own chunk; default: the library's."
+    )
+    protocols: dict[str, ProtocolSpec] = Field(
+        default_factory=dict, description="Protocols it has; default: the library's."
+    )
 
 
 class CollectiveSpec(Spec):
@@ -37,6 +52,12 @@ class CollectiveSpec(Spec):
     )
     copy_bandwidth_bytes_per_s: BytesPerS | None = Field(
         None, gt=0, description="Rate at which a rank passes its own chunk through its memory, beside the steps."
+    )
+    algorithms: dict[str, AlgorithmSpec] = Field(
+        default_factory=dict, description="Algorithms the library has; default: every one that suits the topology."
+    )
+    falls_back: bool = Field(
+        False, description="Of a further library: whether it leaves calls to the level's collectives where faster."
     )
 
 
@@ -74,6 +95,12 @@ class Level(Spec):
     )
     collectives: CollectiveSpec = Field(
         default_factory=CollectiveSpec, description="Calibration of collectives over this level."
+    )
+    libraries: dict[str, CollectiveSpec] = Field(
+        default_factory=dict, description="Further communication libraries, to be asked for by name."
+    )
+    ports_per_group: PositiveInt | None = Field(
+        None, description="Ports that the chips of a group inside share towards this level; default: one per chip."
     )
     faults: tuple[LinkFault, ...] = Field((), description="Dead and slow links; routes go around dead ones.")
 

@@ -14,7 +14,7 @@ A block has one entry and one exit, so repeated blocks do not overlap and fold e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from accelsim.cost.base import OperatorCost
@@ -133,7 +133,7 @@ def _lower_block(block: PricedBlock, system: System) -> tuple[TaskGraph, tuple[i
         after = [done[p] for p in predecessors]
         name, cost = priced.operator.name, priced.cost
         if isinstance(cost, CollectiveCost):
-            done.append(_add_collective(builder, name, cost, comm, links[cost.level], [*after, *issued]))
+            done.append(_add_collective(builder, name, cost, comm, links, [*after, *issued]))
             issued = [done[-1]]
         else:
             # One task: the operator's own time on the stream, its memory traffic on the link once it is launched.
@@ -144,12 +144,13 @@ def _lower_block(block: PricedBlock, system: System) -> tuple[TaskGraph, tuple[i
 
 
 def _add_collective(
-    builder: TaskGraphBuilder, name: str, cost: CollectiveCost, comm: int, link: int, after: list[int]
+    builder: TaskGraphBuilder, name: str, cost: CollectiveCost, comm: int, links: Mapping[str, int], after: list[int]
 ) -> int:
-    """The launch of the collective, then its steps one after another on this rank's link."""
+    """The launch of the collective, then its steps one after another on this rank's link of their level."""
     last = builder.task(name, comm, cost.launch_s, after=after)
-    for nbytes, repeat in cost.steps:
-        for _ in range(repeat):
-            work_s = cost.step_s(nbytes)
-            last = builder.task(name, comm, work_s, nbytes, (link,), cost.step_latency_s, after=[last])
+    for phase in cost.phases:
+        for nbytes, repeat in phase.steps:
+            for _ in range(repeat):
+                route = (links[phase.level],)
+                last = builder.task(name, comm, phase.step_s(nbytes), nbytes, route, phase.step_latency_s, after=[last])
     return last

@@ -140,7 +140,7 @@ def _collective(machine: _Machine, cost: CollectiveCost) -> _Part:
     for schedule, chips in _schedules(machine, cost):
         graph = _played(machine, schedule, chips, cost)
         first = np.flatnonzero(schedule.step == 0)
-        barriers = len(schedule.step) + (schedule.num_steps - 1) * machine.num_ranks
+        barriers = len(schedule.step) + (schedule.num_steps - 1) * (machine.num_ranks + schedule.num_switches)
         rank_of = np.empty_like(chips)
         rank_of[chips] = ranks
         edges += [(chips[schedule.src[first]], base + first), (chips[schedule.dst[first]], base + first)]
@@ -160,7 +160,7 @@ def _schedules(machine: _Machine, cost: CollectiveCost) -> Sequence[tuple[Schedu
         shape = tuple(int(extent) for extent in machine.topology.coordinates.max(axis=0) + 1)
         return [(algorithm.schedule(cost.nbytes, shape), machine.ranks)]
     shape = (machine.num_ranks,)
-    if cost.links == 1:
+    if cost.links == 1 or algorithm.pattern != "ring" or algorithm.links(shape) > 1:
         return [(algorithm.schedule(cost.nbytes, shape), machine.ranks)]
     if cost.links == 2 and machine.topology.coordinates.shape[1] == 1:
         half = algorithm.schedule(-(-cost.nbytes // 2), shape)
@@ -169,12 +169,17 @@ def _schedules(machine: _Machine, cost: CollectiveCost) -> Sequence[tuple[Schedu
 
 
 def _played(machine: _Machine, schedule: Schedule, chips: IntArray, cost: CollectiveCost) -> TaskGraph:
-    """The schedule over the group's links; what a rank sends another in one step takes the step time of the price."""
+    """The schedule over the group's links; what a rank sends in one step takes the step time of the price.
+
+    Where it uses several links at once that is what it sends one rank; else what passes the busier of the ports at
+    both ends.
+    """
     graph = schedule_graph(schedule, machine.topology, chips.tolist())
-    num_transfers = len(schedule.step)
-    pair = (schedule.step * schedule.num_ranks + schedule.src) * schedule.num_ranks + schedule.dst
-    _, which = np.unique(pair, return_inverse=True)
-    sent_bytes = np.bincount(which, weights=schedule.nbytes)[which]  # its chunks share the link
+    num_transfers, participants = len(schedule.step), schedule.num_ranks + schedule.num_switches
+    if cost.links > 1:
+        sent_bytes = _shared_bytes(schedule, (schedule.src * participants + schedule.dst))
+    else:
+        sent_bytes = np.maximum(_shared_bytes(schedule, schedule.src), _shared_bytes(schedule, schedule.dst))
     work_s = cost.step_latency_s + sent_bytes / cost.bandwidth_bytes_per_s
     work_ticks, latency_ticks = np.zeros((2, graph.num_tasks), dtype=np.int64)
     work_ticks[:num_transfers] = to_ticks(work_s)
@@ -189,3 +194,9 @@ def _played(machine: _Machine, schedule: Schedule, chips: IntArray, cost: Collec
         capacity_bytes_per_s=machine.capacity_bytes_per_s,
         routes_checked=True,
     )
+
+
+def _shared_bytes(schedule: Schedule, port: IntArray) -> npt.NDArray[np.float64]:
+    """For each transfer the bytes of its step that pass the same port. float64[T]."""
+    _, which = np.unique(schedule.step * (port.max(initial=0) + 1) + port, return_inverse=True)
+    return np.bincount(which, weights=schedule.nbytes.astype(np.float64))[which].astype(np.float64)

@@ -1,32 +1,71 @@
 """What a collective takes on a system: an algorithm laid over the levels that its group spans.
 
-A call takes ``launch + sum over steps (alpha + bytes / bandwidth)``. ``alpha`` is the latency of the link plus the
-software time of a step; ``bandwidth`` is what payload reaches of the link; both depend on the protocol, and the library
-takes the fastest one. The steps are an algorithm's, as seen by one representative rank.
+A call takes ``launch + own chunk / copy bandwidth + sum over steps (alpha + bytes / bandwidth)``. ``alpha`` is the
+latency of the links plus the software time of a step; ``bandwidth`` is what payload reaches of a link; both depend on
+the protocol, and the library takes the fastest one. The steps are an algorithm's, as seen by the busiest rank
+(:mod:`accelsim.network.spread`). ``hierarchical`` is priced as its parts: a reduce_scatter inside every level, what is
+left on the outermost one, an all_gather back, each by the level's own fastest algorithm.
 
-How a ring lies on a level: on a switch the ring's order is the order of ranks and loads each port once per direction.
-On a torus or mesh the group's block of chips has as many rings without a shared link as
-:attr:`Topology.num_rings` says, each with its share of the bytes. Over several levels one ring per rank of the inner
-level crosses outside, so that all ports of a node carry it; the level that takes longest per byte sets the pace. An
-algorithm that follows the grid (``torus_bucket``) uses the links of every dimension of the group's block at once.
-
-Not modelled: reduction inside a switch, trees, other traffic (the engine's links do that), the additions of a
-reduction where the network outruns them.
+Not modelled: other traffic (the engine's links do that), the additions of a reduction where the network outruns them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from accelsim.errors import ConfigError
-from accelsim.hardware.level import ProtocolSpec, SystemLevel
+from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import GroupLevel, System
 from accelsim.network.collectives.base import FoldedStep, algorithms_of, closed_form_s, get_algorithm
-from accelsim.network.topology.base import build_topology
+from accelsim.network.collectives.hierarchical import NAME as HIERARCHICAL
+from accelsim.network.library import (
+    AUTO,
+    DEFAULT_LIBRARY,
+    Numbers,
+    allowed_protocols,
+    find_library,
+    menu,
+    numbers_for,
+)
+from accelsim.network.spread import SpreadStep, require, spread
 from accelsim.workload.operators.collective import Collective
 
-AUTO = "auto"
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Steps of a collective over the links of one level.
+
+    Attributes:
+        level: Level whose links set the pace.
+        steps: Bytes over one link of the rank and how often, in order.
+        links: Links of that level a rank loads alike at once (rings on a torus).
+        step_latency_s: Time of a step before its first byte moves.
+        bandwidth_bytes_per_s: What payload reaches of one link.
+        link_energy_j_per_byte: Energy of one byte over one link.
+    """
+
+    level: str
+    steps: tuple[FoldedStep, ...]
+    links: int
+    step_latency_s: float
+    bandwidth_bytes_per_s: float
+    link_energy_j_per_byte: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time of the steps on an idle network, in seconds."""
+        return closed_form_s(self.steps, self.step_latency_s, self.bandwidth_bytes_per_s)
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes one rank sends over the links of the level."""
+        return self.links * sum(step.nbytes * step.repeat for step in self.steps)
+
+    def step_s(self, nbytes: int) -> float:
+        """Time of one step that sends ``nbytes`` over one link, in seconds."""
+        return self.step_latency_s + nbytes / self.bandwidth_bytes_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +81,15 @@ class CollectiveCost:
         protocol: Protocol of the library that is fastest.
         num_ranks: Ranks of the group.
         nbytes: Size of the call, as nccl-tests count it.
-        level: Level whose links set the pace; empty for a group of one.
-        steps: Bytes over one link of the rank and how often, in order.
+        level: Level of the first phase, whose links set the pace; empty for a group of one.
+        steps: Bytes over one link of the rank and how often, in order, in the first phase.
         links: Links of that level a rank loads alike at once (rings on a torus).
         launch_s: Time beside the steps: the call itself and the pass over the rank's own chunk.
         step_latency_s: Time of a step before its first byte moves.
         bandwidth_bytes_per_s: What payload reaches of one link.
         link_energy_j_per_byte: Energy of one byte over one link.
         warnings: Why this number should be trusted less.
+        rest: Phases after the first one, of algorithms that use several levels in turn.
     """
 
     kind: str
@@ -65,47 +105,32 @@ class CollectiveCost:
     bandwidth_bytes_per_s: float
     link_energy_j_per_byte: float = 0.0
     warnings: tuple[str, ...] = ()
+    rest: tuple[Phase, ...] = ()
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """All phases in order."""
+        rates = (self.step_latency_s, self.bandwidth_bytes_per_s, self.link_energy_j_per_byte)
+        return (Phase(self.level, self.steps, self.links, *rates), *self.rest)
 
     def step_s(self, nbytes: int) -> float:
-        """Time of one step that sends ``nbytes`` over one link, in seconds."""
+        """Time of one step of the first phase that sends ``nbytes`` over one link, in seconds."""
         return self.step_latency_s + nbytes / self.bandwidth_bytes_per_s
 
     @property
     def seconds(self) -> float:
         """Time of the whole call on an idle network, in seconds."""
-        return self.launch_s + closed_form_s(self.steps, self.step_latency_s, self.bandwidth_bytes_per_s)
+        return self.launch_s + sum(phase.seconds for phase in self.phases)
 
     @property
     def sent_bytes(self) -> int:
-        """Bytes one rank sends over the links of :attr:`level`, all rings together."""
-        return self.links * sum(step.nbytes * step.repeat for step in self.steps)
+        """Bytes one rank sends, over all links and levels."""
+        return sum(phase.sent_bytes for phase in self.phases)
 
     @property
     def energy_j(self) -> float:
         """Energy of the bytes one rank sends, in joules."""
-        return self.sent_bytes * self.link_energy_j_per_byte
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A collective and the folded steps of the algorithm that carries it out."""
-
-    kind: str
-    algorithm: str
-    nbytes: int
-    num_ranks: int
-    steps: tuple[FoldedStep, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    """How one step of a ring loads one level: ``share`` of its bytes over each of ``links`` links of a rank."""
-
-    level: SystemLevel
-    share: float
-    links: int
-    hops: int
-    warnings: tuple[str, ...]
+        return sum(phase.sent_bytes * phase.link_energy_j_per_byte for phase in self.phases)
 
 
 def price_collective(operator: Collective, system: System, stride: int = 1, algorithm: str = AUTO) -> CollectiveCost:
@@ -114,122 +139,174 @@ def price_collective(operator: Collective, system: System, stride: int = 1, algo
 
 
 def collective_steps(
-    kind: str, nbytes: int, num_ranks: int, system: System, stride: int = 1, algorithm: str = AUTO
+    kind: str,
+    nbytes: int,
+    num_ranks: int,
+    system: System,
+    stride: int = 1,
+    algorithm: str = AUTO,
+    library: str = DEFAULT_LIBRARY,
 ) -> CollectiveCost:
     """Steps and time of one collective on an idle network.
 
     Args:
-        kind: ``all_reduce``, ``all_gather``, ``reduce_scatter`` or ``send_recv``.
+        kind: ``all_reduce``, ``all_gather``, ``reduce_scatter``, ``all_to_all``, ``broadcast``, ``reduce`` or
+            ``send_recv``.
         nbytes: The larger of a rank's send and receive buffers (the size nccl-tests print).
         num_ranks: Ranks of the group.
         system: Where it runs.
         stride: Distance between neighbouring ranks, in chips.
-        algorithm: Name in the registry, or ``auto`` for the fastest.
+        algorithm: Name in the registry, or ``auto`` for the fastest of those the library has.
+        library: Name of one of the level's further libraries; empty for its own collectives.
 
     Raises:
-        ConfigError: Unknown kind or algorithm, a negative size, or a group larger than the system.
+        ConfigError: Unknown kind, algorithm or library, a negative size, a group larger than the system, or an
+            algorithm that does not suit the group.
+    """
+    costs = collective_choices(kind, nbytes, num_ranks, system, stride, algorithm, library)
+    return min(costs, key=lambda cost: cost.seconds)
+
+
+def collective_choices(
+    kind: str,
+    nbytes: int,
+    num_ranks: int,
+    system: System,
+    stride: int = 1,
+    algorithm: str = AUTO,
+    library: str = DEFAULT_LIBRARY,
+) -> list[CollectiveCost]:
+    """What each algorithm that :func:`collective_steps` would choose from takes, at its fastest protocol.
+
+    Raises:
+        ConfigError: As :func:`collective_steps`.
     """
     if nbytes < 0:
         raise ConfigError(f"{kind}: {nbytes} bytes; expected 0 or more.")
     span = system.group(num_ranks, stride)
-    names = algorithms_of(kind) if algorithm == AUTO else [algorithm]
-    chosen = {name: get_algorithm(kind, name) for name in names}
+    known = algorithms_of(kind)
+    if algorithm != AUTO:
+        get_algorithm(kind, algorithm)
     if not span:
-        return CollectiveCost(kind, names[0], "none", num_ranks, nbytes, "", (), 1, 0.0, 0.0, math.inf)
-    grid = _grid(span)
-    if grid is None and algorithm != AUTO and chosen[algorithm].follows_grid:
-        raise ConfigError(f"{kind}: {algorithm} needs a block of two or more dimensions that wraps. Use 'auto'.")
-    costs = []
-    for name, member in chosen.items():
-        if not member.follows_grid:
-            call = _Call(kind, name, nbytes, num_ranks, member.folded(nbytes, (num_ranks,)))
-            costs.append(_fastest_protocol(call, _lanes(span)))
-        elif grid is not None:
-            call = _Call(kind, name, nbytes, num_ranks, member.folded(nbytes, grid.shape))
-            lane = _Lane(span[0].level, 1.0, member.links(grid.shape), 1, ())
-            costs.append(_fastest_protocol(call, [lane]))
-    return min(costs, key=lambda cost: cost.seconds)
+        name = known[0] if algorithm == AUTO else algorithm
+        return [CollectiveCost(kind, name, "none", num_ranks, nbytes, "", (), 1, 0.0, 0.0, math.inf)]
+    chosen = find_library(span[-1].level, library)
+    names, listed = menu(kind, chosen) if algorithm == AUTO else ([algorithm], True)
+    costs = [cost for name in names for cost in _priced(kind, name, nbytes, span, library, on_graph=listed)]
+    if not costs:
+        costs = [cost for name in names for cost in _priced(kind, name, nbytes, span, library)]
+    if chosen.falls_back and algorithm == AUTO and library != DEFAULT_LIBRARY:
+        costs += collective_choices(kind, nbytes, num_ranks, system, stride)
+    if not costs:
+        require(" or ".join(names), kind, None)
+    return costs
 
 
-def _grid(span: tuple[GroupLevel, ...]) -> SystemLevel | None:
-    """The block of two or more dimensions that a group fills, if every extent above two wraps; else None."""
-    block, warnings = _block(span[0])
-    dimensions = sum(extent > 1 for extent in block.shape)
-    wraps = all(wrap for extent, wrap in zip(block.shape, block.wrap, strict=True) if extent > 2)
-    return block if len(span) == 1 and not warnings and dimensions > 1 and wraps else None
+def _priced(
+    kind: str, algorithm: str, nbytes: int, span: tuple[GroupLevel, ...], library: str, on_graph: bool = True
+) -> Iterator[CollectiveCost]:
+    """The call by one algorithm under its fastest protocol; nothing where it does not suit the group."""
+    if algorithm == HIERARCHICAL:
+        parts = _hierarchical(kind, nbytes, span, library)
+        if parts:
+            yield parts
+        return
+    steps = spread(get_algorithm(kind, algorithm), nbytes, span, on_graph)
+    if steps is not None:
+        yield _fastest_protocol(kind, algorithm, nbytes, span, steps, library)
 
 
-def _lanes(span: tuple[GroupLevel, ...]) -> list[_Lane]:
-    lanes, inner = [], 1
-    for part in span:
-        sub, warnings = _block(part)
-        topology = build_topology(sub)
-        lanes.append(
-            _Lane(part.level, 1 / (topology.num_rings * inner), topology.num_rings, topology.ring_hops, warnings)
+def _fastest_protocol(
+    kind: str,
+    algorithm: str,
+    nbytes: int,
+    span: tuple[GroupLevel, ...],
+    steps: tuple[SpreadStep, ...],
+    library: str,
+) -> CollectiveCost:
+    """The call under each protocol of the outermost level, whose latency every step waits for."""
+    outer, num_ranks = span[-1].level, math.prod(part.members for part in span)
+    numbers = numbers_for(outer, kind, algorithm, library)
+    warnings = tuple(dict.fromkeys((*(text for step in steps for text in step.warnings), *numbers.warnings)))
+    chunk_bytes = 0 if kind in ("send_recv", "broadcast", "reduce") else -(-nbytes // num_ranks)
+    largest = max((load.nbytes for step in steps for load in step.loads), default=0)
+    options = {name: tuple(_phases(steps, outer, numbers, name)) for name in allowed_protocols(numbers, largest)}
+    protocol = min(
+        options, key=lambda name: numbers.protocols[name].launch_s + sum(phase.seconds for phase in options[name])
+    )
+    own_s = numbers.launch_s + numbers.protocols[protocol].launch_s
+    launch_s = own_s + chunk_bytes / numbers.copy_bytes_per_s
+    first, *rest = options[protocol] or (Phase(outer.name, (), 1, 0.0, math.inf),)
+    return CollectiveCost(
+        kind, algorithm, protocol, num_ranks, nbytes, first.level, first.steps, first.links, launch_s,
+        first.step_latency_s, first.bandwidth_bytes_per_s, first.link_energy_j_per_byte, warnings, tuple(rest),
+    )  # fmt: skip
+
+
+def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, numbers: Numbers, protocol: str) -> Iterator[Phase]:
+    """Steps under one protocol, equal neighbours joined into phases; of several levels the slowest sets the pace."""
+    spec = numbers.protocols[protocol]
+    rates = {
+        load.level.name: load.level.link.bandwidth_bytes_per_s
+        * (spec.efficiency if load.level.name == outer.name else _best_efficiency(load.level))
+        for step in steps
+        for load in step.loads
+    }
+    phase: Phase | None = None
+    for step in steps:
+        slowest = max(step.loads, key=lambda load: load.nbytes / rates[load.level.name])
+        link = slowest.level.link
+        folded = FoldedStep(slowest.nbytes, step.repeat)
+        found = Phase(
+            slowest.level.name,
+            (folded,),
+            slowest.links,
+            spec.step_latency_s + step.latency_s,
+            rates[slowest.level.name],
+            link.energy_j_per_byte,
         )
-        inner *= part.members
-    return lanes
+        if phase is not None and replace(phase, steps=found.steps) == found:
+            phase = replace(phase, steps=(*phase.steps, folded))
+            continue
+        if phase is not None:
+            yield phase
+        phase = found
+    if phase is not None:
+        yield phase
 
 
-def _block(part: GroupLevel) -> tuple[SystemLevel, tuple[str, ...]]:
-    """The level cut to the block of members that the group fills; chips are numbered last dimension fastest."""
-    level = part.level
-    if len(level.shape) == 1:
-        full = part.members == level.size
-        return SystemLevel(level.name, level.spec, (part.members,), (full and level.wrap[0],)), ()
-    shape, stride, remaining = [1] * len(level.shape), part.stride, part.members
-    for axis in reversed(range(len(level.shape))):
-        extent = level.shape[axis]
-        if stride % extent == 0:
-            stride //= extent
-        elif stride == 1 and (remaining % extent == 0 or extent % remaining == 0):
-            shape[axis] = min(extent, remaining)
-            remaining //= shape[axis]
-    if remaining == 1:
-        wrap = tuple(w and n == full for w, n, full in zip(level.wrap, shape, level.shape, strict=True))
-        return SystemLevel(level.name, level.spec, tuple(shape), wrap), ()
-    warning = f"{part.members} ranks, {part.stride} apart, are no block of {level}; priced as a line of neighbours."
-    line = level.spec.model_copy(update={"topology": "line", "size": part.members})
-    return SystemLevel(level.name, line, (part.members,), (False,)), (warning,)
+def _best_efficiency(level: SystemLevel) -> float:
+    """What payload reaches at best of a level inside the outermost one."""
+    return max((p.efficiency for p in level.collectives.protocols.values()), default=1.0)
 
 
-def _fastest_protocol(call: _Call, lanes: list[_Lane]) -> CollectiveCost:
-    """The call under each protocol of the outermost level, whose latency every step of the ring waits for."""
-    outer = lanes[-1].level
-    spec = outer.collectives
-    warnings = tuple(text for lane in lanes for text in lane.warnings)
-    protocols = dict(spec.protocols)
-    if not protocols:
-        protocols = {"ideal": ProtocolSpec()}
-        warnings += (f"{outer.name}: collectives are not calibrated; the link's own latency and bandwidth are used.",)
-    copied_bytes = 0 if call.kind == "send_recv" else -(-call.nbytes // call.num_ranks)
-    copy_s = copied_bytes / spec.copy_bandwidth_bytes_per_s if spec.copy_bandwidth_bytes_per_s else 0.0
-    costs = []
-    for protocol, numbers in protocols.items():
-        slowest = max(lanes, key=lambda lane: lane.share / _payload_bytes_per_s(lane, outer, numbers))
-        costs.append(
-            CollectiveCost(
-                kind=call.kind,
-                algorithm=call.algorithm,
-                protocol=protocol,
-                num_ranks=call.num_ranks,
-                nbytes=call.nbytes,
-                level=slowest.level.name,
-                steps=tuple(FoldedStep(math.ceil(step.nbytes * slowest.share), step.repeat) for step in call.steps),
-                links=slowest.links,
-                launch_s=spec.launch_s + copy_s,
-                step_latency_s=numbers.step_latency_s + max(lane.hops * lane.level.link.latency_s for lane in lanes),
-                bandwidth_bytes_per_s=_payload_bytes_per_s(slowest, outer, numbers),
-                link_energy_j_per_byte=slowest.level.link.energy_j_per_byte,
-                warnings=warnings,
-            )
-        )
-    return min(costs, key=lambda cost: cost.seconds)
+def _hierarchical(kind: str, nbytes: int, span: tuple[GroupLevel, ...], library: str) -> CollectiveCost | None:
+    """Scatter inside every level, the kind itself on the outermost, gather back; one launch, the outermost's."""
+    num_ranks = math.prod(part.members for part in span)
+    if len(span) < 2 or kind not in ("all_reduce", "all_gather", "reduce_scatter"):
+        return None
+    inner, inside = nbytes, []
+    for part in span[:-1]:
+        there = _level_best("reduce_scatter", inner, part, library) if kind != "all_gather" else None
+        back = _level_best("all_gather", inner, part, library) if kind != "reduce_scatter" else None
+        inside.append((there, back))
+        inner = -(-inner // part.members)
+    outside = _level_best(kind, inner, span[-1], library)
+    calls = [there for there, _ in inside] + [outside] + [back for _, back in reversed(inside)]
+    phases = [phase for call in calls if call is not None for phase in call.phases]
+    names = dict.fromkeys(call.algorithm for call in calls if call is not None)
+    first, *rest = phases
+    warnings = tuple(dict.fromkeys(text for call in calls if call is not None for text in call.warnings))
+    return CollectiveCost(
+        kind, HIERARCHICAL, "+".join(names), num_ranks, nbytes, first.level, first.steps, first.links,
+        outside.launch_s, first.step_latency_s, first.bandwidth_bytes_per_s, first.link_energy_j_per_byte, warnings,
+        tuple(rest),
+    )  # fmt: skip
 
 
-def _payload_bytes_per_s(lane: _Lane, outer: SystemLevel, protocol: ProtocolSpec) -> float:
-    """What payload reaches of one link: by the protocol on the outermost level, at best on levels inside it."""
-    efficiency = protocol.efficiency
-    if lane.level is not outer:
-        efficiency = max((p.efficiency for p in lane.level.collectives.protocols.values()), default=1.0)
-    return lane.level.link.bandwidth_bytes_per_s * efficiency
+def _level_best(kind: str, nbytes: int, part: GroupLevel, library: str) -> CollectiveCost:
+    """The fastest algorithm on one level alone."""
+    library = library if library in part.level.spec.libraries else DEFAULT_LIBRARY
+    names, listed = menu(kind, find_library(part.level, library))
+    costs = [cost for name in names for cost in _priced(kind, name, nbytes, (part,), library, on_graph=listed)]
+    return min(costs, key=lambda cost: cost.seconds - cost.launch_s)

@@ -16,31 +16,37 @@ IntArray = npt.NDArray[np.int64]
 
 
 def schedule_graph(
-    schedule: Schedule, topology: Topology, chips: Sequence[int] | None = None, step_latency_s: float = 0.0
+    schedule: Schedule,
+    topology: Topology,
+    chips: Sequence[int] | None = None,
+    step_latency_s: float = 0.0,
+    lock_step: bool = False,
 ) -> TaskGraph:
     """Tasks of a schedule: one per transfer, and one barrier per rank and step.
 
     A transfer of step s starts when both its ranks have ended step s - 1; a rank has ended a step when all transfers
-    it sends or receives in it have ended. Transfers that meet on a link share it. Built by numpy; only the routes of
-    the distinct pairs of ranks are looked up one by one.
+    it sends or receives in it have ended. In lock step it waits for all of step s - 1. Transfers that meet on a link
+    share it. Built by numpy; only the routes of the distinct pairs of ranks are looked up one by one.
 
     Args:
         schedule: All transfers.
         topology: Links; the latency of a transfer is that of its route plus ``step_latency_s``.
-        chips: Chip of each rank; default: rank r on chip r.
+        chips: Chip of each rank; default: rank r on chip r. Switch i of the schedule is switch i of the topology.
         step_latency_s: Software time of each transfer before its first byte.
+        lock_step: Whether no rank starts a step before all have ended the one before, as the closed forms count.
 
     Raises:
         RoutingError: Two ranks that exchange data are not connected.
     """
     chip_of = np.arange(schedule.num_ranks) if chips is None else np.asarray(chips, dtype=np.int64)
-    num_transfers, num_ranks = len(schedule.step), schedule.num_ranks
+    chip_of = np.concatenate([chip_of, topology.num_chips + np.arange(schedule.num_switches)])
+    num_transfers, num_ranks = len(schedule.step), schedule.num_ranks + schedule.num_switches
     num_barriers = schedule.num_steps * num_ranks
     pairs, which = np.unique(schedule.src * num_ranks + schedule.dst, return_inverse=True)
     routes = [topology.route(int(chip_of[p // num_ranks]), int(chip_of[p % num_ranks])) for p in pairs.tolist()]
     route_ptr, route_link = _gathered(routes, which)
     latency_s = np.array([topology.latency_of(route) for route in routes], dtype=np.float64)[which] + step_latency_s
-    pred_ptr, pred_task = _predecessors(schedule, num_transfers, num_barriers)
+    pred_ptr, pred_task = _predecessors(schedule, num_ranks, lock_step)
     none = np.zeros(num_barriers, dtype=np.int64)
     return make_task_graph(
         num_transfers + num_barriers,
@@ -67,19 +73,26 @@ def _gathered(routes: Sequence[tuple[int, ...]], which: IntArray) -> tuple[IntAr
     return ptr, links[index]
 
 
-def _predecessors(schedule: Schedule, num_transfers: int, num_barriers: int) -> tuple[IntArray, IntArray]:
-    """CSR predecessors: a transfer waits for both ranks' barriers of the step before, a barrier for its transfers."""
-    num_ranks = schedule.num_ranks
+def _predecessors(schedule: Schedule, num_ranks: int, lock_step: bool) -> tuple[IntArray, IntArray]:
+    """CSR predecessors: a transfer waits for both ranks' barriers of the step before, a barrier for its transfers.
+
+    In lock step the barrier of the last rank waits for all transfers of a step, and the next step for it alone.
+    """
+    num_transfers, num_barriers = len(schedule.step), schedule.num_steps * num_ranks
     transfer, every = np.arange(num_transfers), num_transfers + np.arange(num_barriers)
     barrier = num_transfers + schedule.step * num_ranks  # plus the rank: its barrier of the same step
     later = schedule.step > 0
-    waits = [
-        (transfer[later], (barrier + schedule.src - num_ranks)[later]),
-        (transfer[later], (barrier + schedule.dst - num_ranks)[later]),
-        (barrier + schedule.src, transfer),
-        (barrier + schedule.dst, transfer),
-        (every[num_ranks:], every[: max(0, num_barriers - num_ranks)]),
-    ]
+    if lock_step:
+        last = barrier + num_ranks - 1
+        waits = [(transfer[later], last[later] - num_ranks), (last, transfer)]
+    else:
+        waits = [
+            (transfer[later], (barrier + schedule.src - num_ranks)[later]),
+            (transfer[later], (barrier + schedule.dst - num_ranks)[later]),
+            (barrier + schedule.src, transfer),
+            (barrier + schedule.dst, transfer),
+        ]
+    waits.append((every[num_ranks:], every[: max(0, num_barriers - num_ranks)]))
     task = np.concatenate([pair[0] for pair in waits])
     before = np.concatenate([pair[1] for pair in waits])
     counts = np.bincount(task, minlength=num_transfers + num_barriers)

@@ -88,8 +88,8 @@ def test_routes_go_around_a_dead_link_or_say_that_there_is_no_way(topology: Topo
 
 
 def test_a_chip_that_does_not_exist_is_an_error(topology: Topology) -> None:
-    with pytest.raises(RoutingError, match=f"no chip {topology.num_chips}"):
-        topology.route(0, topology.num_chips)
+    with pytest.raises(RoutingError, match=f"no chip {topology.num_nodes}"):
+        topology.route(0, topology.num_nodes)
 
 
 def test_no_more_rings_are_promised_than_a_chip_has_links(topology: Topology) -> None:

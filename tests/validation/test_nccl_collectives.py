@@ -1,16 +1,27 @@
-"""Ring collectives against NCCL; ``python tests/validation/test_nccl_collectives.py`` prints the error table."""
+"""Collectives against NCCL, vLLM and profiled cloud nodes.
+
+``python tests/validation/test_nccl_collectives.py`` prints the error tables, with ``--cross`` those of fits to every
+other size, too.
+"""
 
 from __future__ import annotations
 
 import csv
+import sys
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from accelsim.hardware.system import load_system
-from accelsim.network.calibrate import MeasuredCollectives, fit_collectives
+from accelsim.hardware.system import System, load_system
+from accelsim.network.calibrate import (
+    NCCL,
+    NCCL_NVLS,
+    MeasuredCollectives,
+    fit_collectives,
+    with_collectives,
+)
 from accelsim.network.collective import collective_steps
 
 SYSTEMS = {
@@ -18,83 +29,128 @@ SYSTEMS = {
     "nvidia-h100-sxm": "nvidia-dgx-h100",
     "nvidia-h200-sxm": "nvidia-dgx-h200",
     "nvidia-b200-sxm": "nvidia-dgx-b200",
+    "nvidia-l40s": "nvidia-l40s-server",
 }
-KINDS = ("all_reduce", "all_gather", "reduce_scatter")
+DGX = [hardware for hardware in SYSTEMS if hardware != "nvidia-l40s"]
+KINDS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
 LARGE_BYTES = 2**20
-#: Mean absolute error reached (large, small), and a little room.
-LIMIT = {
-    "nvidia-a100-sxm-80gb": (0.14, 0.10),
-    "nvidia-h100-sxm": (0.11, 0.07),
-    "nvidia-h200-sxm": (0.11, 0.08),
-    "nvidia-b200-sxm": (0.09, 0.055),
-}
+VLLM_MAX_BYTES = 2**23  # larger calls of that table are NCCL's
+#: What has to be reached at and above 1 MiB, and below.
+GOAL = (0.08, 0.20)
 
-Row = tuple[str, str, int, int, float, float]
+Row = tuple[str, int, int, float]
 
 
 @cache
-def rows() -> tuple[Row, ...]:
-    """Hardware, kind, ranks, bytes, measured and predicted seconds of each measured point."""
-    systems = {hardware: load_system(f"{name}:8") for hardware, name in SYSTEMS.items()}
-    text = files("accelsim.validation").joinpath("data/collectives_nccl.csv").read_text(encoding="utf-8")
+def measured(file: str, hardware: str) -> tuple[Row, ...]:
+    """Kind, ranks, bytes and seconds of each row."""
+    text = files("accelsim.validation").joinpath(f"data/{file}").read_text(encoding="utf-8")
+    return tuple(
+        (row["op"], int(row["ranks"]), int(row["bytes"]), float(row["time_s"]))
+        for row in csv.DictReader(text.splitlines())
+        if row["hardware"] == hardware
+    )
+
+
+def system_for(hardware: str, ranks: int = 8) -> System:
+    """A DGX is one switch for any number of ranks; the server's levels are filled from the inside."""
+    return load_system(f"{SYSTEMS[hardware]}:{ranks if hardware == 'nvidia-l40s' else 8}")
+
+
+@cache
+def ratios(hardware: str, library: str = "") -> tuple[float, ...]:
+    """Predicted / measured - 1 of each row."""
     found = []
-    for row in csv.DictReader(text.splitlines()):
-        hardware, kind, ranks, nbytes = row["hardware"], row["op"], int(row["ranks"]), int(row["bytes"])
-        cost = collective_steps(kind, nbytes, ranks, systems[hardware], algorithm="ring")
-        found.append((hardware, kind, ranks, nbytes, float(row["time_s"]), cost.seconds))
+    for kind, ranks, nbytes, time_s in measured("collectives_vllm.csv" if library else "collectives_nccl.csv", hardware):
+        cost = collective_steps(kind, nbytes, ranks, system_for(hardware, ranks), library=library)
+        found.append(cost.seconds / time_s - 1)
     return tuple(found)
 
 
 def errors(hardware: str, large: bool, kind: str | None = None, ranks: int | None = None) -> np.ndarray:
+    rows = measured("collectives_nccl.csv", hardware)
     return np.array(
         [
-            predicted / measured - 1
-            for device, function, num_ranks, nbytes, measured, predicted in rows()
-            if device == hardware
-            and (nbytes >= LARGE_BYTES) == large
-            and kind in (None, function)
-            and ranks in (None, num_ranks)
+            error
+            for row, error in zip(rows, ratios(hardware), strict=True)
+            if (row[2] >= LARGE_BYTES) == large and kind in (None, row[0]) and ranks in (None, row[1])
         ]
     )
 
 
 @pytest.mark.parametrize("hardware", SYSTEMS)
-def test_mean_error_stays_at_the_recorded_level(hardware: str) -> None:
-    for large, limit in zip((True, False), LIMIT[hardware], strict=True):
-        assert np.abs(errors(hardware, large)).mean() < limit
+def test_nccl_is_met_within_8_percent_from_1_mib_and_20_percent_below(hardware: str) -> None:
+    for large, goal in zip((True, False), GOAL, strict=True):
+        assert np.abs(errors(hardware, large)).mean() <= goal
 
 
-@pytest.mark.parametrize("hardware", SYSTEMS)
-def test_no_number_of_ranks_is_far_off_for_all_reduce(hardware: str) -> None:
+@pytest.mark.parametrize("hardware", DGX)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_collective_or_number_of_ranks_is_far_off(hardware: str, kind: str) -> None:
     for ranks in (2, 4, 8):
         for large in (True, False):
-            assert np.abs(errors(hardware, large, "all_reduce", ranks)).mean() < 0.25
+            assert np.abs(errors(hardware, large, kind, ranks)).mean() < 0.26
 
 
-@pytest.mark.parametrize("hardware", SYSTEMS)
-def test_the_shipped_calibration_is_what_the_fit_gives(hardware: str) -> None:
-    of_chip = [row for row in rows() if row[0] == hardware]
-    columns = [np.array(column) for column in zip(*of_chip, strict=True)]
-    link = load_system(SYSTEMS[hardware]).levels["nvlink"].link
-    fitted, _ = fit_collectives(MeasuredCollectives(columns[1], columns[3] * 1.0, columns[2] * 1.0, columns[4]), link)
-    shipped = load_system(SYSTEMS[hardware]).levels["nvlink"].collectives
-    assert shipped.launch_s == pytest.approx(fitted.launch_s, rel=0.01)
-    assert shipped.copy_bandwidth_bytes_per_s == pytest.approx(fitted.copy_bandwidth_bytes_per_s, rel=0.01)
-    for name, protocol in fitted.protocols.items():
-        assert shipped.protocols[name].step_latency_s == pytest.approx(protocol.step_latency_s, rel=0.01)
-        assert shipped.protocols[name].efficiency == pytest.approx(protocol.efficiency, rel=0.01)
+@pytest.mark.parametrize("hardware", DGX)
+def test_vllm_all_reduce_is_met(hardware: str) -> None:
+    rows = measured("collectives_vllm.csv", hardware)
+    small = [abs(e) for row, e in zip(rows, ratios(hardware, "vllm"), strict=True) if row[2] < LARGE_BYTES]
+    every = [abs(e) for e in ratios(hardware, "vllm")]
+    assert np.mean(small) < 0.10
+    assert np.mean(every) < 0.12
+
+
+def table_for_fit(hardware: str) -> MeasuredCollectives:
+    kind, ranks, nbytes, time_s = (np.array(c) for c in zip(*measured("collectives_nccl.csv", hardware), strict=True))
+    return MeasuredCollectives(kind, nbytes * 1.0, ranks * 1.0, time_s)
+
+
+def algorithms_for(hardware: str):
+    return NCCL_NVLS if "in_network" in system_for(hardware).levels["nvlink"].collectives.algorithms else NCCL
+
+
+@pytest.mark.parametrize("hardware", DGX)
+def test_the_shipped_calibration_is_as_good_as_the_fit(hardware: str) -> None:
+    _, ratio = fit_collectives(table_for_fit(hardware), system_for(hardware), algorithms_for(hardware))
+    shipped = np.abs(ratios(hardware)).mean()
+    assert shipped == pytest.approx(np.abs(ratio - 1).mean(), rel=0.02)
+
+
+def cross_validated(hardware: str) -> tuple[float, float]:
+    """Mean error of predictions by fits to every other size (by its power of two), from 1 MiB up and below."""
+    points, system = table_for_fit(hardware), system_for(hardware)
+    fold = np.round(np.log2(points.nbytes)).astype(int) % 2
+    error = np.zeros(len(fold))
+    for held_out in (0, 1):
+        spec, _ = fit_collectives(points.where(fold != held_out), system, algorithms_for(hardware))
+        fitted = with_collectives(system, spec)
+        for row in np.flatnonzero(fold == held_out).tolist():
+            call = (str(points.kind[row]), int(points.nbytes[row]), int(points.num_ranks[row]))
+            error[row] = abs(collective_steps(*call, fitted).seconds / points.time_s[row] - 1)
+    large = points.nbytes >= LARGE_BYTES
+    return float(error[large].mean()), float(error[~large].mean())
 
 
 def table() -> str:
     lines = [f"{'hardware':<22} {'collective':<15} ranks  points  mean >= 1 MiB  bias    mean < 1 MiB   bias"]
     for hardware in SYSTEMS:
-        for kind in KINDS:
-            for ranks in (2, 4, 8):
+        for kind in (*KINDS, None):
+            for ranks in (2, 4, 8) if kind else (None,):
                 large, small = (errors(hardware, size, kind, ranks) for size in (True, False))
                 text = "  ".join(f"{np.abs(e).mean():12.1%} {e.mean():+7.1%}" for e in (large, small))
-                lines.append(f"{hardware:<22} {kind:<15} {ranks:5d} {len(large) + len(small):7d} {text}")
+                points = len(large) + len(small)
+                lines.append(f"{hardware:<22} {kind or 'all':<15} {ranks or 'all':>5} {points:7d} {text}")
+    for hardware in DGX:
+        rows, error = measured("collectives_vllm.csv", hardware), np.abs(ratios(hardware, "vllm"))
+        large = np.array([row[2] >= LARGE_BYTES for row in rows])
+        lines.append(f"{hardware:<22} {'vllm':<15}   all {len(rows):7d} {error[large].mean():12.1%} {'':7}  "
+                     f"{error[~large].mean():12.1%}")  # fmt: skip
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
     print(table())
+    if "--cross" in sys.argv:
+        for name in DGX:
+            print(name, "cross-validated by size: {:.1%} from 1 MiB up, {:.1%} below".format(*cross_validated(name)))

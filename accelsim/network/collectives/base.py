@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from accelsim.errors import ConfigError
 from accelsim.registry import Registry, did_you_mean
 
 IntArray = npt.NDArray[np.int64]
+Pattern = Literal["any", "pairs", "ring"]
 
 
 class FoldedStep(NamedTuple):
@@ -27,6 +29,7 @@ class Schedule:
     """Every transfer of a collective as a struct of arrays, one row per chunk sent.
 
     The transfers of a step start when the transfers of the step before have ended on the ranks they touch.
+    Participants ``num_ranks`` and up are switches, which add and copy what passes through them.
 
     Attributes:
         num_ranks: Ranks of the group.
@@ -36,6 +39,7 @@ class Schedule:
         dst: Rank that receives. int64[T].
         chunk: Chunk that moves. int64[T].
         reduce: Whether the receiver adds the chunk to its own; else it replaces it. bool[T].
+        num_switches: Switches that take part.
     """
 
     num_ranks: int
@@ -45,6 +49,7 @@ class Schedule:
     dst: IntArray
     chunk: IntArray
     reduce: npt.NDArray[np.bool_]
+    num_switches: int = 0
 
     @property
     def nbytes(self) -> IntArray:
@@ -65,9 +70,20 @@ class CollectiveAlgorithm(Protocol):
 
     Attributes:
         follows_grid: Whether its transfers go to neighbours in the grid, over several links of a rank at once.
+        topologies: Topologies it is made for; empty for any.
+        pattern: ``ring`` if ranks send to the next one only, ``pairs`` if in every step each sends each other rank
+            alike, else ``any``.
+        opt_in: Whether only hardware that lists it can do it.
     """
 
     follows_grid: bool
+    topologies: frozenset[str]
+    pattern: Pattern
+    opt_in: bool
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether it works on that many ranks."""
+        ...
 
     def links(self, shape: tuple[int, ...]) -> int:
         """Links a rank sends over at once, alike."""
@@ -78,8 +94,25 @@ class CollectiveAlgorithm(Protocol):
         ...
 
     def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
-        """The steps of one representative rank, in bytes over one link; chunks count as the largest."""
+        """The steps of the busiest rank, in bytes over one link; chunks count as the largest."""
         ...
+
+
+class OnePort:
+    """What most algorithms have in common: any number of ranks, any topology, one link per rank."""
+
+    follows_grid: bool = False
+    topologies: frozenset[str] = frozenset()
+    pattern: Pattern = "any"
+    opt_in: bool = False
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Always."""
+        return True
+
+    def links(self, shape: tuple[int, ...]) -> int:
+        """One."""
+        return 1
 
 
 COLLECTIVES: Registry[CollectiveAlgorithm] = Registry("collective", "accelsim.network.collectives")
@@ -95,6 +128,46 @@ def register_collective(kind: str, algorithm: str) -> Callable[[AlgorithmT], Alg
         return member
 
     return enter
+
+
+def make_schedule(
+    num_ranks: int, chunk_bytes: IntArray, transfers: Iterable[npt.ArrayLike], num_switches: int = 0
+) -> Schedule:
+    """Schedule from tables of rows ``(step, src, dst, chunk, reduce)`` in any order."""
+    tables = [np.empty((0, 5), dtype=np.int64)]
+    tables += [np.asarray(rows, dtype=np.int64).reshape(-1, 5) for rows in transfers]
+    table = np.concatenate(tables)
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    step, src, dst, chunk, reduce = table.T.copy()
+    return Schedule(num_ranks, chunk_bytes, step, src, dst, chunk, reduce.astype(bool), num_switches)
+
+
+def rows_of(
+    step: npt.ArrayLike, src: npt.ArrayLike, dst: npt.ArrayLike, chunk: npt.ArrayLike, reduce: bool
+) -> IntArray:
+    """Transfer rows for :func:`make_schedule` from columns that broadcast against each other. int64[T, 5]."""
+    columns = np.broadcast_arrays(step, src, dst, chunk, int(reduce))
+    return np.stack([column.ravel() for column in columns], 1).astype(np.int64)
+
+
+def fold(step_bytes: Iterable[int]) -> tuple[FoldedStep, ...]:
+    """Steps one after the other, equal neighbours joined.
+
+    Examples:
+        >>> fold([4, 4, 2])
+        (FoldedStep(nbytes=4, repeat=2), FoldedStep(nbytes=2, repeat=1))
+    """
+    return tuple(FoldedStep(size, len(list(same))) for size, same in itertools.groupby(step_bytes))
+
+
+#: Piece of a pipelined algorithm: small enough that filling the pipeline is cheap, large against the cost of a step.
+PIECE_BYTES = 2**17
+MAX_PIECES = 64
+
+
+def num_pieces(nbytes: int) -> int:
+    """Pieces that a pipelined algorithm cuts ``nbytes`` into: of 128 KiB, at most 64 of them, at least one."""
+    return min(MAX_PIECES, max(1, -(-nbytes // PIECE_BYTES)))
 
 
 def algorithms_of(kind: str) -> list[str]:

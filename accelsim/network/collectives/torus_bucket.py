@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.network.collectives.base import FoldedStep, IntArray, Schedule, register_collective, split_evenly
+from accelsim.network.collectives.base import FoldedStep, IntArray, OnePort, Schedule, register_collective, split_evenly
 
 NAME = "torus_bucket"
 
@@ -106,10 +106,11 @@ def _folded(nbytes: int, shape: tuple[int, ...], scatters: bool, gathers: bool) 
     return tuple(step for phase in order for step in phase)
 
 
-class _Bucket:
+class _Bucket(OnePort):
     scatters = True
     gathers = True
     follows_grid = True
+    topologies = frozenset({"mesh", "torus"})
 
     def links(self, shape: tuple[int, ...]) -> int:
         """Links each rank uses at once: one per part."""

@@ -103,7 +103,7 @@ class Topology:
         return f"{self._node_name(int(self.src[link]))}->{self._node_name(int(self.dst[link]))}"
 
     def route(self, src: int, dst: int, dead: Collection[int] = ()) -> tuple[int, ...]:
-        """Links from chip ``src`` to chip ``dst``, in order; none for a chip to itself.
+        """Links from chip (or switch) ``src`` to chip ``dst``, in order; none for a chip to itself.
 
         The topology's own way (dimension order on a torus or mesh) where no link of it is dead, else a shortest way
         over the links that live, lowest node first.
@@ -117,7 +117,7 @@ class Topology:
             RoutingError: A chip that does not exist, or no way between the two.
         """
         for node in (src, dst):
-            if not 0 <= node < self.num_chips:
+            if not 0 <= node < self.num_nodes:
                 raise RoutingError(f"{self.name}: no chip {node}. Chips are 0 to {self.num_chips - 1}.")
         if src == dst:
             return ()

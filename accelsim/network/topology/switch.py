@@ -28,5 +28,5 @@ def switch(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> To
         capacity_bytes_per_s=np.full(2 * extent, link.bandwidth_bytes_per_s),
         latency_s=np.full(2 * extent, link.latency_s / 2),
         coordinates=chips[:, None].copy(),
-        path=lambda src, dst: [src, extent, dst],
+        path=lambda src, dst: [src, dst] if extent in (src, dst) else [src, extent, dst],
     )

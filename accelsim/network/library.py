@@ -1,0 +1,90 @@
+"""What a communication library has at a level: its algorithms, and the calibrated numbers of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from accelsim.errors import ConfigError
+from accelsim.hardware.level import AlgorithmSpec, CollectiveSpec, ProtocolSpec, SystemLevel
+from accelsim.network.collectives.base import algorithms_of, get_algorithm
+from accelsim.registry import did_you_mean
+
+AUTO = "auto"
+#: The level's own collectives.
+DEFAULT_LIBRARY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Calibration of one algorithm.
+
+    Attributes:
+        launch_s: Time of one call.
+        copy_bytes_per_s: Rate of the pass over the rank's own chunk; infinite where there is none.
+        protocols: By name; at least one.
+        warnings: Why these numbers should be trusted less.
+    """
+
+    launch_s: float
+    copy_bytes_per_s: float
+    protocols: Mapping[str, ProtocolSpec]
+    warnings: tuple[str, ...] = ()
+
+
+def find_library(level: SystemLevel, library: str) -> CollectiveSpec:
+    """The calibration of a library at a level.
+
+    Raises:
+        ConfigError: The level has no such library.
+    """
+    if library == DEFAULT_LIBRARY:
+        return level.collectives
+    known = level.spec.libraries
+    if library not in known:
+        listed = ", ".join(known) if known else "none"
+        raise ConfigError(f"{level.name}: no library {library!r}. Known: {listed}.{did_you_mean(library, list(known))}")
+    return known[library]
+
+
+def menu(kind: str, library: CollectiveSpec) -> tuple[list[str], bool]:
+    """Algorithms among which ``auto`` chooses, and whether the library lists them; else all that need no listing."""
+    known = algorithms_of(kind)
+    listed = [
+        name for name, spec in library.algorithms.items() if name in known and (not spec.kinds or kind in spec.kinds)
+    ]
+    if listed:
+        return listed, True
+    return [name for name in known if not get_algorithm(kind, name).opt_in], False
+
+
+def numbers_for(level: SystemLevel, kind: str, algorithm: str, library: str = DEFAULT_LIBRARY) -> Numbers:
+    """Calibration of an algorithm at a level: its own numbers, else the library's.
+
+    Raises:
+        ConfigError: The level has no such library, or no hardware for the algorithm.
+    """
+    spec = find_library(level, library)
+    own = spec.algorithms.get(algorithm, AlgorithmSpec())
+    if algorithm not in spec.algorithms and get_algorithm(kind, algorithm).opt_in:
+        raise ConfigError(
+            f"{level.name}: {algorithm} needs hardware that this level does not state. "
+            f"List it under system.levels.{level.name}.collectives.algorithms if the switch can do it."
+        )
+    if own.kinds and kind not in own.kinds:
+        own = AlgorithmSpec()
+    protocols = dict(own.protocols or spec.protocols)
+    warnings: tuple[str, ...] = ()
+    if not protocols:
+        protocols = {"ideal": ProtocolSpec()}
+        warnings = (f"{level.name}: collectives are not calibrated; the link's own latency and bandwidth are used.",)
+    launch_s = spec.launch_s if own.launch_s is None else own.launch_s
+    copy_bytes_per_s = own.copy_bandwidth_bytes_per_s or spec.copy_bandwidth_bytes_per_s or math.inf
+    return Numbers(launch_s, copy_bytes_per_s, protocols, warnings)
+
+
+def allowed_protocols(numbers: Numbers, step_bytes: int) -> list[str]:
+    """Protocols used for steps of that size; the ones for the largest steps where all are meant for smaller ones."""
+    limits = {name: spec.max_step_bytes or math.inf for name, spec in numbers.protocols.items()}
+    return [name for name, limit in limits.items() if step_bytes <= limit or limit == max(limits.values())]

@@ -1,0 +1,248 @@
+"""How the steps of an algorithm load the links of the levels that a group spans, before any protocol is chosen.
+
+* A **ring** lies on a switch in rank order and loads each port once. On a torus or mesh the group's block has as many
+  rings without a shared link as :attr:`Topology.num_rings` says, each with its share of the bytes. Over several levels
+  one ring per rank of the inner level crosses outside, so that all ports of a node carry it.
+* **All pairs** at once load a port of a level with what goes to members outside the inner group and inside this one.
+* An algorithm that follows the **grid** uses the links of every dimension of the group's block at once.
+* Anything else is laid over the graph of the levels, transfer by transfer, and the busiest link of a step counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.errors import ConfigError
+from accelsim.hardware.level import SystemLevel
+from accelsim.hardware.system import GroupLevel
+from accelsim.network.collectives.base import CollectiveAlgorithm, FoldedStep
+from accelsim.network.topology.base import build_topology
+from accelsim.network.topology.levels import join_levels
+
+#: Ranks up to which an algorithm is laid over the graph transfer by transfer; all pairs of them have a route each.
+MAX_RANKS_ON_GRAPH = 128
+_PORTS = "switch"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Bytes of one step over each of ``links`` links of a rank at one level."""
+
+    level: SystemLevel
+    nbytes: int
+    links: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadStep:
+    """Equal steps and what they load; the level that takes longest sets the pace.
+
+    Attributes:
+        repeat: Steps.
+        latency_s: Latency of the links on the longest way of the step.
+        loads: One or more.
+        warnings: Why the number should be trusted less.
+    """
+
+    repeat: int
+    latency_s: float
+    loads: tuple[Load, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def spread(
+    algorithm: CollectiveAlgorithm, nbytes: int, span: Sequence[GroupLevel], on_graph: bool = True
+) -> tuple[SpreadStep, ...] | None:
+    """Steps of ``algorithm`` for ``nbytes`` over the ranks that ``span`` describes; None where it does not suit.
+
+    Args:
+        algorithm: Member of the registry.
+        nbytes: Size of the call.
+        span: Levels that the group spans, innermost first.
+        on_graph: Whether it may be laid over the graph, which takes longer and is exact only in lock step.
+    """
+    blocks = [block_of(part) for part in span]
+    levels = [block for block, _ in blocks]
+    warnings = tuple(text for _, texts in blocks for text in texts)
+    num_ranks = math.prod(part.members for part in span)
+    if algorithm.topologies and (len(levels) > 1 or levels[0].topology not in algorithm.topologies):
+        return None
+    if not algorithm.fits((num_ranks,)):
+        return None
+    if algorithm.follows_grid:
+        return _on_grid(algorithm, nbytes, levels, warnings)
+    folded = algorithm.folded(nbytes, (num_ranks,))
+    if algorithm.pattern == "ring":
+        return _as_rings(algorithm, folded, span, levels, warnings)
+    if len(levels) == 1 and levels[0].topology == _PORTS and not warnings:
+        halves = 2 if algorithm.opt_in else 1  # to the switch and no further
+        latency_s = levels[0].link.latency_s / halves
+        return tuple(SpreadStep(step.repeat, latency_s, (Load(span[0].level, step.nbytes),)) for step in folded)
+    if algorithm.pattern == "pairs" and all(_pair_share(level, 1, num_ranks) is not None for level in levels):
+        return _as_pairs(folded, span, levels, warnings)
+    if not on_graph or num_ranks > MAX_RANKS_ON_GRAPH:
+        return None
+    return _on_graph(algorithm, nbytes, span, levels, warnings)
+
+
+def _as_rings(
+    algorithm: CollectiveAlgorithm,
+    folded: Sequence[FoldedStep],
+    span: Sequence[GroupLevel],
+    levels: Sequence[SystemLevel],
+    warnings: tuple[str, ...],
+) -> tuple[SpreadStep, ...]:
+    both_ways = algorithm.links((math.prod(part.members for part in span),))
+    shares, inner, latency_s = [], 1, 0.0
+    for part, level in zip(span, levels, strict=True):
+        topology = build_topology(level)
+        rings = topology.num_rings if both_ways == 1 else min(both_ways, topology.num_rings)
+        shares.append((part.level, both_ways / (rings * _ports(part.level, inner)), rings))
+        latency_s = max(latency_s, topology.ring_hops * level.link.latency_s)
+        inner *= part.members
+    return tuple(
+        SpreadStep(
+            step.repeat,
+            latency_s,
+            tuple(Load(level, math.ceil(step.nbytes * share), links) for level, share, links in shares),
+            warnings,
+        )
+        for step in folded
+    )
+
+
+def _ports(level: SystemLevel, inner: int) -> int:
+    """Ports that ``inner`` ranks of a group have towards a level."""
+    return min(inner, level.spec.ports_per_group or inner)
+
+
+def _on_grid(
+    algorithm: CollectiveAlgorithm, nbytes: int, levels: Sequence[SystemLevel], warnings: tuple[str, ...]
+) -> tuple[SpreadStep, ...] | None:
+    """On a block of two or more dimensions whose extents above two all wrap."""
+    block = levels[0]
+    dimensions = sum(extent > 1 for extent in block.shape)
+    wraps = all(wrap for extent, wrap in zip(block.shape, block.wrap, strict=True) if extent > 2)
+    if warnings or dimensions < 2 or not wraps:
+        return None
+    links = algorithm.links(block.shape)
+    return tuple(
+        SpreadStep(step.repeat, block.link.latency_s, (Load(block, step.nbytes, links),))
+        for step in algorithm.folded(nbytes, block.shape)
+    )
+
+
+def _as_pairs(
+    folded: Sequence[FoldedStep],
+    span: Sequence[GroupLevel],
+    levels: Sequence[SystemLevel],
+    warnings: tuple[str, ...],
+) -> tuple[SpreadStep, ...]:
+    num_ranks = math.prod(part.members for part in span)
+    shares, inner, latency_s = [], 1, 0.0
+    for part, level in zip(span, levels, strict=True):
+        share, links, hops = _pair_share(level, inner, num_ranks) or (1.0, 1, 1)
+        shares.append((part.level, share * inner / _ports(part.level, inner), links))
+        latency_s = max(latency_s, hops * level.link.latency_s)
+        inner *= part.members
+    return tuple(
+        SpreadStep(
+            step.repeat,
+            latency_s,
+            tuple(Load(level, math.ceil(step.nbytes * share), links) for level, share, links in shares),
+            warnings,
+        )
+        for step in folded
+    )
+
+
+def _pair_share(level: SystemLevel, inner: int, num_ranks: int) -> tuple[float, int, int] | None:
+    """Of what a rank sends to all others, the part over the busiest link of the level; links it uses alike; most hops.
+
+    Known for a switch and a full mesh at any level, and for a torus of a single level.
+    """
+    others, outside = num_ranks - 1, inner * (level.size - 1)
+    if level.topology == _PORTS:
+        return outside / others, 1, 1
+    if level.topology == "fully_connected":
+        return inner / others, level.size - 1, 1
+    wraps = all(wrap or extent <= 2 for extent, wrap in zip(level.shape, level.wrap, strict=True))
+    if level.topology in ("torus", "ring") and wraps and inner == 1 and num_ranks == level.size:
+        # every chip is alike: a link of a direction carries as many ways as its hops in one chip's ways to all others
+        ways = [level.size // extent * math.comb(extent // 2 + 1, 2) for extent in level.shape if extent > 1]
+        return max(ways) / others, 1, sum(extent // 2 for extent in level.shape)
+    return None
+
+
+def _on_graph(
+    algorithm: CollectiveAlgorithm,
+    nbytes: int,
+    span: Sequence[GroupLevel],
+    levels: Sequence[SystemLevel],
+    warnings: tuple[str, ...],
+) -> tuple[SpreadStep, ...]:
+    """Bytes over the busiest link of each level, as if it had the level's bandwidth, in the first of equal steps."""
+    joined = join_levels(levels)
+    topology = joined.topology
+    rated = np.array([level.link.bandwidth_bytes_per_s for level in levels])[joined.level]
+    inner = np.cumprod([1, *(part.members for part in span[:-1])])
+    shared = [chips / _ports(level, int(chips)) for level, chips in zip(levels, inner, strict=True)]
+    slowness = rated / topology.capacity_bytes_per_s * np.array(shared)[joined.level]
+    schedule = algorithm.schedule(nbytes, (topology.num_chips,))
+    pairs, which = np.unique(schedule.src * topology.num_chips + schedule.dst, return_inverse=True)
+    routes = [topology.route(*divmod(pair, topology.num_chips)) for pair in pairs.tolist()]
+    latency_s = np.array([topology.latency_of(route) for route in routes])
+    found, first = [], 0
+    for step in algorithm.folded(nbytes, (topology.num_chips,)):
+        low, high = np.searchsorted(schedule.step, (first, first + 1))
+        moved = np.bincount(which[low:high], weights=schedule.nbytes[low:high], minlength=len(pairs))
+        used = np.flatnonzero(np.bincount(which[low:high], minlength=len(pairs)))
+        load = np.zeros(topology.num_links)
+        for pair in used.tolist():
+            load[list(routes[pair])] += moved[pair]
+        busiest = [float((load * slowness)[joined.level == index].max(initial=0.0)) for index in range(len(levels))]
+        loads = tuple(Load(part.level, math.ceil(top)) for part, top in zip(span, busiest, strict=True))
+        found.append(SpreadStep(step.repeat, float(latency_s[used].max(initial=0.0)), loads, warnings))
+        first += step.repeat
+    return tuple(found)
+
+
+def require(algorithm: str, kind: str, steps: tuple[SpreadStep, ...] | None) -> tuple[SpreadStep, ...]:
+    """The steps, if there are any.
+
+    Raises:
+        ConfigError: The algorithm does not suit the group.
+    """
+    if steps is None:
+        raise ConfigError(
+            f"{kind}: {algorithm} does not suit this group of ranks: it needs another topology (torus_bucket needs a "
+            "block of two or more dimensions that wraps, in_network a switch), another number of ranks "
+            f"(halving_doubling needs a power of two), or at most {MAX_RANKS_ON_GRAPH} ranks. Use 'auto'."
+        )
+    return steps
+
+
+def block_of(part: GroupLevel) -> tuple[SystemLevel, tuple[str, ...]]:
+    """The level cut to the block of members that the group fills; chips are numbered last dimension fastest."""
+    level = part.level
+    if len(level.shape) == 1:
+        full = part.members == level.size
+        return SystemLevel(level.name, level.spec, (part.members,), (full and level.wrap[0],)), ()
+    shape, stride, remaining = [1] * len(level.shape), part.stride, part.members
+    for axis in reversed(range(len(level.shape))):
+        extent = level.shape[axis]
+        if stride % extent == 0:
+            stride //= extent
+        elif stride == 1 and (remaining % extent == 0 or extent % remaining == 0):
+            shape[axis] = min(extent, remaining)
+            remaining //= shape[axis]
+    if remaining == 1:
+        wrap = tuple(w and n == full for w, n, full in zip(level.wrap, shape, level.shape, strict=True))
+        return SystemLevel(level.name, level.spec, tuple(shape), wrap), ()
+    warning = f"{part.members} ranks, {part.stride} apart, are no block of {level}; priced as a line of neighbours."
+    line = level.spec.model_copy(update={"topology": "line", "size": part.members})
+    return SystemLevel(level.name, line, (part.members,), (False,)), (warning,)
