@@ -92,7 +92,7 @@ def require_closed(budget: LinkBudget) -> None:
         return
     terms = ", ".join(f"{loss.name} {loss.loss_db:.2f} dB" for loss in budget.largest())
     raise ConfigError(
-        f"optical link {budget.name}: the link budget lacks {-budget.slack_db:.2f} dB: laser {budget.laser_dbm:+.2f} dBm"
+        f"optical link {budget.name}: budget lacks {-budget.slack_db:.2f} dB: laser {budget.laser_dbm:+.2f} dBm"
         f" - losses {budget.loss_db:.2f} dB = {budget.received_dbm:+.2f} dBm, but the receiver needs"
         f" {budget.sensitivity_dbm:+.2f} dBm and a margin of {budget.margin_db:.2f} dB. Largest losses: {terms}."
         " Raise laser.power, shorten the link or cut a loss."

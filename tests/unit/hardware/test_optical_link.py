@@ -203,7 +203,7 @@ def test_an_override_of_a_number_wins_over_the_optics() -> None:
 
 def test_a_link_that_does_not_close_is_named_with_its_level() -> None:
     overrides = [("system.levels.ici.link.optical", "passage-like"), ("system.levels.ici.link.length", "2 m")]
-    with pytest.raises(ConfigError, match=r"levels\.ici\.link: optical link passage-like: the link budget lacks 12\.9"):
+    with pytest.raises(ConfigError, match=r"levels\.ici\.link: optical link passage-like: budget lacks 12\.9"):
         load_system("google-tpu-v4-pod:64", overrides)
 
 
