@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from accelsim.cli import calibrate, compare, cost, diff, explain, place, run, sensitivity, show, validate
+from accelsim.cli import calibrate, collective, compare, cost, diff, explain, place, run, sensitivity, show, validate
 from accelsim.errors import AccelsimError, CapacityError
 
 EXIT_BAD_INPUT = 2
@@ -29,6 +29,7 @@ show.register(app)
 explain.register(app)
 place.register(app)
 cost.register(app)
+collective.register(app)
 validate.register(app)
 calibrate.register(app)
 

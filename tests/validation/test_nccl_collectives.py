@@ -61,7 +61,8 @@ def system_for(hardware: str, ranks: int = 8) -> System:
 def ratios(hardware: str, library: str = "") -> tuple[float, ...]:
     """Predicted / measured - 1 of each row."""
     found = []
-    for kind, ranks, nbytes, time_s in measured("collectives_vllm.csv" if library else "collectives_nccl.csv", hardware):
+    file = "collectives_vllm.csv" if library else "collectives_nccl.csv"
+    for kind, ranks, nbytes, time_s in measured(file, hardware):
         cost = collective_steps(kind, nbytes, ranks, system_for(hardware, ranks), library=library)
         found.append(cost.seconds / time_s - 1)
     return tuple(found)

@@ -1,0 +1,132 @@
+"""``accelsim collective KIND``: time, algorithm and bus bandwidth of a collective on a system, by algorithm."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelsim.cli import options as o
+
+if TYPE_CHECKING:
+    from accelsim.hardware.system import System
+    from accelsim.network.collective import CollectiveCost
+    from accelsim.network.sweep import Sweep
+
+_SWEEP_FROM, _SWEEP_TO = 10, 30  # powers of two: 1 KiB to 1 GiB
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("collective")(collective)
+
+
+def collective(
+    kind: Annotated[
+        str, typer.Argument(help="all_reduce, all_gather, reduce_scatter, all_to_all, broadcast, reduce or send_recv.")
+    ],
+    on: Annotated[str, typer.Option("--on", help="System, e.g. nvidia-dgx-h100:8.")],
+    size: Annotated[str, typer.Option("--bytes", help="Size of the call as nccl-tests count it.")] = "64MiB",
+    ranks: Annotated[int | None, typer.Option("--ranks", help="Ranks; default: all chips.")] = None,
+    algorithm: Annotated[str, typer.Option("--algorithm", help="A name, or auto: the fastest.")] = "auto",
+    library: Annotated[str, typer.Option("--library", help="Library of the system, e.g. vllm; default: its own.")] = "",
+    sweep: Annotated[bool, typer.Option("--sweep", help="Sizes from 1 KiB to 1 GiB instead of one.")] = False,
+    set_: o.SetOption = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw bus bandwidth over size into FILE.")] = None,
+    json_: o.JsonOption = None,
+) -> None:
+    """Time, algbw and busbw (nccl-tests definitions) of a collective, per algorithm, and where the fastest changes."""
+    from accelsim.hardware.system import load_system
+    from accelsim.network.sweep import sweep_collective
+    from accelsim.units import parse_quantity
+
+    system = load_system(on, o.make_overrides(set_))
+    num_ranks = system.num_chips if ranks is None else ranks
+    if kind == "send_recv" and ranks is None:
+        num_ranks = 2
+    sizes = [2**power for power in range(_SWEEP_FROM, _SWEEP_TO + 1)] if sweep or plot else []
+    sizes = sizes or [round(parse_quantity(size, "bytes"))]
+    swept = sweep_collective(kind, sizes, num_ranks, system, algorithm, library)
+    if plot is not None:
+        _plot(swept, system, plot)
+    if json_ is not None:
+        _write_json(swept, system, json_)
+    if json_ != "-":
+        _print(swept, system)
+
+
+def _row(cost: CollectiveCost) -> dict[str, Any]:
+    from accelsim.network.sweep import algorithm_bytes_per_s, bus_bytes_per_s
+
+    return {
+        "collective": cost.kind,
+        "bytes": cost.nbytes,
+        "ranks": cost.num_ranks,
+        "algorithm": cost.algorithm,
+        "protocol": cost.protocol,
+        "time_s": cost.seconds,
+        "algbw_bytes_per_s": algorithm_bytes_per_s(cost),
+        "busbw_bytes_per_s": bus_bytes_per_s(cost),
+        "energy_j": cost.energy_j,
+        "warnings": list(cost.warnings),
+    }
+
+
+def _write_json(swept: Sweep, system: System, target: str) -> None:
+    from accelsim.results.files import write_atomic
+
+    content = {
+        "system": str(system),
+        "fastest": [_row(cost) for cost in swept.fastest],
+        "algorithms": {name: [_row(cost) for cost in costs] for name, costs in swept.by_algorithm.items()},
+        "crossovers": [
+            {"above_bytes": c.above_bytes, "up_to_bytes": c.up_to_bytes, "before": c.before, "after": c.after}
+            for c in swept.crossovers
+        ],
+    }
+    text = json.dumps(content, indent=2) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_atomic(Path(target), text)
+
+
+def _print(swept: Sweep, system: System) -> None:
+    from accelsim.cli.render import make_console, make_table
+    from accelsim.units import format_quantity as text
+
+    first = swept.fastest[0]
+    columns = ("size", "algorithm", "protocol", "time", "algbw", "busbw")
+    table = make_table(f"{first.kind} of {first.num_ranks} ranks on {system}", columns, ("time", "algbw", "busbw"))
+    several = len(swept.fastest) > 1
+    chosen = swept.fastest if several else sorted(
+        (costs[0] for costs in swept.by_algorithm.values()), key=lambda cost: cost.seconds
+    )  # fmt: skip
+    for cost in chosen:
+        row = _row(cost)
+        rates = (text(row["algbw_bytes_per_s"], "bytes_per_s"), text(row["busbw_bytes_per_s"], "bytes_per_s"))
+        table.add_row(text(cost.nbytes, "bytes"), cost.algorithm, cost.protocol, text(cost.seconds, "time"), *rates)
+    console = make_console()
+    console.print(table)
+    for change in swept.crossovers:
+        low, high = text(change.above_bytes, "bytes"), text(change.up_to_bytes, "bytes")
+        console.print(f"{change.before} up to {low}, {change.after} from {high}")
+    for warning in dict.fromkeys(warning for cost in swept.fastest for warning in cost.warnings):
+        console.print(f"warning: {warning}")
+
+
+def _plot(swept: Sweep, system: System, target: Path) -> None:
+    from accelsim.network.sweep import bus_bytes_per_s
+    from accelsim.results.plots.collective import plot_collective
+
+    curves = {
+        name: ([cost.nbytes for cost in costs], [bus_bytes_per_s(cost) for cost in costs])
+        for name, costs in swept.by_algorithm.items()
+    }
+    title = f"{swept.fastest[0].kind} of {swept.fastest[0].num_ranks} ranks on {system.name}"
+    link = next(iter(system.levels.values())).link if len(system.levels) == 1 else None
+    axes = plot_collective(curves, title, None if link is None else link.bandwidth_bytes_per_s)
+    axes.figure.savefig(target, dpi=150)

@@ -1,0 +1,89 @@
+"""A collective over a range of sizes by each algorithm, and where one overtakes another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accelsim.hardware.system import System
+from accelsim.network.collective import CollectiveCost, collective_choices
+from accelsim.network.library import AUTO, DEFAULT_LIBRARY
+
+#: Times that (n - 1) / n of the buffer passes a link in an ideal ring of n; the other collectives count it whole.
+_BUS_PASSES = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1}
+
+
+def algorithm_bytes_per_s(cost: CollectiveCost) -> float:
+    """Size of the call over its time ("algbw" of nccl-tests); 0 for a call that takes no time."""
+    return cost.nbytes / cost.seconds if cost.seconds else 0.0
+
+
+def bus_bytes_per_s(cost: CollectiveCost) -> float:
+    """What a link would have to carry in an ideal ring ("busbw"): comparable over numbers of ranks.
+
+    Source:
+        NVIDIA nccl-tests, doc/PERFORMANCE.md.
+    """
+    share = (cost.num_ranks - 1) / cost.num_ranks
+    factor = _BUS_PASSES[cost.kind] * share if cost.kind in _BUS_PASSES else 1.0
+    return algorithm_bytes_per_s(cost) * factor
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """Between two sizes of a sweep another algorithm becomes the fastest.
+
+    Attributes:
+        above_bytes: Largest size of the sweep at which ``before`` is faster.
+        up_to_bytes: Next size, at which ``after`` is.
+        before: Algorithm.
+        after: Algorithm.
+    """
+
+    above_bytes: int
+    up_to_bytes: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Costs of one collective by size.
+
+    Attributes:
+        fastest: What ``auto`` chooses, by size.
+        by_algorithm: Costs by algorithm, in the order of sizes.
+    """
+
+    fastest: tuple[CollectiveCost, ...]
+    by_algorithm: dict[str, tuple[CollectiveCost, ...]]
+
+    @property
+    def crossovers(self) -> tuple[Crossover, ...]:
+        """Where the fastest algorithm changes."""
+        pairs = zip(self.fastest, self.fastest[1:], strict=False)
+        return tuple(
+            Crossover(a.nbytes, b.nbytes, a.algorithm, b.algorithm) for a, b in pairs if a.algorithm != b.algorithm
+        )
+
+
+def sweep_collective(
+    kind: str,
+    sizes_bytes: Sequence[int],
+    num_ranks: int,
+    system: System,
+    algorithm: str = AUTO,
+    library: str = DEFAULT_LIBRARY,
+) -> Sweep:
+    """Price a collective at every size, by the algorithms ``auto`` chooses from, or by one.
+
+    Raises:
+        ConfigError: As :func:`accelsim.network.collective.collective_steps`.
+    """
+    fastest, found = [], dict[str, list[CollectiveCost]]()
+    for nbytes in sizes_bytes:
+        choices = collective_choices(kind, nbytes, num_ranks, system, 1, algorithm, library)
+        fastest.append(min(choices, key=lambda cost: cost.seconds))
+        for cost in choices:
+            found.setdefault(cost.algorithm, []).append(cost)
+    return Sweep(tuple(fastest), {name: tuple(costs) for name, costs in found.items()})
