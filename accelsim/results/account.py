@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -224,28 +224,35 @@ def _parts(parts_s: Mapping[str, float], time_s: float) -> dict[str, float]:
 
 def _critical(lowered: LoweredProgram, timeline: ProgramTimeline) -> list[CriticalPart]:
     """The critical path of all stages; a stage ends before the next begins, so it is that of each in turn."""
-    once: dict[int, list[CriticalPart]] = {}
-    found: list[CriticalPart] = []
+    once: dict[int, list[tuple[tuple[str, str, str, str], float]]] = {}
+    total: dict[tuple[str, str, str, str], float] = {}
     for stage, block in zip(timeline.stages, lowered.blocks, strict=True):
         if id(block) not in once:
-            once[id(block)] = critical_parts(stage.stage.graph, stage.timeline, _alone(stage, block), block.name)
-        found += [replace(part, time_s=part.time_s * stage.stage.repeat) for part in once[id(block)]]
-    return found
+            parts = critical_parts(stage.stage.graph, stage.timeline, _alone(stage, block), block.name)
+            once[id(block)] = [((part.block, part.operator, part.resource, part.cause), part.time_s) for part in parts]
+        for key, time_s in once[id(block)]:
+            total[key] = total.get(key, 0.0) + time_s * stage.stage.repeat
+    return [CriticalPart(*key, time_s) for key, time_s in total.items()]
 
 
 def _alone(stage: StageTimeline, block: PricedBlock) -> dict[str, np.ndarray]:
     """Time of each task alone by cause; a collective on the path is communication that nothing hides."""
     label = stage.stage.graph.label
     took_s = to_seconds(stage.timeline.end_ticks - stage.timeline.start_ticks)
-    parts_s: dict[str, np.ndarray] = {}
+    size = max(len(block.operators), len(stage.stage.graph.labels))
+    per_label: dict[str, list[float]] = {}
+    is_collective = np.zeros(size, dtype=bool)
     for index, priced in enumerate(block.operators):
         if isinstance(priced.cost, OperatorCost):
             for cause, seconds in priced.cost.parts_s.items():
-                column = parts_s.setdefault(cause, np.zeros(len(label)))
-                column[label == index] = seconds
+                per_label.setdefault(cause, [0.0] * size)[index] = seconds
         else:
-            column = parts_s.setdefault(EXPOSED_COMMUNICATION, np.zeros(len(label)))
-            column[label == index] = took_s[label == index]
+            per_label.setdefault(EXPOSED_COMMUNICATION, [0.0] * size)
+            is_collective[index] = True
+    parts_s = {cause: np.array(column)[label] for cause, column in per_label.items()}
+    if is_collective.any():
+        mine = is_collective[label]
+        parts_s[EXPOSED_COMMUNICATION][mine] = took_s[mine]
     return parts_s
 
 

@@ -98,13 +98,14 @@ def critical_path(graph: TaskGraph, timeline: Timeline) -> tuple[Int64Array, int
     task = int(np.argmax(end))
     while True:
         path.append(task)
-        candidates = [int(p) for p in graph.predecessors(task)]
-        if before[task] >= 0:
-            candidates.append(int(before[task]))
-        if not candidates:
+        previous, previous_end = int(before[task]), int(end[before[task]])
+        for one in graph.predecessors(task).tolist():
+            ended = int(end[one])
+            if previous < 0 or ended > previous_end or (ended == previous_end and one < previous):
+                previous, previous_end = one, ended
+        if previous < 0:
             return np.array(path, dtype=np.int64), gap + int(start[task])
-        previous = max(candidates, key=lambda one: (int(end[one]), -one))
-        gap += int(start[task] - end[previous])
+        gap += int(start[task]) - previous_end
         task = previous
 
 
