@@ -74,6 +74,7 @@ class Played:
         timeline: What the engine returned.
         plan: The plan with everything filled in that it left open.
         num_chips: Chips at work.
+        spatial: Groups on their tiles, in spatial execution.
     """
 
     passes: tuple[Workload, ...]
@@ -83,6 +84,7 @@ class Played:
     timeline: ProgramTimeline
     plan: Plan
     num_chips: int
+    spatial: SpatialRun | None = None
 
 
 def simulate(
@@ -164,7 +166,8 @@ def _play_spatial(job: Job, passes: Sequence[Workload]) -> Played:
     """Cut into groups, share out tiles, place, price, one task graph in which everything overlaps, timeline."""
     run = _map_spatial(job, passes[-1])
     timeline = run_program(run.lowered.program, job.engine)
-    return Played(tuple(passes), run.footprint, run.warnings, run.lowered, timeline, run.plan, run.lowered.num_chips)
+    chips = run.lowered.num_chips
+    return Played(tuple(passes), run.footprint, run.warnings, run.lowered, timeline, run.plan, chips, run)
 
 
 def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
@@ -263,6 +266,7 @@ def _report(
         machine=job.system,
         lowered=played.lowered,
         timeline=played.timeline,
+        spatial=played.spatial,
     )
 
 

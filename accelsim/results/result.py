@@ -23,6 +23,8 @@ from accelsim.results.metrics import Utilisation
 if TYPE_CHECKING:
     import pandas as pd
 
+    from accelsim.mapping.spatial.run import SpatialRun
+
 
 @dataclass(frozen=True, slots=True)
 class Energy:
@@ -81,6 +83,7 @@ class Result:
         machine: The simulated system.
         lowered: The simulated program.
         timeline: What the engine returned.
+        spatial: Groups on their tiles, in spatial execution.
     """
 
     model: str
@@ -102,6 +105,7 @@ class Result:
     machine: System = field(repr=False)
     lowered: LoweredProgram = field(repr=False)
     timeline: ProgramTimeline = field(repr=False)
+    spatial: SpatialRun | None = field(default=None, repr=False)
 
     @property
     def tokens_per_s(self) -> float:

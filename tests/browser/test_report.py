@@ -199,8 +199,16 @@ def test_a_run_of_100_000_tasks_stays_light_and_opens_quickly(open_page, tmp_pat
     # charts near the screen included: about 1 s on an idle machine; tests share theirs
     assert opened.page.evaluate("performance.now()") < 10_000
     opened.chart("timeline")
-    opened.chart("links").locator(".points path").first.click(force=True)
-    assert opened.page.locator("#link-users li").count() > 0
+    # on the floorplan, a click on a link lists who used it
+    squares = opened.chart("links").locator(".points path")
+    assert squares.count() > 10
+    squares.nth(3).click(force=True)
+    name = opened.page.locator("#link").input_value()
+    use = result.table("link_use")
+    listed = [int(item.get_attribute("data-bytes")) for item in opened.page.locator("#link-users li").all()]
+    assert listed == list(use[use["link"] == name]["bytes"])
+    assert name != opened.page.locator("#link option").first.get_attribute("value")
+    assert opened.page.locator("#table-tiles tbody tr").count() == len(result.table("tiles"))
 
 
 def test_a_decode_of_many_steps_is_drawn(open_page, tmp_path):

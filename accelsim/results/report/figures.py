@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.results.format import seconds_text, size_text
+from accelsim.results.report.floor import floorplan
 from accelsim.results.result import Result
 
 if TYPE_CHECKING:
@@ -23,12 +23,11 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Most bars of the timeline and of the chart by operator.
 MAX_BARS, MAX_OPERATORS = 3_000, 20
-#: Most points of a curve or links of a map, most links with a row in the timeline, most blocks named above an axis.
-MAX_POINTS, MAX_LINK_ROWS, MAX_BLOCK_NAMES = 2_000, 16, 12
+#: Most points of a curve, most bars of links, most links with a row in the timeline, most blocks named above an axis.
+MAX_POINTS, MAX_LINK_BARS, MAX_LINK_ROWS, MAX_BLOCK_NAMES = 2_000, 40, 16, 12
 #: Hatches of the pictures as plotly patterns.
 _LIMIT = "#CC79A7"
 _PATTERNS = {"//": "/", "..": ".", "xx": "x"}
-_ON_GRID = re.compile(r".*\((\d+),(\d+)\)->\((\d+),(\d+)\)")
 _BAR_PIXELS, _FRAME_PIXELS = 26, 110
 
 
@@ -293,44 +292,24 @@ def _energy(result: Result) -> Figure:
 
 
 def _links(result: Result) -> Figure:
-    """Links by how long they are busy: on the floor where they have places on it, else as bars."""
+    """Links by how long they are busy: on the floor where the run has one, else as bars."""
     import plotly.graph_objects as go
 
+    if result.spatial is not None:
+        figure, note = floorplan(result, result.spatial)
+        return _close("links", "Floorplan and links", figure, note)
     table = result.table("links")
-    used = table[table["bytes"] > 0].sort_values("busy_s", ascending=False, kind="stable").head(MAX_POINTS)
-    places = [_ON_GRID.fullmatch(name) for name in used["link"]]
-    common: dict[str, Any] = {"customdata": used["link"].to_numpy(), "name": "links"}
-    hover = "%{customdata}<br>busy %{text}<extra></extra>"
-    text = [f"{share:.1%}" for share in used["busy_fraction"]]
-    if len(places) and all(places):
-        at = np.array([[int(n) for n in place.groups()] for place in places if place is not None], dtype=float)
-        # two directions of one wire stand side by side
-        direction = at[:, 2:] - at[:, :2]
-        middle = (at[:, :2] + at[:, 2:]) / 2 + 0.12 * np.stack([direction[:, 1], -direction[:, 0]], axis=-1)
-        marker = {
-            "color": used["busy_fraction"] * 100, "colorscale": "Viridis", "size": 9, "symbol": "square",
-            "colorbar": {"title": {"text": "busy (%)"}}, "cmin": 0,
-        }  # fmt: skip
-        figure = go.Figure(
-            go.Scatter(
-                x=middle[:, 1], y=middle[:, 0], mode="markers", marker=marker, text=text, hovertemplate=hover, **common
-            )
+    used = table[table["bytes"] > 0].sort_values("busy_s", ascending=False, kind="stable").head(MAX_LINK_BARS)
+    figure = go.Figure(
+        go.Bar(
+            x=used["busy_fraction"] * 100, y=used["link"], orientation="h", marker_color="#0072B2", name="links",
+            customdata=used["link"].to_numpy(), text=[f"{share:.1%}" for share in used["busy_fraction"]],
+            hovertemplate="%{customdata}<br>busy %{text}<extra></extra>",
         )
-        rows = at[:, [0, 2]].max() - at[:, [0, 2]].min() + 1
-        figure.update_layout(height=int(min(800, max(320, 40 * rows))), xaxis_title="column of the coarse mesh")
-        figure.update_yaxes(autorange="reversed", title="row of the coarse mesh", scaleanchor="x", constrain="domain")
-        figure.update_xaxes(constrain="domain")
-    else:
-        shown = used.head(MAX_OPERATORS * 2)
-        figure = go.Figure(
-            go.Bar(
-                x=shown["busy_fraction"] * 100, y=shown["link"], orientation="h", marker_color="#0072B2",
-                customdata=shown["link"].to_numpy(), name="links", text=text[: len(shown)], hovertemplate=hover,
-            )
-        )  # fmt: skip
-        figure.update_layout(height=_height(len(shown)), xaxis_title="busy (% of the latency)")
-        figure.update_yaxes(autorange="reversed", automargin=True, type="category")
-        figure.update_xaxes(range=[0, 100])
+    )  # fmt: skip
+    figure.update_layout(height=_height(len(used)), xaxis_title="busy (% of the latency)")
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    figure.update_xaxes(range=[0, 100])
     return _close("links", "Links", figure, "Click a link, or choose it below, to list the operators that used it.")
 
 

@@ -90,7 +90,7 @@
   }
 
   function legend(name, chart, traces) {
-    if (traces.length < 2) return;
+    if (name === "links" || traces.length < 2) return;
     const buttons = traces.map((trace, index) => {
       const button = document.createElement("button");
       const swatch = document.createElement("i");
@@ -114,9 +114,15 @@
 
   async function draw(name, figure) {
     const chart = document.getElementById(`chart-${name}`);
+    if (innerWidth < 640) {  // names on the floorplan would run into each other; a tap shows them one by one
+      for (const trace of figure.data) if (trace.mode === "markers+text") trace.text = trace.text.map(() => "");
+    }
     await Plotly.newPlot(chart, figure.data, themed(figure.layout), config);
     legend(name, chart, figure.data);
-    if (name === "links") chart.on("plotly_click", (event) => showLink(event.points[0].customdata));
+    if (name === "links") chart.on("plotly_click", (event) => {
+      const link = event.points[0].customdata;
+      if (typeof link === "string") showLink(link);
+    });
     drawn.push([chart, figure]);
     chart.dataset.drawn = "true";
   }

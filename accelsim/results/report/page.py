@@ -46,6 +46,7 @@ TABLES = {
     "links": "Links of the simulated chip",
     "link_use": "Operators on each link",
     "servers": "Servers",
+    "tiles": "Groups on their tiles; bytes per tile",
     "energy": "Energy",
     "tasks": "Tasks, first repetition of each block",
 }
@@ -79,7 +80,7 @@ def render_report(result: Result) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    tables = {name: _table(title, result.table(name)) for name, title in TABLES.items()}
+    tables = {name: _table(title, table) for name, title in TABLES.items() if len(table := result.table(name))}
     drawn = figures(result)
     return environment.get_template("page.html.j2").render(
         version=accelsim.__version__,

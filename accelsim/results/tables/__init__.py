@@ -11,6 +11,7 @@ from accelsim.results.tables.memory import memory_table
 from accelsim.results.tables.operators import causes_table, critical_path_table, operators_table, roles_table
 from accelsim.results.tables.tasks import tasks_table
 from accelsim.results.tables.tensors import tensors_table
+from accelsim.results.tables.tiles import tiles_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ TABLES: Mapping[str, Callable[[Result], pd.DataFrame]] = {
     "link_use": link_use_table,
     "servers": servers_table,
     "memory": memory_table,
+    "tiles": tiles_table,
     "energy": energy_table,
     "power": power_table,
     "tasks": tasks_table,

@@ -108,6 +108,7 @@ def test_power_over_time_integrates_to_the_energy(result, data):
 
 def test_columns_carry_their_units(result):
     plain = {"share", "count", "flops", "bytes", "tasks", "stage", "repeat", "task", "hops"}
+    plain |= {"chip", "first_row", "first_col", "rows", "cols"}
     suffixes = ("_s", "_bytes", "_bytes_per_s", "_j", "_w", "_fraction")
     for name in TABLES:
         table = result.table(name)
@@ -128,3 +129,21 @@ def test_energy_of_one_operator_by_hand():
     assert table["nvlink", "collective"] == pytest.approx(moved * 64e-12)
     # Static: 2 chips at their idle power over the latency.
     assert table["static", ""] == pytest.approx(2 * result.machine.chip.idle_w * result.latency_s)
+
+
+def test_tiles_hold_what_the_occupancy_says_and_do_not_overlap(result):
+    table = result.table("tiles")
+    if result.spatial is None:
+        assert table.empty
+        return
+    held = table[["weight_bytes", "kv_cache_bytes", "buffer_bytes", "scratch_bytes"]].sum(axis=1)
+    assert (held / table["capacity_bytes"]).to_numpy() == pytest.approx(table["fill_fraction"].to_numpy())
+    taken = np.zeros((table["chip"].max() + 1, *result.machine.chip.core_grid), dtype=int)
+    for group in table.itertuples():
+        rows, cols = (
+            slice(group.first_row, group.first_row + group.rows),
+            slice(group.first_col, group.first_col + group.cols),
+        )
+        taken[group.chip, rows, cols] += 1
+    assert taken.max() == 1
+    assert taken.sum() == (table["rows"] * table["cols"]).sum()
