@@ -24,7 +24,7 @@ from accelsim.workload.operators.softmax import Softmax
 
 @pytest.mark.parametrize(
     ("chip_name", "source_name", "mape"),
-    [("nvidia-a100-sxm-80gb", "nvidia-a100-80gb", 0.11), ("nvidia-h100-sxm", "nvidia-h100-sxm", 0.178)],
+    [("nvidia-a100-sxm-80gb", "nvidia-a100-80gb", 0.11), ("nvidia-h100-sxm", "nvidia-h100-sxm", 0.179)],
 )
 def test_gemms_of_vidur_are_predicted_by_the_calibration_of_another_source(
     chip_name: str, source_name: str, mape: float
@@ -78,7 +78,7 @@ def test_components_of_a_gpt3_layer_on_one_of_four_a100_come_close() -> None:
 
 def test_operators_of_llmcompass_come_close() -> None:
     table = llmcompass()
-    levels = {"gemm": 0.10, "batched_gemm": 0.30, "softmax": 0.15, "layernorm": 0.15, "gelu": 0.10}
+    levels = {"gemm": 0.10, "batched_gemm": 0.30, "softmax": 0.06, "layernorm": 0.10, "gelu": 0.10}
     for op, rows in table.groupby("op"):
         error = ErrorSummary.of(rows.predicted_s.to_numpy(), rows.time_s.to_numpy())
         print(f"\nA100 {op:14s} of LLMCompass: {error}")

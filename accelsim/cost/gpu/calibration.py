@@ -69,8 +69,8 @@ class GpuCalibration:
     """Reads the sections of one chip's calibration block.
 
     Sections: ``gemm`` (bf16 and fp16), ``gemm_<dtype>``, ``attention_prefill``, ``attention_decode``, ``moe``;
-    ``rowwise`` (kernels of inference libraries with one block per row: rmsnorm, rope, gated activations), ``reduction`` (a
-    framework's layernorm and softmax), ``elementwise`` (a framework's additions and activations, lookups); each with
+    ``rowwise`` (kernels of inference libraries with one block per row: rmsnorm, rope, gated activations), ``reduction``
+    (a framework's layernorm and softmax), ``elementwise`` (a framework's additions and activations, lookups); each with
     an optional ``<section>_range``.
     """
 

@@ -26,6 +26,11 @@ GEMM_NARROW = (
     FreeParameter("quantize_row_s", 0.1 * _NS, 30 * _NS, 6 * _NS),
     FreeParameter("quantize_efficiency", 0.05, 1.0, 0.6),
 )
+#: Products of the vector unit, each launched alone; their launch is that of the chip.
+GEMM_FP32 = (
+    *(parameter for parameter in GEMM if parameter.name not in ("launch_s", "split_k_s")),
+    FreeParameter("misaligned_efficiency", 0.1, 1.0, 0.8),
+)
 MOE = (
     FreeParameter("launch_s", 3 * _US, 60 * _US, 15 * _US),
     FreeParameter("wave_s", 0.05 * _US, 8 * _US, 1 * _US),
@@ -67,6 +72,7 @@ FREE_PARAMETERS: Mapping[str, tuple[FreeParameter, ...]] = {
     "gemm": GEMM,
     "gemm_fp8": GEMM_NARROW,
     "gemm_int8": GEMM_NARROW,
+    "gemm_fp32": GEMM_FP32,
     "moe": MOE,
     "attention_prefill": PREFILL,
     "attention_decode": DECODE,

@@ -34,6 +34,8 @@ SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 OVERLAP_NORM = 8.0
 #: Rate of results into the L2, as a share of the published (read) bandwidth of the L2.
 L2_STORE_SHARE = 0.5
+#: Width of the widest load of one thread.
+ALIGNMENT_BYTES = 16
 _ACCUMULATOR_BYTES = 4
 _CHUNK_CANDIDATES = 32_000  # priced at a time: temporaries of 256 kB stay in a cache
 
@@ -56,6 +58,8 @@ class GemmParameters:
         max_splits: Into how many parts the library divides the contraction at most.
         follows_rows: Whether the library takes the least tile height that covers m (else its tallest) instead of the
             fastest one.
+        misaligned_efficiency: Matrix rate of products whose rows of ``B`` or of ``A`` are no multiple of
+            :data:`ALIGNMENT_BYTES`, over that of the others.
         single_row_s: What a product of a single row takes more, where the library has a path of its own for it.
         quantize_launch_s: Launches of the kernels that quantise the activations of a narrow type.
         quantize_row_s: Time of one row in them, one after the other.
@@ -74,6 +78,7 @@ class GemmParameters:
     tile_cols: tuple[int, ...] = (32, 64, 128, 256)
     max_splits: int = 32
     follows_rows: bool = False
+    misaligned_efficiency: float = 1.0
     single_row_s: float = 0.0
     quantize_launch_s: float = 0.0
     quantize_row_s: float = 0.0
@@ -181,7 +186,9 @@ def _price(machine: GpuMachine, p: GemmParameters, x: _Shapes, rows: Array, cols
     waves = np.ceil(tiles * splits / machine.num_cores)
     active = np.minimum(tiles * splits, machine.num_cores)
 
-    block_s = np.maximum(2.0 * rows * cols * k_step / (x.core_flops_per_s * p.matrix_efficiency), p.k_block_s)
+    is_aligned = (x.n * x.element_bytes % ALIGNMENT_BYTES == 0) & (x.k * x.element_bytes % ALIGNMENT_BYTES == 0)
+    rate = x.core_flops_per_s * p.matrix_efficiency * np.where(is_aligned, 1.0, p.misaligned_efficiency)
+    block_s = np.maximum(2.0 * rows * cols * k_step / rate, p.k_block_s)
     compute_s = waves * blocks * block_s
     l2_bytes = tiles * splits * (np.minimum(rows, x.m) + np.minimum(cols, x.n)) * k_part * x.element_bytes
     l2_bandwidth = machine.l2_bandwidth_bytes_per_s * p.l2_efficiency

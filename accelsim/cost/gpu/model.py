@@ -10,7 +10,14 @@ from accelsim.cost.gpu.attention import AttentionTimes, decode_times, prefill_ti
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.gemm import GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import GpuMachine, cache_name
-from accelsim.cost.gpu.rowwise import PASSES, RowwiseTimes, rowwise_times
+from accelsim.cost.gpu.rowwise import (
+    BLOCK_THREADS,
+    LAYERNORM_THREADS,
+    PASSES,
+    RowwiseTimes,
+    rowwise_times,
+    softmax_passes,
+)
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
@@ -150,7 +157,9 @@ def _attention(job: _Job) -> _Priced:
     return _Priced(times, warnings, detail, on_matrix_unit=True)
 
 
-def _rows(section: str, whole_rows: bool, passes: float = 1.0) -> Callable[[_Job], _Priced]:
+def _rows(
+    section: str, whole_rows: bool, passes: float = 1.0, block_threads: int = BLOCK_THREADS
+) -> Callable[[_Job], _Priced]:
     """Pricing of a row operator by the calibration called ``section``."""
 
     def price(job: _Job) -> _Priced:
@@ -166,7 +175,8 @@ def _rows(section: str, whole_rows: bool, passes: float = 1.0) -> Callable[[_Job
             reads,
             float(op.writes),
             whole_rows=whole_rows,
-            passes=passes,
+            passes=softmax_passes(op.width) if op.kind == "softmax" else passes,
+            block_threads=block_threads,
             cached=0.0 if op.weight_bytes > reads else machine.cached_fraction(reads + op.writes),
         )
         return _Priced(times, warnings, {"kernel": section}, on_matrix_unit=False)
@@ -175,8 +185,9 @@ def _rows(section: str, whole_rows: bool, passes: float = 1.0) -> Callable[[_Job
 
 
 def _norm(job: _Job) -> _Priced:
-    section = "reduction" if job.operator.flavour == "layernorm" else "rowwise"
-    return _rows(section, whole_rows=True, passes=PASSES.get(job.operator.flavour, 1.0))(job)
+    of_framework = job.operator.flavour == "layernorm"
+    section, threads = ("reduction", LAYERNORM_THREADS) if of_framework else ("rowwise", BLOCK_THREADS)
+    return _rows(section, whole_rows=True, passes=PASSES.get(job.operator.flavour, 1.0), block_threads=threads)(job)
 
 
 def _elementwise(job: _Job) -> _Priced:
@@ -188,7 +199,7 @@ _PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
     "gemm": _gemm,
     "attention": _attention,
     "norm": _norm,
-    "softmax": _rows("reduction", whole_rows=True, passes=PASSES["softmax"]),
+    "softmax": _rows("reduction", whole_rows=True),
     "rope": _rows("rowwise", whole_rows=True),
     "elementwise": _elementwise,
     "embedding": _rows("elementwise", whole_rows=False),

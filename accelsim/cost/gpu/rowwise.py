@@ -7,7 +7,7 @@ as a whole)::
     launch | least duration of a kernel | max(main memory, cores, waves of blocks)
 
 A kernel that passes over its rows more than once (norm, softmax) reads them again from the L2, or from main memory
-when the rows in flight exceed the L2.
+as far as the rows in flight exceed the L2.
 
 Not modelled: vector instructions (exponentials of short rows), misaligned widths, fusion with neighbours.
 """
@@ -28,9 +28,13 @@ ELEMENTS_PER_BLOCK = 2048
 BLOCK_THREADS = 1024
 CORE_THREADS = 2048
 BLOCKS_PER_CORE = 16
-#: How often a kernel reads its rows where that is more than once: rmsnorm for the sum of squares and the result,
-#: softmax for the maximum, the sum and the result; layernorm keeps its row in registers.
-PASSES = {"rmsnorm": 2.0, "softmax": 3.0}
+#: How often a kernel reads its rows where that is more than once: norms for the statistics and the result, softmax for
+#: the maximum, the sum and the result.
+PASSES = {"layernorm": 2.0, "rmsnorm": 2.0, "softmax": 3.0}
+#: Threads of a block of a framework's layernorm.
+LAYERNORM_THREADS = 128
+#: Rows up to this width a framework's softmax keeps in registers, one warp each, so that one pass is enough.
+WARP_SOFTMAX_WIDTH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ def rowwise_times(
     *,
     whole_rows: ArrayLike = False,
     passes: ArrayLike = 1,
+    block_threads: ArrayLike = BLOCK_THREADS,
     cached: ArrayLike = 0.0,
 ) -> RowwiseTimes:
     """Time of row-wise operators, for arrays of shapes.
@@ -88,20 +93,21 @@ def rowwise_times(
         write_bytes: Bytes of all results.
         whole_rows: Whether one block works on a row as a whole (norm, softmax, gated activations, rope).
         passes: How often the kernel reads its operands.
+        block_threads: Threads of a block at most.
         cached: Share of operands and results that stays in the L2, 0 to 1.
     """
     p = parameters
-    given = (rows, width, read_bytes, write_bytes, whole_rows, passes, cached)
-    m, n, reads, writes, by_row, repeats, hit = np.broadcast_arrays(
+    given = (rows, width, read_bytes, write_bytes, whole_rows, passes, block_threads, cached)
+    m, n, reads, writes, by_row, repeats, most, hit = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given)
     )
     again = (repeats - 1.0) * reads
     moved = reads + writes + again
     blocks = np.where(by_row > 0, m, np.ceil(m * n / ELEMENTS_PER_BLOCK))
-    threads = np.minimum(np.where(by_row > 0, n, BLOCK_THREADS), BLOCK_THREADS)
+    threads = np.minimum(np.where(by_row > 0, n, most), most)
     resident = machine.num_cores * np.clip(np.floor(CORE_THREADS / threads), 1.0, BLOCKS_PER_CORE)
-    in_flight = np.minimum(resident, blocks) * reads / blocks
-    hbm_bytes = (reads + writes) * (1.0 - hit) + np.where(in_flight > machine.l2_capacity_bytes, again, 0.0)
+    in_flight = np.minimum(resident, blocks) * (reads + writes) / blocks
+    hbm_bytes = (reads + writes) * (1.0 - hit) + again * (1.0 - machine.cached_fraction(in_flight))
     hbm_s = hbm_bytes / (machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency)
     cores_s = moved / (machine.num_cores * p.core_bandwidth_bytes_per_s)
     blocks_s = np.ceil(blocks / resident) * moved / blocks / p.block_bandwidth_bytes_per_s
@@ -110,3 +116,8 @@ def rowwise_times(
     launch, latency = np.full_like(body_s, p.launch_s), np.full_like(body_s, p.kernel_s)
     compute, l2, hbm = (np.where(slowest == i, body_s, 0.0) for i in range(3))
     return RowwiseTimes(launch + latency + body_s, launch, latency, compute, l2, hbm, moved, hbm_bytes)
+
+
+def softmax_passes(width: ArrayLike) -> Array:
+    """How often a framework's softmax reads rows of ``width`` elements."""
+    return np.where(np.asarray(width) <= WARP_SOFTMAX_WIDTH, 1.0, PASSES["softmax"])

@@ -17,7 +17,14 @@ from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
 from accelsim.cost.gpu.moe import MoeParameters, moe_seconds
 from accelsim.cost.gpu.quantize import quantize_seconds
-from accelsim.cost.gpu.rowwise import PASSES, RowwiseParameters, rowwise_times
+from accelsim.cost.gpu.rowwise import (
+    BLOCK_THREADS,
+    LAYERNORM_THREADS,
+    PASSES,
+    RowwiseParameters,
+    rowwise_times,
+    softmax_passes,
+)
 
 #: Columns of a table by name, all of one length.
 Columns = Mapping[str, Any]
@@ -159,7 +166,8 @@ def rowwise_seconds(machine: GpuMachine, parameters: RowwiseParameters, table: C
         read,
         result,
         whole_rows=np.array([op in WHOLE_ROW_OPS for op in ops]),
-        passes=np.array([PASSES.get(op, 1.0) for op in ops]),
+        passes=np.where([op == "softmax" for op in ops], softmax_passes(width), [PASSES.get(op, 1.0) for op in ops]),
+        block_threads=np.array([LAYERNORM_THREADS if op == "layernorm" else BLOCK_THREADS for op in ops]),
         cached=machine.cached_fraction(read + result),
     )
     return times.total_s + rig.overhead_s

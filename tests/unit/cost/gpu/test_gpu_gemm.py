@@ -127,3 +127,12 @@ def test_quantising_few_wide_rows_takes_their_bytes() -> None:
     # 10 x 1,000,000 elements: 20 MB read twice and 10 MB written at 0.5 TB/s
     (seconds,) = quantize_seconds(MACHINE, parameters, [10], [1_000_000])
     assert seconds == pytest.approx(2e-6 + 100e-6)
+
+
+def test_rows_that_no_wide_load_fits_run_at_a_lower_matrix_rate() -> None:
+    slow = replace(GEMM, misaligned_efficiency=0.5)
+    aligned, odd_k, odd_n = gemm_times(
+        MACHINE, slow, 1280, [1280, 1280, 1277], [6400, 6399, 6400], core_flops_per_s=CORE_FLOPS_PER_S
+    ).compute_s
+    assert odd_k / aligned == pytest.approx(2.0, rel=0.01)
+    assert odd_n / aligned == pytest.approx(2.0, rel=0.01)

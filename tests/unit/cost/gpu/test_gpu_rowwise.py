@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from gpu_examples import MACHINE, ROWS
 
-from accelsim.cost.gpu.rowwise import rowwise_times
+from accelsim.cost.gpu.rowwise import rowwise_times, softmax_passes
 
 
 def test_large_operator_takes_its_bytes_over_the_bandwidth() -> None:
@@ -42,3 +42,22 @@ def test_a_second_pass_is_read_from_the_l2_while_the_rows_in_flight_fit() -> Non
     # 20 rows in flight of 100 kB each exceed the L2 of 1 MB
     spills = rowwise_times(MACHINE, ROWS, 100, 50_000, 1e7, 1e7, whole_rows=True, passes=2)
     assert spills.hbm_bytes[0] == 3e7
+
+
+def test_narrow_softmax_rows_are_read_once_and_wide_ones_three_times() -> None:
+    assert softmax_passes([32, 1024, 1025]).tolist() == [1.0, 1.0, 3.0]
+
+
+def test_smaller_blocks_keep_more_rows_in_flight_so_that_a_second_pass_misses_the_l2() -> None:
+    # rows of 40 kB read and written: 10 cores hold 20 blocks of 1024 threads (1.6 MB of 1 MB: none hits) ...
+    shape = (1000, 20_000, 4e7, 4e7)
+    large = rowwise_times(MACHINE, ROWS, *shape, whole_rows=True, passes=2)
+    assert large.hbm_bytes[0] == 12e7
+    # ... rows of 8 kB: 20 blocks are 0.32 MB and hit, 160 blocks of 128 threads are 2.56 MB and miss
+    shape = (1000, 4000, 8e6, 8e6)
+    few, many = (
+        rowwise_times(MACHINE, ROWS, *shape, whole_rows=True, passes=2, block_threads=t).hbm_bytes[0]
+        for t in (1024, 128)
+    )
+    assert few == 16e6
+    assert many == 24e6
