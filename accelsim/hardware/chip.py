@@ -17,6 +17,7 @@ from accelsim.config.quantity import (
     Hertz,
     JoulesPerByte,
     JoulesPerFlop,
+    Metres,
     Seconds,
     Watts,
 )
@@ -24,6 +25,7 @@ from accelsim.config.schema import Spec
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.calibration import parameters_from
+from accelsim.hardware.optical.decibel import LossDb
 
 ParametersT = TypeVar("ParametersT")
 
@@ -45,6 +47,18 @@ class SystolicArray(Spec):
     arrays_per_core: int = Field(1, gt=0, description="Arrays of this shape in one core.")
 
 
+class OpticalNoc(Spec):
+    """A layer of waveguides over the core grid: every cluster of cores has a station on a row and a column of them.
+
+    It carries what moves between operators; within an operator's cores data stays on the electrical mesh.
+    """
+
+    optics: str = Field(min_length=1, description="Optical link of each stretch of waveguide; a name of optics.")
+    cluster: PositiveInt = Field(description="Rows and columns of cores that share a station.")
+    core_pitch_m: Metres = Field(gt=0, description="Distance of two neighbouring cores.")
+    station_loss_db: LossDb = Field(0.0, alias="station_loss", description="Loss of light that passes one station.")
+
+
 class Noc(Spec):
     """The on-chip network joining neighbouring cores of the grid."""
 
@@ -52,6 +66,7 @@ class Noc(Spec):
     link_bandwidth_bytes_per_s: BytesPerS = Field(description="Bandwidth of one link, per direction.")
     hop_latency_s: Seconds = Field(description="Time of one hop from router to router.")
     energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy of one byte over one hop.")
+    optical: OpticalNoc | None = Field(None, description="Optical layer for traffic between operators, if any.")
 
 
 class Checks(Spec):

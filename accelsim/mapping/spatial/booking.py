@@ -14,6 +14,7 @@ from accelsim.mapping.spatial.groups import operators_of
 from accelsim.mapping.spatial.lowering import Booking, Streamed
 from accelsim.mapping.spatial.pricing import GroupPrice
 from accelsim.mapping.spatial.stream import Shape
+from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
 from accelsim.workload.graph import Segment
 from accelsim.workload.operator import Operator
 
@@ -53,7 +54,7 @@ def _transfers(run: Streamed, system: System) -> list[Booking]:
     for index, flow in enumerate(run.pipeline.flows):
         lanes = run.floor.lanes(flow.producer, flow.consumer)
         key = flow.tensor, lanes.level or "noc"
-        hops = lanes.hops if lanes.level is None else np.ones(1)
+        hops = lanes.hops if lanes.level is None else np.ones(len(lanes.routes))
         sizes, inverse = np.unique(run.flow_bytes[index], return_inverse=True)
         times = np.bincount(inverse, weights=run.stream.counts).astype(int)
         for total, count in zip(sizes.tolist(), times.tolist(), strict=True):
@@ -71,6 +72,8 @@ def _transfers(run: Streamed, system: System) -> list[Booking]:
 def _transfer(system: System, tensor: str, level: str, byte_hops: float, seconds: float, count: int) -> Booking:
     if level == "noc":
         energy_j_per_byte = system.chip.noc.energy_j_per_byte if system.chip.noc is not None else 0.0
+    elif level == OPTICAL_NOC:
+        energy_j_per_byte = optical_layer(system.chip).energy_j_per_byte
     else:
         energy_j_per_byte = system.levels[level].link.energy_j_per_byte
     each = byte_hops / count

@@ -44,7 +44,7 @@ class Lanes:
         latency_s: First byte of each lane. float64[lanes].
         shares: Part of the bytes that each lane carries, running sum. float64[lanes].
         hops: Core hops of each lane. float64[lanes].
-        level: Name of the system level that is crossed, or None on one chip.
+        level: Name of the system level (or optical layer) that is crossed, or None on a chip's mesh.
     """
 
     routes: tuple[tuple[int, ...], ...]
@@ -126,6 +126,7 @@ class Floor:
             latency_s=self.mesh.latency_s(routes),
             shares=np.cumsum(flows.nbytes) / _FINE,
             hops=routes.sum_over(self.mesh.num_hops),
+            level=self.mesh.level,
         )
 
     def _between_chips(self, source: int, target: int) -> Lanes:

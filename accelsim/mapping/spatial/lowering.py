@@ -201,7 +201,7 @@ def _columns(run: Streamed, template: _Template) -> tuple[FloatArray, dict[str, 
             for cause, seconds in price.parts_s.items():
                 parts_s[cause][shape, task] = seconds
     for index, (lanes, tasks) in enumerate(zip(template.lanes, template.lane_tasks, strict=True)):
-        alone_s = parts_s[NOC if lanes.level is None else BETWEEN_CHIPS]
+        alone_s = parts_s[NOC if lanes.level == run.floor.mesh.level else BETWEEN_CHIPS]
         for total in np.unique(run.flow_bytes[index]).tolist():
             if total:
                 at = np.ix_(run.flow_bytes[index] == total, tasks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,9 @@ class CoarseMesh:
     block: int
     link_bandwidth_bytes_per_s: float
     hop_latency_s: float
+
+    #: Level that traffic over it is booked on where that is not the chip's own mesh.
+    level: ClassVar[str | None] = None
 
     def __post_init__(self) -> None:
         if self.block < 1:
@@ -110,7 +114,7 @@ class CoarseMesh:
 
 
 def coarse_topology(chip: Chip, block: int = 1) -> CoarseMesh:
-    """The on-chip mesh of ``chip`` in blocks of ``block`` x ``block`` cores.
+    """The on-chip mesh of ``chip`` in blocks of ``block`` x ``block`` cores, or its optical layer in clusters.
 
     A grid of 1,000 x 1,000 cores has 4 million links; in blocks of 25 it has 6,240.
 
@@ -119,6 +123,10 @@ def coarse_topology(chip: Chip, block: int = 1) -> CoarseMesh:
     """
     if chip.noc is None:
         raise ConfigError(f"chip {chip.name}: no 'noc'. Add noc.link_bandwidth and noc.hop_latency to its file.")
+    if chip.noc.optical is not None:
+        from accelsim.network.optical.layer import optical_layer  # stands on this module
+
+        return optical_layer(chip)
     return CoarseMesh(
         name=chip.name,
         core_grid=chip.core_grid,

@@ -12,6 +12,7 @@ from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.program import StageTimeline
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.mapping.streaming import HOST_LINK
+from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
 from accelsim.results.account import OperatorRow
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def _j_per_byte(result: Result, level: str) -> float:
         return result.machine.host.link.energy_j_per_byte
     if level == "noc" and chip.noc is not None:
         return chip.noc.energy_j_per_byte
+    if level == OPTICAL_NOC:
+        return optical_layer(chip).energy_j_per_byte
     return 0.0
 
 
