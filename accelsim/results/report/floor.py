@@ -69,7 +69,8 @@ def _add_groups(figure: go.Figure, tiles: pd.DataFrame, pixels_per_tile: float) 
     ]
     figure.add_trace(
         go.Scatter(
-            x=here["first_col"] + here["cols"] / 2, y=here["first_row"] + here["rows"] / 2, mode="markers+text", name="groups",
+            x=here["first_col"] + here["cols"] / 2, y=here["first_row"] + here["rows"] / 2,
+            mode="markers+text", name="groups",
             text=names, textfont_size=9,
             marker={"opacity": 0, "size": 14}, hovertext=text, hoverinfo="text",
         )
