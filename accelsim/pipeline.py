@@ -31,6 +31,7 @@ from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRu
 from accelsim.mapping.streaming import lower_streaming, streaming_footprint
 from accelsim.mapping.symmetry import symmetry_broken_by
 from accelsim.network.collective import CollectiveCost
+from accelsim.network.optical.power import idle_w
 from accelsim.results.account import Ledger, account
 from accelsim.results.bottleneck import WhatIf, causes_to_relieve, find_bottleneck
 from accelsim.results.critical_path import account_pipeline
@@ -251,7 +252,7 @@ def _report(
             model_flops=replicas * sum(workload.flops for workload in played.passes),
             must_read_bytes=replicas * sum(_must_read_bytes(workload) for workload in played.passes),
         ),
-        energy=Energy(ledger.dynamic_energy_j, chip.idle_w * latency_s * num_chips),
+        energy=Energy(ledger.dynamic_energy_j, idle_w(job.system, num_chips) * latency_s),
         bottleneck=find_bottleneck(ledger, alternatives),
         warnings=(
             *played.passes[-1].warnings,

@@ -32,7 +32,7 @@ class Energy:
 
     Attributes:
         dynamic_j: Operators and transfers.
-        static_j: Idle power of every chip over the latency.
+        static_j: Idle power of every chip and of links whose lasers are on, over the latency.
     """
 
     dynamic_j: float

@@ -11,9 +11,10 @@ import pytest
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.optical import OpticalLink, load_optics
-from accelsim.hardware.system import load_chip
+from accelsim.hardware.system import load_chip, load_system
 from accelsim.network.noc import coarse_topology
 from accelsim.network.optical.layer import OPTICAL_NOC, OpticalLayer, optical_layer
+from accelsim.network.optical.power import idle_w
 from accelsim.pipeline import simulate
 from accelsim.results.result import Result
 from accelsim.workload.phase import Prefill
@@ -100,3 +101,17 @@ def test_traffic_over_the_layer_is_booked_on_it_at_its_energy(runs: tuple[Result
     table = layer.table("energy")
     booked = table[table["component"] == OPTICAL_NOC]["energy_j"].sum()
     assert math.isclose(booked, nbytes * 1.8e-12 * 8, rel_tol=1e-9)  # 0.4 + 0.5 + 0.9 pJ/bit
+
+
+def test_idle_power_of_links_and_layers_is_part_of_the_energy(runs: tuple[Result, Result]) -> None:
+    mesh, layer = runs
+    assert mesh.energy.static_j == 0.0  # the array idles at 0 W
+    assert math.isclose(layer.energy.static_j, optical_layer(chip()).static_w * layer.latency_s)
+
+
+def test_every_direction_of_every_link_of_a_level_burns() -> None:
+    optical = [("system.levels.ici.link.optical", "cwdm4-bidi"), ("system.levels.ici.link.length", "10 m")]
+    system = load_system("google-tpu-v4-pod:4x4x4", optical)
+    # 6 links leave each of 64 chips
+    links_w = 64 * 6 * system.levels["ici"].link.static_w
+    assert math.isclose(idle_w(system, 64), 64 * system.chip.idle_w + links_w)

@@ -1,0 +1,21 @@
+"""Power of a machine that burns while nothing runs: chips, and the links whose lasers are on."""
+
+from __future__ import annotations
+
+from accelsim.hardware.system import System
+from accelsim.network.optical.layer import optical_layer
+from accelsim.network.topology import build_topology
+
+
+def idle_w(system: System, num_chips: int) -> float:
+    """Idle power of ``num_chips`` chips, of their links at every level in use and of optical layers, in watts.
+
+    A link counts once per direction; of a level's links each chip has an equal share. Not modelled: switches, hosts.
+    """
+    per_chip_w = system.chip.idle_w
+    for level in system.levels.values():
+        if level.link.static_w:
+            per_chip_w += build_topology(level).num_links / level.size * level.link.static_w
+    if system.chip.noc is not None and system.chip.noc.optical is not None:
+        per_chip_w += optical_layer(system.chip).static_w
+    return per_chip_w * num_chips
