@@ -129,4 +129,4 @@ def _plot(swept: Sweep, system: System, target: Path) -> None:
     title = f"{swept.fastest[0].kind} of {swept.fastest[0].num_ranks} ranks on {system.name}"
     link = next(iter(system.levels.values())).link if len(system.levels) == 1 else None
     axes = plot_collective(curves, title, None if link is None else link.bandwidth_bytes_per_s)
-    axes.figure.savefig(target, dpi=150)
+    axes.get_figure(root=True).savefig(target, dpi=150)  # type: ignore[union-attr]

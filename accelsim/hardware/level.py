@@ -83,6 +83,9 @@ class Level(Spec):
     size: PositiveInt | tuple[PositiveInt, ...] = Field(
         description="Most members; a list gives one extent per dimension of a torus or mesh."
     )
+    options: dict[str, int | str] = Field(
+        default_factory=dict, description="Options of the topology, e.g. uplinks and seed of a fat tree."
+    )
     link: LinkSpec = Field(description="Link per chip and direction: its port on a switch, each link elsewhere.")
     extents: tuple[PositiveInt, ...] | None = Field(
         None, description="Extents a slice may have in each dimension; default: every one up to the size."

@@ -26,6 +26,8 @@ from accelsim.network.topology.levels import join_levels
 #: Ranks up to which an algorithm is laid over the graph transfer by transfer; all pairs of them have a route each.
 MAX_RANKS_ON_GRAPH = 128
 _PORTS = "switch"
+#: Where what a ring loads depends on the routes.
+_IRREGULAR = frozenset({"dragonfly", "fat_tree", "graph", "rail_fat_tree"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,18 @@ def spread(
     if algorithm.follows_grid:
         return _on_grid(algorithm, nbytes, levels, warnings)
     folded = algorithm.folded(nbytes, (num_ranks,))
-    if algorithm.pattern == "ring":
+    on_known_links = all(level.topology not in _IRREGULAR and not level.spec.faults for level in levels)
+    if algorithm.pattern == "ring" and (on_known_links or num_ranks > MAX_RANKS_ON_GRAPH):
         return _as_rings(algorithm, folded, span, levels, warnings)
-    if len(levels) == 1 and levels[0].topology == _PORTS and not warnings:
+    if len(levels) == 1 and levels[0].topology == _PORTS and not warnings and on_known_links:
         halves = 2 if algorithm.opt_in else 1  # to the switch and no further
         latency_s = levels[0].link.latency_s / halves
         return tuple(SpreadStep(step.repeat, latency_s, (Load(span[0].level, step.nbytes),)) for step in folded)
-    if algorithm.pattern == "pairs" and all(_pair_share(level, 1, num_ranks) is not None for level in levels):
+    if (
+        algorithm.pattern == "pairs"
+        and on_known_links
+        and all(_pair_share(level, 1, num_ranks) is not None for level in levels)
+    ):
         return _as_pairs(folded, span, levels, warnings)
     if not on_graph or num_ranks > MAX_RANKS_ON_GRAPH:
         return None
@@ -244,5 +251,5 @@ def block_of(part: GroupLevel) -> tuple[SystemLevel, tuple[str, ...]]:
         wrap = tuple(w and n == full for w, n, full in zip(level.wrap, shape, level.shape, strict=True))
         return SystemLevel(level.name, level.spec, tuple(shape), wrap), ()
     warning = f"{part.members} ranks, {part.stride} apart, are no block of {level}; priced as a line of neighbours."
-    line = level.spec.model_copy(update={"topology": "line", "size": part.members})
+    line = level.spec.model_copy(update={"topology": "line", "size": part.members, "options": {}})
     return SystemLevel(level.name, line, (part.members,), (False,)), (warning,)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from accelsim.engine import simulate
 from accelsim.hardware.link import LinkSpec
 from accelsim.network.collectives import COLLECTIVES, Schedule
-from accelsim.network.collectives.base import closed_form_s
+from accelsim.network.collectives.base import closed_form_s, merge
 from accelsim.network.play import schedule_graph
 from accelsim.network.topology import TOPOLOGIES, Topology
 
@@ -145,6 +145,21 @@ def test_engine_and_closed_form_agree_on_an_idle_network(name: str) -> None:
             assert simulate(graph, engine="simpy").makespan_ticks * 1e-15 == pytest.approx(expected_s, rel=1e-9)
             freely = schedule_graph(schedule, topology, step_latency_s=2e-6)
             assert simulate(freely, engine="simpy").makespan_ticks * 1e-15 <= expected_s * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_messages_are_the_chunks_of_a_step_between_two_ranks_together(name: str) -> None:
+    algorithm = COLLECTIVES.get(name)
+    for shape in shapes_of(name):
+        nbytes = 12 * math.prod(shape) * 24
+        messages, merged = algorithm.messages(nbytes, shape), merge(algorithm.schedule(nbytes, shape))
+        rows = [
+            sorted(zip(*(c.tolist() for c in (s.step, s.src, s.dst, s.nbytes)), strict=True))
+            for s in (messages, merged)
+        ]
+        if all(extent > 2 for extent in shape if extent > 1):  # else two parts share the link between two ranks
+            assert rows[0] == rows[1]
+        assert messages.nbytes.sum() == merged.nbytes.sum()
 
 
 PIPELINED = [name for name in NAMES if name.partition("/")[2] in ("double_binary_tree", "in_network")]

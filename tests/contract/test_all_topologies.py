@@ -13,7 +13,15 @@ from accelsim.hardware.link import LinkSpec
 from accelsim.network.topology import TOPOLOGIES, Topology
 
 LINK = LinkSpec(bandwidth_bytes_per_s=100e9, latency_s=1e-6)
-SHAPES = {"torus": [(1,), (2,), (5,), (4, 4), (2, 3), (3, 4, 5), (2, 2, 1)], "mesh": [(1,), (6,), (3, 4), (2, 3, 2)]}
+SHAPES = {
+    "fat_tree": [(1,), (4,), (2, 3), (4, 4), (2, 2, 3)],
+    "rail_fat_tree": [(1, 1), (1, 4), (4, 3)],
+    "dragonfly": [(1,), (1, 3, 2), (3, 2, 2), (5, 4, 1)],
+    "hypercube": [(1,), (2,), (8,), (4, 4)],
+    "twisted_torus": [(1,), (2, 4), (4, 8), (3, 3), (2, 2, 4)],
+    "torus": [(1,), (2,), (5,), (4, 4), (2, 3), (3, 4, 5), (2, 2, 1)],
+    "mesh": [(1,), (6,), (3, 4), (2, 3, 2)],
+}
 CASES = [
     (name, shape, wrapped)
     for name in TOPOLOGIES.names()

@@ -93,6 +93,10 @@ class CollectiveAlgorithm(Protocol):
         """All transfers."""
         ...
 
+    def messages(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
+        """The same with the chunks that one rank sends another in a step as one message, for large groups."""
+        ...
+
     def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
         """The steps of the busiest rank, in bytes over one link; chunks count as the largest."""
         ...
@@ -113,6 +117,14 @@ class OnePort:
     def links(self, shape: tuple[int, ...]) -> int:
         """One."""
         return 1
+
+    def messages(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
+        """The schedule with one transfer per step and pair; ``chunk`` then only stands for a size."""
+        return merge(self.schedule(nbytes, shape))
+
+    def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
+        """All transfers."""
+        raise NotImplementedError
 
 
 COLLECTIVES: Registry[CollectiveAlgorithm] = Registry("collective", "accelsim.network.collectives")
@@ -140,6 +152,23 @@ def make_schedule(
     table = table[np.argsort(table[:, 0], kind="stable")]
     step, src, dst, chunk, reduce = table.T.copy()
     return Schedule(num_ranks, chunk_bytes, step, src, dst, chunk, reduce.astype(bool), num_switches)
+
+
+def merge(schedule: Schedule) -> Schedule:
+    """``schedule`` with the chunks that one participant sends another in a step as one message.
+
+    For the engine: the same bytes over the same links in the same steps. Chunks lose their meaning (each stands for a
+    size), so that the result cannot be replayed on data.
+    """
+    participants = schedule.num_ranks + schedule.num_switches
+    keys, which = np.unique(
+        (schedule.step * participants + schedule.src) * participants + schedule.dst, return_inverse=True
+    )
+    sizes, chunk = np.unique(np.bincount(which, weights=schedule.nbytes).astype(np.int64), return_inverse=True)
+    pairs, dst = np.divmod(keys, participants)
+    step, src = np.divmod(pairs, participants)
+    plain = np.zeros(len(keys), dtype=bool)
+    return Schedule(schedule.num_ranks, sizes, step, src, dst, chunk, plain, schedule.num_switches)
 
 
 def rows_of(

@@ -22,7 +22,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.network.collectives.base import FoldedStep, IntArray, OnePort, Schedule, register_collective, split_evenly
+from accelsim.network.collectives.base import (
+    FoldedStep,
+    IntArray,
+    OnePort,
+    Schedule,
+    make_schedule,
+    register_collective,
+    rows_of,
+    split_evenly,
+)
 
 NAME = "torus_bucket"
 
@@ -99,6 +108,27 @@ def _schedule(nbytes: int, shape: tuple[int, ...], scatters: bool, gathers: bool
     return Schedule(num_ranks, chunk_bytes, step, src, dst, chunk, reduce.astype(bool))
 
 
+def _messages(nbytes: int, shape: tuple[int, ...], scatters: bool, gathers: bool) -> Schedule:
+    """One row per step, part and rank; chunks count as the largest."""
+    parts, num_ranks = _parts(shape), math.prod(shape)
+    num_phases = len(parts[0].order) if parts else 0
+    order = list(range(num_phases)) * int(scatters) + list(reversed(range(num_phases))) * int(gathers)
+    ranks = np.arange(num_ranks).reshape(shape)
+    chunk_bytes = -(-nbytes // (num_ranks * max(1, len(parts))))
+    first_step = 0
+    sizes: list[int] = []
+    blocks: list[IntArray] = []
+    for phase in order:
+        for part in parts:
+            axis = part.order[phase]
+            dst = np.roll(ranks, -part.direction, axis).ravel()
+            steps = first_step + np.arange(shape[axis] - 1)[:, None]
+            blocks.append(rows_of(steps, ranks.ravel()[None], dst[None], len(sizes), False))
+            sizes.append(chunk_bytes * math.prod(shape[a] for a in part.order[phase + 1 :]))
+        first_step += _phase_steps(shape, phase)
+    return make_schedule(num_ranks, np.array(sizes, dtype=np.int64), blocks)
+
+
 def _folded(nbytes: int, shape: tuple[int, ...], scatters: bool, gathers: bool) -> tuple[FoldedStep, ...]:
     num_phases = sum(extent > 1 for extent in shape)
     phases = [_folded_phase(nbytes, shape, phase) for phase in range(num_phases)]
@@ -119,6 +149,10 @@ class _Bucket(OnePort):
     def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
         """All transfers, one row per chunk."""
         return _schedule(nbytes, shape, self.scatters, self.gathers)
+
+    def messages(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
+        """All transfers, one row per step, part and rank."""
+        return _messages(nbytes, shape, self.scatters, self.gathers)
 
     def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
         """One entry per phase, in bytes over one link."""

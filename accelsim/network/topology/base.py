@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections import deque
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from accelsim.errors import ConfigError, RoutingError
 from accelsim.hardware.level import LinkFault, SystemLevel
 from accelsim.hardware.link import LinkSpec
-from accelsim.registry import Registry
+from accelsim.registry import Registry, did_you_mean
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -157,8 +158,8 @@ class Topology:
         return f"chip{node}" if node < self.num_chips else f"switch{node}"
 
 
-#: ``(shape, wrap, link) -> Topology``
-TopologyBuilder = Callable[[tuple[int, ...], tuple[bool, ...], LinkSpec], Topology]
+#: ``(shape, wrap, link, **options) -> Topology``
+TopologyBuilder = Callable[..., Topology]
 
 TOPOLOGIES: Registry[TopologyBuilder] = Registry("topology", "accelsim.network.topology")
 register_topology = TOPOLOGIES.register
@@ -171,7 +172,15 @@ def build_topology(level: SystemLevel) -> Topology:
         ConfigError: Unknown topology, a shape it does not take, or a fault of a link it has not; names the level.
     """
     try:
-        topology = TOPOLOGIES.get(level.topology)(level.shape, level.wrap, level.link)
+        builder = TOPOLOGIES.get(level.topology)
+        known = list(inspect.signature(builder).parameters)[3:]
+        for option in level.spec.options:
+            if option not in known:
+                listed = ", ".join(known) or "none"
+                raise ConfigError(
+                    f"options: {level.topology} has no option {option!r}. Known: {listed}.{did_you_mean(option, known)}"
+                )
+        topology = builder(level.shape, level.wrap, level.link, **level.spec.options)
         return with_faults(topology, level.spec.faults) if level.spec.faults else topology
     except ConfigError as err:
         raise ConfigError(f"system.levels.{level.name}: {err}") from err
@@ -222,6 +231,27 @@ def from_pairs(
         coordinates=np.arange(num_chips)[:, None] if coordinates is None else coordinates,
         path=path,
         num_rings=num_rings,
+        ring_hops=ring_hops,
+    )
+
+
+def from_cables(
+    name: str, num_chips: int, num_nodes: int, cables: IntArray, link: LinkSpec, ring_hops: int = 1
+) -> Topology:
+    """Topology with switches; each row of ``cables`` is a link both ways with half of ``link``'s latency.
+
+    A way between two chips of one switch then has the latency of ``link``.
+    """
+    ends = np.concatenate([cables, cables[:, ::-1]]).astype(np.int64)
+    return Topology(
+        name=name,
+        num_chips=num_chips,
+        num_nodes=num_nodes,
+        src=ends[:, 0].copy(),
+        dst=ends[:, 1].copy(),
+        capacity_bytes_per_s=np.full(len(ends), link.bandwidth_bytes_per_s),
+        latency_s=np.full(len(ends), link.latency_s / 2),
+        coordinates=np.arange(num_chips)[:, None].copy(),
         ring_hops=ring_hops,
     )
 

@@ -1,25 +1,48 @@
-"""Twisted tori: going around a dimension of extent k shifts the dimensions of extent 2k by k."""
+"""Twisted torus: going round one dimension moves on along another."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from accelsim.hardware.link import LinkSpec
-from accelsim.network.optical.lattice import TwistedTorus, canonical_twist
 from accelsim.network.topology.base import Topology, from_pairs, register_topology
+from accelsim.network.topology.routing import with_ecmp
 
 
 @register_topology("twisted_torus")
-def twisted_torus(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Topology:
-    """Torus of extents k and 2k with shifted wraparound links, as circuit switches can set; equal extents: no shift.
+def twisted_torus(
+    shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec, twist: int | None = None, seed: int = 0
+) -> Topology:
+    """A torus whose wraparound links in all but the last dimension shift the last coordinate by ``twist``.
 
-    Routes are shortest; where several displacements are equally short, pairs of chips take them in turn.
-    ``wrap`` is not used: a torus that is not joined at its ends cannot be twisted.
+    Default: the extent of the first dimension, as in the k x 2k and k x k x 2k tori of TPU v4. All dimensions wrap.
+    Routes are shortest ones, spread over equal ones by ``seed``.
+
+    Source:
+        Camara et al., *Twisted torus topologies for enhanced interconnection networks*, IEEE TPDS 21, 2010;
+        Jouppi et al., *TPU v4*, ISCA 2023, section 2.9.
     """
-    torus = TwistedTorus(shape, canonical_twist(shape))
-    pairs: dict[tuple[int, int], None] = {}
-    every = np.arange(torus.num_chips)
-    for step in (sign * row for row in np.eye(len(shape), dtype=np.int64) for sign in (1, -1)):
-        there = torus.nodes_at(torus.coordinates + step)
-        pairs.update(dict.fromkeys(zip(every[there != every].tolist(), there[there != every].tolist(), strict=True)))
-    return from_pairs(str(torus), torus.num_chips, list(pairs) or np.empty((0, 2)), link, torus.coordinates, torus.path)
+    shift = shape[0] if twist is None else twist
+    index = np.arange(math.prod(shape)).reshape(shape)
+    cables = [np.empty((0, 2), dtype=np.int64)]
+    for axis, extent in enumerate(shape):
+        if extent == 1:
+            continue
+        after = np.roll(index, -1, axis).copy()
+        if axis < len(shape) - 1:
+            last = [slice(None)] * len(shape)
+            last[axis] = slice(extent - 1, extent)
+            after[tuple(last)] = np.roll(after[tuple(last)], -shift, -1)
+        cables.append(np.stack([index.ravel(), after.ravel()], 1))
+    pairs = np.concatenate(cables)
+    both = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
+    both = both[both[:, 0] != both[:, 1]]
+    places = np.stack(np.unravel_index(index.ravel(), shape), 1)
+    rings = 2 if index.size > 2 and index.size % 2 == 0 and sum(n > 1 for n in shape) > 1 else 1
+    hops = 1 if rings == 2 or index.size < 3 else index.size - 1
+    return with_ecmp(
+        from_pairs(f"twisted torus {'x'.join(map(str, shape))}", index.size, both, link, places, None, rings, hops),
+        seed,
+    )
