@@ -154,8 +154,22 @@ def _draw(
     for name in order:
         widths = [bar.get(name, 0.0) / divisor for bar, divisor in zip(bars, divisors, strict=True)]
         fill = fill_of[name]
-        pieces.append((ax.barh(range(len(bars)), widths, 0.72, left, label=name, color=fill.colour,
-                               hatch=fill.hatch, edgecolor="white", linewidth=0.6), fill))
+        pieces.append(
+            (
+                ax.barh(
+                    range(len(bars)),
+                    widths,
+                    0.72,
+                    left,
+                    label=name,
+                    color=fill.colour,
+                    hatch=fill.hatch,
+                    edgecolor="white",
+                    linewidth=0.6,
+                ),
+                fill,
+            )
+        )
         left = [start + width for start, width in zip(left, widths, strict=True)]
     _dress(ax, names, left, scale, title)
     for index, (end, total_s) in enumerate(zip(left, totals, strict=True)):
@@ -206,8 +220,14 @@ def _write_shares(ax: Axes, pieces: Sequence[tuple[BarContainer, Fill]], totals:
             if not patch.get_width():
                 continue
             centre = patch.get_x() + patch.get_width() / 2, patch.get_y() + patch.get_height() / 2
-            text = ax.text(*centre, f"{patch.get_width() / total:.0%}".replace("%", " %"), ha="center", va="center",
-                           color=fill.text_colour, fontsize="small")
+            text = ax.text(
+                *centre,
+                f"{patch.get_width() / total:.0%}".replace("%", " %"),
+                ha="center",
+                va="center",
+                color=fill.text_colour,
+                fontsize="small",
+            )
             text.set_path_effects([withStroke(linewidth=3.0, foreground=fill.colour)])  # readable on a hatch
             if text.get_window_extent().width > patch.get_window_extent().width - 4:
                 text.remove()

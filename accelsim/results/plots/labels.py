@@ -101,9 +101,7 @@ def _text_size(ax: Axes, text: str) -> tuple[float, float]:
     return box.width, box.height
 
 
-def _places(
-    anchor: Anchor, size: tuple[float, float], pixels_per_point: float, inside: Bbox
-) -> Iterator[Place]:
+def _places(anchor: Anchor, size: tuple[float, float], pixels_per_point: float, inside: Bbox) -> Iterator[Place]:
     """All places of one label within the axes, nearest first."""
     for step, gap in enumerate(_GAPS_POINTS):
         for angle in _ANGLES_DEG:
@@ -158,9 +156,22 @@ def _write(ax: Axes, label: PointLabel, place: Place, pixels_per_point: float) -
         return (x - place.anchor.x) / pixels_per_point, (y - place.anchor.y) / pixels_per_point
 
     if place.leader:
-        ax.annotate("", (label.x, label.y), offset_points(*place.near), textcoords="offset points",
-                    arrowprops={"arrowstyle": "-", "color": "#666666", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0})
+        ax.annotate(
+            "",
+            (label.x, label.y),
+            offset_points(*place.near),
+            textcoords="offset points",
+            arrowprops={"arrowstyle": "-", "color": "#666666", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0},
+        )
     centre = (place.box.x0 + place.box.x1) / 2, (place.box.y0 + place.box.y1) / 2
-    text = ax.annotate(label.text, (label.x, label.y), offset_points(*centre), textcoords="offset points",
-                       ha="center", va="center", fontsize="small", zorder=6)
+    text = ax.annotate(
+        label.text,
+        (label.x, label.y),
+        offset_points(*centre),
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize="small",
+        zorder=6,
+    )
     text.set_path_effects([withStroke(linewidth=2.0, foreground="white")])

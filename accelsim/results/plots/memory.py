@@ -42,13 +42,23 @@ def plot_memory(
     roles = list(dict.fromkeys(role for run in runs for role, n in run.footprint.role_bytes.items() if n))
     for role, fill in fills(roles, ROLE_FILLS).items():
         widths = [float(run.footprint.role_bytes.get(role, 0)) for run in runs]
-        ax.barh(range(len(runs)), widths, 0.4, left, label=role, color=fill.colour, hatch=fill.hatch,
-                edgecolor="white", linewidth=0.6)
+        ax.barh(
+            range(len(runs)),
+            widths,
+            0.4,
+            left,
+            label=role,
+            color=fill.colour,
+            hatch=fill.hatch,
+            edgecolor="white",
+            linewidth=0.6,
+        )
         left = [start + width for start, width in zip(left, widths, strict=True)]
     capacities = [float(run.footprint.capacity_bytes) for run in runs]
     centres = range(len(runs))
-    ax.vlines(capacities, [y - 0.28 for y in centres], [y + 0.28 for y in centres], "black", linewidth=2.0,
-              label="capacity")
+    ax.vlines(
+        capacities, [y - 0.28 for y in centres], [y + 0.28 for y in centres], "black", linewidth=2.0, label="capacity"
+    )
     longest = max(*left, *capacities)
     _write_sizes(ax, runs, left, longest)
     _dress(ax, names, longest)
@@ -61,8 +71,14 @@ def _write_sizes(ax: Axes, runs: Sequence[Result], totals: Sequence[float], long
     for index, (run, total) in enumerate(zip(runs, totals, strict=True)):
         capacity = run.footprint.capacity_bytes
         text = f"{bytes_text(total)} of {bytes_text(capacity)} {run.footprint.memory} ({total / capacity:.0%})"
-        ax.annotate(text.replace("%", " %"), (0.0, index - 0.22), (2, 1), textcoords="offset points", va="bottom",
-                    fontsize="small")
+        ax.annotate(
+            text.replace("%", " %"),
+            (0.0, index - 0.22),
+            (2, 1),
+            textcoords="offset points",
+            va="bottom",
+            fontsize="small",
+        )
 
 
 def _dress(ax: Axes, names: Sequence[str], longest: float) -> None:

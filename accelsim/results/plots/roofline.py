@@ -57,9 +57,7 @@ class _Point:
         return float(np.sqrt(self.area / np.pi))
 
 
-def plot_roofline(
-    result: Result, ax: Axes | None = None, *, level: str | None = None, max_labels: int = 14
-) -> Axes:
+def plot_roofline(result: Result, ax: Axes | None = None, *, level: str | None = None, max_labels: int = 14) -> Axes:
     """Draw every operator of a run under the ceilings of one chip, on log-log axes.
 
     An operator stands at its arithmetic intensity against one named level (FLOPs over the bytes moved there, by the
@@ -90,8 +88,17 @@ def plot_roofline(
     _set_axes(ax, result, points, ceilings, level)
     for kind, fill in fills(sorted({p.row.kind for p in points}), KIND_FILLS).items():
         of_kind = [p for p in points if p.row.kind == kind]
-        ax.scatter([p.intensity for p in of_kind], [p.flops_per_s for p in of_kind], [p.area for p in of_kind],
-                   color=fill.colour, edgecolor="black", linewidth=0.6, label=kind, alpha=0.85, zorder=4)
+        ax.scatter(
+            [p.intensity for p in of_kind],
+            [p.flops_per_s for p in of_kind],
+            [p.area for p in of_kind],
+            color=fill.colour,
+            edgecolor="black",
+            linewidth=0.6,
+            label=kind,
+            alpha=0.85,
+            zorder=4,
+        )
     legend = ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, title="operator kind")
     for handle in legend.legend_handles:
         handle.set_sizes([40.0])  # type: ignore[union-attr]
@@ -171,12 +178,16 @@ def _draw_ceilings(ax: Axes, ceilings: Ceilings, level: str) -> list[Bbox]:
     return samples
 
 
-def _draw_ceiling(
-    ax: Axes, name: str, ends: tuple[tuple[float, float], tuple[float, float]], bold: bool
-) -> list[Bbox]:
+def _draw_ceiling(ax: Axes, name: str, ends: tuple[tuple[float, float], tuple[float, float]], bold: bool) -> list[Bbox]:
     (x0, y0), (x1, y1) = ends
-    ax.plot([x0, x1], [y0, y1], color="black", linestyle="-" if bold else "--", linewidth=1.6 if bold else 0.9,
-            gid=f"ceiling:{name}")
+    ax.plot(
+        [x0, x1],
+        [y0, y1],
+        color="black",
+        linestyle="-" if bold else "--",
+        linewidth=1.6 if bold else 0.9,
+        gid=f"ceiling:{name}",
+    )
     start, end = ax.transData.transform(ends)
     pixels = np.linspace(start, end, _LINE_SAMPLES)
     return [Bbox.from_bounds(float(x) - 1.0, float(y) - 1.0, 2.0, 2.0) for x, y in pixels]
@@ -190,8 +201,9 @@ def _write_ceilings(ax: Axes, ceilings: Ceilings, level: str) -> list[Text]:
     texts: list[Text] = []
     for name, rate in ceilings.compute_flops_per_s.items():
         text = f"{name} {format_quantity(rate, 'flops_per_s', 3)}"
-        texts.append(ax.annotate(text, (right, rate), (-4, 3), textcoords="offset points", ha="right",
-                                 fontsize="small"))
+        texts.append(
+            ax.annotate(text, (right, rate), (-4, 3), textcoords="offset points", ha="right", fontsize="small")
+        )
     for name, bandwidth in ceilings.bandwidth_bytes_per_s.items():
         start = max(left, bottom / bandwidth)
         if start >= peak / bandwidth:
@@ -199,13 +211,29 @@ def _write_ceilings(ax: Axes, ceilings: Ceilings, level: str) -> list[Text]:
         (x0, y0), (x1, y1) = ax.transData.transform([(start, start * bandwidth), (peak / bandwidth, peak)])
         angle = float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))
         text = f"{name} {format_quantity(bandwidth, 'bytes_per_s', 3)}"
-        written = ax.annotate(text, (start, start * bandwidth), (6, 8), textcoords="offset points", rotation=angle,
-                              rotation_mode="anchor", ha="left", va="bottom", fontsize="small",
-                              fontweight="bold" if name == level else "normal")
+        written = ax.annotate(
+            text,
+            (start, start * bandwidth),
+            (6, 8),
+            textcoords="offset points",
+            rotation=angle,
+            rotation_mode="anchor",
+            ha="left",
+            va="bottom",
+            fontsize="small",
+            fontweight="bold" if name == level else "normal",
+        )
         if written.get_window_extent().x1 > x1:
             written.remove()
-            written = ax.annotate(text, (peak / bandwidth, peak), (-2, 8), textcoords="offset points", ha="left",
-                                  va="bottom", fontsize="small")
+            written = ax.annotate(
+                text,
+                (peak / bandwidth, peak),
+                (-2, 8),
+                textcoords="offset points",
+                ha="left",
+                va="bottom",
+                fontsize="small",
+            )
         texts.append(written)
     for name_of_ceiling in texts:
         name_of_ceiling.set_path_effects([withStroke(linewidth=2.0, foreground="white")])

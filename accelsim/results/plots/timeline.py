@@ -80,8 +80,16 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
     for task in tasks:
         fill = kinds[task.kind]
         edge = 0.5 if task.end_s - task.start_s > _EDGE_FROM * end_s else 0.0
-        ax.barh(-servers.index(task.server), task.end_s - task.start_s, _BAR_HEIGHT, task.start_s, color=fill.colour,
-                hatch=fill.hatch, edgecolor="white", linewidth=edge)
+        ax.barh(
+            -servers.index(task.server),
+            task.end_s - task.start_s,
+            _BAR_HEIGHT,
+            task.start_s,
+            color=fill.colour,
+            hatch=fill.hatch,
+            edgecolor="white",
+            linewidth=edge,
+        )
     ax.set_yticks([-index for index in range(len(servers))], servers)
     ax.set_ylim(0.5 - len(servers), 0.5 + _TIER_HEIGHT * _HEADER_TIERS)
     ax.set_xlim(0.0, end_s)
@@ -90,8 +98,12 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
     ax.set_title(run_text(result), loc="left", fontsize="medium", wrap=True)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.legend(handles=[Patch(facecolor=f.colour, hatch=f.hatch, edgecolor="white", label=k) for k, f in kinds.items()],
-              loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    ax.legend(
+        handles=[Patch(facecolor=f.colour, hatch=f.hatch, edgecolor="white", label=k) for k, f in kinds.items()],
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        frameon=False,
+    )
     ax.figure.draw_without_rendering()  # type: ignore[union-attr]
     _write_headers(ax, blocks)
     _write_names(ax, tasks, servers, {kind: fill.text_colour for kind, fill in kinds.items()})
@@ -149,8 +161,14 @@ def _write_headers(ax: Axes, blocks: Sequence[DrawnBlock]) -> None:
     for block in blocks:
         times = f" \u00d7{block.repeat}" if block.repeat > 1 else ""
         each = " each" if block.repeat > 1 else ""
-        text = ax.text(block.start_s, 0.0, f"{block.name}{times}, {seconds_text(block.end_s - block.start_s)}{each}",
-                       ha="left", va="bottom", fontsize="small")
+        text = ax.text(
+            block.start_s,
+            0.0,
+            f"{block.name}{times}, {seconds_text(block.end_s - block.start_s)}{each}",
+            ha="left",
+            va="bottom",
+            fontsize="small",
+        )
         text.set_path_effects([withStroke(linewidth=2.0, foreground="white")])
         _place_header(text, taken, limits.x1, block.start_s)
 
@@ -173,8 +191,9 @@ def _write_names(ax: Axes, tasks: Sequence[Task], servers: Sequence[str], colour
     for server, operator, kind, start_s, end_s in _runs(tasks):
         y = -servers.index(server)
         (x0, y0), (x1, y1) = ax.transData.transform([(start_s, y - _BAR_HEIGHT / 2), (end_s, y + _BAR_HEIGHT / 2)])
-        text = ax.text((start_s + end_s) / 2, y, operator, ha="center", va="center", color=colours[kind],
-                       fontsize="small")
+        text = ax.text(
+            (start_s + end_s) / 2, y, operator, ha="center", va="center", color=colours[kind], fontsize="small"
+        )
         box = text.get_window_extent()
         if box.width <= x1 - x0 - 4:
             continue
