@@ -196,8 +196,8 @@ def test_a_run_of_100_000_tasks_stays_light_and_opens_quickly(open_page, tmp_pat
     write_report(result, path)
     assert path.stat().st_size < 5_000_000
     opened = open_page(path, **LAPTOP)
-    # charts near the screen included: about 1 s on an idle machine; tests share theirs
-    assert opened.page.evaluate("performance.now()") < 10_000
+    # measured 2.1 s with its first chart on two cores that three processes shared; a loaded machine gets its time
+    assert opened.page.evaluate("performance.now()") < 30_000
     opened.chart("timeline")
     # on the floorplan, a click on a link lists who used it
     squares = opened.chart("links").locator(".scatterlayer .trace").last.locator(".points path")

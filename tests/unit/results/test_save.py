@@ -104,5 +104,5 @@ def test_a_million_tasks_are_saved_in_seconds(result, tmp_path):
     large = replace(result, lowered=lowered, timeline=timeline, ledger=ledger, latency_s=timeline.makespan_s)
     start = time.monotonic()
     large.save(tmp_path)
-    assert time.monotonic() - start < 10  # about 2 s on an idle machine
+    assert time.monotonic() - start < 20  # measured 2.6 s on two cores that three processes shared
     assert len(load_result(tmp_path).table("tasks")) == size
