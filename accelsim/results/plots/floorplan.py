@@ -43,7 +43,8 @@ def plot_floorplan(run: SpatialRun, chip: int = 0, ax: Axes | None = None) -> Ax
         height = r.rows * min(1.0, fill.fraction)
         ax.add_patch(Patch((r.col, r.row + r.rows - height), r.cols, height, facecolor=colour, alpha=0.55))
         if r.cols > _SMALLEST_LABEL * cols:
-            ax.text(r.col + r.cols / 2, r.row + r.rows / 2, group.name, ha="center", va="center", fontsize=5)
+            label = group.name.replace(".", "\n")  # two lines fit where one would run into the neighbour
+            ax.text(r.col + r.cols / 2, r.row + r.rows / 2, label, ha="center", va="center", fontsize=5)
     ax.set(xlim=(0, cols), ylim=(rows, 0), xlabel="column of tiles", ylabel="row of tiles", aspect="equal")
     ax.set_title(
         f"{run.floor.system.chip.name}, chip {chip}: {run.plan}; filled = share of SRAM in use", fontsize="small"
