@@ -66,8 +66,8 @@ def break_even_bytes(
     """Size b at which ``stay_latency + b / stay`` equals ``reconfiguration + move_latency + b / move``.
 
     Examples:
-        >>> break_even_bytes(25e9, 50e9, 10e-3).nbytes  # 10 ms at the 50 GB/s that the two rates differ by
-        500000000.0
+        >>> round(break_even_bytes(25e9, 50e9, 10e-3).nbytes)  # 10 ms over 20 ps per byte
+        500000000
     """
     gain_s_per_byte = 1 / stay_bytes_per_s - 1 / move_bytes_per_s
     cost_s = reconfiguration_s + move_latency_s - stay_latency_s
