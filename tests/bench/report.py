@@ -1,10 +1,12 @@
-"""Measure the engine and print one table: ``python -m tests.bench.report [--quick]``.
+"""Measure the engine and print one table: ``python -m tests.bench.report [--quick] [--part NAME]``.
 
 Each case runs in a process of its own, so that peak memory is its own; times are medians
 of repeated runs in that process, the machine code already loaded.  They are CPU times: both
 engines use one thread, so on an idle machine that is the wall time, and on a busy one
 neighbours disturb it less.  ``run`` includes the verification that ``simulate`` always
-does; ``kernel`` is the engine alone.
+does; ``kernel`` is the engine alone.  The second table holds whole runs through the pipeline
+(without what-ifs), the third the command line with empty and with full caches; there wall
+times stand beside CPU times.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -93,11 +96,16 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-def in_own_process(case: str, size: int, engine: str) -> Figure:
+def in_own_process(*arguments: str) -> dict[str, Any]:
+    """What this program prints with these arguments, in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.report", *arguments]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def figure(case: str, size: int, engine: str) -> Figure:
     """Measure one case in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.report", "--one", case, str(size), engine]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return Figure(**json.loads(output))
+    return Figure(**in_own_process("--one", case, str(size), engine))
 
 
 def figures(quick: bool) -> Iterator[Figure]:
@@ -106,31 +114,63 @@ def figures(quick: bool) -> Iterator[Figure]:
         if quick and size > 10**5:
             continue
         if size <= SIMPY_UP_TO:
-            yield in_own_process(case, size, "simpy")
-        yield in_own_process(case, size, "compiled")
+            yield figure(case, size, "simpy")
+        yield figure(case, size, "compiled")
     for case, size in TRANSFERS:
         if not quick or size <= 256:
-            yield in_own_process(case, size, "compiled")
+            yield figure(case, size, "compiled")
     for ranks in FOLDED:
-        yield in_own_process("ring_folded", ranks, "simpy")
+        yield figure("ring_folded", ranks, "simpy")
 
 
 def growth_exponent(points: list[Figure]) -> float:
-    """Least-squares slope of log(run time) over log(tasks)."""
-    xs = [math.log(point.num_tasks) for point in points]
-    ys = [math.log(point.run_s) for point in points]
+    """Growth of run time with tasks."""
+    return exponent([(point.num_tasks, point.run_s) for point in points])
+
+
+def exponent(points: list[tuple[int, float]]) -> float:
+    """Least-squares slope of log(seconds) over log(tasks)."""
+    xs, ys = zip(*((math.log(num_tasks), math.log(seconds)) for num_tasks, seconds in points), strict=True)
     return statistics.linear_regression(xs, ys).slope
 
 
-def process_s(*command: str) -> float | None:
-    """Wall time of a command, None if it fails."""
-    began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, check=False)
-    return time.perf_counter() - began if done.returncode == 0 else None
+def print_report(quick: bool) -> None:
+    """Print the three tables."""
+    print_engine(quick)
+    print_pipeline(quick)
+    print_commands(quick)
 
 
-def print_table(quick: bool) -> None:
-    """Print a line per case, then ratios, growth exponents and the start of the command line."""
+def print_pipeline(quick: bool) -> None:
+    """Print a line per run through the pipeline, then how a decode grows with its steps."""
+    from pipeline_cases import PLAN, SYSTEM, RunFigure, runs
+
+    print(f"\n{f'pipeline, {SYSTEM} {PLAN}':34s}{'tasks':>10s}{'first CPU':>12s}{'again CPU':>12s}{'again wall':>12s}")
+    done: list[RunFigure] = []
+    for name in runs():
+        if quick and name.endswith("1000"):
+            continue
+        one = RunFigure(**in_own_process("--run", name))
+        done.append(one)
+        times = (one.first_cpu_s, one.again_cpu_s, one.again_wall_s)
+        print(f"{name:34s}{one.num_tasks:10d}" + "".join(f"{1e3 * value:9.0f} ms" for value in times), flush=True)
+    decodes = [(one.num_tasks, one.again_cpu_s) for one in done if "decode" in one.name]
+    print(f"decode: time grows with tasks to the power {exponent(decodes):.2f}")
+
+
+def print_commands(quick: bool) -> None:
+    """Print a line per command."""
+    from pipeline_cases import commands, measure_command
+
+    print(f"\n{'command':34s}{'cold CPU':>12s}{'cold wall':>12s}{'warm CPU':>12s}{'warm wall':>12s}")
+    for name, command in commands(quick).items():
+        one = measure_command(name, command)
+        times = (one.cold_cpu_s, one.cold_wall_s, one.warm_cpu_s, one.warm_wall_s)
+        print(f"{name:34s}" + "".join(f"{value:10.2f} s" for value in times), flush=True)
+
+
+def print_engine(quick: bool) -> None:
+    """Print a line per case, then ratios and growth exponents."""
     print(
         f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; CPU times, medians of up to {REPEATS} runs"
     )
@@ -152,14 +192,6 @@ def print_table(quick: bool) -> None:
             print(f"{case}, {engine}: run time grows with tasks to the power {growth_exponent(points):.2f}")
     rings = [f for f in done if f.case == "ring_all_reduce"]
     print(f"ring_all_reduce: run time grows with transfers to the power {growth_exponent(rings):.2f}")
-    for name, command in {
-        "import of the engine": (sys.executable, "-c", "import accelsim.engine"),
-        "bare python": (sys.executable, "-c", ""),
-        "accelsim --help": (sys.executable, "-m", "accelsim.cli.main", "--help"),
-    }.items():
-        cold, warm = process_s(*command), process_s(*command)
-        both = "fails" if cold is None or warm is None else f"first {cold:.2f} s, again {warm:.2f} s"
-        print(f"{name}: {both}")
 
 
 def main() -> None:
@@ -167,12 +199,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="skip what takes more than seconds")
     parser.add_argument("--one", nargs=3, metavar=("CASE", "SIZE", "ENGINE"), help="measure one case, print JSON")
+    parser.add_argument("--run", metavar="NAME", help="measure one run through the pipeline, print JSON")
+    parser.add_argument("--part", choices=("engine", "pipeline", "commands"), help="print one table only")
     arguments = parser.parse_args()
+    parts = {"engine": print_engine, "pipeline": print_pipeline, "commands": print_commands}
     if arguments.one:
         case, size, engine = arguments.one
         print(json.dumps(asdict(measure(case, int(size), engine))))
+    elif arguments.run:
+        from pipeline_cases import measure_run
+
+        print(json.dumps(asdict(measure_run(arguments.run))))
     else:
-        print_table(arguments.quick)
+        parts.get(arguments.part, print_report)(arguments.quick)
 
 
 if __name__ == "__main__":

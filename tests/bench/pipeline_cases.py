@@ -1,0 +1,108 @@
+"""What is measured beyond the engine: whole runs through the pipeline, and the command line."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+REPEATS = 5
+SYSTEM = "nvidia-dgx-h100:8"
+PLAN = "tp=8"
+
+
+@dataclass(frozen=True)
+class RunFigure:
+    """What one run through the pipeline took, what-ifs left out: the first in its process, and later ones."""
+
+    name: str
+    num_tasks: int
+    first_cpu_s: float
+    again_cpu_s: float
+    again_wall_s: float
+
+
+@dataclass(frozen=True)
+class CommandFigure:
+    """What a command took: with empty caches (of Python and numba), and the median with full ones."""
+
+    name: str
+    cold_cpu_s: float
+    cold_wall_s: float
+    warm_cpu_s: float
+    warm_wall_s: float
+
+
+def runs() -> dict[str, tuple[str, object]]:
+    """Model and phase by name; all run on :data:`SYSTEM` under :data:`PLAN`."""
+    from accelsim import Decode, Prefill
+
+    return {
+        "gpt3-175b prefill": ("gpt3-175b", Prefill(1, 2048)),
+        "llama3-8b decode x 10": ("llama3-8b", Decode(1, 1000, 10)),
+        "llama3-8b decode x 100": ("llama3-8b", Decode(1, 1000, 100)),
+        "llama3-8b decode x 1000": ("llama3-8b", Decode(1, 1000, 1000)),
+    }
+
+
+def measure_run(name: str) -> RunFigure:
+    """Measure one run in this process."""
+    from accelsim import simulate
+
+    model, phase = runs()[name]
+    cpu_s: list[float] = []
+    wall_s: list[float] = []
+    num_tasks = 0
+    while len(cpu_s) <= REPEATS:
+        cpu, wall = time.process_time(), time.perf_counter()
+        num_tasks = simulate(model, SYSTEM, phase, PLAN, what_ifs=False).num_simulated_tasks  # type: ignore[arg-type]
+        cpu_s.append(time.process_time() - cpu)
+        wall_s.append(time.perf_counter() - wall)
+    return RunFigure(name, num_tasks, cpu_s[0], statistics.median(cpu_s[1:]), statistics.median(wall_s[1:]))
+
+
+def commands(quick: bool) -> dict[str, list[str]]:
+    """Command lines to be measured, by name."""
+    on = ["--on", SYSTEM, "--plan", PLAN]
+    accelsim = [sys.executable, "-m", "accelsim.cli.main"]
+    found = {
+        "bare python": [sys.executable, "-c", ""],
+        "import accelsim.engine": [sys.executable, "-c", "import accelsim.engine"],
+        "accelsim --help": [*accelsim, "--help"],
+        "accelsim run, prefill": [*accelsim, "run", "llama3-8b", *on],
+    }
+    if not quick:
+        steps = ["--context", "1000", "--steps", "1000"]
+        found["accelsim run, 1,000 steps"] = [*accelsim, "run", "llama3-8b", *on, *steps]
+    return found
+
+
+def measure_command(name: str, command: list[str]) -> CommandFigure:
+    """Run a command with empty caches once, then with what it left there.
+
+    Raises:
+        RuntimeError: The command fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        caches = {"PYTHONPYCACHEPREFIX": str(Path(folder, "python")), "NUMBA_CACHE_DIR": str(Path(folder, "numba"))}
+        environment = {**os.environ, **caches}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or the second run would be as cold as the first
+        cold = _times(name, command, environment)
+        warm = [_times(name, command, environment) for _ in range(REPEATS)]
+    return CommandFigure(name, *cold, *(statistics.median(column) for column in zip(*warm, strict=True)))
+
+
+def _times(name: str, command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """CPU and wall time of a process."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise RuntimeError(f"{name} failed: {done.stderr.strip()}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall_s
