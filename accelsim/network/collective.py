@@ -29,7 +29,7 @@ from accelsim.network.library import (
     menu,
     numbers_for,
 )
-from accelsim.network.spread import SpreadStep, require, spread
+from accelsim.network.spread import SpreadStep, ports_of, require, spread
 from accelsim.workload.operators.collective import Collective
 
 
@@ -285,13 +285,14 @@ def _hierarchical(kind: str, nbytes: int, span: tuple[GroupLevel, ...], library:
     num_ranks = math.prod(part.members for part in span)
     if len(span) < 2 or kind not in ("all_reduce", "all_gather", "reduce_scatter"):
         return None
-    inner, inside = nbytes, []
+    inner, ranks, inside = nbytes, 1, []
     for part in span[:-1]:
-        there = _level_best("reduce_scatter", inner, part, library) if kind != "all_gather" else None
-        back = _level_best("all_gather", inner, part, library) if kind != "reduce_scatter" else None
+        shared = -(-inner * ranks // ports_of(part.level, ranks))  # ranks of a group that share a port take turns
+        there = _level_best("reduce_scatter", shared, part, library) if kind != "all_gather" else None
+        back = _level_best("all_gather", shared, part, library) if kind != "reduce_scatter" else None
         inside.append((there, back))
-        inner = -(-inner // part.members)
-    outside = _level_best(kind, inner, span[-1], library)
+        inner, ranks = -(-inner // part.members), ranks * part.members
+    outside = _level_best(kind, -(-inner * ranks // ports_of(span[-1].level, ranks)), span[-1], library)
     calls = [there for there, _ in inside] + [outside] + [back for _, back in reversed(inside)]
     phases = [phase for call in calls if call is not None for phase in call.phases]
     names = dict.fromkeys(call.algorithm for call in calls if call is not None)

@@ -108,7 +108,7 @@ def _as_rings(
     for part, level in zip(span, levels, strict=True):
         topology = build_topology(level)
         rings = topology.num_rings if both_ways == 1 else min(both_ways, topology.num_rings)
-        shares.append((part.level, both_ways / (rings * _ports(part.level, inner)), rings))
+        shares.append((part.level, both_ways / (rings * ports_of(part.level, inner)), rings))
         latency_s = max(latency_s, topology.ring_hops * level.link.latency_s)
         inner *= part.members
     return tuple(
@@ -122,7 +122,7 @@ def _as_rings(
     )
 
 
-def _ports(level: SystemLevel, inner: int) -> int:
+def ports_of(level: SystemLevel, inner: int) -> int:
     """Ports that ``inner`` ranks of a group have towards a level."""
     return min(inner, level.spec.ports_per_group or inner)
 
@@ -153,7 +153,7 @@ def _as_pairs(
     shares, inner, latency_s = [], 1, 0.0
     for part, level in zip(span, levels, strict=True):
         share, links, hops = _pair_share(level, inner, num_ranks) or (1.0, 1, 1)
-        shares.append((part.level, share * inner / _ports(part.level, inner), links))
+        shares.append((part.level, share * inner / ports_of(part.level, inner), links))
         latency_s = max(latency_s, hops * level.link.latency_s)
         inner *= part.members
     return tuple(
@@ -197,7 +197,7 @@ def _on_graph(
     topology = joined.topology
     rated = np.array([level.link.bandwidth_bytes_per_s for level in levels])[joined.level]
     inner = np.cumprod([1, *(part.members for part in span[:-1])])
-    shared = [chips / _ports(level, int(chips)) for level, chips in zip(levels, inner, strict=True)]
+    shared = [chips / ports_of(level, int(chips)) for level, chips in zip(levels, inner, strict=True)]
     slowness = rated / topology.capacity_bytes_per_s * np.array(shared)[joined.level]
     schedule = algorithm.schedule(nbytes, (topology.num_chips,))
     pairs, which = np.unique(schedule.src * topology.num_chips + schedule.dst, return_inverse=True)

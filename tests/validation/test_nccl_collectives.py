@@ -102,6 +102,28 @@ def test_vllm_all_reduce_is_met(hardware: str) -> None:
     assert np.mean(every) < 0.12
 
 
+@cache
+def errors_between_nodes() -> dict[tuple[str, int], np.ndarray]:
+    """Predicted / measured - 1 of Vidur's A100 calls between nodes, by collective and ranks, at its ranks per node."""
+    text = files("accelsim.validation").joinpath("data/collectives_vidur.csv").read_text(encoding="utf-8")
+    found: dict[tuple[str, int], list[float]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        ranks, per_node = int(row["ranks"]), int(row["ranks_per_node"])
+        if row["node"] != "a100_dgx" or ranks <= per_node:
+            continue
+        inside = [("system.levels.nvlink.size", str(per_node))] if per_node > 1 else []
+        system = load_system(f"nvidia-a100-cloud:{ranks if per_node > 1 else 16}", inside)
+        cost = collective_steps(row["op"], int(row["bytes"]), ranks, system, 8 if per_node == 1 else 1)
+        found.setdefault((row["op"], ranks), []).append(cost.seconds / float(row["time_s"]) - 1)
+    return {key: np.array(values) for key, values in found.items()}
+
+
+def test_calls_between_nodes_are_met_within_20_percent() -> None:
+    every = np.concatenate(list(errors_between_nodes().values()))
+    assert len(every) == 100
+    assert np.abs(every).mean() <= 0.20
+
+
 def table_for_fit(hardware: str) -> MeasuredCollectives:
     kind, ranks, nbytes, time_s = (np.array(c) for c in zip(*measured("collectives_nccl.csv", hardware), strict=True))
     return MeasuredCollectives(kind, nbytes * 1.0, ranks * 1.0, time_s)
@@ -147,6 +169,9 @@ def table() -> str:
         large = np.array([row[2] >= LARGE_BYTES for row in rows])
         lines.append(f"{hardware:<22} {'vllm':<15}   all {len(rows):7d} {error[large].mean():12.1%} {'':7}  "
                      f"{error[~large].mean():12.1%}")  # fmt: skip
+    for (kind, ranks), error in errors_between_nodes().items():
+        mean = np.abs(error).mean()
+        lines.append(f"{'nvidia-a100-cloud':<22} {kind:<15} {ranks:5d} {len(error):7d} {mean:12.1%} (all)")
     return "\n".join(lines)
 
 
