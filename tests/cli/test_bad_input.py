@@ -42,7 +42,7 @@ def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_key(accelsim, chi
     assert (
         lines[0] == "mychip.yaml:16: tdp: missing. Board or system power limit."
     )  # both problems are reported together
-    assert lines[1].startswith(f"{where}: tpd: unknown key 'tpd'. Known: calibration, checks, clock,")
+    assert lines[1].startswith(f"{where}: tpd: unknown key 'tpd'. Known: calibration, calibration_from, checks,")
     assert lines[1].endswith(" Did you mean 'tdp'?")
 
 

