@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelsim.cli import options as o
+from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.results.result import Result
@@ -42,6 +43,8 @@ def compare(
     """Simulate the same work on several systems and show one table."""
     engine_, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
     systems = [name.strip() for name in on.split(",") if name.strip()]
+    if not systems:
+        raise ConfigError("--on names no system. Write e.g. --on nvidia-dgx-a100,nvidia-dgx-h100.")
     from accelsim.pipeline import simulate
 
     work = o.make_phase(phase, batch, prompt, context, steps)

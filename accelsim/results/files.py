@@ -18,6 +18,9 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     path = Path(path)
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder. Name a file in it.")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: is a device or pipe, which renaming would replace. Name a file, or use '-'.")
+    path = path.resolve() if path.is_symlink() else path  # write what a link points to, keep the link
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:

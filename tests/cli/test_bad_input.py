@@ -202,3 +202,16 @@ def test_a_traceback_is_shown_only_on_request(process):
 def test_options_of_a_machine_without_a_machine_are_refused_and_not_ignored(accelsim):
     text = refused(accelsim("run", "llama3-8b", "--plan", "tp=2", "--set", "chip.clock=1 GHz"))
     assert text == "--plan, --set needs a system. Add --on SYSTEM; accelsim show systems lists them."
+
+
+def test_an_output_that_is_a_device_is_refused_and_a_link_is_written_through(accelsim, tmp_path):
+    options = ("run", "llama3-8b", "--on", CHIP, "--quiet", "--json")
+    assert "is a device or pipe" in refused(accelsim(*options, "/dev/null"))
+    (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
+    assert accelsim(*options, str(tmp_path / "link.json")).code == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "real.json").read_text())["model"] == "llama3-8b"
+
+
+def test_a_comparison_of_no_system_is_refused(accelsim):
+    assert refused(accelsim("compare", "llama3-8b", "--on", ",")).startswith("--on names no system.")
