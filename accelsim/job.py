@@ -1,0 +1,75 @@
+"""A job: everything that decides a run, and how it is read from what a user names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from accelsim.catalog import Catalog
+from accelsim.config.document import Document
+from accelsim.dtypes import DType
+from accelsim.engine.run import EngineName
+from accelsim.errors import ConfigError
+from accelsim.hardware.system import System, load_system
+from accelsim.mapping.plan import Plan
+from accelsim.workload.formats.hf import load_model_file
+from accelsim.workload.model import Model
+from accelsim.workload.phase import Phase
+
+AttentionName = Literal["flash", "standard"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides a run: what is computed, where, how."""
+
+    model: Model
+    system: System
+    phase: Phase
+    plan: Plan
+    dtype: DType
+    attention: AttentionName = "flash"
+    engine: EngineName = "auto"
+    ignore_capacity: bool = False
+    seed: int = 0
+
+
+def load_inputs(
+    model: Model | str, system: System | str, overrides: Sequence[tuple[str, str]], catalog: Catalog
+) -> tuple[Model, System, dict[str, str]]:
+    """Model and system, and the hash of every file read; overrides under ``model.`` change the model."""
+    inputs: dict[str, str] = {}
+    of_model = [(path.removeprefix("model."), value) for path, value in overrides if path.startswith("model.")]
+    of_system = [(path, value) for path, value in overrides if not path.startswith("model.")]
+    if isinstance(model, str):
+        loaded = load_model_file(model, catalog, of_model)
+        model = loaded.spec
+        inputs |= {path.name: sha256 for path, sha256 in _files(loaded.document)}
+    elif of_model:
+        raise ConfigError("overrides of the model need a model given by name or path.")
+    if isinstance(system, str):
+        system = load_system(system, of_system, catalog)
+    elif of_system:
+        raise ConfigError("overrides of the hardware need a system given by name or path.")
+    inputs |= {Path(path).name: sha256 for path, sha256 in system.files}
+    return model, system, inputs
+
+
+def _files(document: Document) -> Iterator[tuple[Path, str]]:
+    yield document.path, document.sha256
+    yield from document.parents
+
+
+def choose_dtype(model: Model, system: System, asked: DType | None) -> DType:
+    """The type asked for, else the model's own, else a 16-bit type the chip's matrix unit runs."""
+    if asked is not None:
+        system.chip.peak_flops_per_s(asked)  # raises when the chip has no rate for it
+        return asked
+    for dtype in (model.torch_dtype, DType.BF16, DType.FP16):
+        if dtype in system.chip.matrix_flops_per_cycle:
+            return dtype
+    raise ConfigError(
+        f"chip {system.chip.name} runs neither {model.torch_dtype.value}, bf16 nor fp16. Choose with --dtype."
+    )

@@ -1,0 +1,128 @@
+"""A job taken through the stages: operator graphs, one rank's share, prices, task graphs, timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from accelsim.engine.program import ProgramTimeline, run_program
+from accelsim.errors import CapacityError, PlanError
+from accelsim.hardware.system import System
+from accelsim.job import Job
+from accelsim.mapping.candidates import candidate_plans
+from accelsim.mapping.capacity import check_capacity
+from accelsim.mapping.footprint import Footprint, footprint
+from accelsim.mapping.lower import LoweredProgram, lower
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.price import Pricer
+from accelsim.mapping.regions import region_of
+from accelsim.mapping.shard import shard_all
+from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRun
+from accelsim.mapping.streaming import lower_streaming, streaming_footprint
+from accelsim.mapping.symmetry import symmetry_broken_by
+from accelsim.workload.graph import Workload
+from accelsim.workload.phase import Decode, Phase, build_steps
+
+
+@dataclass(frozen=True)
+class Played:
+    """The values of the stages of one run, from the operator graphs to the timeline.
+
+    Attributes:
+        passes: The whole model's operators of each pass.
+        footprint: Memory of the fullest chip.
+        warnings: About memory.
+        lowered: The task graphs.
+        timeline: What the engine returned.
+        plan: The plan with everything filled in that it left open.
+        num_chips: Chips at work.
+        spatial: Groups on their tiles, in spatial execution.
+    """
+
+    passes: tuple[Workload, ...]
+    footprint: Footprint
+    warnings: tuple[str, ...]
+    lowered: LoweredProgram
+    timeline: ProgramTimeline
+    plan: Plan
+    num_chips: int
+    spatial: SpatialRun | None = None
+
+
+def play(job: Job) -> Played:
+    """Take a job through the stages: operator graphs, one rank's share, prices, task graphs, timeline."""
+    _check_plan(job.plan, job.system, job.phase)
+    replica = replace(job.phase, batch=job.phase.batch // job.plan.dp)
+    passes = build_steps(job.model, replica, job.dtype, attention=job.attention)
+    if job.plan.execution == "spatial":
+        return _play_spatial(job, passes)
+    if job.plan.execution == "weight_streaming":
+        return _play_streaming(job, passes)
+
+    shares = shard_all(passes, job.plan)
+    warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
+    pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
+    unfolded = symmetry_broken_by(job.system, job.plan.tp)
+    lowered = lower([pricer.price(share) for share in shares], job.system, job.plan.tp if unfolded else None)
+    timeline = run_program(lowered.program, job.engine)
+    warnings += unfolded
+    need = footprint(shares[-1], job.system.chip)
+    return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, job.plan.num_ranks)
+
+
+def _play_spatial(job: Job, passes: Sequence[Workload]) -> Played:
+    """Cut into groups, share out tiles, place, price, one task graph in which everything overlaps, timeline."""
+    run = map_spatial(job, passes[-1])
+    timeline = run_program(run.lowered.program, job.engine)
+    chips = run.lowered.num_chips
+    return Played(tuple(passes), run.footprint, run.warnings, run.lowered, timeline, run.plan, chips, run)
+
+
+def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
+    """Price on the whole grid, one task graph in which weights come in ahead of the operators, timeline."""
+    need, warnings = streaming_footprint(passes[-1], job.system, job.ignore_capacity)
+    pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
+    lowered = lower_streaming([pricer.price(workload) for workload in passes], job.system)
+    timeline = run_program(lowered.program, job.engine)
+    return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, 1)
+
+
+def map_spatial(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> SpatialRun:
+    """Groups of the job's operators on tiles; ``fullest`` is the pass that holds most."""
+    mapper = SpatialMapper(job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments)
+    return mapper.run(job.plan, job.seed, budget)
+
+
+def choose_plan(job: Job, plan: Plan | str) -> Plan:
+    """The plan given, or the candidate with the smallest simulated latency among those that fit.
+
+    A long decode is judged by its first step, which ranks the plans at a fraction of the time.
+    """
+    if isinstance(plan, Plan):
+        return plan
+    if plan != "auto":
+        return Plan.parse(plan)
+    phase = replace(job.phase, steps=1) if isinstance(job.phase, Decode) else job.phase
+    best: tuple[float, Plan] | None = None
+    refused: CapacityError | None = None
+    for candidate in candidate_plans(job.model, job.system, job.phase.batch):
+        try:
+            latency_s = play(replace(job, phase=phase, plan=candidate)).timeline.makespan_s
+        except CapacityError as error:
+            refused = error
+            continue
+        if best is None or latency_s < best[0]:
+            best = latency_s, candidate
+    if best is None:
+        raise refused or PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
+    return best[1]
+
+
+def _check_plan(plan: Plan, system: System, phase: Phase) -> None:
+    if plan.num_ranks > system.num_chips:
+        raise PlanError(
+            f"plan: tp={plan.tp} x dp={plan.dp} needs {plan.num_ranks} chips, {system.name} has {system.num_chips}. "
+            f"Ask for more with SYSTEM:{plan.num_ranks}, or lower tp or dp."
+        )
+    if phase.batch % plan.dp:
+        raise PlanError(f"plan: dp={plan.dp} does not divide batch={phase.batch}.")

@@ -1,0 +1,124 @@
+"""The result of a job that was played: its books, its utilisation, its energy and everything to be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import accelsim
+from accelsim.cost.base import OperatorCost
+from accelsim.hardware.system import System
+from accelsim.job import Job
+from accelsim.mapping.lower import LoweredProgram
+from accelsim.mapping.spatial.lowering import LoweredPipeline
+from accelsim.network.collective import CollectiveCost
+from accelsim.network.optical.power import idle_w
+from accelsim.play import Played
+from accelsim.results.account import Ledger, account
+from accelsim.results.bottleneck import WhatIf, find_bottleneck
+from accelsim.results.critical_path import account_pipeline
+from accelsim.results.metrics import utilisation
+from accelsim.results.result import Energy, Result
+from accelsim.workload.graph import Workload
+from accelsim.workload.operator import Operator, role_bytes
+from accelsim.workload.tensor import Role
+
+
+def keep_books(played: Played, system: System) -> Ledger:
+    """Time, bytes and energy of a run by cause and operator."""
+    if isinstance(played.lowered, LoweredPipeline):
+        return account_pipeline(played.lowered, played.timeline.stages[0].timeline, system.chip.main_memory)
+    return account(played.lowered, played.timeline, played.num_chips, system.chip.main_memory)
+
+
+def report(
+    job: Job, played: Played, ledger: Ledger, alternatives: Sequence[WhatIf], manifest: Mapping[str, Any]
+) -> Result:
+    """The result: figures derived from the books, warnings of every stage, provenance."""
+    chip, num_chips, replicas = job.system.chip, played.num_chips, job.plan.dp
+    latency_s = played.timeline.makespan_s
+    return Result(
+        model=job.model.name,
+        system=f"{job.system.name}:{job.system.num_chips}",
+        phase={"kind": job.phase.kind, **{f.name: getattr(job.phase, f.name) for f in fields(job.phase)}},
+        plan=job.plan,
+        dtype=job.dtype.value,
+        latency_s=latency_s,
+        tokens=replicas * sum(workload.tokens for workload in played.passes),
+        ledger=ledger,
+        footprint=played.footprint,
+        utilisation=utilisation(
+            chip,
+            num_chips,
+            job.dtype,
+            latency_s,
+            model_flops=replicas * sum(workload.flops for workload in played.passes),
+            must_read_bytes=replicas * sum(_must_read_bytes(workload) for workload in played.passes),
+        ),
+        energy=Energy(ledger.dynamic_energy_j, idle_w(job.system, num_chips) * latency_s),
+        bottleneck=find_bottleneck(ledger, alternatives),
+        warnings=(
+            *played.passes[-1].warnings,
+            *_idle_chips(job, played.num_chips),
+            *_faults_ignored(job),
+            *played.warnings,
+            *_cost_warnings(played.lowered),
+        ),
+        assumed=tuple(path for path, source in job.system.provenance.items() if source.kind == "assumed"),
+        num_simulated_tasks=played.lowered.program.num_simulated_tasks,
+        manifest=manifest,
+        machine=job.system,
+        lowered=played.lowered,
+        timeline=played.timeline,
+        spatial=played.spatial,
+    )
+
+
+def _must_read_bytes(workload: Workload) -> float:
+    """Weights and KV cache one pass has to read: the numerator of MBU."""
+    return sum(
+        segment.repeat * sum(n for role, n in role_bytes(op).items() if role in (Role.WEIGHT, Role.KV_CACHE))
+        for segment in workload.segments
+        for op in segment.graph
+    )
+
+
+def _idle_chips(job: Job, num_chips: int) -> tuple[str, ...]:
+    idle = job.system.num_chips - num_chips
+    return (f"{idle} of {job.system.num_chips} chips are idle under plan {job.plan}",) if idle else ()
+
+
+def _faults_ignored(job: Job) -> tuple[str, ...]:
+    """Dead cores that an execution over the whole grid does not see."""
+    chip = job.system.chip
+    if job.plan.execution == "spatial" or not chip.dead_tiles:
+        return ()
+    return (f"chip {chip.name}: {len(chip.dead_tiles)} dead tiles are ignored by execution={job.plan.execution}",)
+
+
+def _cost_warnings(lowered: LoweredProgram) -> tuple[str, ...]:
+    """Warnings of the cost models, each once, with the operators that raised it."""
+    raised: dict[str, dict[str, None]] = {}
+    for operator, cost in _priced(lowered):
+        for warning in cost.warnings:
+            raised.setdefault(warning, {})[operator.name] = None
+    return tuple(f"{warning} ({', '.join(operators)})" for warning, operators in raised.items())
+
+
+def _priced(lowered: LoweredProgram) -> Iterator[tuple[Operator, OperatorCost | CollectiveCost]]:
+    if isinstance(lowered, LoweredPipeline):
+        yield from ((booking.operator, booking.cost) for booking in lowered.bookings)
+        return
+    for block in {id(block): block for block in lowered.blocks}.values():
+        yield from ((priced.operator, priced.cost) for priced in block.operators)
+
+
+def manifest_of(inputs: Mapping[str, str], seed: int, overrides: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """What a run can be repeated from."""
+    return {
+        "accelsim_version": accelsim.__version__,
+        "seed": seed,
+        "inputs": dict(inputs),
+        "overrides": dict(overrides),
+    }
