@@ -69,7 +69,7 @@ class Shelves:
         row = self._window.row
         for shelf, height in enumerate(heights):
             members = order[bounds[shelf] : bounds[shelf + 1]]
-            widths = _shares(self._window.cols, self._tiles[members], np.ceil(self._least[members] / height))
+            widths = whole_shares(self._window.cols, self._tiles[members], np.ceil(self._least[members] / height))
             if widths is None:
                 return None
             if self._snake and shelf % 2:
@@ -94,9 +94,9 @@ class Shelves:
         members = [order[a:b] for a, b in itertools.pairwise(bounds)]
         least = np.array([self._least_height(items) for items in members], dtype=np.float64)
         wanted = np.array([self._tiles[items].sum() for items in members])
-        shares = _shares(self.rows, wanted, least)
+        shares = whole_shares(self.rows, wanted, least)
         if shares is None:
-            shares = _shares(self._window.rows, wanted, least)
+            shares = whole_shares(self._window.rows, wanted, least)
         return None if shares is None else [int(n) for n in shares]
 
     def _least_height(self, items: IntArray) -> int:
@@ -146,7 +146,7 @@ def filled_window(problem: Problem) -> Window:
     return Window(0, 0, shelves.rows, problem.grid[1])
 
 
-def _shares(total: int, wanted: FloatArray, least: FloatArray) -> FloatArray | None:
+def whole_shares(total: int, wanted: FloatArray, least: FloatArray) -> FloatArray | None:
     """Whole shares of ``total`` in proportion to ``wanted``, none below ``least``; None if these exceed it."""
     least = np.maximum(least, 1.0)
     if least.sum() > total:

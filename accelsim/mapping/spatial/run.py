@@ -16,7 +16,7 @@ from accelsim.errors import CapacityError, PlacementError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire
-from accelsim.mapping.placement.placement import load_placement
+from accelsim.mapping.placement.placement import Placement, load_placement
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.booking import book
 from accelsim.mapping.spatial.faults import fault_warnings, forbidden_tiles
@@ -117,8 +117,16 @@ class SpatialMapper:
         self._pricer = GroupPricer(system.chip)
         self._segments: dict[Shape, Sequence[Segment]] = {}
 
-    def run(self, plan: Plan, seed: int = 0, budget: int = PLACER_BUDGET) -> SpatialRun:
-        """Every stage, from the cut into groups to the task graph; the placer may make ``budget`` evaluations.
+    def run(
+        self, plan: Plan, seed: int = 0, budget: int = PLACER_BUDGET, placement: Placement | None = None
+    ) -> SpatialRun:
+        """Every stage, from the cut into groups to the task graph.
+
+        Args:
+            plan: How to cut and place; its placer may be the name of a placement file.
+            seed: Of the placer.
+            budget: Evaluations the placer may make.
+            placement: Where the groups are; None asks the plan's placer.
 
         Raises:
             CapacityError: Weights, KV cache and buffers exceed the SRAM.
@@ -128,10 +136,15 @@ class SpatialMapper:
         pipeline = build_pipeline(self._largest, plan.granularity, isinstance(self._phase, Decode))
         stream, sizes = self._choose_chunk(pipeline, plan)
         placer = plan.placer or DEFAULT_PLACER
+        if placement is None and placer.endswith(PLACEMENT_SUFFIXES):
+            placement = load_placement(placer)
         flows = self._flow_bytes(pipeline, stream)
-        for _ in range(PLACEMENT_ROUNDS):
+        for _ in range(1 if placement else PLACEMENT_ROUNDS):
             problems = self._problems(pipeline, stream, sizes, flows)
-            floor = self._place(problems, len(pipeline.groups), placer, seed, budget)
+            if placement is not None:
+                floor = self._placed(problems, len(pipeline.groups), placement)
+            else:
+                floor = self._place(problems, len(pipeline.groups), placer, seed, budget)
             prices = self._prices(pipeline, stream, floor)
             tight = {group.part for group, row in zip(pipeline.groups, prices, strict=True) if _short_bytes(row) > 0}
             if not tight:
@@ -251,17 +264,22 @@ class SpatialMapper:
         budget: int,
     ) -> Floor:
         rng = np.random.default_rng(seed)
-        saved = load_placement(placer) if placer.endswith(PLACEMENT_SUFFIXES) else None
-        if saved is not None and saved.grid != self._system.chip.core_grid:
+        spots: list[Spot | None] = [None] * num_groups
+        for chip, (problem, members) in enumerate(problems):
+            for group, rectangle in zip(members, PLACERS.get(placer)(problem, rng, budget), strict=True):
+                spots[group] = Spot(chip, rectangle)
+        return Floor(self._system, tuple(spot for spot in spots if spot is not None))
+
+    def _placed(
+        self, problems: Sequence[tuple[Problem, tuple[int, ...]]], num_groups: int, placement: Placement
+    ) -> Floor:
+        if placement.grid != self._system.chip.core_grid:
             raise PlacementError(
-                f"{placer}: made for a grid of {saved.grid}, this chip has {self._system.chip.core_grid}."
+                f"placement: made for a grid of {placement.grid}, this chip has {self._system.chip.core_grid}."
             )
         spots: list[Spot | None] = [None] * num_groups
         for chip, (problem, members) in enumerate(problems):
-            if saved is not None:
-                rectangles = saved.rectangles(chip, [item.name for item in problem.items])
-            else:
-                rectangles = PLACERS.get(placer)(problem, rng, budget)
+            rectangles = placement.rectangles(chip, [item.name for item in problem.items])
             for group, rectangle in zip(members, rectangles, strict=True):
                 spots[group] = Spot(chip, rectangle)
         return Floor(self._system, tuple(spot for spot in spots if spot is not None))
