@@ -204,6 +204,8 @@ def _yaml_problem(err: yaml.YAMLError, text: str, origin: str) -> str:
         return f"{origin}:{mark.line + 1}: malformed YAML: a tab in the indentation. Use blanks."
     context = getattr(err, "context", None)
     problem = getattr(err, "problem", None) or "unreadable text"
+    if "nesting depth" in problem:  # libyaml looks ahead, and may give up before the tree that is built does
+        return f"{origin}:{mark.line + 1}: nested more than {MAX_NESTING} deep."
     tail = f" ({context})" if context else ""
     return f"{origin}:{mark.line + 1}: malformed YAML: {problem}{tail}, column {mark.column + 1}."
 
