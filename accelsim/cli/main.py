@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from accelsim.cli import calibrate, collective, compare, cost, diff, explain, place, run, sensitivity, show, validate
+from accelsim.cli import (
+    calibrate,
+    collective,
+    compare,
+    cost,
+    diff,
+    experts,
+    explain,
+    place,
+    run,
+    sensitivity,
+    show,
+    validate,
+)
 from accelsim.errors import AccelsimError, CapacityError
 
 EXIT_BAD_INPUT = 2
@@ -30,6 +43,7 @@ explain.register(app)
 place.register(app)
 cost.register(app)
 collective.register(app)
+experts.register(app)
 validate.register(app)
 calibrate.register(app)
 

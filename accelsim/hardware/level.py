@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from accelsim.config.quantity import Bytes, BytesPerS, Fraction, Seconds
 from accelsim.config.schema import Spec
+from accelsim.hardware.expert_kernel import ExpertKernelSpec
 from accelsim.hardware.link import LinkSpec
 
 
@@ -101,6 +102,9 @@ class Level(Spec):
     )
     libraries: dict[str, CollectiveSpec] = Field(
         default_factory=dict, description="Further communication libraries, to be asked for by name."
+    )
+    expert_kernels: dict[str, ExpertKernelSpec] = Field(
+        default_factory=dict, description="Kernels that exchange tokens between experts: low_latency, normal."
     )
     ports_per_group: PositiveInt | None = Field(
         None, description="Ports that the chips of a group inside share towards this level; default: one per chip."

@@ -26,6 +26,7 @@ _ROWS = ("m", "n")
 _ATTENTION = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
 _COLLECTIVE = ("bytes", "ranks")
 _MOE = ("m", "hidden", "inter", "topk", "num_experts")
+_EXCHANGE = ("m", "hidden", "topk", "num_experts", "ep")
 _MOE_DIVISION = {"tp": 1, "ep": 1, "gated": 1}
 
 
@@ -41,6 +42,7 @@ class Operation:
         optional: Further columns and the value of a blank cell.
         flags: Optional columns that are 0 or 1.
         collective: Kind of the collective, for those.
+        exchange: Direction of an exchange of tokens between experts, for those.
     """
 
     needs: tuple[str, ...]
@@ -49,6 +51,7 @@ class Operation:
     optional: Mapping[str, int] | None = None
     flags: tuple[str, ...] = ()
     collective: str = ""
+    exchange: str = ""
 
 
 def _product_work(x: Extents) -> Array:
@@ -73,6 +76,10 @@ def _bytes_work(x: Extents) -> Array:
 
 def _moe_work(x: Extents) -> Array:
     return x["m"] * x["topk"] * x["hidden"] * x["inter"] / (x["tp"] * x["ep"])
+
+
+def _exchange_work(x: Extents) -> Array:
+    return x["m"] * x["topk"] * x["hidden"]
 
 
 def _gemm(x: Mapping[str, int], dtype: DType) -> Operator:
@@ -100,6 +107,10 @@ def _rope(x: Mapping[str, int], dtype: DType) -> Operator:
     return Rope.of(x["m"], x["n"], dtype)
 
 
+def _exchange(direction: str) -> Operation:
+    return Operation(_EXCHANGE, _exchange_work, optional={"ranks_per_node": 0}, exchange=direction)
+
+
 def _collective(kind: str) -> Operation:
     return Operation(_COLLECTIVE, _bytes_work, optional={"ranks_per_node": 0}, collective=kind)
 
@@ -125,4 +136,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "p2p": _collective("send_recv"),
     "send_recv": _collective("send_recv"),
     "moe": Operation(_MOE, _moe_work, optional=_MOE_DIVISION, flags=("gated",)),
+    "moe_dispatch": _exchange("dispatch"),
+    "moe_combine": _exchange("combine"),
 }

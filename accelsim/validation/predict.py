@@ -11,7 +11,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.validation.machines import Machines, UnknownHardwareError
 from accelsim.validation.operations import OPERATIONS
-from accelsim.validation.pricers._collectives import predict_collectives
+from accelsim.validation.pricers._collectives import predict_collectives, predict_exchanges
 from accelsim.validation.pricers.base import Array, Batch, Prices, pricer_of
 from accelsim.validation.rigs import rig_of
 from accelsim.validation.table import Table
@@ -114,5 +114,7 @@ def merged(notes: Iterable[Note]) -> tuple[Note, ...]:
 def _prices(batch: Batch, hardware: str, machines: Machines) -> Prices:
     if OPERATIONS[batch.op].collective:
         return predict_collectives(batch, hardware, machines)
+    if OPERATIONS[batch.op].exchange:
+        return predict_exchanges(batch, hardware, machines)
     chip = machines.chip(hardware)
     return pricer_of(chip).predict_table(batch, chip)

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from accelsim.catalog import Catalog
-from accelsim.config.loader import load_document
+from accelsim.config.loader import load_document, resolve_extends
 from accelsim.cost.base import COST_MODELS
 from accelsim.hardware.cut import allowed_sizes
 from accelsim.hardware.system import SystemSpec, load_chip, load_system
@@ -16,7 +16,17 @@ from accelsim.network.topology import TOPOLOGIES, build_topology
 
 CHIPS = Catalog(environment=()).names("chips")
 SYSTEMS = Catalog(environment=()).names("systems")
-UNSOURCED = {"schema_version", "kind", "name", "description", "cost_model", "chip", "default_chips", "topology"}
+UNSOURCED = {
+    "schema_version",
+    "kind",
+    "name",
+    "description",
+    "cost_model",
+    "chip",
+    "default_chips",
+    "topology",
+    "pattern",
+}
 
 
 def unsourced(node: object, path: str = "") -> list[str]:
@@ -74,9 +84,11 @@ def test_every_number_states_its_source_and_kind(kind: str, name: str) -> None:
 def test_a_system_loads_at_its_default_and_at_every_small_size(name: str) -> None:
     system = load_system(name)
     assert system.name == name
-    spec = SystemSpec.model_validate(
-        load_document(Catalog(environment=()).find("systems", name)).data, context={"from_file": True}
+    catalog = Catalog(environment=())
+    document = resolve_extends(
+        load_document(catalog.find("systems", name)), lambda parent, _: catalog.find("systems", parent)
     )
+    spec = SystemSpec.model_validate(document.data, context={"from_file": True})
     for size in [size for size in allowed_sizes(spec.levels) if size <= 64]:
         sized = load_system(f"{name}:{size}")
         assert sized.num_chips == size

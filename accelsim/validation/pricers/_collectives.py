@@ -1,16 +1,22 @@
-"""Rows of collectives: on the system whose chip the hardware is, with as many ranks as the row says."""
+"""Rows of the network: on the system whose chip the hardware is, with as many ranks as the row says."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 
 from accelsim.errors import AccelsimError
+from accelsim.hardware.system import System
 from accelsim.network.collective import collective_steps
+from accelsim.network.experts import Exchange, expert_exchange
 from accelsim.validation.machines import Machines
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.pricers.base import Batch, Prices
+
+#: Seconds and warnings of one call on a system; the call holds ranks, ranks per node and the further columns.
+_Price = Callable[[tuple[int, ...], System], tuple[float, tuple[str, ...]]]
 
 
 def predict_collectives(batch: Batch, hardware: str, machines: Machines) -> Prices:
@@ -22,20 +28,45 @@ def predict_collectives(batch: Batch, hardware: str, machines: Machines) -> Pric
         ConfigError: No system of that name or with that chip, or the network prices no such collective.
     """
     kind = OPERATIONS[batch.op].collective
-    sizes = (batch.extents[name].astype(np.int64).tolist() for name in ("ranks", "ranks_per_node", "bytes"))
-    calls = list(zip(*sizes, strict=True))
+
+    def price(call: tuple[int, ...], system: System) -> tuple[float, tuple[str, ...]]:
+        cost = collective_steps(kind, call[2], call[0], system)
+        return cost.seconds, cost.warnings
+
+    return _predict(batch, hardware, machines, ("ranks", "ranks_per_node", "bytes"), price)
+
+
+def predict_exchanges(batch: Batch, hardware: str, machines: Machines) -> Prices:
+    """Seconds of exchanges of tokens between experts by low-latency kernels; see :func:`predict_collectives`.
+
+    Raises:
+        ConfigError: No system of that name or with that chip, or a shape that cannot be.
+    """
+    direction = OPERATIONS[batch.op].exchange
+
+    def price(call: tuple[int, ...], system: System) -> tuple[float, tuple[str, ...]]:
+        ranks, _, tokens, hidden, topk, num_experts = call
+        cost = expert_exchange(Exchange(direction, tokens, hidden, topk, num_experts, ranks), system)
+        return cost.seconds, cost.warnings
+
+    columns = ("ep", "ranks_per_node", "m", "hidden", "topk", "num_experts")
+    return _predict(batch, hardware, machines, columns, price)
+
+
+def _predict(batch: Batch, hardware: str, machines: Machines, columns: tuple[str, ...], price: _Price) -> Prices:
+    """Each distinct call once; ``columns`` starts with the ranks and the ranks of a node."""
+    calls = list(zip(*(batch.extents[name].astype(np.int64).tolist() for name in columns), strict=True))
     machines.system(hardware, 1)
-    seconds: dict[tuple[int, int, int], float] = {}
+    seconds: dict[tuple[int, ...], float] = {}
     warnings: Counter[str] = Counter()
     for call, count in Counter(calls).items():
-        ranks, per_node, nbytes = call
         try:
-            system = machines.system(hardware, ranks, per_node)
+            system = machines.system(hardware, call[0], call[1])
         except AccelsimError as error:
             seconds[call] = float("nan")
-            warnings[f"{ranks} ranks: {error}"] += count
+            warnings[f"{call[0]} ranks: {error}"] += count
             continue
-        cost = collective_steps(kind, nbytes, ranks, system)
-        seconds[call] = cost.seconds + batch.rig.overhead_s
-        warnings.update(dict.fromkeys(cost.warnings, count))
+        found, texts = price(call, system)
+        seconds[call] = found + batch.rig.overhead_s
+        warnings.update(dict.fromkeys(texts, count))
     return Prices(np.array([seconds[call] for call in calls]), warnings)
