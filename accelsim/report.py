@@ -19,6 +19,7 @@ from accelsim.results.account import Ledger, account
 from accelsim.results.bottleneck import WhatIf, find_bottleneck
 from accelsim.results.critical_path import account_pipeline
 from accelsim.results.metrics import utilisation
+from accelsim.results.residuals import band_of_run
 from accelsim.results.result import Energy, Result
 from accelsim.workload.graph import Workload
 from accelsim.workload.operator import Operator, role_bytes
@@ -38,6 +39,7 @@ def report(
     """The result: figures derived from the books, warnings of every stage, provenance."""
     chip, num_chips, replicas = job.system.chip, played.num_chips, job.plan.dp
     latency_s = played.timeline.makespan_s
+    band = band_of_run(played.lowered, ledger, job.system)
     return Result(
         model=job.model.name,
         system=f"{job.system.name}:{job.system.num_chips}",
@@ -45,6 +47,7 @@ def report(
         plan=job.plan,
         dtype=job.dtype.value,
         latency_s=latency_s,
+        band=band,
         tokens=replicas * sum(workload.tokens for workload in played.passes),
         ledger=ledger,
         footprint=played.footprint,
@@ -64,6 +67,7 @@ def report(
             *_faults_ignored(job),
             *played.warnings,
             *_cost_warnings(played.lowered),
+            *band.warnings,
         ),
         assumed=tuple(path for path, source in job.system.provenance.items() if source.kind == "assumed"),
         num_simulated_tasks=played.lowered.program.num_simulated_tasks,

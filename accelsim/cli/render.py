@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accelsim.results.format import describe_phase
+from accelsim.results.format import band_text, describe_phase
 from accelsim.results.format import joules_text as joules
 from accelsim.results.format import percent_text as percent
 from accelsim.results.format import seconds_text as seconds
@@ -19,7 +19,7 @@ from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION
 from accelsim.results.result import Result
 
 TOP_OPERATORS = 8
-PIPED_WIDTH = 140
+PIPED_WIDTH = 160
 
 
 __all__ = ["describe_phase", "joules", "make_console", "make_table", "percent", "seconds", "size", "watts", "working"]
@@ -62,14 +62,15 @@ def print_comparison(results: Sequence[Result]) -> None:
     console = make_console()
     columns = ("phase", "system", "plan", "latency", "tokens/s", "memory traffic", "energy/token", "limited by")
     numeric = ("latency", "tokens/s", "memory traffic", "energy/token")
-    table = make_table(f"{results[0].model}: the same work on each machine", columns, numeric)
+    title = f"{results[0].model}: the same work on each machine (in brackets: {results[0].band.level:.0%} error band)"
+    table = make_table(title.replace("%", " %"), columns, numeric)
     for result in results:
         main = result.footprint.memory
         table.add_row(
             describe_phase(result.phase),
             result.system,
             str(result.plan),
-            seconds(result.latency_s),
+            f"{seconds(result.latency_s)} ({band_of(result).partition(',')[0]})",
             f"{result.tokens_per_s:,.0f}",
             f"{size(result.ledger.traffic_bytes.get(main, 0.0))} {main}",
             joules(result.energy_per_token_j),
@@ -83,11 +84,16 @@ def print_comparison(results: Sequence[Result]) -> None:
         console.print(f"[yellow]warning:[/] {escape(warning)}")
 
 
+def band_of(result: Result) -> str:
+    """E.g. ``15.9-20.1 ms, 80 % band``."""
+    return band_text(result.band.low_s, result.band.high_s, result.band.level)
+
+
 def _summary(result: Result) -> Table:
     u = result.utilisation
     per_token = joules(result.energy_per_token_j)
     rows = [
-        ("latency", seconds(result.latency_s), f"{result.tokens_per_s:,.1f} tokens/s"),
+        ("latency", seconds(result.latency_s), f"({band_of(result)})  {result.tokens_per_s:,.1f} tokens/s"),
         ("energy", joules(result.energy.total_j), f"{per_token} per token"),
         (
             "power",

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from accelsim.cli.render import joules, make_console, make_table, seconds, size
 from accelsim.results.difference import Change, Difference
+from accelsim.results.format import band_text
 
 TOP_PARTS = 8
 
@@ -17,7 +18,12 @@ TOP_PARTS = 8
 def print_difference(found: Difference, verbose: bool = False) -> None:
     """Inputs that differ, figures, causes, the largest parts of the difference, traffic."""
     console = make_console()
-    console.print(f"[bold]{escape(found.sentence)}[/]\n")
+    console.print(f"[bold]{escape(found.sentence)}[/]")
+    if found.band_s is not None:
+        where = "inside" if found.is_within_band else "outside"
+        band = band_text(*found.band_s, found.band_level)
+        console.print(f"The second latency lies {where} the first run's error band ({band}).")
+    console.print()
     if found.inputs:
         inputs = make_table("Inputs that differ", ("", "first", "second"))
         for row in found.inputs:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from accelsim.cost.residual import UNMEASURED, Residual
 from accelsim.hardware.chip import Chip
 from accelsim.registry import Registry
 from accelsim.workload.operator import Operator
@@ -39,6 +40,7 @@ class OperatorCost:
         energy_j: Dynamic energy, in joules.
         warnings: Why this number should be trusted less (outside the calibrated range, unmodelled detail).
         detail: What the model chose (tile, split-K, waves ...), for explanation only.
+        residual: How far measured times may lie from ``work_s``.
     """
 
     work_s: float
@@ -48,6 +50,7 @@ class OperatorCost:
     energy_j: float = 0.0
     warnings: tuple[str, ...] = ()
     detail: Mapping[str, float | str] = field(default_factory=dict)
+    residual: Residual = UNMEASURED
 
 
 class CostModel(Protocol):

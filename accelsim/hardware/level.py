@@ -57,6 +57,9 @@ class CollectiveSpec(Spec):
     algorithms: dict[str, AlgorithmSpec] = Field(
         default_factory=dict, description="Algorithms the library has; default: every one that suits the topology."
     )
+    p90: float | None = Field(
+        None, ge=0, description="90th percentile of the relative errors on the measured calls; none: not measured."
+    )
     falls_back: bool = Field(
         False, description="Of a further library: whether it leaves calls to the level's collectives where faster."
     )

@@ -8,7 +8,7 @@ through rectangles names the groups).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,8 @@ class Difference:
         parts: By operator and cause; largest change first; deltas sum to that of the latency.
         traffic_bytes: By memory level and network.
         memory_bytes: By tensor role.
+        band_s: Error band of the first run's latency; None where its file states none.
+        band_level: Share of measurements that the band means to hold.
     """
 
     inputs: tuple[tuple[str, str, str], ...]
@@ -91,6 +93,16 @@ class Difference:
     parts: tuple[Part, ...]
     traffic_bytes: tuple[Change, ...]
     memory_bytes: tuple[Change, ...]
+    band_s: tuple[float, float] | None = None
+    band_level: float = 0.0
+
+    @property
+    def is_within_band(self) -> bool | None:
+        """Whether the second latency lies inside the first run's error band; None where that is not known.
+
+        Two runs on one chip err together, so that a difference inside may still be real; between machines it may not.
+        """
+        return None if self.band_s is None else self.band_s[0] <= self.latency_s.after <= self.band_s[1]
 
     @property
     def latency_s(self) -> Change:
@@ -117,6 +129,9 @@ class Difference:
         """Plain data, the JSON of ``accelsim diff --json``."""
         return {
             "sentence": self.sentence,
+            "within_band": self.is_within_band,
+            "band_s": None if self.band_s is None else list(self.band_s),
+            "band_level": self.band_level,
             "inputs": [{"name": n, "before": a, "after": b} for n, a, b in self.inputs],
             "figures": _changes(self.figures),
             "causes_s": _changes(self.causes),
@@ -146,7 +161,13 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
         parts=tuple(sorted(changes, key=lambda part: -abs(part.time.delta))),
         traffic_bytes=_aligned(before, after, "traffic_bytes"),
         memory_bytes=_aligned(before, after, "memory_bytes"),
+        band_s=_pair(before.get("latency_band_s")),
+        band_level=float(before.get("band", {}).get("level", 0.0)),
     )
+
+
+def _pair(interval: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if interval is None else (float(interval[0]), float(interval[1]))
 
 
 def _path(data: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:

@@ -7,12 +7,22 @@ from typing import Any
 
 from accelsim.units import format_quantity
 
+_BAND_DIGITS = 3
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def seconds_text(value_s: float) -> str:
     """E.g. ``1.234 ms``."""
     return format_quantity(value_s, "time")
+
+
+def band_text(low_s: float, high_s: float, level: float) -> str:
+    """E.g. ``15.9-20.1 ms, 80 % band``; each end with its unit where these differ."""
+    low, high = (format_quantity(value, "time", _BAND_DIGITS) for value in (low_s, high_s))
+    same = low.split()[-1] == high.split()[-1]
+    return f"{low.split()[0]}-{high}, {level:.0%} band".replace("%", " %") if same else (
+        f"{low} - {high}, {level:.0%} band".replace("%", " %")
+    )
 
 
 def joules_text(value_j: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from accelsim.results.format import describe_phase, joules_text, percent_text, seconds_text, size_text
+from accelsim.results.format import band_text, describe_phase, joules_text, percent_text, seconds_text, size_text
 
 if TYPE_CHECKING:
     from accelsim.results.result import Result
@@ -18,7 +18,8 @@ def notebook_html(result: Result) -> str:
     """Summary, warnings, time by cause and by operator; every name is escaped."""
     title = f"{result.model} {describe_phase(result.phase)} on {result.system}, plan {result.plan}, {result.dtype}"
     figures = [
-        ("latency", seconds_text(result.latency_s)),
+        ("latency", f"{seconds_text(result.latency_s)} "
+                    f"({band_text(result.band.low_s, result.band.high_s, result.band.level)})"),
         ("throughput", f"{result.tokens_per_s:,.1f} tokens/s"),
         ("energy", f"{joules_text(result.energy.total_j)}, {joules_text(result.energy_per_token_j)} per token"),
         ("MFU", percent_text(result.utilisation.mfu_fraction)),

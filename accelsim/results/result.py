@@ -17,6 +17,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.registry import did_you_mean
 from accelsim.results.account import Ledger
+from accelsim.results.band import Band
 from accelsim.results.bottleneck import Bottleneck
 from accelsim.results.metrics import Utilisation
 
@@ -70,6 +71,7 @@ class Result:
         plan: The plan that ran.
         dtype: Element type of weights and activations.
         latency_s: Duration of the phase, in seconds.
+        band: Interval of the latency that the residuals of the calibrations leave.
         tokens: Tokens produced (decode) or processed (prefill), all sequences.
         ledger: Seconds and bytes by operator, cause, level and role.
         footprint: Memory of the fullest chip.
@@ -92,6 +94,7 @@ class Result:
     plan: Plan
     dtype: str
     latency_s: float
+    band: Band
     tokens: int
     ledger: Ledger
     footprint: Footprint
@@ -111,6 +114,11 @@ class Result:
     def tokens_per_s(self) -> float:
         """Tokens of all sequences per second."""
         return self.tokens / self.latency_s
+
+    @property
+    def tokens_per_s_band(self) -> tuple[float, float]:
+        """Lowest and highest tokens per second of the error band."""
+        return self.tokens / self.band.high_s, self.tokens / self.band.low_s
 
     @property
     def energy_per_token_j(self) -> float:

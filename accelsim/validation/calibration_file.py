@@ -67,11 +67,10 @@ def _section(fit: SectionFit, data: str) -> Iterator[str]:
             yield f"    {key}: {_sourced(fitted[field.name], data, len(problem.rows))}"
         elif key not in problem.valid and value != field.default:
             yield f"    {key}: {number_text(field.name, value)}"
-    if problem.valid_inside:
-        yield from (f"    {key}: [{', '.join(map(str, span))}]" for key, span in problem.valid.items())
-        return
+    spans = [f"    {key}: [{', '.join(map(str, span))}]" for key, span in problem.valid.items()]
+    yield from spans if problem.valid_inside else ()
     yield f"  {problem.section}_range:"
-    yield from (f"    {key}: [{', '.join(map(str, span))}]" for key, span in problem.valid.items())
+    yield from () if problem.valid_inside else spans
     yield f"    points: {summary.points}"
     yield f"    mape: {summary.mape:.3f}"
     yield f"    p90: {summary.p90:.3f}"

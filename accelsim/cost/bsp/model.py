@@ -11,6 +11,7 @@ from accelsim.cost.base import OperatorCost, Region, register_cost_model
 from accelsim.cost.bsp import rows as row_kernels
 from accelsim.cost.bsp.machine import BspMachine, Cost, bsp_machine
 from accelsim.cost.bsp.products import product
+from accelsim.cost.residual import residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -74,6 +75,7 @@ class BspCostModel:
             limiter=max(parts_s, key=lambda cause: parts_s[cause]),
             energy_j=energy_j,
             warnings=warnings,
+            residual=residual_of(chip, "bsp", is_outside=bool(warnings), inherited=not machine.parameters.measured),
             detail={**priced.detail, "region": str(region), "tile_bytes": float(cost.tile_bytes)},
         )
 

@@ -9,6 +9,7 @@ from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters
 from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.moe import MoeParameters
 from accelsim.cost.gpu.rowwise import RowwiseParameters
+from accelsim.cost.residual import Residual, residual_of
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 
@@ -91,6 +92,16 @@ class GpuCalibration:
         parameters, warnings = self._read("gemm", GemmParameters, TYPICAL_GEMM)
         text = f"{self.chip.name}: no calibration of {dtype.value} gemm; efficiencies of 16-bit gemm used"
         return parameters, (*warnings, text)
+
+    def gemm_section(self, dtype: DType) -> str:
+        """The section that prices GEMMs of ``dtype``."""
+        own = f"gemm_{dtype.value}"
+        return own if dtype not in _HALF_TYPES and own in self.chip.calibration else "gemm"
+
+    def residual(self, section: str, outside: tuple[str, ...]) -> Residual:
+        """How far times of ``section`` may be off, given the warnings of extents outside its range."""
+        inherited = bool(self._limits(section).inherited)
+        return residual_of(self.chip, section, is_outside=bool(outside), inherited=inherited)
 
     def prefill(self) -> tuple[PrefillParameters, tuple[str, ...]]:
         """Parameters of attention with many queries."""

@@ -18,6 +18,7 @@ from accelsim.cost.gpu.rowwise import (
     rowwise_times,
     softmax_passes,
 )
+from accelsim.cost.residual import Residual
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
@@ -35,6 +36,7 @@ class _Priced(NamedTuple):
     warnings: tuple[str, ...]
     detail: Mapping[str, float | str]
     on_matrix_unit: bool
+    residual: Residual
 
 
 class _Job(NamedTuple):
@@ -98,13 +100,14 @@ def _operator_cost(job: _Job, priced: _Priced) -> OperatorCost:
         energy_j=energy_j,
         warnings=priced.warnings,
         detail=priced.detail,
+        residual=priced.residual,
     )
 
 
 def _gemm(job: _Job) -> _Priced:
     op, machine = job.operator, job.machine
     parameters, warnings = job.calibration.gemm(op.dtype)
-    warnings += job.calibration.outside("gemm", m=op.m, n=op.n, k=op.k)
+    outside = job.calibration.outside("gemm", m=op.m, n=op.n, k=op.k)
     b_bytes = sum(op.read_bytes(tensor) for tensor in op.inputs[1:])
     a_bytes = op.read_bytes(op.a)
     b_is_activation = all(tensor.role is Role.ACTIVATION for tensor in op.inputs[1:])
@@ -128,7 +131,9 @@ def _gemm(job: _Job) -> _Priced:
         "splits": float(times.splits[0]),
         "waves": float(times.waves[0]),
     }
-    return _Priced(times, warnings, detail, on_matrix_unit=op.dtype in job.chip.matrix_flops_per_cycle)
+    on_matrix_unit = op.dtype in job.chip.matrix_flops_per_cycle
+    residual = job.calibration.residual(job.calibration.gemm_section(op.dtype), outside)
+    return _Priced(times, warnings + outside, detail, on_matrix_unit, residual)
 
 
 def _attention(job: _Job) -> _Priced:
@@ -152,9 +157,9 @@ def _attention(job: _Job) -> _Priced:
             element_bytes=size,
             cached=machine.cached_fraction(op.reads + op.writes),
         )
-    warnings += job.calibration.outside(name, head_dim=op.head_dim, kv_len=op.kv_len, batch=op.batch)
+    outside = job.calibration.outside(name, head_dim=op.head_dim, kv_len=op.kv_len, batch=op.batch)
     detail: dict[str, float | str] = {"kernel": name, "splits": float(times.splits[0]), "waves": float(times.waves[0])}
-    return _Priced(times, warnings, detail, on_matrix_unit=True)
+    return _Priced(times, warnings + outside, detail, True, job.calibration.residual(name, outside))
 
 
 def _rows(
@@ -165,7 +170,7 @@ def _rows(
     def price(job: _Job) -> _Priced:
         op, machine = job.operator, job.machine
         parameters, warnings = job.calibration.rows(section)
-        warnings += job.calibration.outside(section, rows=op.rows, width=op.width)
+        outside = job.calibration.outside(section, rows=op.rows, width=op.width)
         reads = float(op.reads)
         times = rowwise_times(
             machine,
@@ -179,7 +184,8 @@ def _rows(
             block_threads=block_threads,
             cached=0.0 if op.weight_bytes > reads else machine.cached_fraction(reads + op.writes),
         )
-        return _Priced(times, warnings, {"kernel": section}, on_matrix_unit=False)
+        residual = job.calibration.residual(section, outside)
+        return _Priced(times, warnings + outside, {"kernel": section}, False, residual)
 
     return price
 

@@ -10,6 +10,7 @@ from accelsim.cost.base import OperatorCost, Region, register_cost_model
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
 from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, MeshParameters
+from accelsim.cost.residual import residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -68,6 +69,7 @@ class MeshCostModel:
             limiter=max(parts_s, key=lambda cause: parts_s[cause]),
             energy_j=energy_j,
             warnings=warnings,
+            residual=residual_of(chip, "mesh", is_outside=len(warnings) > len(chip.inherited("mesh"))),
             detail={"algorithm": algorithm, "region": str(region), "tile_bytes_per_core": float(cost.tile_bytes)},
         )
 

@@ -10,6 +10,7 @@ from accelsim.cost.systolic.attention import attention_times
 from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.cost.systolic.rows import row_times
+from accelsim.cost.residual import residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -39,8 +40,8 @@ class SystolicCost:
             CapacityError: Not even the smallest tile fits a core.
         """
         cost = self._cost(operator, chip, region)
-        inherited = chip.inherited("systolic")
-        return replace(cost, warnings=inherited + cost.warnings) if inherited else cost
+        residual = residual_of(chip, "systolic", is_outside=bool(cost.warnings))
+        return replace(cost, warnings=chip.inherited("systolic") + cost.warnings, residual=residual)
 
     def _cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         parameters = self._parameters(chip)

@@ -19,6 +19,7 @@ import accelsim
 from accelsim.errors import ConfigError
 from accelsim.results.files import write_atomic
 from accelsim.results.format import (
+    band_text,
     describe_phase,
     joules_text,
     percent_text,
@@ -110,7 +111,8 @@ def _cards(result: Result) -> list[dict[str, Any]]:
     """The figures at the top: key of the JSON, label, text, exact value, definition."""
     u = result.utilisation
     cards = [
-        ("latency_s", "latency", seconds_text(result.latency_s), result.latency_s, "start to end of the phase"),
+        ("latency_s", "latency", seconds_text(result.latency_s), result.latency_s,
+         band_text(result.band.low_s, result.band.high_s, result.band.level)),
         ("tokens_per_s", "throughput", f"{result.tokens_per_s:,.1f} tokens/s", result.tokens_per_s,
          THROUGHPUT_DEFINITION),
         ("energy_j", "energy", joules_text(result.energy.total_j), result.energy.total_j,

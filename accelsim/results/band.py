@@ -1,0 +1,109 @@
+"""The error band of a run: an interval for its latency from the residuals of the operators that make up its time.
+
+Every part of the critical path takes its simulated time times a log-normal factor, the residual of its kernel family
+(:mod:`accelsim.cost.residual`).  Factors are fully correlated within a family (a library that is slow on one product is
+slow on the next) and independent between families.  The sum of the parts is taken as log-normal with the mean and the
+variance of that sum (Fenton and Wilkinson), so the band follows without random numbers::
+
+    mean = sum_i t_i exp(s_i^2 / 2)
+    variance = sum_ij t_i t_j exp((s_i^2 + s_j^2) / 2) (exp(r_ij s_i s_j) - 1),  r_ij = 1 within a family, else 0
+
+Not in the band: what the model of the whole run leaves out (kernels that a framework adds, contention with other
+work), other versions of a library, another order of the critical path when parts take longer.  docs/validation.md says
+how often published measurements of whole models fall inside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+from accelsim.cost.residual import BASES, Residual
+
+#: Share of measurements that the band means to hold.
+LEVEL = 0.8
+METHOD = (
+    "log-normal residuals of the calibration, fully correlated within a kernel family, independent between families; "
+    "sum by Fenton-Wilkinson"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BandPart:
+    """Time on the critical path under one residual.
+
+    Attributes:
+        residual: The family, its deviation and what that rests on.
+        time_s: Simulated seconds.
+    """
+
+    residual: Residual
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Interval of the latency that holds a measurement in ``level`` of the cases, as far as the residuals tell.
+
+    Attributes:
+        low_s: Lower end, in seconds.
+        high_s: Upper end, in seconds.
+        parts: What it was made of, largest time first.
+        level: Share of measurements it means to hold.
+    """
+
+    low_s: float
+    high_s: float
+    parts: tuple[BandPart, ...]
+    level: float = LEVEL
+
+    def holds(self, seconds: float) -> bool:
+        """Whether a latency lies inside."""
+        return self.low_s <= seconds <= self.high_s
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Names the families whose residual is wider than that of rows measured on the chip, if any."""
+        bases: dict[str, dict[str, None]] = {}
+        for part in self.parts:
+            if part.residual.is_widened and part.time_s > 0:
+                bases.setdefault(part.residual.basis, {})[part.residual.family] = None
+        wider = "; ".join(f"{', '.join(bases[basis])} {basis}" for basis in BASES if basis in bases)
+        return (f"error band is wider: {wider}",) if wider else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data of the JSON, beside the interval itself."""
+        return {
+            "level": self.level,
+            "method": METHOD,
+            "parts": [
+                {
+                    "family": part.residual.family,
+                    "time_s": part.time_s,
+                    "log_deviation": part.residual.log_deviation,
+                    "basis": part.residual.basis,
+                }
+                for part in self.parts
+            ],
+        }
+
+
+def band_of(times: Mapping[Residual, float], level: float = LEVEL) -> Band:
+    """The band of a latency made of ``times``, seconds by residual."""
+    parts = tuple(BandPart(residual, s) for residual, s in sorted(times.items(), key=lambda item: -item[1]))
+    mean = sum(part.time_s * math.exp(part.residual.log_deviation**2 / 2) for part in parts)
+    variance = sum(_covariance(a, b) for a in parts for b in parts if a.residual.family == b.residual.family)
+    if mean <= 0:
+        return Band(0.0, 0.0, parts, level)
+    spread = math.log1p(variance / mean**2)
+    middle, reach = math.log(mean) - spread / 2, NormalDist().inv_cdf(0.5 + level / 2) * math.sqrt(spread)
+    return Band(math.exp(middle - reach), math.exp(middle + reach), parts, level)
+
+
+def _covariance(a: BandPart, b: BandPart) -> float:
+    """Of two parts whose factors are one random number."""
+    first, second = a.residual.log_deviation, b.residual.log_deviation
+    return a.time_s * b.time_s * math.exp((first**2 + second**2) / 2) * math.expm1(first * second)

@@ -1,0 +1,82 @@
+"""Which residual each second of a run's critical path stands under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from accelsim.cost.base import OperatorCost
+from accelsim.cost.residual import ASSUMED, UNMEASURED, Residual
+from accelsim.hardware.system import System
+from accelsim.mapping.lower import LoweredProgram
+from accelsim.mapping.spatial.lowering import BETWEEN_CHIPS, NOC, LoweredPipeline
+from accelsim.network.collective import CollectiveCost
+from accelsim.network.residual import collective_residual
+from accelsim.results.account import IDLE, Ledger
+from accelsim.results.band import Band, band_of
+from accelsim.results.path import CriticalPart
+
+#: Of transfers between rectangles and of loads from a host, priced at the published rates of their links.
+TRANSFERS = Residual("transfers", 0.1, ASSUMED)
+
+
+def band_of_run(lowered: LoweredProgram, ledger: Ledger, system: System) -> Band:
+    """The error band of a run's latency.
+
+    A part of the critical path stands under the residual of its operator; the widest, where an operator was priced
+    more than once (steps of a decode, some outside the calibrated range).  A group of operators on one rectangle of
+    tiles is divided among its families as all operators are.  Idle time has no residual.
+
+    Args:
+        lowered: What ran, with its prices.
+        ledger: Its critical path.
+        system: Where it ran.
+    """
+    by_operator = _by_operator(lowered, system)
+    mix = _mix(lowered) if isinstance(lowered, LoweredPipeline) else {}
+    times: dict[Residual, float] = {}
+    for part in ledger.critical:
+        for residual, share in _shares(part, by_operator, mix):
+            times[residual] = times.get(residual, 0.0) + part.time_s * share
+    return band_of(times)
+
+
+def _shares(
+    part: CriticalPart, by_operator: dict[str, Residual], mix: dict[Residual, float]
+) -> Iterator[tuple[Residual, float]]:
+    if part.cause == IDLE:
+        yield Residual(IDLE, 0.0), 1.0
+    elif part.operator in by_operator:
+        yield by_operator[part.operator], 1.0
+    elif part.cause in (NOC, BETWEEN_CHIPS) or not mix:
+        yield TRANSFERS, 1.0
+    else:
+        yield from mix.items()
+
+
+def _by_operator(lowered: LoweredProgram, system: System) -> dict[str, Residual]:
+    """Residual of each operator by name."""
+    found: dict[str, Residual] = {}
+    for name, cost in _priced(lowered):
+        residual = cost.residual if isinstance(cost, OperatorCost) else collective_residual(cost, system)
+        if name not in found or residual.log_deviation > found[name].log_deviation:
+            found[name] = residual
+    return found
+
+
+def _priced(lowered: LoweredProgram) -> Iterator[tuple[str, OperatorCost | CollectiveCost]]:
+    if isinstance(lowered, LoweredPipeline):
+        yield from ((b.operator.name, b.cost) for b in lowered.bookings if b.cost.residual is not UNMEASURED)
+        return
+    for block in {id(block): block for block in lowered.blocks}.values():
+        yield from ((priced.operator.name, priced.cost) for priced in block.operators)
+
+
+def _mix(lowered: LoweredPipeline) -> dict[Residual, float]:
+    """Share of each residual in the time of all operators on cores."""
+    times: dict[Residual, float] = {}
+    for booking in lowered.bookings:
+        residual = booking.cost.residual
+        if residual is not UNMEASURED:
+            times[residual] = times.get(residual, 0.0) + booking.cost.work_s * booking.count
+    whole = sum(times.values())
+    return {residual: seconds / whole for residual, seconds in times.items()} if whole else {}
