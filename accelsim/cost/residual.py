@@ -1,8 +1,8 @@
 """How far measured times lie from a priced one: what the error band of a result is made of.
 
 A residual is log-normal: the logarithm of measured over priced time is normal around zero.  Its standard deviation is
-that of the rows a kernel family was fitted to, on shapes the fit did not see (``p90`` in the family's ``*_range`` section:
-90 % of a normal distribution lie within 1.645 deviations).  It is wider
+that of the rows a kernel family was fitted to, on shapes the fit did not see (``p90`` in the family's ``*_range``
+section: 90 % of a normal distribution lie within 1.645 deviations).  It is wider
 
 * outside the range of the fitted rows (docs/assumptions.md#band-outside),
 * on a chip that took the family's numbers over from another one (docs/assumptions.md#band-inherited),

@@ -20,8 +20,10 @@ def band_text(low_s: float, high_s: float, level: float) -> str:
     """E.g. ``15.9-20.1 ms, 80 % band``; each end with its unit where these differ."""
     low, high = (format_quantity(value, "time", _BAND_DIGITS) for value in (low_s, high_s))
     same = low.split()[-1] == high.split()[-1]
-    return f"{low.split()[0]}-{high}, {level:.0%} band".replace("%", " %") if same else (
-        f"{low} - {high}, {level:.0%} band".replace("%", " %")
+    return (
+        f"{low.split()[0]}-{high}, {level:.0%} band".replace("%", " %")
+        if same
+        else (f"{low} - {high}, {level:.0%} band".replace("%", " %"))
     )
 
 

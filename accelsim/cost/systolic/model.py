@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.residual import residual_of
 from accelsim.cost.systolic.attention import attention_times
 from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.cost.systolic.rows import row_times
-from accelsim.cost.residual import residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip

@@ -63,7 +63,10 @@ def test_residuals_widen_outside_the_range_and_on_chips_that_inherit():
     assert residual_of(load_chip("google-tpu-v5p"), "systolic").log_deviation > own.log_deviation
 
 
-def relative_width(system, phase=Prefill(1, 512), plan="tp=1"):
+SHORT = Prefill(1, 512)
+
+
+def relative_width(system, phase=SHORT, plan="tp=1"):
     result = simulate("llama3-8b", system, phase, plan, what_ifs=False)
     assert result.band.low_s < result.latency_s < result.band.high_s
     assert result.tokens / result.tokens_per_s_band[0] == pytest.approx(result.band.high_s)
@@ -71,7 +74,7 @@ def relative_width(system, phase=Prefill(1, 512), plan="tp=1"):
 
 
 def test_a_chip_without_measurements_has_a_wider_band_and_says_so():
-    measured, own = relative_width("nvidia-h100-sxm")
+    measured, _ = relative_width("nvidia-h100-sxm")
     inherited, gb200 = relative_width("nvidia-gb200")
     typical, mi300x = relative_width("amd-mi300x")
     assert measured < inherited < typical * 1.2
