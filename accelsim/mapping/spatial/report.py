@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-import numpy as np
-
 from accelsim.mapping.placement.base import mean_aspect
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
 from accelsim.mapping.placement.placement import Placement
@@ -113,20 +111,27 @@ def placement_of(run: SpatialRun, model: str, seed: int) -> Placement:
     )
 
 
-def _hottest(run: SpatialRun) -> tuple[HotLink, ...]:
+def link_flows(run: SpatialRun) -> dict[int, dict[int, float]]:
+    """Bytes of each flow over each link in the whole run, by number of link and of flow; idle links are left out."""
     total = run.flow_bytes @ run.stream.counts
-    loads = np.zeros(len(run.floor.links))
-    users: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for flow, nbytes in zip(run.pipeline.flows, total, strict=True):
+    carried: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for index, (flow, nbytes) in enumerate(zip(run.pipeline.flows, total.tolist(), strict=True)):
         lanes = run.floor.lanes(flow.producer, flow.consumer)
-        for route, carried in zip(lanes.routes, lanes.lane_bytes(int(nbytes)).tolist(), strict=True):
-            for link in route:
-                loads[link] += carried
-                users[link][run.pipeline.groups[flow.producer].name] += carried
+        for route, share in zip(lanes.routes, lanes.lane_bytes(nbytes).tolist(), strict=True):
+            for link in route if share else ():
+                carried[link][index] += share
+    return carried
+
+
+def _hottest(run: SpatialRun) -> tuple[HotLink, ...]:
+    carried = link_flows(run)
+    loads = {link: sum(flows.values()) for link, flows in carried.items()}
     found = []
-    for link in np.argsort(-loads, kind="stable")[:HOTTEST].tolist():
-        if loads[link] > 0:
-            name, capacity = run.floor.links[link]
-            most = sorted(users[link].items(), key=lambda item: -item[1])[:_NAMED]
-            found.append(HotLink(name, float(loads[link]), float(loads[link] / capacity), tuple(most)))
+    for link in sorted(loads, key=lambda link: (-loads[link], link))[:HOTTEST]:
+        users: dict[str, float] = defaultdict(float)
+        for flow, nbytes in carried[link].items():
+            users[run.pipeline.groups[run.pipeline.flows[flow].producer].name] += nbytes
+        name, capacity = run.floor.links[link]
+        most = sorted(users.items(), key=lambda item: -item[1])[:_NAMED]
+        found.append(HotLink(name, loads[link], loads[link] / capacity, tuple(most)))
     return tuple(found)

@@ -1,54 +1,73 @@
-"""The floorplan of a spatial run: groups as rectangles, coloured by part, with the SRAM they fill."""
+"""The floorplan of a spatial run: groups as rectangles, the SRAM they fill, the bytes on the links between them."""
 
 from __future__ import annotations
 
+import functools
 import io
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle as Patch
+from matplotlib.patheffects import withStroke
+from matplotlib.textpath import TextPath
 
-from accelsim.results.plots.style import OKABE_ITO
+from accelsim.network.noc import Rectangle
+from accelsim.results.floorplan import Floorplan, GroupBox, floorplan_of
+from accelsim.results.plots.style import OKABE_ITO, Fill, new_axes, size_unit
 
 if TYPE_CHECKING:
     from accelsim.mapping.spatial.run import SpatialRun
 
-_SMALLEST_LABEL = 0.05
-_LINK_ENDS = re.compile(r"(?:chip(\d+)\.)?noc\((\d+),(\d+)\)->\((\d+),(\d+)\)")
-#: How far beside the line between two blocks a direction is drawn, in blocks, so that both can be seen.
-_BESIDE = 0.08
+_HEIGHT_INCHES = 7.5
+_LARGEST_LABEL, _SMALLEST_LABEL = 8.0, 4.5
+#: Share of a rectangle's width and height that a label may take.
+_ROOM = 0.9
+#: Letters rounded to whole pixels are wider than drawn ones by up to this.
+_HINTED = 1.15
+#: Height of a line of a label, in sizes of its font.
+_LINE_EM = 1.25
+_SRAM_COLOURS = "cividis"
+
+ColourBy = Literal["part", "sram"]
 
 
-def plot_floorplan(run: SpatialRun, chip: int = 0, ax: Axes | None = None) -> Axes:
-    """Rectangles of one chip; the lower part of each is filled as far as its SRAM is.
+def plot_floorplan(
+    run: SpatialRun, chip: int = 0, ax: Axes | None = None, *, colour_by: ColourBy = "part", faint: bool = False
+) -> Axes:
+    """Rectangles of one chip.
+
+    Coloured by part, the lower part of each rectangle is filled as far as its SRAM is; coloured by SRAM, the whole
+    rectangle says it.  A label is written where it fits, shortened if need be.  Hatched tiles are dead or spare, a
+    thick edge marks a pinned group.
 
     Args:
         run: A spatial run.
         chip: Number of the chip.
         ax: Axes to draw into; None makes a figure.
+        colour_by: ``part`` or ``sram``.
+        faint: Pale and without labels, as a background.
     """
-    rows, cols = run.floor.system.chip.core_grid
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8, 8 * rows / cols), layout="constrained")
-    for group, spot, fill in zip(run.pipeline.groups, run.floor.spots, run.occupancy.fills, strict=True):
-        if spot.chip != chip:
-            continue
-        r, colour = spot.rectangle, OKABE_ITO[group.part % len(OKABE_ITO)]
-        ax.add_patch(Patch((r.col, r.row), r.cols, r.rows, facecolor=colour, alpha=0.25, edgecolor="black", lw=0.5))
-        height = r.rows * min(1.0, fill.fraction)
-        ax.add_patch(Patch((r.col, r.row + r.rows - height), r.cols, height, facecolor=colour, alpha=0.55))
-        if r.cols > _SMALLEST_LABEL * cols:
-            label = group.name.replace(".", "\n")  # two lines fit where one would run into the neighbour
-            ax.text(r.col + r.cols / 2, r.row + r.rows / 2, label, ha="center", va="center", fontsize=5)
-    ax.set(xlim=(0, cols), ylim=(rows, 0), xlabel="column of tiles", ylabel="row of tiles", aspect="equal")
-    ax.set_title(
-        f"{run.floor.system.chip.name}, chip {chip}: {run.plan}; filled = share of SRAM in use", fontsize="small"
-    )
+    plan = floorplan_of(run, chip)
+    ax = _floor_axes(plan, ax)
+    for closed in plan.closed:
+        ax.add_patch(_patch(closed, facecolor="none", edgecolor="#777777", hatch="xxxx", lw=0.5))
+    for group in plan.groups:
+        if colour_by == "sram":
+            _draw_by_sram(ax, group)
+        else:
+            _draw_by_part(ax, group, 0.25 if faint else 1.0)
+    if colour_by == "sram":
+        shares = ScalarMappable(Normalize(0.0, 100.0), _SRAM_COLOURS)
+        ax.figure.colorbar(shares, ax=ax, label="SRAM in use at the fullest moment (%)", shrink=0.7)
+    if not faint:
+        _write_labels(ax, plan, colour_by)
+    ax.set_title(plan.title, fontsize="small")
     return ax
 
 
@@ -62,53 +81,119 @@ def plot_link_load(run: SpatialRun, chip: int = 0, ax: Axes | None = None) -> Ax
         chip: Number of the chip.
         ax: Axes to draw over, e.g. those of :func:`plot_floorplan`; None makes a figure.
     """
-    rows, cols = run.floor.system.chip.core_grid
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8, 8 * rows / cols), layout="constrained")
-        ax.set(xlim=(0, cols), ylim=(rows, 0), xlabel="column of tiles", ylabel="row of tiles", aspect="equal")
-    loads = _link_bytes(run)
-    mesh = run.floor.mesh
-    row_middles, col_middles = ((edges[:-1] + edges[1:]) / 2 for edges in (mesh.row_edges, mesh.col_edges))
-    lines, carried = [], []
-    for (name, _), nbytes in zip(run.floor.links, loads.tolist(), strict=True):
-        found = _LINK_ENDS.fullmatch(name)
-        if found is None or nbytes == 0 or int(found[1] or 0) != chip:
-            continue
-        r0, c0, r1, c1 = (int(found[i]) for i in range(2, 6))
-        start = np.array([col_middles[c0], row_middles[r0]])
-        end = np.array([col_middles[c1], row_middles[r1]])
-        way = end - start
-        aside = _BESIDE * np.array([-way[1], way[0]])
-        lines.append([start + aside, end + aside])
-        carried.append(nbytes)
-    most = max(carried, default=1.0)
+    plan = floorplan_of(run, chip)
+    ax = _floor_axes(plan, ax)
+    most = max((link.nbytes for link in plan.links), default=1.0)
+    prefix, factor = size_unit(most)
     links = LineCollection(
-        lines, cmap="inferno_r", linewidths=[1.0 + 3.0 * nbytes / most for nbytes in carried], capstyle="butt"
+        [[link.start, link.end] for link in plan.links],
+        cmap="inferno_r",
+        linewidths=[1.0 + 3.5 * link.nbytes / most for link in plan.links],
+        capstyle="butt",
     )
-    links.set_array(np.array(carried) / 1e6)
-    links.set_clim(0.0, most / 1e6)
+    links.set_array(np.array([link.nbytes for link in plan.links]) / factor)
+    links.set_clim(0.0, most / factor)
     ax.add_collection(links)
-    ax.figure.colorbar(links, ax=ax, label="MB over a link, whole run", shrink=0.7)
+    ax.figure.colorbar(links, ax=ax, label=f"{prefix}B over a link, whole run", shrink=0.7)
     return ax
 
 
-def _link_bytes(run: SpatialRun) -> np.ndarray:
-    """Bytes that each link of the floor carries over the whole run. float64[links]."""
-    total = run.flow_bytes @ run.stream.counts
-    loads = np.zeros(len(run.floor.links))
-    for flow, nbytes in zip(run.pipeline.flows, total.tolist(), strict=True):
-        lanes = run.floor.lanes(flow.producer, flow.consumer)
-        for route, share in zip(lanes.routes, lanes.lane_bytes(int(nbytes)).tolist(), strict=True):
-            for link in route:
-                loads[link] += share
-    return loads
+def draw_floorplan(run: SpatialRun, chip: int = 0, title: str = "") -> Figure:
+    """Groups with their SRAM on the left, the bytes on the links on the right.
+
+    Args:
+        run: A spatial run.
+        chip: Number of the chip.
+        title: Above both; empty names the chip and the plan.
+    """
+    plan = floorplan_of(run, chip)
+    rows, cols = plan.grid
+    figure = Figure(figsize=(2 * _HEIGHT_INCHES * cols / rows + 1.5, _HEIGHT_INCHES + 0.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    plot_floorplan(run, chip, left)
+    plot_floorplan(run, chip, right, faint=True)
+    plot_link_load(run, chip, right)
+    left.set_title("groups; the strong part of each is the share of its SRAM in use", fontsize="small")
+    right.set_title("bytes over the links", fontsize="small")
+    right.set_ylabel("")
+    parts = {group.part: OKABE_ITO[group.kind % len(OKABE_ITO)] for group in plan.groups}
+    handles = [Patch((0, 0), 1, 1, facecolor=colour, alpha=0.6, label=part) for part, colour in parts.items()]
+    figure.legend(handles=handles, loc="outside lower left", ncols=6, fontsize="small", frameon=False)
+    figure.suptitle(title or plan.title, fontsize="medium")
+    return figure
 
 
-def floorplan_png(run: SpatialRun, chip: int = 0) -> bytes:
-    """The floorplan as the bytes of a PNG file."""
-    rows, cols = run.floor.system.chip.core_grid
-    figure = Figure(figsize=(8, 8 * rows / cols), layout="constrained")
-    plot_floorplan(run, chip, figure.add_subplot())
+def floorplan_png(run: SpatialRun, chip: int = 0, title: str = "", dpi: int = 150) -> bytes:
+    """:func:`draw_floorplan` as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
+    draw_floorplan(run, chip, title).savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
+
+
+def _floor_axes(plan: Floorplan, ax: Axes | None) -> Axes:
+    """Axes in rows and columns of tiles, row 0 at the top."""
+    rows, cols = plan.grid
+    ax = new_axes(ax, _HEIGHT_INCHES * cols / rows + 2.0, _HEIGHT_INCHES)
+    ax.set(xlim=(0, cols), ylim=(rows, 0), xlabel="column of tiles", ylabel="row of tiles", aspect="equal")
+    return ax
+
+
+def _draw_by_part(ax: Axes, group: GroupBox, strength: float) -> None:
+    r, colour = group.rectangle, OKABE_ITO[group.kind % len(OKABE_ITO)]
+    edge = {"edgecolor": "black", "lw": 2.0 if group.is_pinned else 0.5}
+    ax.add_patch(_patch(r, facecolor=colour, alpha=0.25 * strength, lw=0))
+    height = r.rows * min(1.0, group.fill.fraction)
+    ax.add_patch(Patch((r.col, r.row + r.rows - height), r.cols, height, facecolor=colour, alpha=0.55 * strength, lw=0))
+    ax.add_patch(_patch(r, facecolor="none", alpha=max(strength, 0.4), **edge))
+
+
+def _draw_by_sram(ax: Axes, group: GroupBox) -> None:
+    edge = {"edgecolor": "white", "lw": 2.0 if group.is_pinned else 0.5}
+    ax.add_patch(_patch(group.rectangle, facecolor=_sram_colour(group), **edge))
+
+
+def _sram_colour(group: GroupBox) -> str:
+    return to_hex(colormaps[_SRAM_COLOURS](min(1.0, group.fill.fraction)))
+
+
+def _patch(r: Rectangle, **style: object) -> Patch:
+    return Patch((r.col, r.row), r.cols, r.rows, **style)  # type: ignore[arg-type]
+
+
+def _write_labels(ax: Axes, plan: Floorplan, colour_by: ColourBy) -> None:
+    """The fullest label that fits each rectangle; none where not even a number is readable."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # the layout decides how many pixels a tile has
+    box, (rows, cols) = ax.get_window_extent(), plan.grid
+    points_per_tile = min(box.width / cols, box.height / rows) * 72.0 / figure.dpi
+    for group in plan.groups:
+        r, labels = group.rectangle, group.labels
+        if colour_by == "sram":
+            labels = (*((*lines, f"{group.fill.fraction:.0%}") for lines in labels), *labels)
+        fitted = fit_label(labels, r.cols * points_per_tile, r.rows * points_per_tile)
+        if fitted is not None:
+            lines, points = fitted
+            middle = r.col + r.cols / 2, r.row + r.rows / 2
+            text = ax.text(*middle, "\n".join(lines), ha="center", va="center", fontsize=points, linespacing=1.1)
+            if colour_by == "sram":
+                text.set_color(Fill(_sram_colour(group)).text_colour)
+            else:
+                text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
+
+
+def fit_label(
+    candidates: tuple[tuple[str, ...], ...], width: float, height: float
+) -> tuple[tuple[str, ...], float] | None:
+    """The first label that fits a rectangle of so many points, with the size to write it in; None if none does."""
+    for lines in candidates:
+        across = width * _ROOM / max(_width_in_em(line) for line in lines)
+        size = min(_LARGEST_LABEL, across, height * _ROOM / (_LINE_EM * len(lines)))
+        if size >= _SMALLEST_LABEL:
+            return lines, size
+    return None
+
+
+@functools.cache
+def _width_in_em(text: str) -> float:
+    return float(TextPath((0, 0), text, size=1).get_extents().width) * _HINTED
