@@ -81,9 +81,10 @@ class Machines:
                 raise ConfigError(f"no system with the chip {name!r} is described, so that nothing joins its ranks.")
             name = owners[0]
         usual = load_system(name, catalog=self._catalog)
-        node = next(iter(usual.levels.values()), None)
-        if node is not None and 0 < per_node < min(ranks, node.size):
-            return _thinned(load_system(f"{name}:{-(-ranks // per_node) * node.size}", catalog=self._catalog), per_node)
+        node_chips = _node_chips(usual)
+        if 0 < per_node < min(ranks, node_chips):
+            larger = load_system(f"{name}:{-(-ranks // per_node) * node_chips}", catalog=self._catalog)
+            return _thinned(larger, per_node, node_chips)
         return usual if ranks <= usual.num_chips else load_system(f"{name}:{ranks}", catalog=self._catalog)
 
     @cached_property
@@ -96,15 +97,30 @@ class Machines:
         return found
 
 
-def _thinned(system: System, per_node: int) -> System:
-    """The system with ``per_node`` chips in each group of its innermost level."""
-    node, *outer = system.levels.values()
-    if len(node.shape) > 1:
-        raise ConfigError(f"{system.name}: ranks_per_node has no meaning on {node}.")
-    levels = {level.name: level for level in outer}
-    if per_node > 1:
-        levels = {node.name: replace(node, shape=(per_node,)), **levels}
-    return replace(system, levels=levels, num_chips=system.num_chips // node.size * per_node)
+def _node_chips(system: System) -> int:
+    """Chips of a node: the innermost levels that hold those of one host."""
+    per_host = (system.host and system.host.chips_per_host) or 1
+    chips = 1
+    for level in system.levels.values():
+        chips *= level.size
+        if chips >= per_host:
+            break
+    return chips
+
+
+def _thinned(system: System, per_node: int, node_chips: int) -> System:
+    """The system with ``per_node`` chips in each of its nodes, inner levels filled first."""
+    levels, left, inside = {}, per_node, 1
+    for name, level in system.levels.items():
+        if inside < node_chips:
+            if len(level.shape) > 1:
+                raise ConfigError(f"{system.name}: ranks_per_node has no meaning on {level}.")
+            kept = min(left, level.size)
+            inside, left = inside * level.size, -(-left // kept)
+            level = replace(level, shape=(kept,))
+        if level.size > 1:
+            levels[name] = level
+    return replace(system, levels=levels, num_chips=system.num_chips // node_chips * per_node)
 
 
 def _once(known: dict[K, T | AccelsimError], key: K, load: Callable[[], T]) -> T:

@@ -23,6 +23,8 @@ from accelsim.network.calibrate import (
     with_collectives,
 )
 from accelsim.network.collective import collective_steps
+from accelsim.validation.compare import compare_table
+from accelsim.validation.suites import suite_table
 
 SYSTEMS = {
     "nvidia-a100-sxm-80gb": "nvidia-dgx-a100",
@@ -122,6 +124,18 @@ def test_calls_between_nodes_are_met_within_20_percent() -> None:
     every = np.concatenate(list(errors_between_nodes().values()))
     assert len(every) == 100
     assert np.abs(every).mean() <= 0.20
+
+
+@pytest.mark.parametrize("hardware", ["nvidia-a100-pcie-80gb", "nvidia-a100-sxm-80gb", "nvidia-a40", "nvidia-h100-sxm"])
+def test_every_kind_of_node_is_met_within_20_percent(hardware: str) -> None:
+    found = [row.summary.mape for row in between_nodes().rows() if row.hardware == hardware]
+    assert found
+    assert max(found) <= 0.20
+
+
+@cache
+def between_nodes():
+    return compare_table("vidur_between_nodes", suite_table("vidur_between_nodes"))
 
 
 def table_for_fit(hardware: str) -> MeasuredCollectives:
