@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -51,6 +52,28 @@ class OperatorCost:
     warnings: tuple[str, ...] = ()
     detail: Mapping[str, float | str] = field(default_factory=dict)
     residual: Residual = UNMEASURED
+
+
+def sum_costs(costs: Sequence[OperatorCost]) -> OperatorCost:
+    """Cost of operators that run one after another: what a fused operator takes where no kernel fuses it."""
+    parts: dict[str, float] = defaultdict(float)
+    traffic: dict[str, float] = defaultdict(float)
+    for cost in costs:
+        for cause, seconds in cost.parts_s.items():
+            parts[cause] += seconds
+        for level, nbytes in cost.traffic_bytes.items():
+            traffic[level] += nbytes
+    longest = max(costs, key=lambda cost: cost.work_s)
+    return OperatorCost(
+        work_s=sum(cost.work_s for cost in costs),
+        traffic_bytes=dict(traffic),
+        parts_s=dict(parts),
+        limiter=max(parts, key=parts.__getitem__),
+        energy_j=sum(cost.energy_j for cost in costs),
+        warnings=tuple(dict.fromkeys(warning for cost in costs for warning in cost.warnings)),
+        detail=longest.detail,
+        residual=longest.residual,
+    )
 
 
 class CostModel(Protocol):

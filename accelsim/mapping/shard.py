@@ -15,13 +15,11 @@ from dataclasses import replace
 
 from accelsim.errors import PlanError, ShapeError, VerificationError
 from accelsim.mapping.plan import Plan
+from accelsim.workload.blocks.base import TENSOR_PARALLEL_AXES
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.tensor import Tensor
-
-#: Axes divided over the tensor-parallel group; every other axis is replicated.
-TENSOR_PARALLEL_AXES = ("heads", "kv_heads", "qkv", "ffn", "gate_up", "vocab")
 
 
 def shard(workload: Workload, plan: Plan) -> Workload:

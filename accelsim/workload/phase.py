@@ -11,6 +11,7 @@ from accelsim.workload.blocks._ends import TOKEN_TABLE, build_embedding, build_h
 from accelsim.workload.blocks.base import BLOCKS, Pass
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.model import Model
+from accelsim.workload.routing import RANDOM, Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def build_workload(
     kv_dtype: DType | None = None,
     attention: Literal["flash", "standard"] = "flash",
     logits: Literal["last", "all"] = "last",
+    routing: Routing = RANDOM,
 ) -> Workload:
     """Workload of one pass: the whole prefill, or the first decode step.
 
@@ -103,14 +105,15 @@ def build_workload(
         kv_dtype: Element type of the KV cache; default: ``dtype``.
         attention: ``"flash"`` (scores never leave fast memory) or ``"standard"`` (scores written and read).
         logits: Positions per sequence whose logits a prefill computes.
+        routing: How tokens spread over experts, where the model has any.
 
     Returns:
-        Segments ``embedding``, ``decoder`` times the number of layers, ``head``.
+        Segments ``embedding``, each run of equal layers, ``head``.
 
     Raises:
         ConfigError: The sequence is longer than a learned position table.
     """
-    return build_step(model, phase, 0, dtype, kv_dtype, attention, logits)
+    return build_step(model, phase, 0, dtype, kv_dtype, attention, logits, routing)
 
 
 def build_step(
@@ -121,6 +124,7 @@ def build_step(
     kv_dtype: DType | None = None,
     attention: Literal["flash", "standard"] = "flash",
     logits: Literal["last", "all"] = "last",
+    routing: Routing = RANDOM,
 ) -> Workload:
     """Workload of pass ``step`` of the phase: 0 for prefill, 0 to ``steps - 1`` for decode.
 
@@ -136,7 +140,7 @@ def build_step(
         raise ConfigError(f"unknown logits {logits!r}. Known: all, last.")
     q_len, past_len = (1, phase.context + step) if isinstance(phase, Decode) else (phase.prompt, 0)
     dtype = dtype or model.torch_dtype
-    traversal = Pass(phase.batch, q_len, past_len, dtype, kv_dtype or dtype, attention, logits)
+    traversal = Pass(phase.batch, q_len, past_len, dtype, kv_dtype or dtype, attention, logits, routing)
     return Workload(
         name=f"{model.name} {phase}" + (f" step={step}" if num_steps > 1 else ""),
         segments=build_segments(model, traversal),
@@ -153,6 +157,7 @@ def build_steps(
     kv_dtype: DType | None = None,
     attention: Literal["flash", "standard"] = "flash",
     logits: Literal["last", "all"] = "last",
+    routing: Routing = RANDOM,
 ) -> list[Workload]:
     """Workloads of all passes of the phase, in order; operators that one step has like the step before are one object.
 
@@ -164,7 +169,7 @@ def build_steps(
     """
     workloads: list[Workload] = []
     for step in range(phase.steps if isinstance(phase, Decode) else 1):
-        workload = build_step(model, phase, step, dtype, kv_dtype, attention, logits)
+        workload = build_step(model, phase, step, dtype, kv_dtype, attention, logits, routing)
         if workloads:
             pairs = zip(workload.segments, workloads[-1].segments, strict=True)
             workload = replace(workload, segments=tuple(_sharing(*pair) for pair in pairs))
@@ -184,13 +189,16 @@ def _sharing(segment: Segment, before: Segment) -> Segment:
 
 
 def build_segments(model: Model, traversal: Pass) -> tuple[Segment, ...]:
-    """Segments ``embedding``, ``decoder`` times the number of layers, ``head`` of one traversal.
+    """Segments ``embedding``, each run of equal layers in order, ``head`` of one traversal.
 
     A traversal may be a piece of a phase: some tokens of a prompt behind others that are cached already.
     """
+    kinds = dict.fromkeys(layer for layer, _ in model.layers)
+    graphs = {layer: BLOCKS.get(layer.block)(model, traversal, layer) for layer in kinds}
+    runs = {run: Segment(graphs[run[0]], run[1]) for run in dict.fromkeys(model.layers)}
     return (
         Segment(build_embedding(model, traversal)),
-        Segment(BLOCKS.get(model.block)(model, traversal), model.num_hidden_layers),
+        *(runs[run] for run in model.layers),
         Segment(build_head(model, traversal)),
     )
 

@@ -6,11 +6,14 @@ from accelsim.dtypes import DType
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.collective import Collective
+from accelsim.workload.operators.concat import Concat
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
 from accelsim.workload.operators.rope import Rope
+from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
 
 OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
@@ -24,14 +27,21 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
         Collective.of("reduce_scatter", nbytes=4096, num_ranks=4),
         Collective.of("all_to_all", nbytes=4096, num_ranks=4),
     ),
+    "combine": (Combine.of(returned=10, rows=4, width=64),),
+    "concat": (Concat.of(rows=4, widths=(64, 16)),),
     "elementwise": (
         Elementwise.of(rows=4, width=64),
         Elementwise.of(rows=4, width=64, function="silu_mul"),
         Elementwise.of(rows=4, width=64, function="gelu"),
     ),
     "embedding": (Embedding.of(rows=4, width=64, vocab=1000),),
+    "experts": (
+        Experts.of(tokens=6, hidden=64, ffn=128, num_experts=8, top_k=2),
+        Experts.of(tokens=6, hidden=64, ffn=128, num_experts=4, top_k=1, function="gelu"),
+    ),
     "gemm": (Gemm.of(m=16, n=32, k=64), Gemm.of(m=16, n=32, k=64, batch=3)),
     "norm": (Norm.of(rows=4, width=64), Norm.of(rows=4, width=64, flavour="layernorm")),
     "rope": (Rope.of(rows=4, width=64),),
+    "router": (Router.of(rows=4, num_experts=64, top_k=2),),
     "softmax": (Softmax.of(rows=4, width=64),),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from accelsim.catalog import Catalog
@@ -46,9 +48,11 @@ def test_the_weights_of_the_graphs_are_the_parameters_of_the_model(name: str, at
 @pytest.mark.parametrize("name", MODELS)
 def test_blocks_chain_by_one_activation_of_the_hidden_size(name: str, phase: Phase) -> None:
     model = load_model(name)
-    embedding, decoder, head = (segment.graph for segment in build_workload(model, phase, logits="all").segments)
-    assert leaving(embedding).shape == entering(decoder).shape == leaving(decoder).shape == entering(head).shape
-    assert leaving(decoder).shape[-1] == model.hidden_size
+    graphs = [segment.graph for segment in build_workload(model, phase, logits="all").segments]
+    for before, after in itertools.pairwise(graphs):
+        assert leaving(before).shape == entering(after).shape
+        assert leaving(before).shape[-1] == model.hidden_size
+    head = graphs[-1]
     assert leaving(head).shape[-1] == model.vocab_size
 
 

@@ -7,7 +7,7 @@ from functools import singledispatch
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.bsp import rows as row_kernels
 from accelsim.cost.bsp.machine import BspMachine, Cost, bsp_machine
 from accelsim.cost.bsp.products import product
@@ -18,11 +18,14 @@ from accelsim.hardware.chip import Chip
 from accelsim.units import format_quantity
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.concat import Concat
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
 from accelsim.workload.operators.rope import Rope
+from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
 from accelsim.workload.tensor import Role
 
@@ -59,6 +62,8 @@ class BspCostModel:
             ConfigError: The chip has no ``noc``, no ``bsp`` calibration or no rate for the operator's element type,
                 or the model does not know the operator.
         """
+        if isinstance(operator, Experts):  # batched products: experts side by side
+            return sum_costs([self.cost(part, chip, region) for part in operator.parts()])
         machine, warnings = bsp_machine(chip, _dtype_of(operator), region.rows, region.cols)
         priced = _price(operator, machine)
         cost = priced.cost
@@ -96,7 +101,7 @@ def _(operator: Gemm, machine: BspMachine) -> _Priced:
 @_price.register
 def _(operator: Attention, machine: BspMachine) -> _Priced:
     queries = operator.q_len * operator.heads / operator.kv_heads
-    extents = (operator.batch, operator.kv_heads, queries, operator.head_dim, operator.attended_positions)
+    extents = (operator.batch, operator.kv_heads, queries, operator.mean_dim, operator.attended_positions)
     return _Priced(row_kernels.attention(machine, *(np.asarray(float(x)) for x in extents)))
 
 
@@ -127,6 +132,20 @@ def _(operator: Elementwise, machine: BspMachine) -> _Priced:
 def _(operator: Rope, machine: BspMachine) -> _Priced:
     rows, width = _extents(operator.rows, operator.width)
     return _Priced(row_kernels.elementwise(machine, rows, width, flops=3.0, functions=0.0, operands=2.0))
+
+
+@_price.register
+def _(operator: Router, machine: BspMachine) -> _Priced:
+    rows, width = _extents(operator.rows, operator.width)
+    flops = operator.flops / (operator.rows * operator.width)
+    return _Priced(row_kernels.row_reduction(machine, rows, width, sums=2, flops=flops, functions=1.0, roots=1.0))
+
+
+@_price.register(Combine)
+@_price.register(Concat)
+def _(operator: Combine | Concat, machine: BspMachine) -> _Priced:
+    rows, width = _extents(max(operator.rows, operator.inputs[0].num_elements // operator.width), operator.width)
+    return _Priced(row_kernels.elementwise(machine, rows, width, flops=1.0, functions=0.0, operands=2.0))
 
 
 @_price.register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model
@@ -10,6 +11,7 @@ from accelsim.cost.gpu.attention import AttentionTimes, decode_times, prefill_ti
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.gemm import GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import GpuMachine, cache_name
+from accelsim.cost.gpu.moe import MoeTimes, moe_times
 from accelsim.cost.gpu.rowwise import (
     BLOCK_THREADS,
     LAYERNORM_THREADS,
@@ -26,7 +28,7 @@ from accelsim.workload.tensor import Role
 
 #: Attention with at most this many queries per sequence runs the kernel that divides the keys.
 MAX_DECODE_QUERIES = 16
-Times = GemmTimes | AttentionTimes | RowwiseTimes
+Times = GemmTimes | AttentionTimes | MoeTimes | RowwiseTimes
 
 
 class _Priced(NamedTuple):
@@ -138,9 +140,11 @@ def _gemm(job: _Job) -> _Priced:
 
 def _attention(job: _Job) -> _Priced:
     op, machine, size = job.operator, job.machine, job.operator.dtype.bits / 8
-    shape = (op.batch, op.heads, op.kv_heads, op.head_dim, op.q_len, op.kv_len)
+    is_decode = op.q_len <= MAX_DECODE_QUERIES and op.kv_len > op.q_len
+    width = op.kv_elements / 2 if is_decode else op.mean_dim  # of keys and of values, where these differ
+    shape = (op.batch, op.heads, op.kv_heads, width, op.q_len, op.kv_len)
     times: Times
-    if op.q_len <= MAX_DECODE_QUERIES and op.kv_len > op.q_len:
+    if is_decode:
         name = "attention_decode"
         decode, warnings = job.calibration.decode()
         times = decode_times(machine, decode, *shape, window=op.window, element_bytes=op.kv_dtype.bits / 8)
@@ -160,6 +164,37 @@ def _attention(job: _Job) -> _Priced:
     outside = job.calibration.outside(name, head_dim=op.head_dim, kv_len=op.kv_len, batch=op.batch)
     detail: dict[str, float | str] = {"kernel": name, "splits": float(times.splits[0]), "waves": float(times.waves[0])}
     return _Priced(times, warnings + outside, detail, True, job.calibration.residual(name, outside))
+
+
+def _experts(job: _Job) -> _Priced:
+    """The fused layer as libraries run it; the same formula as the tables of measured layers.
+
+    Libraries that keep rows for tokens of other ranks do so where every rank holds all tokens, not where tokens were
+    sent to their ranks.
+    """
+    op = job.operator
+    parameters, warnings = job.calibration.moe()
+    if op.is_dispatched:
+        parameters = replace(parameters, holds_all_rows=False)
+    if op.dtype.bits != 16:
+        warnings += (f"{job.chip.name}: no calibration of {op.dtype.value} experts; efficiencies of 16-bit ones used",)
+    times = moe_times(
+        job.machine,
+        parameters,
+        op.tokens,
+        op.hidden,
+        op.ffn,
+        op.top_k,
+        op.num_experts,
+        core_flops_per_s=job.chip.peak_flops_per_s(op.dtype, 1),
+        ep=op.num_experts / op.local_experts,
+        gated=op.is_gated,
+        imbalance=op.load,
+        touched=op.touched,
+        element_bytes=op.dtype.bits / 8,
+    )
+    detail: dict[str, float | str] = {"kernel": "moe", "experts": op.touched, "rows": float(op.rows)}
+    return _Priced(times, warnings, detail, True, job.calibration.residual("moe", warnings))
 
 
 def _rows(
@@ -204,6 +239,10 @@ def _elementwise(job: _Job) -> _Priced:
 _PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
     "gemm": _gemm,
     "attention": _attention,
+    "experts": _experts,
+    "router": _rows("reduction", whole_rows=True),
+    "combine": _rows("elementwise", whole_rows=False),
+    "concat": _rows("elementwise", whole_rows=False),
     "norm": _norm,
     "softmax": _rows("reduction", whole_rows=True),
     "rope": _rows("rowwise", whole_rows=True),

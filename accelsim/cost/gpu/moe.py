@@ -8,7 +8,7 @@ The grouped products are one kernel each: every expert that has tokens is an ind
 tiles of all experts share the waves of cores.  Weights of experts with tokens are read once from main memory.
 
 With expert parallelism a rank holds its share of the experts and works on the tokens routed to them; ``imbalance`` is
-the load of this rank over the mean.
+the load of this rank over the mean, ``touched`` the experts that get a token.
 
 Not modelled: the exchange between ranks, the router's own product, shared experts, loads that differ among the experts
 of one rank, quantised experts.
@@ -17,11 +17,12 @@ of one rank, quantised experts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+from accelsim.cost.gpu.gemm import GemmParameters, GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
 
 
@@ -74,7 +75,20 @@ class MoeParameters:
         )
 
 
-def moe_seconds(
+class MoeTimes(NamedTuple):
+    """Seconds and bytes of an array of layers; the parts sum to ``total_s``."""
+
+    total_s: Array
+    launch_s: Array
+    latency_s: Array
+    compute_s: Array
+    l2_s: Array
+    hbm_s: Array
+    l2_bytes: Array
+    hbm_bytes: Array
+
+
+def moe_times(
     machine: GpuMachine,
     parameters: MoeParameters,
     tokens: ArrayLike,
@@ -88,9 +102,10 @@ def moe_seconds(
     ep: ArrayLike = 1,
     gated: ArrayLike = True,
     imbalance: ArrayLike = 1.0,
+    touched: ArrayLike | None = None,
     element_bytes: float = 2.0,
-) -> Array:
-    """Seconds of the layer on one rank, for arrays of shapes.
+) -> MoeTimes:
+    """Time of the layer on one rank, for arrays of shapes.
 
     Args:
         machine: What the kernels run on.
@@ -105,23 +120,25 @@ def moe_seconds(
         ep: Ranks that divide the experts.
         gated: Whether an expert has a gate beside its up projection.
         imbalance: Tokens routed to this rank over the mean of the ranks.
+        touched: Experts of this rank that get a token; default: as many as balanced routing reaches.
         element_bytes: Bytes of an element.
     """
-    given = (tokens, hidden, inter, topk, num_experts, core_flops_per_s, tp, ep, gated, imbalance)
-    m, d, f, k, e, peak, ranks, shares, gate, load = np.broadcast_arrays(
+    most_touched = np.inf if touched is None else touched
+    given = (tokens, hidden, inter, topk, num_experts, core_flops_per_s, tp, ep, gated, imbalance, most_touched)
+    m, d, f, k, e, peak, ranks, shares, gate, load, most = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given)
     )
     width = f / ranks
     routed = np.maximum(m * k * load / shares, 1.0)
-    experts = np.minimum(e / shares, np.ceil(routed))
+    experts = np.minimum(np.minimum(e / shares, np.ceil(routed)), most)
     each = routed / experts
     rows = m * k if parameters.holds_all_rows else routed
     up = width * (1.0 + gate)
     p, size = parameters.products, element_bytes
     weights = experts * (up + width) * d * size
-    touched = weights + size * (m * d + rows * (up + width + d))
+    in_all = weights + size * (m * d + rows * (up + width + d))
 
-    def product(n: Array, inner: Array, read: Array) -> Array:
+    def product(n: Array, inner: Array, read: Array) -> GemmTimes:
         return gemm_times(
             machine,
             p,
@@ -132,15 +149,33 @@ def moe_seconds(
             core_flops_per_s=peak,
             element_bytes=size,
             a_cached=machine.cached_fraction(size * read),
-            b_cached=machine.cached_fraction(touched),
+            b_cached=machine.cached_fraction(in_all),
             c_cached=machine.cached_fraction(size * rows * (n + inner)),
-        ).total_s
+        )
 
-    def stream(elements: Array) -> Array:
-        hit = machine.cached_fraction(size * elements)
-        main_s, cache_s = 1.0 / machine.hbm_bandwidth_bytes_per_s, 1.0 / machine.l2_bandwidth_bytes_per_s
-        return size * elements * ((1.0 - hit) * main_s + hit * cache_s) / parameters.stream_efficiency
+    idle = rows - routed
+    streams = [size * elements for elements in (idle * up, idle * d, rows * (up + width), rows * d + m * d)]
+    return _sum(machine, parameters, (product(up, d, m * d), product(d, width, rows * width)), streams)
 
-    seconds = parameters.launch_s + product(up, d, m * d) + product(d, width, rows * width)
-    zeros_s = stream((rows - routed) * up) + stream((rows - routed) * d)
-    return np.asarray(seconds + zeros_s + stream(rows * (up + width)) + stream(rows * d + m * d))
+
+def _sum(
+    machine: GpuMachine, parameters: MoeParameters, products: tuple[GemmTimes, GemmTimes], streams: list[Array]
+) -> MoeTimes:
+    """Launches, both products, and kernels that only move bytes (zeros, activation, weighted sum)."""
+    hits = [machine.cached_fraction(nbytes) for nbytes in streams]
+    missed = sum((nbytes * (1.0 - hit) for nbytes, hit in zip(streams, hits, strict=True)), np.zeros(1))
+    found = sum((nbytes * hit for nbytes, hit in zip(streams, hits, strict=True)), np.zeros(1))
+    hbm_s = missed / (machine.hbm_bandwidth_bytes_per_s * parameters.stream_efficiency)
+    l2_s = found / (machine.l2_bandwidth_bytes_per_s * parameters.stream_efficiency)
+    up, down = products
+    launch_s = np.full_like(up.total_s, parameters.launch_s)
+    return MoeTimes(
+        total_s=launch_s + up.total_s + down.total_s + hbm_s + l2_s,
+        launch_s=launch_s,
+        latency_s=up.latency_s + down.latency_s,
+        compute_s=up.compute_s + down.compute_s,
+        l2_s=up.l2_s + down.l2_s + l2_s,
+        hbm_s=up.hbm_s + down.hbm_s + hbm_s,
+        l2_bytes=up.l2_bytes + down.l2_bytes + found + missed,
+        hbm_bytes=up.hbm_bytes + down.hbm_bytes + missed,
+    )

@@ -15,7 +15,7 @@ import numpy as np
 from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters, decode_times, prefill_times
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
-from accelsim.cost.gpu.moe import MoeParameters, moe_seconds
+from accelsim.cost.gpu.moe import MoeParameters, moe_times
 from accelsim.cost.gpu.quantize import quantize_seconds
 from accelsim.cost.gpu.rowwise import (
     BLOCK_THREADS,
@@ -147,8 +147,8 @@ def moe_layer_seconds(
     names = ("m", "hidden", "inter", "topk", "num_experts")
     shape = (np.asarray(table[name], dtype=np.float64) for name in names)
     tp, ep, gated = (np.asarray(table[name], dtype=np.float64) for name in ("tp", "ep", "gated"))
-    seconds = moe_seconds(machine, parameters, *shape, core_flops_per_s=core_flops_per_s, tp=tp, ep=ep, gated=gated)
-    return seconds + rig.overhead_s
+    times = moe_times(machine, parameters, *shape, core_flops_per_s=core_flops_per_s, tp=tp, ep=ep, gated=gated)
+    return times.total_s + rig.overhead_s
 
 
 def rowwise_seconds(machine: GpuMachine, parameters: RowwiseParameters, table: Columns, rig: Rig) -> Array:

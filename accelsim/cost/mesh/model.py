@@ -6,7 +6,7 @@ from functools import singledispatch
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
 from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, MeshParameters
@@ -17,11 +17,14 @@ from accelsim.hardware.chip import Chip
 from accelsim.units import format_quantity
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.concat import Concat
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
 from accelsim.workload.operators.rope import Rope
+from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
 
 CAUSES = ("compute", "sram", "noc", "launch")
@@ -51,6 +54,8 @@ class MeshCostModel:
             ConfigError: The chip has no ``noc``, no ``mesh`` calibration or no rate for the operator's element type,
                 or the model does not know the operator.
         """
+        if isinstance(operator, Experts):
+            return sum_costs([self._of_experts(part, chip, region) for part in operator.parts()])
         machine, warnings = mesh_machine(chip, _dtype_of(operator))
         choices = _choices(operator, machine, (np.asarray(float(region.rows)), np.asarray(float(region.cols))))
         fitting = {name: cost for name, cost in choices.items() if cost.tile_bytes <= machine.sram_bytes}
@@ -72,6 +77,14 @@ class MeshCostModel:
             residual=residual_of(chip, "mesh", is_outside=len(warnings) > len(chip.inherited("mesh"))),
             detail={"algorithm": algorithm, "region": str(region), "tile_bytes_per_core": float(cost.tile_bytes)},
         )
+
+    def _of_experts(self, part: Operator, chip: Chip, region: Region) -> OperatorCost:
+        """A product of every busy expert: side by side, or one expert after another on all cores."""
+        side_by_side = self.cost(part, chip, region)
+        if not isinstance(part, Gemm) or part.batch == 1:
+            return side_by_side
+        one = self.cost(part.shard({"experts": part.batch}), chip, region)
+        return min(side_by_side, sum_costs([one] * part.batch), key=lambda cost: cost.work_s)
 
 
 def mesh_machine(chip: Chip, dtype: DType) -> tuple[MeshMachine, tuple[str, ...]]:
@@ -140,10 +153,10 @@ def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) ->
         np.asarray(float(x))
         for x in (
             operator.heads,
-            operator.head_dim,
+            operator.mean_dim,
             operator.attended_positions,
             operator.q_len,
-            operator.kv_heads * operator.head_dim,
+            operator.kv_heads * operator.kv_elements / 2,
         )
     )
     batch = float(operator.batch)
@@ -182,6 +195,20 @@ def _(operator: Elementwise, machine: MeshMachine, region: tuple[Array, Array]) 
 def _(operator: Rope, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
     rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
     return {"local": row_kernels.elementwise(machine, rows, width, region, _ROPE_PASSES, 0.0)}
+
+
+@_choices.register
+def _(operator: Router, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+    return {"rows": row_kernels.softmax(machine, rows, width, region)}
+
+
+@_choices.register(Combine)
+@_choices.register(Concat)
+def _(operator: Combine | Concat, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    width = np.asarray(float(operator.width))
+    rows = np.asarray(float(max(operator.rows, operator.inputs[0].num_elements // operator.width)))
+    return {"local": row_kernels.elementwise(machine, rows, width, region, 1.0, 0.0)}
 
 
 @_choices.register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.residual import residual_of
 from accelsim.cost.systolic.attention import attention_times
 from accelsim.cost.systolic.gemm import gemm_times
@@ -16,6 +16,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.gemm import Gemm
 
 _REDUCING_KINDS = frozenset({"norm", "softmax", "router"})
@@ -25,8 +26,9 @@ _REDUCING_KINDS = frozenset({"norm", "softmax", "router"})
 class SystolicCost:
     """Prices operators as compiled modules of their own: one launch each.
 
-    Products run on the arrays (:mod:`.gemm`), attention on arrays and vector unit (:mod:`.attention`), every other
-    operator on the vector unit (:mod:`.rows`).  Not modelled: fusion of operators, operands kept on chip between them.
+    Products run on the arrays (:mod:`.gemm`), attention on arrays and vector unit (:mod:`.attention`), experts as the
+    batched products they consist of, every other operator on the vector unit (:mod:`.rows`).  Not modelled: fusion of
+    operators, operands kept on chip between them.
     """
 
     def __init__(self) -> None:
@@ -50,6 +52,8 @@ class SystolicCost:
         machine = SystolicMachine.of(chip, _dtype(operator), region.num_cores, parameters)
         if isinstance(operator, Gemm):
             return _gemm_cost(operator, chip, machine, parameters)
+        if isinstance(operator, Experts):
+            return sum_costs([self._cost(part, chip, region) for part in operator.parts()])
         if isinstance(operator, Attention):
             return _attention_cost(operator, chip, machine, parameters)
         return _row_cost(operator, chip, machine, parameters)
@@ -62,7 +66,8 @@ class SystolicCost:
 
 
 def _dtype(operator: Operator) -> DType:
-    return operator.outputs[0].dtype if not isinstance(operator, Gemm | Attention) else operator.dtype
+    dtype = getattr(operator, "dtype", None)
+    return dtype if isinstance(dtype, DType) else operator.outputs[0].dtype
 
 
 def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> OperatorCost:

@@ -1,8 +1,9 @@
 """What a block is, and the wiring that keeps its builders short.
 
-A block builder turns a model and a pass into an operator graph with exactly one activation that enters and one that
-leaves, so that blocks chain.  Tensor-parallel axes are known by name; dividing these (each by the degree) shards a
-block the Megatron way, and an operator whose ``contracted_axes`` hold a divided one leaves partial sums:
+A block builder turns a model, a pass and one of the model's layers into an operator graph with exactly one activation
+that enters and one that leaves, so that blocks chain.  Tensor-parallel axes are known by name; dividing these (each by
+the degree) shards a block the Megatron way, and an operator whose ``contracted_axes`` hold a divided one leaves partial
+sums:
 
 =====================  ==========================================================================
 ``heads``              query heads: q, attention's result, the rows of the output projection
@@ -10,9 +11,11 @@ block the Megatron way, and an operator whose ``contracted_axes`` hold a divided
 ``qkv``                columns of the fused projection, parts q, k, v
 ``ffn``, ``gate_up``   width of the MLP after and before the gate
 ``vocab``              rows of the embedding table and columns of the logits; padded to split evenly
+``experts``            routed experts; divided by expert parallelism, padded to the fullest rank
 =====================  ==========================================================================
 
-Never divided by tensor parallelism: ``batch``, ``q_len``, ``kv_len``, ``hidden``, ``positions``, ``embedding``.
+Never divided by tensor parallelism: ``batch``, ``q_len``, ``kv_len``, ``hidden``, ``positions``, ``embedding``,
+``latent`` and ``rope`` (the cache of latent attention), ``routes`` (the router).
 """
 
 from __future__ import annotations
@@ -25,11 +28,12 @@ from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.registry import Registry
 from accelsim.workload.graph import OperatorGraph
-from accelsim.workload.model import Model
+from accelsim.workload.model import Layer, Model
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
+from accelsim.workload.routing import RANDOM, Routing
 from accelsim.workload.tensor import Axis, Role, Tensor
 
 #: Axes that tensor parallelism divides.
@@ -48,6 +52,7 @@ class Pass:
         kv_dtype: Element type of the KV cache.
         attention: ``"flash"`` is one operator, ``"standard"`` is Gemm, Softmax, Gemm with the scores in memory.
         logits: Positions per sequence whose logits are computed: the ``"last"`` one or ``"all"``.
+        routing: How tokens spread over experts.
     """
 
     batch: int
@@ -57,9 +62,10 @@ class Pass:
     kv_dtype: DType
     attention: Literal["flash", "standard"] = "flash"
     logits: Literal["last", "all"] = "last"
+    routing: Routing = RANDOM
 
 
-BlockBuilder = Callable[[Model, Pass], OperatorGraph]
+BlockBuilder = Callable[[Model, Pass, Layer], OperatorGraph]
 
 #: Name in ``Model.block`` -> builder; a new block is one file in ``blocks/`` with this decorator.
 BLOCKS: Registry[BlockBuilder] = Registry("block", "accelsim.workload.blocks")

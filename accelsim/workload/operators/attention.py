@@ -26,7 +26,8 @@ class Attention(Operator):
     and possibly in several tensors along ``kv_len`` (the cache of earlier tokens, then the new tokens).  Heads are
     axis blocks of width ``head_dim``; each KV head serves ``heads / kv_heads`` query heads.  The queries are the last
     ``q_len`` positions of the ``kv_len``.  ``reads`` is compulsory: every attended key and value once; the re-reads
-    of a finite SRAM are in :meth:`traffic_bytes`.
+    of a finite SRAM are in :meth:`traffic_bytes`.  Values may be narrower than keys.  With ``latent`` there are no
+    values among the inputs: the first ``latent`` elements of a key are its value (latent attention, absorbed form).
 
     Not counted in ``flops``: the softmax itself (about 5 per pair and head against 4 x head_dim) and work on masked
     pairs inside a diagonal tile.
@@ -34,6 +35,7 @@ class Attention(Operator):
     Attributes:
         causal: Whether a query sees only its own and earlier positions.
         window: Positions one query sees at most, its own included; 0 is no limit.
+        latent: Elements of a key that are its value too; 0 when values are stored beside the keys.
 
     Raises:
         ShapeError: Heads do not share KV heads evenly, keys and values differ, or fewer keys than causal queries.
@@ -50,12 +52,16 @@ class Attention(Operator):
 
     causal: bool = True
     window: int = 0
+    latent: int = 0
 
     def __post_init__(self) -> None:
-        if len(self.inputs) < 3 or len(self.inputs) % 2 == 0 or len(self.outputs) != 1:
+        paired = len(self.inputs) >= 3 and len(self.inputs) % 2 == 1
+        if len(self.outputs) != 1 or len(self.inputs) < 2 or not (paired or self.latent):
             raise ShapeError(f"{self.name}: attention takes q, keys and as many values, and writes one result")
-        if [t.shape for t in self._keys] != [t.shape for t in self._values]:
-            raise ShapeError(f"{self.name}: keys and values must have one shape")
+        if [_positions(t) for t in self._keys] != [_positions(t) for t in self._values]:
+            raise ShapeError(f"{self.name}: keys and values must have the same positions and heads")
+        if self._keys[0].axes[-1].width != self.head_dim or self.latent > self.head_dim:
+            raise ShapeError(f"{self.name}: queries, keys and latent values of {self.head_dim} elements do not match")
         if self.heads % self.kv_heads:
             raise ShapeError(f"{self.name}: {self.heads} heads do not share {self.kv_heads} KV heads evenly")
         if self.causal and self.kv_len < self.q_len:
@@ -93,11 +99,11 @@ class Attention(Operator):
 
     @property
     def _keys(self) -> tuple[Tensor, ...]:
-        return self.inputs[1 : 1 + len(self.inputs) // 2]
+        return self.inputs[1:] if self.latent else self.inputs[1 : 1 + len(self.inputs) // 2]
 
     @property
     def _values(self) -> tuple[Tensor, ...]:
-        return self.inputs[1 + len(self.inputs) // 2 :]
+        return self._keys if self.latent else self.inputs[1 + len(self.inputs) // 2 :]
 
     @property
     def dtype(self) -> DType:
@@ -126,8 +132,23 @@ class Attention(Operator):
 
     @property
     def head_dim(self) -> int:
-        """Elements of one head."""
+        """Elements of one head of queries and keys."""
         return self.q.axis("heads").width
+
+    @property
+    def value_dim(self) -> int:
+        """Elements of one head of values and of the result."""
+        return self.latent or self._values[0].axis("kv_heads").width
+
+    @property
+    def mean_dim(self) -> float:
+        """Elements of a head over both products: that of keys, when values are as wide."""
+        return (self.head_dim + self.value_dim) / 2
+
+    @property
+    def kv_elements(self) -> int:
+        """Elements stored per position and KV head: key and value, or the latent alone."""
+        return self.head_dim + (0 if self.latent else self.value_dim)
 
     @property
     def q_len(self) -> int:
@@ -164,8 +185,8 @@ class Attention(Operator):
 
     @property
     def flops(self) -> int:
-        """Two products of ``head_dim`` multiply-accumulates per pair, head and sequence."""
-        return 4 * self.head_dim * self.heads * self.batch * self.attended_pairs
+        """Products over ``head_dim`` and ``value_dim``, each multiply-accumulate two, per pair, head and sequence."""
+        return 2 * (self.head_dim + self.value_dim) * self.heads * self.batch * self.attended_pairs
 
     def read_bytes(self, tensor: Tensor) -> int:
         """Of keys and values, only the attended positions (the last ones)."""
@@ -184,8 +205,8 @@ class Attention(Operator):
         A row takes its query, its fp32 output accumulator and its fp32 scores against :data:`KV_BLOCK` keys.
         """
         kv_block = min(KV_BLOCK, self.kv_len)
-        streamed = 2 * self.kv_dtype.size_bytes(kv_block * self.head_dim)
-        row = self.dtype.size_bytes(self.head_dim) + _ACCUMULATOR_BYTES * (self.head_dim + kv_block)
+        streamed = self.kv_dtype.size_bytes(kv_block * self.kv_elements)
+        row = self.dtype.size_bytes(self.head_dim) + _ACCUMULATOR_BYTES * (self.value_dim + kv_block)
         return max(1, (sram_bytes - streamed) // row)
 
     def traffic_bytes(self, sram_bytes: int) -> int:
@@ -206,5 +227,10 @@ class Attention(Operator):
         if self.window:
             begin = (offset + first_query if self.causal else stop) - self.window
             seen = stop - np.maximum(begin, 0)
-        kv_elements = 2 * int(seen.sum()) * self.batch * self.kv_heads * self.head_dim
+        kv_elements = int(seen.sum()) * self.batch * self.kv_heads * self.kv_elements
         return self.q.size_bytes + self.writes + self.kv_dtype.size_bytes(kv_elements)
+
+
+def _positions(tensor: Tensor) -> tuple[int, ...]:
+    """Sequences, positions and heads of keys or values, whatever the width of a head."""
+    return tensor.axis("batch").size, tensor.axis("kv_len").size, tensor.axis("kv_heads").count

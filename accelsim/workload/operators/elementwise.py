@@ -13,7 +13,7 @@ from accelsim.workload.tensor import Axis, Tensor
 
 #: Operations per element of the result.  gelu is the tanh form (three products and a sum for the cubic, two products,
 #: tanh, one sum, one product); silu is x / (1 + exp(-x)).  Functions ending in ``_mul`` are gated: the input is twice
-#: as wide and the activated half multiplies the other.
+#: as wide and the activated half multiplies the other.  ``scale`` multiplies each row by one element of a second input.
 FLOPS_PER_ELEMENT = {
     "add": 1,
     "copy": 0,
@@ -22,9 +22,11 @@ FLOPS_PER_ELEMENT = {
     "mul": 1,
     "relu": 1,
     "relu_mul": 2,
+    "scale": 1,
     "silu": 4,
     "silu_mul": 5,
 }
+_ARITY = {"add": range(2, 9), "mul": range(2, 9), "scale": range(2, 3)}
 
 
 @register_operator("elementwise")
@@ -58,9 +60,9 @@ class Elementwise(RowOperator):
         if self.function not in FLOPS_PER_ELEMENT:
             known = ", ".join(sorted(FLOPS_PER_ELEMENT))
             raise ShapeError(f"{self.name}: unknown function {self.function!r}. Known: {known}.")
-        check_arity(self, range(2, 9) if self.function in ("add", "mul") else range(1, 2))
+        check_arity(self, _ARITY.get(self.function, range(1, 2)))
         expected = self.outputs[0].num_elements * (2 if self.is_gated else 1)
-        for tensor in self.inputs:
+        for tensor in self.inputs[:1] if self.function == "scale" else self.inputs:
             if tensor.num_elements != expected:
                 raise ShapeError(
                     f"{self.name}: {self.function} needs inputs of {expected} elements, {tensor.name} has "

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from gpu_examples import CORE_FLOPS_PER_S, MACHINE
 
-from accelsim.cost.gpu.moe import MoeParameters, moe_seconds
+from accelsim.cost.gpu.moe import MoeParameters, moe_times
 
 MOE = MoeParameters(
     launch_s=1e-5,
@@ -25,7 +25,7 @@ LAYER = {"hidden": 1024, "inter": 2048, "topk": 2, "num_experts": 8, "core_flops
 
 
 def seconds(tokens: int, parameters: MoeParameters = MOE, **changes: float) -> float:
-    return float(moe_seconds(MACHINE, parameters, tokens, **{**LAYER, **changes})[0])  # type: ignore[arg-type]
+    return float(moe_times(MACHINE, parameters, tokens, **{**LAYER, **changes}).total_s[0])  # type: ignore[arg-type]
 
 
 def test_one_token_reads_the_weights_of_its_experts_alone() -> None:
