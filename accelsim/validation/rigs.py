@@ -24,10 +24,11 @@ class RigSpec(Spec):
     weight_copies: PositiveInt = Field(1, description="Different weights used in turn.")
     appends_kv: bool = Field(False, description="Whether attention rows also write new keys and values to the cache.")
     quantizes: bool = Field(False, description="Whether 8-bit products quantise their activations first.")
+    library: str = Field("", description="Communication library behind a collective; blank is the system's own.")
 
     def rig(self) -> Rig:
         """The value the pricing functions take."""
-        return Rig(self.weight_copies, self.has_launch, self.appends_kv, self.overhead_s, self.quantizes)
+        return Rig(self.weight_copies, self.has_launch, self.appends_kv, self.overhead_s, self.quantizes, self.library)
 
 
 class TimingSpec(RigSpec):

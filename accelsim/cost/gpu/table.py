@@ -57,6 +57,7 @@ class Rig:
         appends_kv: Whether an attention row also copies its new keys and values into the cache.
         overhead_s: Constant of the framework and host inside every time.
         quantizes: Whether an 8-bit GEMM row also quantises its 16-bit activations first.
+        library: Communication library behind a collective; blank is the system's own.
     """
 
     weight_copies: int = 1
@@ -64,6 +65,7 @@ class Rig:
     appends_kv: bool = False
     overhead_s: float = 0.0
     quantizes: bool = False
+    library: str = ""
 
 
 def element_bytes(dtype: object) -> Array:

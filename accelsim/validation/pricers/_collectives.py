@@ -30,7 +30,7 @@ def predict_collectives(batch: Batch, hardware: str, machines: Machines) -> Pric
     kind = OPERATIONS[batch.op].collective
 
     def price(call: tuple[int, ...], system: System) -> tuple[float, tuple[str, ...]]:
-        cost = collective_steps(kind, call[2], call[0], system)
+        cost = collective_steps(kind, call[2], call[0], system, library=batch.rig.library)
         return cost.seconds, cost.warnings
 
     return _predict(batch, hardware, machines, ("ranks", "ranks_per_node", "bytes"), price)
