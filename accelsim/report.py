@@ -8,6 +8,7 @@ from typing import Any
 
 import accelsim
 from accelsim.cost.base import OperatorCost
+from accelsim.engine.clock import TICKS_PER_S
 from accelsim.hardware.system import System
 from accelsim.job import Job
 from accelsim.mapping.lower import LoweredProgram
@@ -15,7 +16,7 @@ from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.optical.power import idle_w
 from accelsim.play import Played
-from accelsim.results.account import Ledger, account
+from accelsim.results.account import IDLE, Ledger, account
 from accelsim.results.bottleneck import WhatIf, find_bottleneck
 from accelsim.results.critical_path import account_pipeline
 from accelsim.results.metrics import utilisation
@@ -59,7 +60,11 @@ def report(
             model_flops=replicas * sum(workload.flops for workload in played.passes),
             must_read_bytes=replicas * sum(_must_read_bytes(workload) for workload in played.passes),
         ),
-        energy=Energy(ledger.dynamic_energy_j, idle_w(job.system, num_chips) * latency_s),
+        energy=Energy(
+            dynamic_j=ledger.dynamic_energy_j,
+            busy_j=chip.busy_w * num_chips * _busy_s(played, ledger),
+            static_j=idle_w(job.system, num_chips) * latency_s,
+        ),
         bottleneck=find_bottleneck(ledger, alternatives),
         warnings=(
             *played.passes[-1].warnings,
@@ -77,6 +82,14 @@ def report(
         timeline=played.timeline,
         spatial=played.spatial,
     )
+
+
+def _busy_s(played: Played, ledger: Ledger) -> float:
+    """Seconds a chip works: when anything runs on it; where its regions work apart, their mean."""
+    if isinstance(played.lowered, LoweredPipeline):
+        busy_ticks = played.timeline.server_busy_ticks
+        return float(busy_ticks.mean()) / TICKS_PER_S if busy_ticks.size else played.timeline.makespan_s
+    return played.timeline.makespan_s - ledger.cause_s.get(IDLE, 0.0)
 
 
 def _must_read_bytes(workload: Workload) -> float:

@@ -130,6 +130,9 @@ class Chip(Spec):
     launch_s: Seconds = Field(0.0, description="Time from one kernel's end to the next kernel's start on one stream.")
     tdp_w: Watts = Field(description="Board or system power limit.")
     idle_w: Watts = Field(0.0, description="Power drawn while nothing runs.")
+    busy_w: Watts = Field(
+        0.0, description="Power on top of idle while anything runs: clocks, instruction issue, leakage, regulators."
+    )
     matrix_energy_j_per_flop: JoulesPerFlop = Field(0.0, description="Dynamic energy of one matrix FLOP at bf16/fp16.")
     vector_energy_j_per_flop: JoulesPerFlop = Field(0.0, description="Dynamic energy of one vector FLOP.")
     sram_energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy of one byte to or from a core's SRAM.")

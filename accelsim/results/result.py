@@ -32,17 +32,19 @@ class Energy:
     """Joules of all chips of the plan.
 
     Attributes:
-        dynamic_j: Operators and transfers.
+        dynamic_j: Operators and transfers, by the operation and the byte.
+        busy_j: What chips draw on top of idle whenever they work, whatever on; see docs/assumptions.md#energy-busy.
         static_j: Idle power of every chip and of links whose lasers are on, over the latency.
     """
 
     dynamic_j: float
+    busy_j: float
     static_j: float
 
     @property
     def total_j(self) -> float:
-        """Dynamic plus static energy."""
-        return self.dynamic_j + self.static_j
+        """All three."""
+        return self.dynamic_j + self.busy_j + self.static_j
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "energy_j": energy.total_j,
         "energy": {
             "dynamic_j": energy.dynamic_j,
+            "busy_j": energy.busy_j,
             "static_j": energy.static_j,
             "per_token_j": result.energy_per_token_j,
             "by_component_j": _energy_by_component(result),

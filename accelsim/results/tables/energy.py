@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from accelsim.results.result import Result
 
 FloatArray = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
 
 #: Most steps of the power of one stage.
 MAX_STEPS = 2_000
-#: Energy inside the cores (arithmetic and operand SRAM), and what is drawn while nothing runs.
-CORES, STATIC = "cores", "static"
+#: Energy inside the cores (arithmetic and operand SRAM), drawn whenever a chip works, and drawn while nothing runs.
+CORES, BUSY, STATIC = "cores", "busy", "static"
 
 
 def energy_table(result: Result) -> pd.DataFrame:
@@ -33,7 +34,8 @@ def energy_table(result: Result) -> pd.DataFrame:
 
     A memory level, network or link counts its bytes times its energy per byte; ``cores`` is the rest of an operator's
     dynamic energy: arithmetic and the operands read from the cores' own SRAM, which cost models price together.
-    ``static`` is the idle power of every chip over the latency.
+    ``busy`` is what a chip draws on top of its idle power whenever it works, ``static`` the idle power of every chip
+    and the lasers of its links over the latency.
     """
     import pandas as pd
 
@@ -50,8 +52,9 @@ def energy_table(result: Result) -> pd.DataFrame:
         for (component, kind), energy_j in split.items()
         if abs(energy_j) > 1e-12 * result.energy.total_j
     ]
-    static = result.energy.static_j
-    rows.append({"component": STATIC, "kind": "", "energy_j": static, "share": static / (result.energy.total_j or 1.0)})
+    for component, energy_j in ((BUSY, result.energy.busy_j), (STATIC, result.energy.static_j)):
+        share = energy_j / (result.energy.total_j or 1.0)
+        rows.append({"component": component, "kind": "", "energy_j": energy_j, "share": share})
     return pd.DataFrame(rows, columns=["component", "kind", "energy_j", "share"])
 
 
@@ -83,27 +86,31 @@ def power_table(result: Result) -> pd.DataFrame:
     """Power of all chips over time: constant from ``start_s`` to ``end_s``; times duration and repeat, the energy.
 
     The dynamic energy of an operator is spread evenly over the time its tasks run (where operators stream through their
-    own rectangles, that of all operators over all tasks); idle power is added throughout.  Stages that repeat show
-    their first repetition; a stage of more than :data:`MAX_STEPS` steps is averaged over as many equal slices.  Not
-    modelled: clocks that fall when power passes the limit, power of hosts, switches and cooling.
+    own rectangles, that of all operators over all tasks); ``busy`` power is added while anything runs (in proportion to
+    the rectangles at work), idle power throughout.  Stages that repeat show their first repetition; a stage of more than
+    :data:`MAX_STEPS` steps is averaged over as many equal slices.  Not modelled: clocks that fall when power passes the
+    limit, power of hosts, switches and cooling.
     """
     import pandas as pd
 
+    once: dict[int, _Steps] = {}
+    stages = result.timeline.stages
+    for stage, joules in zip(stages, _joules(result), strict=True):
+        if id(stage.timeline) not in once:
+            once[id(stage.timeline)] = _steps(stage, joules, isinstance(result.lowered, LoweredPipeline))
+    busy_s = sum(once[id(stage.timeline)].busy_s * stage.stage.repeat for stage in stages)
+    busy_w = result.energy.busy_j / busy_s if busy_s else 0.0
     static_w = result.energy.static_j / result.latency_s
-    once: dict[int, tuple[FloatArray, FloatArray]] = {}
     columns: dict[str, list[npt.NDArray[Any]]] = {
         name: [] for name in ("stage", "repeat", "start_s", "end_s", "power_w")
     }
-    for index, (stage, joules) in enumerate(zip(result.timeline.stages, _joules(result), strict=True)):
-        if id(stage.timeline) not in once:
-            once[id(stage.timeline)] = _steps(stage, joules)
-        cuts_s, watts = once[id(stage.timeline)]
-        offset_s = stage.start_ticks / TICKS_PER_S
-        columns["stage"].append(np.full(len(watts), index))
-        columns["repeat"].append(np.full(len(watts), stage.stage.repeat))
-        columns["start_s"].append(offset_s + cuts_s[:-1])
-        columns["end_s"].append(offset_s + cuts_s[1:])
-        columns["power_w"].append(static_w + watts)
+    for index, stage in enumerate(stages):
+        steps, offset_s = once[id(stage.timeline)], stage.start_ticks / TICKS_PER_S
+        columns["stage"].append(np.full(len(steps.dynamic_w), index))
+        columns["repeat"].append(np.full(len(steps.dynamic_w), stage.stage.repeat))
+        columns["start_s"].append(offset_s + steps.cuts_s[:-1])
+        columns["end_s"].append(offset_s + steps.cuts_s[1:])
+        columns["power_w"].append(static_w + busy_w * steps.at_work + steps.dynamic_w)
     return pd.DataFrame({name: np.concatenate(column) for name, column in columns.items()})
 
 
@@ -122,22 +129,59 @@ def _took_s(stage: StageTimeline) -> FloatArray:
     return (stage.timeline.end_ticks - stage.timeline.start_ticks) / TICKS_PER_S
 
 
-def _steps(stage: StageTimeline, joules: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Cuts of one repetition, in seconds, and the dynamic power between them."""
+class _Steps(NamedTuple):
+    """One repetition of a stage in steps: where they begin and end, and what holds between.
+
+    Attributes:
+        cuts_s: Ends of the steps, in seconds. float64[S + 1].
+        dynamic_w: Dynamic power. float64[S].
+        at_work: Part of the chip that works. float64[S].
+    """
+
+    cuts_s: FloatArray
+    dynamic_w: FloatArray
+    at_work: FloatArray
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds of a chip at work."""
+        return float((self.at_work * np.diff(self.cuts_s)).sum())
+
+
+def _steps(stage: StageTimeline, joules: FloatArray, regions_apart: bool) -> _Steps:
+    """Dynamic power and what works, over one repetition of a stage; ``joules`` by label, all chips."""
     graph, timeline = stage.stage.graph, stage.timeline
-    took_s = _took_s(stage)
-    label_s = np.bincount(graph.label, took_s, len(joules))
+    label_s = np.bincount(graph.label, _took_s(stage), len(joules))
     watts = np.divide(joules, label_s, out=np.zeros(len(joules)), where=label_s > 0)[graph.label]
     ticks = np.unique(np.concatenate([[0, timeline.makespan_ticks], timeline.start_ticks, timeline.end_ticks]))
-    change = np.zeros(len(ticks))
-    np.add.at(change, np.searchsorted(ticks, timeline.start_ticks), watts)
-    np.subtract.at(change, np.searchsorted(ticks, timeline.end_ticks), watts)
-    cuts_s = ticks / TICKS_PER_S
-    power_w = np.maximum(np.cumsum(change)[:-1], 0.0)
+    dynamic_w = np.maximum(_sum_of_running(stage, ticks, watts), 0.0)
     # An operator without duration still costs energy: it is spread over the repetition.
-    power_w += joules[label_s <= 0].sum() / timeline.makespan_s if timeline.makespan_ticks else 0.0
-    if len(power_w) <= MAX_STEPS:
-        return cuts_s, power_w
-    energy_j = np.concatenate([[0.0], np.cumsum(power_w * np.diff(cuts_s))])
-    slices_s = np.linspace(0.0, timeline.makespan_s, MAX_STEPS + 1)
-    return slices_s, np.diff(np.interp(slices_s, cuts_s, energy_j)) / np.diff(slices_s)
+    dynamic_w += joules[label_s <= 0].sum() / timeline.makespan_s if timeline.makespan_ticks else 0.0
+    if regions_apart:
+        at_work = _sum_of_running(stage, ticks, (graph.server >= 0) / max(1, graph.num_servers))
+    else:
+        at_work = (_sum_of_running(stage, ticks, np.ones(graph.num_tasks)) > 0.5).astype(np.float64)
+    return _averaged(_Steps(ticks / TICKS_PER_S, dynamic_w, at_work))
+
+
+def _sum_of_running(stage: StageTimeline, ticks: Int64Array, values: FloatArray) -> FloatArray:
+    """Between each two of ``ticks``, the sum of the values of the tasks that run."""
+    change = np.zeros(len(ticks))
+    np.add.at(change, np.searchsorted(ticks, stage.timeline.start_ticks), values)
+    np.subtract.at(change, np.searchsorted(ticks, stage.timeline.end_ticks), values)
+    running: FloatArray = np.cumsum(change)[:-1]
+    return running
+
+
+def _averaged(steps: _Steps) -> _Steps:
+    """The same in at most :data:`MAX_STEPS` steps, with equal sums over time."""
+    if len(steps.dynamic_w) <= MAX_STEPS:
+        return steps
+    cuts_s = np.linspace(0.0, steps.cuts_s[-1], MAX_STEPS + 1)
+
+    def mean(values: FloatArray) -> FloatArray:
+        total = np.concatenate([[0.0], np.cumsum(values * np.diff(steps.cuts_s))])
+        means: FloatArray = np.diff(np.interp(cuts_s, steps.cuts_s, total)) / np.diff(cuts_s)
+        return means
+
+    return _Steps(cuts_s, mean(steps.dynamic_w), mean(steps.at_work))

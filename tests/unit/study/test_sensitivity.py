@@ -26,7 +26,7 @@ def test_parameters_are_the_numbers_of_the_files_with_their_sources():
     paths = {p.path: p for p in parameters(SYSTEM)}
     hbm = paths["chip.memories.hbm.bandwidth"]
     assert (hbm.value, hbm.text, hbm.kind) == (2039e9, "2.039 TB/s", "datasheet")
-    assert paths["chip.idle"].kind == "assumed"
+    assert paths["chip.busy"].kind == "assumed"
     assert "system.levels.nvlink.link.bandwidth" in paths
     assert not [p for p in paths if "checks" in p or p.endswith((".size", "core_grid", "_range", "schema_version"))]
 
