@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -25,6 +28,7 @@ from accelsim.errors import AccelsimError, CapacityError
 
 EXIT_BAD_INPUT = 2
 EXIT_DOES_NOT_FIT = 3
+EXIT_DEFECT = 70
 
 app = typer.Typer(
     name="accelsim",
@@ -49,20 +53,46 @@ calibrate.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; errors a user can cause are printed as text and set the exit code."""
+    """Run the command line; what goes wrong is one block of text and an exit code, a traceback only with --debug."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     logging.basicConfig(format="%(message)s", level=logging.DEBUG if debug else logging.WARNING)
     try:
-        app(args=arguments, prog_name="accelsim")
+        try:
+            app(args=arguments, prog_name="accelsim")
+        finally:
+            sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
     except AccelsimError as error:
         if debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(EXIT_DOES_NOT_FIT if isinstance(error, CapacityError) else EXIT_BAD_INPUT)
-    except BrokenPipeError:
+        _complain(str(error), EXIT_DOES_NOT_FIT if isinstance(error, CapacityError) else EXIT_BAD_INPUT)
+    except BrokenPipeError:  # the reader has seen enough
+        _drop_output()
         sys.exit(0)
+    except OSError as error:
+        if debug:
+            raise
+        _drop_output()
+        where = str(error.filename or "output")[:80]
+        hint = " Is the disk full?" if error.errno == errno.ENOSPC else ""
+        _complain(f"{where}: {error.strerror or error}.{hint}", EXIT_BAD_INPUT)
+    except Exception as error:
+        if debug:
+            raise
+        kind = type(error).__name__
+        _complain(f"{kind}: {error}. This is a defect of accelsim; --debug shows where. Please report it.", EXIT_DEFECT)
+
+
+def _complain(text: str, code: int) -> None:
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere, so that the interpreter does not try to write it again at its end."""
+    with suppress(OSError):  # where standard output is no file there is nothing to drop
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

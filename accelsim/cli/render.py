@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from accelsim.results.format import band_text, describe_phase
+from accelsim.results.format import count_text as count
 from accelsim.results.format import joules_text as joules
 from accelsim.results.format import percent_text as percent
 from accelsim.results.format import seconds_text as seconds
@@ -18,11 +19,22 @@ from accelsim.results.format import watts_text as watts
 from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION
 from accelsim.results.result import Result
 
-TOP_OPERATORS = 8
+TOP_OPERATORS = 6
 PIPED_WIDTH = 160
 
 
-__all__ = ["describe_phase", "joules", "make_console", "make_table", "percent", "seconds", "size", "watts", "working"]
+__all__ = [
+    "count",
+    "describe_phase",
+    "joules",
+    "make_console",
+    "make_table",
+    "percent",
+    "seconds",
+    "size",
+    "watts",
+    "working",
+]
 
 
 def make_console() -> Console:
@@ -47,7 +59,7 @@ def print_result(result: Result, verbose: bool = False) -> None:
     console.print(f"[bold]{escape(result.bottleneck.sentence)}[/]")
     console.print()
     console.print(_summary(result))
-    console.print(_causes(result), "")
+    console.print(_causes(result, verbose), "")
     console.print(_operators(result, None if verbose else TOP_OPERATORS), "")
     console.print(_traffic(result))
     _print_busiest_link(console, result)
@@ -91,15 +103,11 @@ def band_of(result: Result) -> str:
 
 def _summary(result: Result) -> Table:
     u = result.utilisation
-    per_token = joules(result.energy_per_token_j)
     rows = [
         ("latency", seconds(result.latency_s), f"({band_of(result)})  {result.tokens_per_s:,.1f} tokens/s"),
-        ("energy", joules(result.energy.total_j), f"{per_token} per token"),
-        (
-            "power",
-            watts(result.power.mean_w),
-            f"mean, {watts(result.power.peak_w)} peak, limit {watts(result.power.limit_w)}; all chips in use",
-        ),
+        ("energy", joules(result.energy.total_j), _about_energy(result)),
+        ("power", watts(result.power.mean_w), _about_power(result)),
+        *_bill_rows(result),
         ("MFU", percent(u.mfu_fraction), MFU_DEFINITION),
     ]
     if u.mbu_fraction is not None:
@@ -116,9 +124,42 @@ def _summary(result: Result) -> Table:
     return table
 
 
-def _causes(result: Result) -> Table:
+def _about_energy(result: Result) -> str:
+    """Where the joules go, largest first; modelled, so it says how much of it stands on assumptions."""
+    split = result.table("energy").groupby("component")["energy_j"].sum().sort_values(ascending=False)
+    shares = {str(name): float(part_j) / result.energy.total_j for name, part_j in split.head(4).items()}
+    parts = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items() if share >= 0.005)
+    return f"{joules(result.energy_per_token_j)} per token; {parts}"
+
+
+def _about_power(result: Result) -> str:
+    power = result.power
+    text = f"mean, {watts(power.peak_w)} peak, limit {watts(power.limit_w)}"
+    if power.peak_w > power.limit_w:
+        text += ", where clocks would fall"
+    assumed = len(result.assumed_energies)
+    return text + (f"; {assumed} values assumed" if assumed else "")
+
+
+def _bill_rows(result: Result) -> list[tuple[str, str, str]]:
+    """Cost and carbon, where the user states prices."""
+    rows = []
+    if cost := result.bill.get("cost"):
+        rows.append(("cost", f"{cost['total']:.4g}", f"{cost['per_million_tokens']:.4g} per million tokens"))
+    if carbon := result.bill.get("carbon"):
+        per_million = f"{carbon['per_million_tokens_g']:.4g} g per million tokens; chips alone"
+        rows.append(("carbon", f"{carbon['total_g']:.4g} g", per_million))
+    return rows
+
+
+def _causes(result: Result, verbose: bool) -> Table | str:
+    """One line of shares, or a table with times."""
+    causes = result.ledger.cause_s.items()
+    if not verbose:
+        shown = [f"{c} {percent(s / result.latency_s)}" for c, s in causes if s >= 0.0005 * result.latency_s]
+        return f"[bold]Time by cause[/] {', '.join(shown)}"
     table = make_table("Time by cause", ("cause", "time", "share"), numeric=("time", "share"))
-    for cause, time_s in result.ledger.cause_s.items():
+    for cause, time_s in causes:
         table.add_row(cause, seconds(time_s), percent(time_s / result.latency_s))
     return table
 
@@ -128,7 +169,11 @@ def _operators(result: Result, limit: int | None) -> Table:
     rows = sorted(result.ledger.rows, key=lambda row: -row.time_s)
     shown = rows[:limit]
     title = "Time by operator" if len(shown) == len(rows) else f"Time by operator (largest {len(shown)} of {len(rows)})"
-    table = make_table(title, columns, numeric=columns[1:4] + columns[5:])
+    total_s = result.latency_s
+    if result.spatial is not None:
+        total_s = sum(row.time_s for row in rows)
+        title += "; they overlap, shares are of their summed time"
+    table = make_table(title, columns, numeric=columns[1:4] + columns[5:], gap=1)
     for row in shown:
         level = result.footprint.memory
         if level not in row.traffic_bytes:  # a transfer between chips
@@ -137,9 +182,9 @@ def _operators(result: Result, limit: int | None) -> Table:
             row.operator,
             f"{row.count}",
             seconds(row.time_s),
-            percent(row.time_s / result.latency_s),
+            percent(row.time_s / total_s),
             row.limiter,
-            f"{row.flops:.3g}",
+            count(row.flops) if row.flops else "",
             f"{size(row.traffic_bytes.get(level, 0.0))} {level}",
         )
     return table
@@ -190,9 +235,9 @@ def _print_provenance(console: Console, result: Result) -> None:
     console.print(f"engine {engine['name']}: {engine['tasks']} tasks in {seconds(engine['wall_s'])}")
 
 
-def make_table(title: str, columns: Iterable[str], numeric: Iterable[str] = ()) -> Table:
-    """An empty table without lines; numeric columns are aligned right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+def make_table(title: str, columns: Iterable[str], numeric: Iterable[str] = (), gap: int = 2) -> Table:
+    """An empty table without lines, ``gap`` spaces between columns; numeric columns are aligned right."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, gap, 0, 0))
     right = set(numeric)
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if column in right else "left", no_wrap=index == 0 or column in right)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,13 @@ def run(
     save: Annotated[
         Path | None, typer.Option("--save", help="Write result.json and every table into a folder.")
     ] = None,
+    tables: Annotated[str, typer.Option("--tables", help="Format of --save: auto, csv or parquet.")] = "auto",
+    price_per_chip_hour: Annotated[
+        float | None, typer.Option("--price-per-chip-hour", help="Price of a chip-hour, any currency: adds the cost.")
+    ] = None,
+    grid_gco2_per_kwh: Annotated[
+        float | None, typer.Option("--grid-gco2-per-kwh", help="Grams of CO2 per kWh of your grid: adds the carbon.")
+    ] = None,
     strict: o.StrictOption = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every operator, provenance, manifest.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
@@ -72,6 +80,9 @@ def run(
             "--trace": trace,
             "--report": report,
             "--save": save,
+            "--tables": tables != "auto",
+            "--price-per-chip-hour": price_per_chip_hour is not None,
+            "--grid-gco2-per-kwh": grid_gco2_per_kwh is not None,
         }
         _refuse_without_system([name for name, value in given.items() if value])
         from accelsim.cli.compare import compare_default
@@ -79,7 +90,11 @@ def run(
         compare_default(model, phase, batch, prompt, context, steps, json_, quiet)
         return
     from accelsim.cli.render import working
+    from accelsim.results.bill import Rates
+    from accelsim.results.save import check_format
 
+    check_format(tables)
+    rates = Rates(price_per_chip_hour, grid_gco2_per_kwh)
     with working("simulating"):
         result = _simulate(
             model,
@@ -93,7 +108,8 @@ def run(
             ignore_capacity,
             strict,
         )
-    _write(result, json_, trace, save, report)
+    result = replace(result, rates=rates)
+    _write(result, json_, trace, save, tables, report)
     if not quiet and json_ != "-":
         from accelsim.cli.render import print_result
 
@@ -142,7 +158,9 @@ def with_plan_keys(plan: str, **keys: str | None) -> str:
     return ",".join(items) or "auto"
 
 
-def _write(result: Result, json_: str | None, trace: Path | None, save: Path | None, report: Path | None) -> None:
+def _write(
+    result: Result, json_: str | None, trace: Path | None, save: Path | None, tables: str, report: Path | None
+) -> None:
     from accelsim.results.files import write_atomic
 
     if json_ is not None:
@@ -158,7 +176,7 @@ def _write(result: Result, json_: str | None, trace: Path | None, save: Path | N
     if save is not None:
         from accelsim.results.save import save_result
 
-        save_result(result, save)
+        save_result(result, save, tables)
     if report is not None:
         from accelsim.results.report import write_report
 

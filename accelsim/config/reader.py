@@ -100,6 +100,8 @@ def read_json(text: str, origin: str) -> Node:
         json.loads(text, parse_constant=partial(_refuse_constant, text, origin))
     except json.JSONDecodeError as err:
         raise ConfigError(f"{origin}:{err.lineno}: malformed JSON: {err.msg} (column {err.colno}).") from err
+    except ValueError as err:  # an integer of more digits than Python converts
+        raise ConfigError(f"{origin}: malformed JSON: {str(err).partition(';')[0]}. No size needs that many.") from err
     except RecursionError as err:
         raise ConfigError(f"{origin}: nested more than {MAX_NESTING} deep.") from err
     builder = _TreeBuilder(origin)

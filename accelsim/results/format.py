@@ -39,10 +39,15 @@ def watts_text(value_w: float) -> str:
 
 def size_text(value_bytes: float) -> str:
     """Decimal bytes with four significant digits, e.g. ``16.06 GB``."""
-    value, power = float(value_bytes), 0
+    return f"{count_text(value_bytes)}B"
+
+
+def count_text(number: float) -> str:
+    """A count with a decimal prefix, e.g. ``153.9 T``; the unit follows it."""
+    value, power = float(number), 0
     while abs(value) >= 999.95 and power < len(_PREFIXES) - 1:
         value, power = value / 1000, power + 1
-    return f"{value:.4g} {_PREFIXES[power]}B"
+    return f"{value:.4g} {_PREFIXES[power]}"
 
 
 def rate_text(value_bytes_per_s: float) -> str:

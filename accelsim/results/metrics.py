@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 
-MFU_DEFINITION = "model FLOPs / (latency x dense matrix peak of all chips)"
-MBU_DEFINITION = "bytes that must be read (weights + KV cache) / (latency x peak main-memory bandwidth of all chips)"
+MFU_DEFINITION = "model FLOPs / (latency x dense peak of all chips)"
+MBU_DEFINITION = "weights and KV cache / (latency x memory peak of all chips)"
 THROUGHPUT_DEFINITION = "tokens of all sequences / latency"
 
 

@@ -18,6 +18,7 @@ from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.registry import did_you_mean
 from accelsim.results.account import Ledger
 from accelsim.results.band import Band
+from accelsim.results.bill import Rates, bill
 from accelsim.results.bottleneck import Bottleneck
 from accelsim.results.metrics import Utilisation
 
@@ -88,6 +89,7 @@ class Result:
         lowered: The simulated program.
         timeline: What the engine returned.
         spatial: Groups on their tiles, in spatial execution.
+        rates: Prices of chips and carbon of the grid, where the user states them.
     """
 
     model: str
@@ -111,6 +113,7 @@ class Result:
     lowered: LoweredProgram = field(repr=False)
     timeline: ProgramTimeline = field(repr=False)
     spatial: SpatialRun | None = field(default=None, repr=False)
+    rates: Rates = field(default=Rates(), repr=False)
 
     @property
     def tokens_per_s(self) -> float:
@@ -126,6 +129,16 @@ class Result:
     def energy_per_token_j(self) -> float:
         """Joules per token."""
         return self.energy.total_j / self.tokens
+
+    @property
+    def bill(self) -> dict[str, dict[str, float]]:
+        """Cost and carbon at the stated :attr:`rates`; empty without."""
+        return bill(self, self.rates)
+
+    @property
+    def assumed_energies(self) -> tuple[str, ...]:
+        """Those of :attr:`assumed` that are energies or powers."""
+        return tuple(path for path in self.assumed if path.endswith(("energy", ".busy", ".idle")))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, the JSON of ``accelsim run --json``."""
@@ -173,15 +186,19 @@ class Result:
         """Bytes by memory level or network, all chips, with mean and peak bandwidth."""
         return self.table("traffic")
 
-    def save(self, folder: Path | str) -> None:
+    def save(self, folder: Path | str, tables: str = "auto") -> None:
         """Write ``result.json`` and every table into ``folder``; :func:`accelsim.load_result` opens it again.
 
+        Args:
+            folder: Made if missing.
+            tables: ``"csv"``, ``"parquet"``, or ``"auto"``: Parquet for long tables where pyarrow is installed.
+
         Raises:
-            ConfigError: The folder cannot be made or written.
+            ConfigError: The folder cannot be made or written, or Parquet is asked for without pyarrow.
         """
         from accelsim.results.save import save_result
 
-        save_result(self, Path(folder))
+        save_result(self, Path(folder), tables)
 
     def __repr__(self) -> str:
         return f"Result({self.model} {self.phase['kind']} on {self.system}, plan {self.plan}: {self.latency_s:.4g} s)"

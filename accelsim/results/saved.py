@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
@@ -15,8 +17,42 @@ from accelsim.registry import did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Keys without which a JSON file is not that of a run.
-_NEEDED = ("model", "system", "phase", "latency_s", "time_by_cause_s", "traffic_bytes")
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    """A part of the critical path."""
+
+    block: str
+    operator: str
+    cause: str
+    time_s: Amount
+
+
+class _Manifest(BaseModel):
+    """What the run was made from."""
+
+    inputs: dict[str, str] = {}
+    overrides: dict[str, Any] = {}
+
+
+class _RunJson(BaseModel):
+    """The keys of the JSON of a run that are read here, with their types; others pass."""
+
+    model: str
+    system: str
+    phase: dict[str, Any]
+    plan: dict[str, Any] = {}
+    latency_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    tokens_per_s: Amount = 0.0
+    energy_j: Amount = 0.0
+    flops: Amount = 0.0
+    time_by_cause_s: dict[str, Amount]
+    traffic_bytes: dict[str, Amount]
+    memory_bytes: dict[str, Amount] = {}
+    critical_path: list[_Part] = []
+    manifest: _Manifest = _Manifest()
+    tables: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -67,14 +103,28 @@ def load_result(path: Path | str) -> SavedResult:
     file = path / "result.json" if path.is_dir() else path
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
+        _RunJson.model_validate(data, strict=True)
     except FileNotFoundError as error:
         raise ConfigError(f"{file}: no such file. Write one with accelsim run ... --save {path}.") from error
-    except (OSError, ValueError) as error:
+    except ValidationError as error:
+        raise ConfigError(f"{file}: is not the JSON of one run: {_first_problem(error)}.") from error
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: is not the JSON of a run ({error}).") from error
-    missing = [key for key in _NEEDED if not isinstance(data, dict) or key not in data]
-    if missing:
-        raise ConfigError(f"{file}: is not the JSON of one run: {', '.join(missing)} missing.")
     return SavedResult(path, data)
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Missing keys all together, else the first wrong value with its place."""
+    problems = error.errors(include_url=False)
+    missing = [
+        str(problem["loc"][0]) for problem in problems if problem["type"] == "missing" and len(problem["loc"]) == 1
+    ]
+    if missing:
+        return f"{', '.join(missing)} missing"
+    place = ".".join(str(step) for step in problems[0]["loc"])
+    if not place:
+        return "the top level is no object"
+    return f"{place}: {problems[0]['msg'].lower()}"
 
 
 def _read(path: Path) -> pd.DataFrame:

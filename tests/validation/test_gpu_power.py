@@ -2,9 +2,9 @@
 
 ``python tests/validation/test_gpu_power.py`` prints every row with its error.
 
-One step of continuous batching in vLLM against one simulated decode step at the mean batch. Power is compared, not energy
-per token: a measured step also holds the prefill of new requests and time of the host. Rows whose step takes more than
-:data:`COMPARABLE` times the simulated one had a GPU that waited for its host; they are printed and not compared.
+One step of continuous batching in vLLM against one simulated decode step at the mean batch. Power is compared, not
+energy per token: a measured step also holds the prefill of new requests and time of the host. Rows whose step takes
+more than :data:`COMPARABLE` times the simulated one had a GPU that waited for its host; they are printed, not compared.
 """
 
 from __future__ import annotations

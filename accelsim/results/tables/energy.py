@@ -87,9 +87,9 @@ def power_table(result: Result) -> pd.DataFrame:
 
     The dynamic energy of an operator is spread evenly over the time its tasks run (where operators stream through their
     own rectangles, that of all operators over all tasks); ``busy`` power is added while anything runs (in proportion to
-    the rectangles at work), idle power throughout.  Stages that repeat show their first repetition; a stage of more than
-    :data:`MAX_STEPS` steps is averaged over as many equal slices.  Not modelled: clocks that fall when power passes the
-    limit, power of hosts, switches and cooling.
+    the rectangles at work), idle power throughout.  Stages that repeat show their first repetition; a stage of more
+    than :data:`MAX_STEPS` steps is averaged over as many equal slices.  Not modelled: clocks that fall when power
+    passes the limit, power of hosts, switches and cooling.
     """
     import pandas as pd
 

@@ -61,7 +61,7 @@ def test_a_json_file_alone_opens_but_has_no_tables(result, tmp_path):
     [
         (None, "no such file"),
         ("{", "is not the JSON of a run"),
-        ("[1]", "is not the JSON of one run: model, system"),
+        ("[1]", "is not the JSON of one run: the top level is no object"),
         ('{"model": "x"}', "system, phase, latency_s"),
     ],
 )

@@ -147,3 +147,15 @@ def test_tiles_hold_what_the_occupancy_says_and_do_not_overlap(result):
         taken[group.chip, rows, cols] += 1
     assert taken.max() == 1
     assert taken.sum() == (table["rows"] * table["cols"]).sum()
+
+
+def test_busy_power_is_drawn_while_a_chip_works_and_power_over_time_holds_it(result):
+    chip, table = result.machine.chip, result.table("energy")
+    assert table.loc[table["component"] == "busy", "energy_j"].sum() == pytest.approx(result.energy.busy_j)
+    assert result.energy.busy_j <= chip.busy_w * result.num_chips * result.latency_s * (1 + 1e-9)
+    if chip.busy_w and result.spatial is None:
+        idle_s = result.ledger.cause_s.get("idle", 0.0)
+        assert result.energy.busy_j == pytest.approx(chip.busy_w * result.num_chips * (result.latency_s - idle_s))
+    power = result.table("power")
+    spent = ((power["end_s"] - power["start_s"]) * power["power_w"] * power["repeat"]).sum()
+    assert spent == pytest.approx(result.energy.total_j, rel=1e-6)
