@@ -113,3 +113,14 @@ def test_a_system_survives_pickling_and_names_known_topologies(name: str) -> Non
     system = load_system(name)
     assert pickle.loads(pickle.dumps(system)) == system
     assert all(level.topology in TOPOLOGIES for level in system.levels.values())
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_a_chip_draws_power_while_it_idles_and_the_busy_power_of_its_class(name: str) -> None:
+    chip = load_chip(name)
+    if name == "sram-array":  # the chip of studies, without power of its own
+        return
+    assert 0 < chip.idle_w < chip.tdp_w
+    if chip.cost_model == "gpu" and name.startswith(("nvidia", "amd")):  # docs/assumptions.md#energy-busy
+        assert chip.busy_w == pytest.approx(0.45 * chip.tdp_w, abs=1)
+    assert chip.idle_w + chip.busy_w < chip.tdp_w
