@@ -13,6 +13,7 @@ from accelsim.dtypes import DType
 from accelsim.engine.run import EngineName
 from accelsim.errors import ConfigError
 from accelsim.hardware.system import System, load_system
+from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan
 from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.model import Model
@@ -34,6 +35,7 @@ class Job:
     engine: EngineName = "auto"
     ignore_capacity: bool = False
     seed: int = 0
+    constraints: PlacementConstraints | None = None
 
 
 def load_inputs(

@@ -14,6 +14,7 @@ from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System
 from accelsim.job import AttentionName, Job, choose_dtype, load_inputs
 from accelsim.mapping.capacity import last_step
+from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialRun
 from accelsim.play import Played, choose_plan, map_spatial, play
@@ -39,6 +40,7 @@ def simulate(
     ignore_capacity: bool = False,
     strict: bool = False,
     seed: int = 0,
+    constraints: PlacementConstraints | str | None = None,
     what_ifs: bool = True,
     catalog: Catalog | None = None,
 ) -> Result:
@@ -56,6 +58,7 @@ def simulate(
         ignore_capacity: Go on with a named warning when the model does not fit.
         strict: Fail if the result carries a warning.
         seed: Seed of placers that draw random numbers; recorded in the manifest.
+        constraints: Pins, forbidden tiles and what lies together in spatial execution, or a file of them.
         what_ifs: Simulate the two what-ifs of the bottleneck sentence.
         catalog: Where names are looked up; None is the packaged catalog.
 
@@ -66,7 +69,9 @@ def simulate(
     """
     model, system, inputs = load_inputs(model, system, overrides, catalog or Catalog())
     dtype = choose_dtype(model, system, dtype)
-    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed)
+    asked = as_constraints(constraints)
+    inputs |= dict([asked.source]) if asked is not None and asked.source is not None else {}
+    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed, asked)
     job = replace(job, plan=choose_plan(job, plan))
 
     played = play(job)
@@ -89,6 +94,7 @@ def place(
     dtype: DType | None = None,
     overrides: Sequence[tuple[str, str]] = (),
     seed: int = 0,
+    constraints: PlacementConstraints | str | None = None,
     budget: int = PLACER_BUDGET,
     catalog: Catalog | None = None,
 ) -> SpatialRun:
@@ -99,12 +105,14 @@ def place(
     Raises:
         ConfigError: Bad input, or a plan that is not spatial.
         CapacityError: The model does not fit.
+        PlacementError: Constraints that cannot be met.
     """
     model, system, _ = load_inputs(model, system, overrides, catalog or Catalog())
     plan = Plan.parse(plan) if isinstance(plan, str) else plan
     if plan.execution != "spatial":
         raise PlanError(f"plan: only execution=spatial places groups on tiles, got {plan.execution!r}.")
-    job = Job(model, system, phase, plan, choose_dtype(model, system, dtype), seed=seed)
+    asked = as_constraints(constraints)
+    job = Job(model, system, phase, plan, choose_dtype(model, system, dtype), seed=seed, constraints=asked)
     return map_spatial(job, build_step(model, phase, last_step(phase), job.dtype), budget)
 
 

@@ -13,6 +13,7 @@ from accelsim.mapping.candidates import candidate_plans
 from accelsim.mapping.capacity import check_capacity
 from accelsim.mapping.footprint import Footprint, footprint
 from accelsim.mapping.lower import LoweredProgram, lower
+from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
@@ -51,7 +52,7 @@ class Played:
 
 def play(job: Job) -> Played:
     """Take a job through the stages: operator graphs, one rank's share, prices, task graphs, timeline."""
-    _check_plan(job.plan, job.system, job.phase)
+    _check_plan(job.plan, job.system, job.phase, job.constraints)
     replica = replace(job.phase, batch=job.phase.batch // job.plan.dp)
     passes = build_steps(job.model, replica, job.dtype, attention=job.attention)
     if job.plan.execution == "spatial":
@@ -89,7 +90,9 @@ def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
 
 def map_spatial(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> SpatialRun:
     """Groups of the job's operators on tiles; ``fullest`` is the pass that holds most."""
-    mapper = SpatialMapper(job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments)
+    mapper = SpatialMapper(
+        job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments, job.constraints
+    )
     return mapper.run(job.plan, job.seed, budget)
 
 
@@ -118,11 +121,13 @@ def choose_plan(job: Job, plan: Plan | str) -> Plan:
     return best[1]
 
 
-def _check_plan(plan: Plan, system: System, phase: Phase) -> None:
+def _check_plan(plan: Plan, system: System, phase: Phase, constraints: PlacementConstraints | None = None) -> None:
     if plan.num_ranks > system.num_chips:
         raise PlanError(
             f"plan: tp={plan.tp} x dp={plan.dp} needs {plan.num_ranks} chips, {system.name} has {system.num_chips}. "
             f"Ask for more with SYSTEM:{plan.num_ranks}, or lower tp or dp."
         )
+    if constraints is not None and plan.execution != "spatial":
+        raise PlanError(f"constraints: execution={plan.execution} places no groups. Use execution=spatial.")
     if phase.batch % plan.dp:
         raise PlanError(f"plan: dp={plan.dp} does not divide batch={phase.batch}.")

@@ -107,11 +107,13 @@ def _idle_chips(job: Job, num_chips: int) -> tuple[str, ...]:
 
 
 def _faults_ignored(job: Job) -> tuple[str, ...]:
-    """Dead cores that an execution over the whole grid does not see."""
+    """Dead cores and links that an execution over the whole grid does not see."""
     chip = job.system.chip
-    if job.plan.execution == "spatial" or not chip.dead_tiles:
+    dead = {"dead tiles": len(chip.dead_tiles), "dead links": len(chip.noc.dead_links) if chip.noc else 0}
+    found = " and ".join(f"{count} {what}" for what, count in dead.items() if count)
+    if job.plan.execution == "spatial" or not found:
         return ()
-    return (f"chip {chip.name}: {len(chip.dead_tiles)} dead tiles are ignored by execution={job.plan.execution}",)
+    return (f"chip {chip.name}: {found} are ignored by execution={job.plan.execution}",)
 
 
 def _cost_warnings(lowered: LoweredProgram) -> tuple[str, ...]:

@@ -33,6 +33,9 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything rand
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help='KEY=VALUE, e.g. chip.sram_per_core="64 KiB"; may be given often.')
 ]
+ConstraintsOption = Annotated[
+    str | None, typer.Option("--constraints", help="YAML of pins, forbidden tiles and what lies together (spatial).")
+]
 IgnoreCapacityOption = Annotated[
     bool, typer.Option("--ignore-capacity", help="Warn instead of failing when it does not fit.")
 ]

@@ -34,6 +34,7 @@ def place(
     steps: o.StepsOption = None,
     dtype: o.DtypeOption = None,
     plan: Annotated[str, typer.Option("--plan", help='E.g. "chunk=8,granularity=layer".')] = "",
+    constraints: o.ConstraintsOption = None,
     seed: o.SeedOption = 0,
     budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.")] = 50_000,
     set_: o.SetOption = None,
@@ -49,7 +50,7 @@ def place(
     refused: dict[str, CapacityError] = {}
     for name in names:
         try:
-            runs.append(_place(model, on, work, plan, name, dtype, seed, budget, set_))
+            runs.append(_place(model, on, work, plan, name, dtype, seed, budget, set_, constraints))
         except CapacityError as error:
             refused[name] = error
     if not runs:
@@ -79,6 +80,7 @@ def _place(
     seed: int,
     budget: int,
     set_: list[str] | None,
+    constraints: str | None,
 ) -> SpatialRun:
     from accelsim.pipeline import place as place_model
 
@@ -91,6 +93,7 @@ def _place(
         dtype=o.make_dtype(dtype),
         overrides=o.make_overrides(set_),
         seed=seed,
+        constraints=constraints,
         budget=budget,
     )
 

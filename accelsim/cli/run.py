@@ -43,6 +43,7 @@ def run(
     placer: Annotated[
         str | None, typer.Option("--placer", help="Who finds the rectangles of spatial execution.")
     ] = None,
+    constraints: o.ConstraintsOption = None,
     engine: o.EngineOption = "auto",
     seed: o.SeedOption = 0,
     set_: o.SetOption = None,
@@ -72,6 +73,7 @@ def run(
             "--plan": plan != "auto",
             "--execution": execution,
             "--placer": placer,
+            "--constraints": constraints,
             "--dtype": dtype,
             "--engine": engine != "auto",
             "--set": set_,
@@ -107,6 +109,7 @@ def run(
             set_,
             ignore_capacity,
             strict,
+            constraints,
         )
     result = replace(result, rates=rates)
     _write(result, json_, trace, save, tables, report)
@@ -127,6 +130,7 @@ def _simulate(
     set_: list[str] | None,
     ignore_capacity: bool,
     strict: bool,
+    constraints: str | None,
 ) -> Result:
     engine_, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
     from accelsim.pipeline import simulate
@@ -142,6 +146,7 @@ def _simulate(
         ignore_capacity=ignore_capacity,
         strict=strict,
         seed=seed,
+        constraints=constraints,
     )
 
 

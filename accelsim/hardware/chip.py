@@ -47,6 +47,10 @@ class SystolicArray(Spec):
     arrays_per_core: int = Field(1, gt=0, description="Arrays of this shape in one core.")
 
 
+#: A core as (row, column) from 0.
+Tile = tuple[NonNegativeInt, NonNegativeInt]
+
+
 class OpticalNoc(Spec):
     """A layer of waveguides over the core grid: every cluster of cores has a station on a row and a column of them.
 
@@ -66,6 +70,10 @@ class Noc(Spec):
     link_bandwidth_bytes_per_s: BytesPerS = Field(description="Bandwidth of one link, per direction.")
     hop_latency_s: Seconds = Field(description="Time of one hop from router to router.")
     energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy of one byte over one hop.")
+    dead_links: tuple[tuple[Tile, Tile], ...] = Field(
+        (),
+        description="Links that do not work, each as its two neighbouring cores [[row, col], [row, col]]; both ways.",
+    )
     optical: OpticalNoc | None = Field(None, description="Optical layer for traffic between operators, if any.")
 
 
@@ -107,14 +115,18 @@ class Chip(Spec):
     published_cores: int | None = Field(
         None, gt=0, description="Cores the published peaks count, where the visible grid has fewer; for checks only."
     )
-    dead_tiles: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = Field(
+    dead_tiles: tuple[Tile, ...] = Field(
         (), description="Cores that do not work, as (row, column) from 0; spatial execution goes around them."
+    )
+    bypass: bool = Field(
+        False,
+        description="Whether links lead past a dead core: rows of a rectangle then skip the dead ones in it.",
     )
     spare_rows: NonNegativeInt = Field(
         0, description="Last rows of the grid, kept free to replace rows with dead cores."
     )
     spare_cols: NonNegativeInt = Field(
-        0, description="Last columns of the grid, kept free to replace columns with dead cores."
+        0, description="Last columns of the grid, kept free; each row shifts past as many dead cores."
     )
     matrix_flops_per_cycle: Mapping[DType, PositiveFloat] = Field(
         description="Dense matrix FLOPs per core and cycle (FMA = 2)."
@@ -144,6 +156,10 @@ class Chip(Spec):
         description="Calibration sections taken over from another chip, by its name; results warn of it.",
     )
     checks: Checks | None = Field(None, description="Published figures that the structure must reproduce.")
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Make the store of read calibrations, so that copies of the chip share it."""
+        _ = self._read
 
     @property
     def num_cores(self) -> int:

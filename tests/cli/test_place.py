@@ -4,6 +4,7 @@ import pytest
 
 from accelsim.cli.main import main
 from accelsim.mapping.placement.placement import load_placement
+from accelsim.network.noc import Rectangle
 
 CHIP = """
 schema_version: 1
@@ -104,3 +105,45 @@ def test_a_model_that_does_not_fit_exits_with_3(files, capsys):
     code, _, err = run(capsys, "run", model, "--on", chip, "--execution", "spatial", "--context", 4000, "--batch", 512)
     assert code == 3
     assert "short" in err
+
+
+def test_constraints_hold_in_place_and_in_run(files, tmp_path, capsys):
+    model, chip = files
+    wanted, saved, result = tmp_path / "wanted.yaml", tmp_path / "placement.yaml", tmp_path / "result.json"
+    wanted.write_text(
+        "schema_version: 1\nkind: constraints\npin: {head: {corner: [2, 3], tiles: [20, 15]}}\n"
+        "forbid: [{corner: [0, 0], tiles: [1, 64]}]\ntogether: [['decoder1.*']]\n"
+    )
+    asked = ("--prompt", 64, "--constraints", wanted)
+    code, _, err = run(capsys, "place", model, "--on", chip, "--placer", "greedy", *asked, "--save", saved)
+    assert (code, err) == (0, "")
+    places = load_placement(saved).places
+    assert places["head"] == (0, Rectangle(2, 3, 20, 15))
+    assert all(rectangle.row > 0 for _, rectangle in places.values())
+    code, _, err = run(
+        capsys, "run", model, "--on", chip, *asked, "--plan", "execution=spatial", "--json", result, "--quiet"
+    )
+    assert (code, err) == (0, "")
+    assert "wanted.yaml" in json.loads(result.read_text())["manifest"]["inputs"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "plan", "message"),
+    [
+        ("pin: {haed: {corner: [0, 0], tiles: [9, 9]}}", "execution=spatial", "Did you mean 'head'?"),
+        ("pin: {head: {corner: [50, 0], tiles: [20, 20]}}", "execution=spatial", "leaves the grid of 64x64"),
+        ("pin: {head: {corner: [0, 0], tiles: [2, 2]}}", "execution=spatial", "4 tiles, it needs"),
+        ("forbid: [{corner: [0, 0], tiles: [63, 64]}]", "execution=spatial", "of SRAM short"),
+        ("forbid: [{corner: [0, 0], tiles: [60, 64]}]", "execution=whole_chip", "Use execution=spatial"),
+    ],
+)
+def test_constraints_that_cannot_be_met_are_told_without_a_traceback(files, tmp_path, capsys, lines, plan, message):
+    model, chip = files
+    wanted = tmp_path / "wanted.yaml"
+    wanted.write_text(f"schema_version: 1\nkind: constraints\n{lines}\n")
+    code, _, err = run(
+        capsys, "run", model, "--on", chip, "--prompt", 64, "--plan", plan, "--constraints", wanted, "--quiet"
+    )
+    assert code in (2, 3)
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err

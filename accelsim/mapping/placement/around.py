@@ -7,7 +7,7 @@ tiles, all by the same share, until everything fits.  Tiles beside an obstacle a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.base import Problem, too_tight
@@ -22,8 +22,8 @@ def lay_around(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rec
     Raises:
         PlacementError: Constraints contradict each other, or the rest does not fit around them.
     """
-    _check(problem)
-    rest = [item for item in _together(problem, order) if item not in problem.constraints.pinned]
+    check_constraints(problem)
+    rest = [item for item in order if item not in problem.constraints.pinned]
     best: tuple[float, tuple[Rectangle, ...]] | None = None
     for step in range(_SHRINK_STEPS + 1):
         share = 1 - step / _SHRINK_STEPS
@@ -41,37 +41,36 @@ def overlaps(a: Rectangle, b: Rectangle) -> bool:
     return a.row < b.row + b.rows and b.row < a.row + a.rows and a.col < b.col + b.cols and b.col < a.col + a.cols
 
 
-def _check(problem: Problem) -> None:
-    pinned = problem.constraints.pinned
+def check_constraints(problem: Problem) -> None:
+    """Refuse pins that leave the grid, are too small, share tiles, or lie on forbidden tiles.
+
+    Raises:
+        PlacementError: One does; the items are named.
+    """
+    given = problem.constraints
+    pins = [(problem.items[item].name, problem.items[item].least_tiles, r) for item, r in given.pinned.items()]
+    pins += [(_set_name(problem, m), sum(problem.items[i].least_tiles for i in m), r) for m, r in given.fenced.items()]
     rows, cols = problem.grid
-    for item, rectangle in pinned.items():
-        name = problem.items[item].name
+    for at, (name, least, rectangle) in enumerate(pins):
         if rectangle.row + rectangle.rows > rows or rectangle.col + rectangle.cols > cols:
             raise PlacementError(f"{name} is pinned to {rectangle}, which leaves the grid of {rows}x{cols}. Move it.")
-        if rectangle.num_cores < problem.items[item].least_tiles:
+        if rectangle.num_cores < least:
             raise PlacementError(
-                f"{name} is pinned to {rectangle}: {rectangle.num_cores} tiles, "
-                f"it needs {problem.items[item].least_tiles}. Enlarge it."
+                f"{name} is pinned to {rectangle}: {rectangle.num_cores} tiles, it needs {least}. Enlarge it."
             )
-        for other, taken in pinned.items():
-            if other > item and overlaps(rectangle, taken):
-                raise PlacementError(
-                    f"{name} and {problem.items[other].name} are pinned to tiles they share. Move one."
-                )
-        for taken in problem.constraints.forbidden:
+        for other, _, taken in pins[at + 1 :]:
             if overlaps(rectangle, taken):
-                raise PlacementError(f"{name} is pinned to {rectangle}, of which {taken} is forbidden. Move it.")
+                raise PlacementError(f"{name} and {other} are pinned to tiles they share. Move one.")
+        for taken in given.forbidden if at < len(given.pinned) else ():
+            if overlaps(rectangle, taken):
+                raise PlacementError(
+                    f"{name} is pinned to {rectangle}, of which {taken} is forbidden (by the constraints, or dead or "
+                    "spare in the chip's file). Move it."
+                )
 
 
-def _together(problem: Problem, order: Sequence[int]) -> Iterator[int]:
-    """The order with the members of each set behind the first of them."""
-    sets = {item: members for members in problem.constraints.together for item in members}
-    done: set[int] = set()
-    for item in order:
-        for member in sets.get(item, (item,)):
-            if member not in done:
-                done.add(member)
-                yield member
+def _set_name(problem: Problem, members: Sequence[int]) -> str:
+    return f"the set of {problem.items[members[0]].name} ... {problem.items[members[-1]].name}"
 
 
 def _obstacles(problem: Problem) -> list[Rectangle]:

@@ -57,17 +57,21 @@ class Constraints:
     Attributes:
         pinned: Rectangle of an item, by index: it is exactly there.
         forbidden: Rectangles of the grid that no item may touch (dead tiles, spare rows, I/O).
-        together: Sets of items, by index, that lie next to one another in the order.
+        together: Sets of items, by index, each in one rectangle of its own.
+        fenced: Such sets whose rectangle is given.
+
+    Placers see pins and forbidden rectangles only; :mod:`accelsim.mapping.placement.arrange` turns sets into items.
     """
 
     pinned: Mapping[int, Rectangle] = field(default_factory=dict)
     forbidden: tuple[Rectangle, ...] = ()
     together: tuple[tuple[int, ...], ...] = ()
+    fenced: Mapping[tuple[int, ...], Rectangle] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing has to be respected."""
-        return not (self.pinned or self.forbidden or self.together)
+        return not (self.pinned or self.forbidden or self.together or self.fenced)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,9 @@ class Shelves:
         return None if shares is None else [int(n) for n in shares]
 
     def _least_height(self, items: IntArray) -> int:
-        """Smallest height at which the least widths of ``items`` lie side by side."""
+        """Smallest height at which the least widths of ``items`` lie side by side; more than there is if never."""
+        if len(items) > self._window.cols:
+            return self._window.rows + 1
         height = max(1, math.ceil(float(self._least[items].sum()) / self._window.cols))
         while np.ceil(self._least[items] / height).sum() > self._window.cols:
             height += 1

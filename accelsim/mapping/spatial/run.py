@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,20 +12,21 @@ import numpy as np
 
 from accelsim.cost.base import Region
 from accelsim.dtypes import DType
-from accelsim.errors import CapacityError, PlacementError, PlanError
+from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire
-from accelsim.mapping.placement.placement import Placement, load_placement
+from accelsim.mapping.placement.constraints import PlacementConstraints, ResolvedConstraints
+from accelsim.mapping.placement.placement import PLACEMENT_SUFFIXES, Placement, load_placement
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.booking import book
-from accelsim.mapping.spatial.faults import fault_warnings, forbidden_tiles
-from accelsim.mapping.spatial.floor import Floor, Spot
+from accelsim.mapping.spatial.faults import WorkingTiles, check_reachable, fault_warnings
+from accelsim.mapping.spatial.floor import Floor
 from accelsim.mapping.spatial.groups import Part, Pipeline, build_pipeline, flow_bytes, operators_of
 from accelsim.mapping.spatial.lowering import LoweredPipeline, Streamed, lower_pipeline
 from accelsim.mapping.spatial.occupancy import Fill, Occupancy, kv_capacity
+from accelsim.mapping.spatial.placing import ChipProblem, chip_problems, place_groups, use_placement
 from accelsim.mapping.spatial.pricing import GroupPrice, GroupPricer, between
-from accelsim.mapping.spatial.sizing import Sizes, size_groups
+from accelsim.mapping.spatial.sizing import Sizes, Space, free_space, size_groups
 from accelsim.mapping.spatial.stream import Shape, Stream, build_stream, segments_of
 from accelsim.units import format_quantity
 from accelsim.workload.graph import Segment
@@ -36,8 +37,6 @@ from accelsim.workload.tensor import Role
 Attention = Literal["flash", "standard"]
 
 DEFAULT_PLACER = "snake"
-#: A placer whose name ends so is a placement file.
-PLACEMENT_SUFFIXES = (".yaml", ".yml", ".json")
 #: Evaluations of the cost a placer may spend inside a run.
 PLACER_BUDGET = 10_000
 #: Times the groups are placed again with more tiles for those that do not fit the sides they were given.
@@ -73,7 +72,7 @@ class SpatialRun:
     pipeline: Pipeline
     stream: Stream
     sizes: Sizes
-    problems: tuple[tuple[Problem, tuple[int, ...]], ...]
+    problems: tuple[ChipProblem, ...]
     floor: Floor
     prices: tuple[tuple[GroupPrice | None, ...], ...]
     flow_bytes: np.ndarray
@@ -93,9 +92,11 @@ class SpatialMapper:
         dtype: Element type of weights and activations.
         attention: ``flash`` or ``standard``.
         largest: Segments of the pass that holds most, all sequences.
+        constraints: What the placement must respect.
 
     Raises:
         PlanError: The chip has no on-chip network.
+        RoutingError: Dead links cut a tile off.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class SpatialMapper:
         dtype: DType,
         attention: Attention,
         largest: Sequence[Segment],
+        constraints: PlacementConstraints | None = None,
     ) -> None:
         if system.chip.noc is None:
             raise PlanError(
@@ -113,8 +115,9 @@ class SpatialMapper:
                 "Use execution=whole_chip, or add noc to the chip's file."
             )
         self._model, self._system, self._phase = model, system, phase
-        self._dtype, self._attention, self._largest = dtype, attention, largest
-        self._pricer = GroupPricer(system.chip)
+        self._dtype, self._attention, self._largest, self._constraints = dtype, attention, largest, constraints
+        check_reachable(system.chip)
+        self._pricer, self._working = GroupPricer(system.chip), WorkingTiles(system.chip)
         self._segments: dict[Shape, Sequence[Segment]] = {}
 
     def run(
@@ -134,21 +137,25 @@ class SpatialMapper:
             PlacementError: No layout on the grid.
         """
         pipeline = build_pipeline(self._largest, plan.granularity, isinstance(self._phase, Decode))
-        stream, sizes = self._choose_chunk(pipeline, plan)
+        asked = self._constraints
+        constraints = asked.resolve([g.name for g in pipeline.groups]) if asked else ResolvedConstraints()
+        space = free_space(self._system.chip, self._system.num_chips, constraints)
+        stream, sizes = self._choose_chunk(pipeline, plan, space)
         placer = plan.placer or DEFAULT_PLACER
         if placement is None and placer.endswith(PLACEMENT_SUFFIXES):
             placement = load_placement(placer)
         flows = self._flow_bytes(pipeline, stream)
         for _ in range(1 if placement else PLACEMENT_ROUNDS):
-            problems = self._problems(pipeline, stream, sizes, flows)
+            problems = chip_problems(pipeline, sizes, flows @ stream.counts, self._system, constraints)
             if placement is not None:
-                floor = self._placed(problems, len(pipeline.groups), placement)
+                floor = use_placement(problems, self._system, placement)
             else:
-                floor = self._place(problems, len(pipeline.groups), placer, seed, budget)
+                floor = place_groups(problems, self._system, placer, seed, budget)
             prices = self._prices(pipeline, stream, floor)
             tight = {group.part for group, row in zip(pipeline.groups, prices, strict=True) if _short_bytes(row) > 0}
             if not tight:
                 break
+            self._check_fit(pipeline, floor, prices, constraints.pinned)
             sizes = sizes.enlarged(tight)
         else:
             self._check_fit(pipeline, floor, prices)
@@ -166,7 +173,7 @@ class SpatialMapper:
             flow_bytes=flows,
             footprint=self._footprint(floor, occupancy),
             occupancy=occupancy,
-            warnings=fault_warnings(self._system.chip, sum(s.rectangle.num_cores for s in floor.spots)),
+            warnings=fault_warnings(self._system.chip, sum(fill.num_tiles for fill in occupancy.fills)),
             lowered=lower_pipeline(streamed, book(streamed, self._segments_of, self._system)),
         )
 
@@ -175,7 +182,7 @@ class SpatialMapper:
             self._segments[shape] = segments_of(self._model, shape, self._dtype, self._attention)
         return self._segments[shape]
 
-    def _choose_chunk(self, pipeline: Pipeline, plan: Plan) -> tuple[Stream, Sizes]:
+    def _choose_chunk(self, pipeline: Pipeline, plan: Plan, space: Space) -> tuple[Stream, Sizes]:
         """The chunk asked for, or the one with the least estimated time; sizes that fit it."""
         longest = self._phase.batch if isinstance(self._phase, Decode) else self._phase.prompt
         asked = [plan.chunk] if plan.chunk is not None else [c for c in CHUNKS if c < longest] + [longest]
@@ -184,7 +191,7 @@ class SpatialMapper:
         for chunk in asked:
             stream = build_stream(self._phase, min(chunk, longest))
             try:
-                sizes = self._size(pipeline, stream)
+                sizes = self._size(pipeline, stream, space)
             except CapacityError as error:
                 refused = error
                 break  # larger chunks need more
@@ -198,7 +205,7 @@ class SpatialMapper:
             raise refused
         return best[1], best[2]
 
-    def _size(self, pipeline: Pipeline, stream: Stream) -> Sizes:
+    def _size(self, pipeline: Pipeline, stream: Stream, space: Space) -> Sizes:
         typical = self._segments_of(stream.typical)
         largest = self._segments_of(stream.largest)
         buffers = [self._buffer_bytes(pipeline, part, largest) for part in range(len(pipeline.parts))]
@@ -210,7 +217,7 @@ class SpatialMapper:
                 return room
             return self._pricer.price(operators_of(one, typical), region, one.resident_bytes, buffers[part])
 
-        return size_groups(pipeline, self._system.chip, self._system.num_chips, stream.in_flight, price)
+        return size_groups(pipeline, space, stream.in_flight, price)
 
     def _buffer_bytes(self, pipeline: Pipeline, part: int, segments: Sequence[Segment]) -> int:
         """Buffers in front of and behind the first group of a part that has most of them."""
@@ -231,59 +238,6 @@ class SpatialMapper:
                     table[index, at] = known[key]
         return table
 
-    def _problems(
-        self, pipeline: Pipeline, stream: Stream, sizes: Sizes, flows: np.ndarray
-    ) -> tuple[tuple[Problem, tuple[int, ...]], ...]:
-        """One placement problem per chip; wires carry the bytes of the whole phase."""
-        total = flows @ stream.counts
-        constraints = Constraints(forbidden=forbidden_tiles(self._system.chip))
-        found = []
-        for chip in range(max(sizes.chip_of) + 1):
-            members = tuple(i for i, c in enumerate(sizes.chip_of) if c == chip)
-            place = {group: at for at, group in enumerate(members)}
-            items = tuple(
-                Item(
-                    pipeline.groups[i].name, sizes.tiles[pipeline.groups[i].part], sizes.least[pipeline.groups[i].part]
-                )
-                for i in members
-            )
-            wires = tuple(
-                Wire(place[flow.producer], place[flow.consumer], float(nbytes))
-                for flow, nbytes in zip(pipeline.flows, total, strict=True)
-                if flow.producer in place and flow.consumer in place
-            )
-            found.append((Problem(self._system.chip.core_grid, items, wires, constraints), members))
-        return tuple(found)
-
-    def _place(
-        self,
-        problems: Sequence[tuple[Problem, tuple[int, ...]]],
-        num_groups: int,
-        placer: str,
-        seed: int,
-        budget: int,
-    ) -> Floor:
-        rng = np.random.default_rng(seed)
-        spots: list[Spot | None] = [None] * num_groups
-        for chip, (problem, members) in enumerate(problems):
-            for group, rectangle in zip(members, PLACERS.get(placer)(problem, rng, budget), strict=True):
-                spots[group] = Spot(chip, rectangle)
-        return Floor(self._system, tuple(spot for spot in spots if spot is not None))
-
-    def _placed(
-        self, problems: Sequence[tuple[Problem, tuple[int, ...]]], num_groups: int, placement: Placement
-    ) -> Floor:
-        if placement.grid != self._system.chip.core_grid:
-            raise PlacementError(
-                f"placement: made for a grid of {placement.grid}, this chip has {self._system.chip.core_grid}."
-            )
-        spots: list[Spot | None] = [None] * num_groups
-        for chip, (problem, members) in enumerate(problems):
-            rectangles = placement.rectangles(chip, [item.name for item in problem.items])
-            for group, rectangle in zip(members, rectangles, strict=True):
-                spots[group] = Spot(chip, rectangle)
-        return Floor(self._system, tuple(spot for spot in spots if spot is not None))
-
     def _prices(self, pipeline: Pipeline, stream: Stream, floor: Floor) -> tuple[tuple[GroupPrice | None, ...], ...]:
         """Price of each group for each shape on its rectangle; groups alike in part and rectangle share one."""
         known: dict[tuple[int, Region], tuple[GroupPrice | None, ...]] = {}
@@ -291,7 +245,7 @@ class SpatialMapper:
         last = len(self._largest) - 1
         rows = []
         for group, spot in zip(pipeline.groups, floor.spots, strict=True):
-            key = group.part, Region(spot.rectangle.rows, spot.rectangle.cols)
+            key = group.part, self._working.region(spot.rectangle)
             if key not in known:
                 part = pipeline.parts[group.part]
                 reached = [shape for shape in stream.shapes if part.segment != last or shape.has_logits]
@@ -322,11 +276,17 @@ class SpatialMapper:
                     found[shape] = between(found[left], found[right], fraction)
         return found
 
-    def _check_fit(self, pipeline: Pipeline, floor: Floor, prices: Sequence[Sequence[GroupPrice | None]]) -> None:
-        """The rectangles the placement gave must hold what the squares of the sizing did."""
-        for group, spot, row in zip(pipeline.groups, floor.spots, prices, strict=True):
+    def _check_fit(
+        self,
+        pipeline: Pipeline,
+        floor: Floor,
+        prices: Sequence[Sequence[GroupPrice | None]],
+        among: Container[int] | None = None,
+    ) -> None:
+        """The rectangles of all groups, or those ``among`` some, must hold what the squares of the sizing did."""
+        for index, (group, spot, row) in enumerate(zip(pipeline.groups, floor.spots, prices, strict=True)):
             short = _short_bytes(row)
-            if short > 0:
+            if short > 0 and (among is None or index in among):
                 part = pipeline.parts[group.part]
                 raise CapacityError(
                     f"{group.name} on {spot.rectangle}: each tile lacks {_size(short)} of "
@@ -340,7 +300,7 @@ class SpatialMapper:
         largest = self._segments_of(stream.largest)
         fills = []
         for index, (group, spot) in enumerate(zip(pipeline.groups, floor.spots, strict=True)):
-            part, tiles = pipeline.parts[group.part], spot.rectangle.num_cores
+            part, tiles = pipeline.parts[group.part], self._working.region(spot.rectangle).num_cores
             fills.append(
                 Fill(
                     name=group.name,

@@ -15,12 +15,15 @@ rectangle, on which the group is priced again).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from accelsim.cost.base import Region
-from accelsim.errors import CapacityError
+from accelsim.errors import CapacityError, PlacementError
 from accelsim.hardware.chip import Chip
+from accelsim.mapping.placement.constraints import ResolvedConstraints
 from accelsim.mapping.spatial.faults import forbidden_tiles
 from accelsim.mapping.spatial.groups import Part, Pipeline
 from accelsim.mapping.spatial.pricing import GroupPrice
@@ -55,6 +58,10 @@ class Sizes:
     slowest_s: float
     total_s: float
 
+    def of_part(self, part: int) -> tuple[int, int]:
+        """Tiles of one group of a part, and the fewest it can live with."""
+        return self.tiles[part], self.least[part]
+
     def pipelined_s(self, units: int, steps: int = 1) -> float:
         """Estimated time of ``steps`` rounds of ``units`` units; a unit of a round waits for its own one before."""
         once_s = self.total_s + (units - 1) * self.slowest_s
@@ -75,49 +82,79 @@ class _Step:
     work_s: float
 
 
-def size_groups(pipeline: Pipeline, chip: Chip, num_chips: int, units: int, price_of: PriceOf) -> Sizes:
+@dataclass(frozen=True)
+class Space:
+    """Where groups may go.
+
+    Attributes:
+        chip: One chip; all are alike.
+        budgets: Tiles of each chip that rectangles may claim, pins and forbidden tiles taken off.
+        chip_of: Chip of the groups whose tiles the user gives.
+    """
+
+    chip: Chip
+    budgets: tuple[int, ...]
+    chip_of: Mapping[int, int] = field(default_factory=dict)
+
+
+def free_space(chip: Chip, num_chips: int, constraints: ResolvedConstraints) -> Space:
+    """The tiles of ``num_chips`` chips that are left beside faults, spares, forbidden tiles and pins.
+
+    Raises:
+        PlacementError: A group is pinned to a chip that does not exist.
+    """
+    for group, at in constraints.chip_of.items():
+        if at >= num_chips:
+            raise PlacementError(
+                f"constraints: group {group} is pinned to chip {at} of {num_chips}; the first one is 0."
+            )
+    budgets = []
+    for at in range(num_chips):
+        taken = np.zeros(chip.core_grid, dtype=bool)
+        for r in (*forbidden_tiles(chip), *constraints.forbidden(at)):
+            taken[r.row : r.row + r.rows, r.col : r.col + r.cols] = True
+        free = chip.num_cores - int(taken.sum()) - constraints.taken_tiles(at)
+        budgets.append(max(1, int(free * PACKED_SHARE)))
+    return Space(chip, tuple(budgets), constraints.chip_of)
+
+
+def size_groups(pipeline: Pipeline, space: Space, units: int, price_of: PriceOf) -> Sizes:
     """Tiles of each group.
 
     Args:
         pipeline: Parts and groups.
-        chip: One chip; all are alike.
-        num_chips: Chips that the groups may fill, in order.
+        space: Chips that the groups may fill, in order.
         units: Units in flight: 1 shares the tiles out for latency, many for balance.
         price_of: Price of part ``i`` on a region.
 
     Raises:
         CapacityError: A group, or all together, need more SRAM than there is.
     """
-    budget = _budget(chip)
-    menus = [_menu(part, index, chip, budget, price_of) for index, part in enumerate(pipeline.parts)]
+    menus = [_menu(part, index, space, price_of) for index, part in enumerate(pipeline.parts)]
     chosen = [0] * len(menus)
-    sequence = [group.part for group in pipeline.groups]
-    if not _fits([menu[0].tiles for menu in menus], sequence, budget, num_chips):
-        raise CapacityError(_too_many(pipeline, menus, chip, num_chips))
-    _buy(menus, chosen, pipeline.copies, sequence, budget, num_chips, units)
+    sequence = [None if i in space.chip_of else group.part for i, group in enumerate(pipeline.groups)]
+    if not _fits([menu[0].tiles for menu in menus], sequence, space):
+        raise CapacityError(_too_many(pipeline, menus, space))
+    _buy(menus, chosen, pipeline.copies, sequence, space, units)
     tiles = [menu[at].tiles for menu, at in zip(menus, chosen, strict=True)]
     times = [menu[at].work_s for menu, at in zip(menus, chosen, strict=True)]
     return Sizes(
         tiles=tuple(tiles),
         least=tuple(menu[0].tiles for menu in menus),
-        chip_of=tuple(_chips(tiles, sequence, budget)),
+        chip_of=tuple(space.chip_of.get(i, at) for i, at in enumerate(_chips(tiles, sequence, space))),
         slowest_s=max(times),
-        total_s=sum(times[part] for part in sequence),
+        total_s=sum(times[group.part] for group in pipeline.groups),
     )
 
 
-def _budget(chip: Chip) -> int:
-    """Tiles of one chip that rectangles may claim."""
-    return int((chip.num_cores - sum(r.num_cores for r in forbidden_tiles(chip))) * PACKED_SHARE)
-
-
-def _menu(part: Part, index: int, chip: Chip, budget: int, price_of: PriceOf) -> list[_Step]:
+def _menu(part: Part, index: int, space: Space, price_of: PriceOf) -> list[_Step]:
     """Areas worth having for one part, rising, each faster than the one before; the first is the least that fits."""
 
     def price(side: int) -> GroupPrice:
         return price_of(index, Region(side, side))
 
-    largest = min(min(chip.core_grid), math.isqrt(budget))
+    chip = space.chip
+    largest = min(min(chip.core_grid), math.isqrt(max(space.budgets)))
     if price(largest).short_bytes > 0:
         raise CapacityError(_part_too_large(part, chip, largest, price(largest)))
     low, high = 1, largest
@@ -139,9 +176,8 @@ def _buy(
     menus: Sequence[Sequence[_Step]],
     chosen: list[int],
     copies: Sequence[int],
-    sequence: Sequence[int],
-    budget: int,
-    num_chips: int,
+    sequence: Sequence[int | None],
+    space: Space,
     units: int,
 ) -> None:
     """Take the steps that lower the estimate most per tile until none helps or fits; ``chosen`` is changed."""
@@ -170,29 +206,32 @@ def _buy(
         _, part, target = best
         tiles = [menu[at].tiles for menu, at in zip(menus, chosen, strict=True)]
         tiles[part] = menus[part][target].tiles
-        if _fits(tiles, sequence, budget, num_chips):
+        if _fits(tiles, sequence, space):
             chosen[part] = target
         else:
             tiles[part] = menus[part][chosen[part] + 1].tiles
-            if target > chosen[part] + 1 and _fits(tiles, sequence, budget, num_chips):
+            if target > chosen[part] + 1 and _fits(tiles, sequence, space):
                 chosen[part] += 1
             else:
                 refused.add(part)
 
 
-def _chips(tiles: Sequence[int], sequence: Sequence[int], budget: int) -> list[int]:
-    """Chip of each group when each chip is filled before the next."""
+def _chips(tiles: Sequence[int], sequence: Sequence[int | None], space: Space) -> list[int]:
+    """Chip of each group when each chip is filled before the next; chips beyond the last are like it."""
     chip, used, found = 0, 0, []
     for part in sequence:
-        if used + tiles[part] > budget:
-            chip, used = chip + 1, 0
-        used += tiles[part]
+        if part is not None:
+            while used + tiles[part] > space.budgets[min(chip, len(space.budgets) - 1)] and (
+                used or chip < len(space.budgets) - 1
+            ):
+                chip, used = chip + 1, 0
+            used += tiles[part]
         found.append(chip)
     return found
 
 
-def _fits(tiles: Sequence[int], sequence: Sequence[int], budget: int, num_chips: int) -> bool:
-    return _chips(tiles, sequence, budget)[-1] < num_chips
+def _fits(tiles: Sequence[int], sequence: Sequence[int | None], space: Space) -> bool:
+    return _chips(tiles, sequence, space)[-1] < len(space.budgets)
 
 
 def _part_too_large(part: Part, chip: Chip, side: int, price: GroupPrice) -> str:
@@ -206,13 +245,13 @@ def _part_too_large(part: Part, chip: Chip, side: int, price: GroupPrice) -> str
     )
 
 
-def _too_many(pipeline: Pipeline, menus: Sequence[Sequence[_Step]], chip: Chip, num_chips: int) -> str:
+def _too_many(pipeline: Pipeline, menus: Sequence[Sequence[_Step]], space: Space) -> str:
+    chip, num_chips, budget = space.chip, len(space.budgets), sum(space.budgets)
     tiles = [menu[0].tiles for menu in menus]
-    sequence = [group.part for group in pipeline.groups]
-    budget = _budget(chip)
-    needed = sum(tiles[part] for part in sequence)
-    chips = _chips(tiles, sequence, budget)[-1] + 1
-    short = format_quantity(max(1, needed - budget * num_chips) * chip.sram_per_core_bytes, "bytes")
+    sequence = [None if i in space.chip_of else group.part for i, group in enumerate(pipeline.groups)]
+    needed = sum(tiles[part] for part in sequence if part is not None)
+    chips = _chips(tiles, sequence, space)[-1] + 1
+    short = format_quantity(max(1, needed - budget) * chip.sram_per_core_bytes, "bytes")
     rows = sorted(
         (
             (tiles[i] * copies, part)
@@ -226,7 +265,7 @@ def _too_many(pipeline: Pipeline, menus: Sequence[Sequence[_Step]], chip: Chip, 
         for count, part in rows[:2]
     )
     return (
-        f"spatial on {num_chips} x {chip.name}: the groups need {needed} tiles, {budget * num_chips} of "
+        f"spatial on {num_chips} x {chip.name}: the groups need {needed} tiles, {budget} of "
         f"{chip.num_cores * num_chips} can be given to rectangles: {short} of SRAM short. Most go to {most}. "
         f"Smallest change that fits: {chips} chips; or a smaller chunk, batch or context."
     )

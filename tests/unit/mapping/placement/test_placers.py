@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from accelsim.errors import PlacementError
+from accelsim.mapping.placement.arrange import arrange
 from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
-from accelsim.mapping.placement.placement import check_legal, parse_placement
+from accelsim.mapping.placement.placement import parse_placement
 from accelsim.network.noc import Rectangle
 
 NONE = Constraints()
@@ -20,25 +21,7 @@ def chain(num_items, grid=(60, 60), constraints=NONE, fill=0.9):
 
 
 def place(name, problem, seed=0, budget=3000):
-    return PLACERS.get(name)(problem, np.random.default_rng(seed), budget)
-
-
-@pytest.mark.parametrize("name", [n for n in PLACERS.names() if n != "exact"])
-def test_pinned_means_pinned_and_forbidden_tiles_stay_free(name):
-    pin, dead = Rectangle(20, 30, 15, 14), Rectangle(5, 7, 1, 1)
-    problem = chain(10, constraints=Constraints({4: pin}, (dead,)), fill=0.6)
-    rectangles = place(name, problem)
-    assert rectangles[4] == pin
-    places = {item.name: (0, r) for item, r in zip(problem.items, rectangles, strict=True)}
-    check_legal(problem.grid, {**places, "dead": (0, dead)})  # raises when two share a tile
-
-
-def test_kept_together_means_next_to_one_another():
-    problem = chain(12, constraints=Constraints(together=((2, 9),)), fill=0.6)
-    rectangles = place("snake", problem)
-    a, b = rectangles[2], rectangles[9]
-    assert a.row == b.row
-    assert a.col + a.cols == b.col or b.col + b.cols == a.col
+    return arrange(problem, PLACERS.get(name), np.random.default_rng(seed), budget)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +30,10 @@ def test_kept_together_means_next_to_one_another():
         (Constraints({0: Rectangle(50, 50, 20, 20)}), "i0 is pinned to .* leaves the grid of 60x60"),
         (Constraints({0: Rectangle(0, 0, 20, 20), 1: Rectangle(10, 10, 20, 20)}), "i0 and i1 are pinned to tiles they"),
         (Constraints({0: Rectangle(0, 0, 2, 2)}), "i0 is pinned to .*: 4 tiles, it needs 162"),
-        (Constraints(forbidden=(Rectangle(0, 0, 60, 55),)), "around 1 pinned or forbidden rectangles"),
+        (Constraints(forbidden=(Rectangle(0, 0, 60, 55),)), "10 items .* cannot be cut from 60x5 as rectangles"),
+        (Constraints(forbidden=(Rectangle(3, 3, 54, 54),)), "around 1 pinned or forbidden rectangles: 10 items"),
+        (Constraints(forbidden=(Rectangle(0, 0, 60, 60),)), "every tile of the grid of 60x60 is forbidden"),
+        (Constraints(fenced={(1, 2): Rectangle(0, 0, 9, 9)}), "the set of i1 ... i2 is pinned to .*: 81 tiles"),
     ],
 )
 def test_constraints_that_cannot_be_met_say_which(constraints, message):

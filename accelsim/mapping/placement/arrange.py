@@ -1,0 +1,195 @@
+"""Any placer under any constraints: what a placer need not know is taken off the problem before it is asked.
+
+* Spare rows and columns, and whatever else is forbidden over a whole side of the grid, are cut off.
+* Groups that lie together become one item; when it has its rectangle they are placed inside it, by the same placer.
+* Pins and other forbidden rectangles are left to the placer (:mod:`accelsim.mapping.placement.around`), and whether it
+  kept to them is checked, so that a placer of another package cannot break them unseen.
+
+Not modelled: bytes between the members of a set and other groups when the members are placed inside their rectangle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from accelsim.errors import PlacementError
+from accelsim.mapping.placement.around import check_constraints, overlaps
+from accelsim.mapping.placement.base import Constraints, Item, Placer, Problem, Wire
+from accelsim.network.noc import Rectangle
+
+#: Room given to groups that lie together, as a multiple of their tiles, until cutting them out of it works.
+ROOM = (1.02, 1.1, 1.25, 1.5, 2.0)
+
+
+def arrange(problem: Problem, placer: Placer, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+    """A rectangle for each item that keeps every constraint.
+
+    Raises:
+        PlacementError: Constraints contradict each other, nothing fits, or the placer broke a constraint.
+    """
+    if problem.constraints.is_empty:
+        return placer(problem, rng, budget)
+    check_constraints(problem)
+    refused: PlacementError | None = None
+    for room in ROOM:
+        merged = _merge(problem, room)
+        try:
+            outer = _place_trimmed(merged.problem, placer, rng, budget)
+            rectangles = _place_sets(problem, merged, outer, placer, rng, budget)
+        except PlacementError as error:
+            refused = error
+            if not merged.sets:
+                break
+            continue
+        check_kept(problem, rectangles)
+        return rectangles
+    assert refused is not None
+    raise refused
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """A problem whose sets are single items.
+
+    Attributes:
+        problem: Items that stand alone, then one per set.
+        alone: Item of the whole problem that each of the first items is.
+        sets: Items of the whole problem in each set.
+    """
+
+    problem: Problem
+    alone: tuple[int, ...]
+    sets: tuple[tuple[int, ...], ...]
+
+
+def _merge(problem: Problem, room: float) -> _Merged:
+    """Sets as single items that want the tiles of their members; wires end at the set."""
+    given = problem.constraints
+    sets = (*given.fenced, *given.together)
+    inside = {member for members in sets for member in members}
+    order = sorted([(i, (i,)) for i in range(len(problem.items)) if i not in inside] + [(m[0], m) for m in sets])
+    place = {member: at for at, (_, members) in enumerate(order) for member in members}
+    items = tuple(
+        problem.items[members[0]] if len(members) == 1 and members not in sets else _together(problem, members, room)
+        for _, members in order
+    )
+    wires = tuple(
+        Wire(place[wire.a], place[wire.b], wire.nbytes) for wire in problem.wires if place[wire.a] != place[wire.b]
+    )
+    pinned = {place[item]: r for item, r in given.pinned.items()}
+    pinned |= {place[members[0]]: r for members, r in given.fenced.items()}
+    alone = tuple(members[0] for _, members in order)
+    merged = Problem(problem.grid, items, wires, Constraints(pinned, given.forbidden))
+    return _Merged(merged, alone, tuple(members for _, members in order if members in sets))
+
+
+def _together(problem: Problem, members: Sequence[int], room: float) -> Item:
+    items = [problem.items[i] for i in members]
+    wanted, least = sum(item.tiles for item in items), sum(item.least_tiles for item in items)
+    name = f"{items[0].name} ... {items[-1].name}"
+    return Item(name, max(wanted, math.ceil(least * room)), math.ceil(least * room))
+
+
+def _place_trimmed(problem: Problem, placer: Placer, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+    """Placed on the part of the grid that is left when whole sides are forbidden."""
+    window = _window(problem)
+    inner = _seen_from(window, problem.constraints.forbidden)
+    pinned = {item: _moved(r, -window.row, -window.col) for item, r in problem.constraints.pinned.items()}
+    grid = window.rows, window.cols
+    found = placer(replace(problem, grid=grid, constraints=Constraints(pinned, inner)), rng, budget)
+    return tuple(_moved(rectangle, window.row, window.col) for rectangle in found)
+
+
+def _window(problem: Problem) -> Rectangle:
+    """The grid without forbidden rectangles that span a side of it."""
+    top, left, bottom, right = 0, 0, *problem.grid
+    pending = list(problem.constraints.forbidden)
+    while True:
+        kept = []
+        for r in pending:
+            spans_cols = r.col <= left and r.col + r.cols >= right
+            spans_rows = r.row <= top and r.row + r.rows >= bottom
+            if spans_cols and r.row <= top:
+                top = max(top, r.row + r.rows)
+            elif spans_cols and r.row + r.rows >= bottom:
+                bottom = min(bottom, r.row)
+            elif spans_rows and r.col <= left:
+                left = max(left, r.col + r.cols)
+            elif spans_rows and r.col + r.cols >= right:
+                right = min(right, r.col)
+            else:
+                kept.append(r)
+        if top >= bottom or left >= right:
+            rows, cols = problem.grid
+            raise PlacementError(f"constraints: every tile of the grid of {rows}x{cols} is forbidden. Forbid fewer.")
+        if len(kept) == len(pending):
+            return Rectangle(top, left, bottom - top, right - left)
+        pending = kept
+
+
+def _seen_from(window: Rectangle, rectangles: Sequence[Rectangle]) -> tuple[Rectangle, ...]:
+    """The parts of ``rectangles`` inside ``window``, with its corner as (0, 0)."""
+    found = []
+    for r in rectangles:
+        if overlaps(r, window):
+            row, col = max(r.row, window.row), max(r.col, window.col)
+            rows = min(r.row + r.rows, window.row + window.rows) - row
+            cols = min(r.col + r.cols, window.col + window.cols) - col
+            found.append(Rectangle(row - window.row, col - window.col, rows, cols))
+    return tuple(found)
+
+
+def _place_sets(
+    problem: Problem,
+    merged: _Merged,
+    outer: Sequence[Rectangle],
+    placer: Placer,
+    rng: np.random.Generator,
+    budget: int,
+) -> tuple[Rectangle, ...]:
+    """Rectangles of the whole problem: those of single items, and of each set's members inside its rectangle."""
+    first = {members[0]: members for members in merged.sets}
+    found: dict[int, Rectangle] = {}
+    for item, rectangle in zip(merged.alone, outer, strict=True):
+        if item not in first:
+            found[item] = rectangle
+            continue
+        members = first[item]
+        place = {member: at for at, member in enumerate(members)}
+        inside = Problem(
+            (rectangle.rows, rectangle.cols),
+            tuple(problem.items[member] for member in members),
+            tuple(Wire(place[w.a], place[w.b], w.nbytes) for w in problem.wires if w.a in place and w.b in place),
+            Constraints(forbidden=_seen_from(rectangle, problem.constraints.forbidden)),
+        )
+        parts = _place_trimmed(inside, placer, rng, budget)
+        found |= {member: _moved(parts[at], rectangle.row, rectangle.col) for member, at in place.items()}
+    return tuple(found[item] for item in range(len(problem.items)))
+
+
+def _moved(rectangle: Rectangle, rows: int, cols: int) -> Rectangle:
+    return Rectangle(rectangle.row + rows, rectangle.col + cols, rectangle.rows, rectangle.cols)
+
+
+def check_kept(problem: Problem, rectangles: Sequence[Rectangle]) -> None:
+    """Refuse rectangles that break a pin or touch a forbidden tile, whoever made them.
+
+    Raises:
+        PlacementError: One does.
+    """
+    given = problem.constraints
+    for item, pin in given.pinned.items():
+        if rectangles[item] != pin:
+            raise PlacementError(
+                f"the placer moved {problem.items[item].name}, pinned to {pin}, to {rectangles[item]}."
+            )
+    dead = np.zeros(problem.grid, dtype=bool)
+    for r in given.forbidden:
+        dead[r.row : r.row + r.rows, r.col : r.col + r.cols] = True
+    for one, r in zip(problem.items, rectangles, strict=True):
+        if dead[r.row : r.row + r.rows, r.col : r.col + r.cols].any():
+            raise PlacementError(f"{one.name} was placed on {r}, of which a tile is forbidden or dead. Move it.")
