@@ -96,7 +96,7 @@ def test_a_placer_that_breaks_a_constraint_is_refused():
     def careless(problem, rng, budget):
         return tuple(Rectangle(7 * i, 0, 7, 60) for i in range(NUM_ITEMS))
 
-    with pytest.raises(PlacementError, match="i4 is pinned to .* and was placed on"):
+    with pytest.raises(PlacementError, match=r"i4 is pinned to .* and was placed on"):
         place("careless", chain(Constraints({4: PIN})), careless)
-    with pytest.raises(PlacementError, match="i0 was placed on .* of which a tile is forbidden"):
+    with pytest.raises(PlacementError, match=r"i0 was placed on .* of which a tile is forbidden"):
         place("careless", chain(Constraints(forbidden=(DEAD,))), careless)

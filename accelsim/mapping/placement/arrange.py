@@ -185,7 +185,7 @@ def check_kept(problem: Problem, rectangles: Sequence[Rectangle]) -> None:
     for item, pin in given.pinned.items():
         if rectangles[item] != pin:
             raise PlacementError(
-                f"the placer moved {problem.items[item].name}, pinned to {pin}, to {rectangles[item]}."
+                f"{problem.items[item].name} is pinned to {pin} and was placed on {rectangles[item]}. Move it back."
             )
     dead = np.zeros(problem.grid, dtype=bool)
     for r in given.forbidden:

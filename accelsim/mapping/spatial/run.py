@@ -6,6 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -80,6 +81,13 @@ class SpatialRun:
     occupancy: Occupancy
     warnings: tuple[str, ...]
     lowered: LoweredPipeline
+
+    @cached_property
+    def link_byte_hops(self) -> float:
+        """Bytes times core hops over all links of the on-chip networks, whole run; detours around faults included."""
+        total = self.flow_bytes @ self.stream.counts
+        lanes = [self.floor.lanes(flow.producer, flow.consumer) for flow in self.pipeline.flows]
+        return sum(float(one.lane_bytes(int(n)) @ one.hops) for one, n in zip(lanes, total, strict=True))
 
 
 class SpatialMapper:

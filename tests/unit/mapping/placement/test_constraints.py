@@ -48,7 +48,7 @@ def test_a_wrong_name_or_one_named_twice_is_refused(text, message):
 def test_an_unknown_key_and_an_empty_set_are_errors_with_their_line():
     with pytest.raises(ConfigError, match=r"constraints:3.*pins"):
         parse_constraints(HEAD + "pins: {}")
-    with pytest.raises(ConfigError, match="sets.a is empty"):
+    with pytest.raises(ConfigError, match=r"sets\.a is empty"):
         parse_constraints(HEAD + "sets: {a: []}")
 
 
