@@ -32,6 +32,7 @@ LAYERS = [
     {"results"},
     {"report"},
     {"pipeline"},
+    {"explore"},
     {"study"},
     {"serving"},
     {"validation"},

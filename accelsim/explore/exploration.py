@@ -1,0 +1,252 @@
+"""A placement that can be changed step by step, each step simulated, with a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from accelsim.catalog import Catalog
+from accelsim.engine.program import run_program
+from accelsim.errors import PlacementError, PlanError
+from accelsim.job import choose_dtype, load_inputs
+from accelsim.mapping.capacity import last_step
+from accelsim.mapping.placement.placement import Placement
+from accelsim.mapping.placement.swap import swap
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.spatial.report import PlacementReport, explain, placement_of
+from accelsim.mapping.spatial.run import DEFAULT_PLACER, SpatialMapper, SpatialRun
+from accelsim.workload.phase import Decode, Phase, Prefill, build_step
+
+if TYPE_CHECKING:
+    from accelsim.workload.model import Model
+
+#: Evaluations a placer may make: a second or two, so that a change is answered while one looks.
+DEFAULT_BUDGET = 2_000
+#: Placer of a placement that was changed by hand.
+BY_HAND = "by_hand"
+
+PhaseKind = Literal["prefill", "decode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the placement is made from.
+
+    Attributes:
+        placer: Name of a placer, or a placement file.
+        seed: Its seed.
+        phase: Prefill or decode.
+        grid: Rows and columns of tiles of the chip.
+    """
+
+    placer: str
+    seed: int
+    phase: Phase
+    grid: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One placement with what the simulator says of it.
+
+    Attributes:
+        settings: What it was made from.
+        run: The mapping.
+        latency_s: Simulated time of the phase.
+        done: What was done to get here, for people.
+        is_placed: Whether a placer made it, not a swap.
+    """
+
+    settings: Settings
+    run: SpatialRun
+    latency_s: float
+    done: str
+    is_placed: bool
+
+    @cached_property
+    def report(self) -> PlacementReport:
+        """Hops, bytes x hops, gap to the bound, hottest links."""
+        return explain(self.run)
+
+
+class Exploration:
+    """Groups of a model on the tiles of a chip, to be moved around.
+
+    Every change is mapped and simulated in full; nothing is estimated.  A change that is refused (no room, no SRAM)
+    leaves everything as it was.
+
+    Args:
+        model: As of :func:`accelsim.simulate`.
+        system: A name or path, so that its grid can be changed.
+        phase: What is run.
+        plan: Text of a plan; ``execution=spatial`` goes without saying.
+        seed: Seed of the placer.
+        budget: Evaluations it may make.
+        overrides: ``(path, value)`` pairs such as ``("chip.sram_per_core", "64 KiB")``.
+        catalog: Where names are looked up; None is the packaged catalog.
+
+    Raises:
+        ConfigError: Bad input.
+        CapacityError: The model does not fit.
+    """
+
+    def __init__(
+        self,
+        model: Model | str,
+        system: str,
+        phase: Phase,
+        plan: str = "",
+        *,
+        seed: int = 0,
+        budget: int = DEFAULT_BUDGET,
+        overrides: Sequence[tuple[str, str]] = (),
+        catalog: Catalog | None = None,
+    ) -> None:
+        self._model, self._system, self._budget = model, system, budget
+        self._overrides, self._catalog = tuple(overrides), catalog or Catalog()
+        self._plan = Plan.parse(",".join(filter(None, ("execution=spatial", plan))))
+        if self._plan.execution != "spatial":
+            raise PlanError(f"plan: only execution=spatial has a floor to explore, got {self._plan.execution!r}.")
+        self._mappers: dict[tuple[Phase, tuple[int, int]], SpatialMapper] = {}
+        grid = load_inputs(model, system, overrides, self._catalog)[1].chip.core_grid
+        self._steps: list[Step] = []
+        self._place(Settings(self._plan.placer or DEFAULT_PLACER, seed, phase, grid), "placed")
+
+    @property
+    def now(self) -> Step:
+        """The placement as it is."""
+        return self._steps[-1]
+
+    @property
+    def before(self) -> Step | None:
+        """The placement before the last change; None if there was none."""
+        return self._steps[-2] if len(self._steps) > 1 else None
+
+    @property
+    def placed(self) -> Step:
+        """The last placement that a placer made."""
+        return next(step for step in reversed(self._steps) if step.is_placed)
+
+    @property
+    def num_undoable(self) -> int:
+        """Changes that can be taken back."""
+        return len(self._steps) - 1
+
+    def swap(self, first: str, second: str) -> None:
+        """Let two groups of one chip change places.
+
+        Raises:
+            PlacementError: No such group, pinned, on different chips, or no room.
+            CapacityError: A group's new rectangle has too little SRAM.
+        """
+        run = self.now.run
+        places = {item.name: (chip, at) for chip, (p, _) in enumerate(run.problems) for at, item in enumerate(p.items)}
+        for name in (first, second):
+            if name not in places:
+                raise PlacementError(f"no group {name!r}. Groups: {', '.join(list(places)[:6])} ...")
+        (chip, a), (other, b) = places[first], places[second]
+        if chip != other:
+            raise PlacementError(f"{first} is on chip {chip}, {second} on chip {other}. Swap groups of one chip.")
+        problem, members = run.problems[chip]
+        rectangles = [run.floor.spots[group].rectangle for group in members]
+        moved = swap(problem, rectangles, a, b)
+        old = self.placement()
+        places_now = {item.name: (chip, r) for item, r in zip(problem.items, moved, strict=True)}
+        placement = replace(old, placer=BY_HAND, places={**old.places, **places_now})
+        others = sum(before != after for before, after in zip(rectangles, moved, strict=True)) - 2
+        around = f"; {others} others made room" if others else ""
+        self._map(self.now.settings, placement, f"swapped {first} and {second}{around}")
+
+    def undo(self) -> None:
+        """Take the last change back; without one nothing happens."""
+        if len(self._steps) > 1:
+            self._steps.pop()
+
+    def change(
+        self,
+        *,
+        placer: str | None = None,
+        seed: int | None = None,
+        kind: PhaseKind | None = None,
+        batch: int | None = None,
+        tokens: int | None = None,
+        grid: tuple[int, int] | None = None,
+    ) -> None:
+        """Place anew with other settings; what is None stays.
+
+        Args:
+            placer: Name of a placer, or a placement file.
+            seed: Seed of the placer.
+            kind: ``prefill`` or ``decode``.
+            batch: Sequences.
+            tokens: Prompt of each sequence, or tokens in its KV cache.
+            grid: Rows and columns of tiles of the chip.
+
+        Raises:
+            AccelsimError: The settings are not possible; nothing has changed then.
+        """
+        old = self.now.settings
+        new = Settings(
+            placer=old.placer if placer is None else placer,
+            seed=old.seed if seed is None else seed,
+            phase=_phase(old.phase, kind, batch, tokens),
+            grid=old.grid if grid is None else grid,
+        )
+        self._place(new, f"placed again by {new.placer}")
+
+    def placement(self) -> Placement:
+        """The placement as a value; ``.to_yaml()`` is a file for ``--plan placer=FILE``."""
+        name = self._model if isinstance(self._model, str) else self._model.name
+        return placement_of(self.now.run, name, self.now.settings.seed)
+
+    def _place(self, settings: Settings, done: str) -> None:
+        self._map(settings, None, done)
+
+    def _map(self, settings: Settings, placement: Placement | None, done: str) -> None:
+        """Add a step: a placement given, or one by the placer of the settings."""
+        mapper = self._mapper(settings.phase, settings.grid)
+        plan = replace(self._plan, placer=settings.placer if placement is None else BY_HAND)
+        run = mapper.run(plan, settings.seed, self._budget, placement)
+        latency_s = run_program(run.lowered.program).makespan_s
+        self._steps.append(Step(settings, run, latency_s, done, is_placed=placement is None))
+
+    def _mapper(self, phase: Phase, grid: tuple[int, int]) -> SpatialMapper:
+        """The mapper of a phase on a grid, kept because it remembers prices."""
+        key = phase, grid
+        if key not in self._mappers:
+            asked = (*self._overrides, ("chip.core_grid", f"[{grid[0]}, {grid[1]}]"))
+            model, system, _ = load_inputs(self._model, self._system, asked, self._catalog)
+            dtype = choose_dtype(model, system, None)
+            fullest = build_step(model, phase, last_step(phase), dtype)
+            self._mappers[key] = SpatialMapper(model, system, phase, dtype, "flash", fullest.segments)
+        return self._mappers[key]
+
+    def _repr_png_(self) -> bytes:
+        """The floorplan as a picture, for a notebook without widgets."""
+        return self.png()
+
+    def png(self, chip: int = 0, dpi: int = 80) -> bytes:
+        """The floorplan of a chip as the bytes of a PNG file."""
+        from accelsim.explore.view import summary
+        from accelsim.results.plots.floorplan import floorplan_png
+
+        return floorplan_png(self.now.run, chip, summary(self), dpi)
+
+    def view(self, chip: int = 0) -> dict[str, Any]:
+        """What a front end draws, as plain data."""
+        from accelsim.explore.view import view_of
+
+        return view_of(self, chip)
+
+
+def _phase(old: Phase, kind: PhaseKind | None, batch: int | None, tokens: int | None) -> Phase:
+    """``old`` with what is given changed; a decode keeps its steps."""
+    was = "decode" if isinstance(old, Decode) else "prefill"
+    length = old.context if isinstance(old, Decode) else old.prompt
+    batch = old.batch if batch is None else batch
+    tokens = length if tokens is None else tokens
+    if (kind or was) == "prefill":
+        return Prefill(batch, tokens)
+    return Decode(batch, tokens, old.steps if isinstance(old, Decode) else 1)
