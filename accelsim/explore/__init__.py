@@ -23,6 +23,7 @@ from accelsim.explore.exploration import DEFAULT_BUDGET, Exploration
 if TYPE_CHECKING:
     from accelsim.catalog import Catalog
     from accelsim.explore.widget import FloorplanWidget
+    from accelsim.mapping.placement.constraints import PlacementConstraints
     from accelsim.workload.model import Model
     from accelsim.workload.phase import Phase
 
@@ -38,6 +39,7 @@ def explore(
     seed: int = 0,
     budget: int = DEFAULT_BUDGET,
     overrides: Sequence[tuple[str, str]] = (),
+    constraints: PlacementConstraints | str | None = None,
     catalog: Catalog | None = None,
 ) -> FloorplanWidget | Exploration:
     """A floorplan to play with in a notebook: a live widget where anywidget is installed, else a picture.
@@ -50,7 +52,15 @@ def explore(
         CapacityError: The model does not fit.
     """
     exploration = Exploration(
-        model, system, phase, plan, seed=seed, budget=budget, overrides=overrides, catalog=catalog
+        model,
+        system,
+        phase,
+        plan,
+        seed=seed,
+        budget=budget,
+        overrides=overrides,
+        constraints=constraints,
+        catalog=catalog,
     )
     if importlib.util.find_spec("anywidget") is None:
         return exploration

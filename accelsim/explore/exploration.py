@@ -12,6 +12,7 @@ from accelsim.engine.program import run_program
 from accelsim.errors import PlacementError, PlanError
 from accelsim.job import choose_dtype, load_inputs
 from accelsim.mapping.capacity import last_step
+from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.placement.placement import Placement
 from accelsim.mapping.placement.swap import swap
 from accelsim.mapping.plan import Plan
@@ -85,6 +86,7 @@ class Exploration:
         seed: Seed of the placer.
         budget: Evaluations it may make.
         overrides: ``(path, value)`` pairs such as ``("chip.sram_per_core", "64 KiB")``.
+        constraints: Pins, forbidden tiles and what lies together, or a file of them.
         catalog: Where names are looked up; None is the packaged catalog.
 
     Raises:
@@ -102,10 +104,12 @@ class Exploration:
         seed: int = 0,
         budget: int = DEFAULT_BUDGET,
         overrides: Sequence[tuple[str, str]] = (),
+        constraints: PlacementConstraints | str | None = None,
         catalog: Catalog | None = None,
     ) -> None:
         self._model, self._system, self._budget = model, system, budget
         self._overrides, self._catalog = tuple(overrides), catalog or Catalog()
+        self._constraints = as_constraints(constraints)
         self._plan = Plan.parse(",".join(filter(None, ("execution=spatial", plan))))
         if self._plan.execution != "spatial":
             raise PlanError(f"plan: only execution=spatial has a floor to explore, got {self._plan.execution!r}.")
@@ -220,7 +224,9 @@ class Exploration:
             model, system, _ = load_inputs(self._model, self._system, asked, self._catalog)
             dtype = choose_dtype(model, system, None)
             fullest = build_step(model, phase, last_step(phase), dtype)
-            self._mappers[key] = SpatialMapper(model, system, phase, dtype, "flash", fullest.segments)
+            self._mappers[key] = SpatialMapper(
+                model, system, phase, dtype, "flash", fullest.segments, self._constraints
+            )
         return self._mappers[key]
 
     def _repr_png_(self) -> bytes:

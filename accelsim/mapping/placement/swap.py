@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from accelsim.errors import PlacementError
+from accelsim.mapping.placement.arrange import check_kept
 from accelsim.mapping.placement.base import Problem
 from accelsim.mapping.placement.shelves import whole_shares
 from accelsim.network.noc import Rectangle
@@ -31,7 +32,7 @@ def swap(problem: Problem, rectangles: Sequence[Rectangle], a: int, b: int) -> t
         b: Another item.
 
     Raises:
-        PlacementError: One of them is pinned, or the other's place is too small for it.
+        PlacementError: One of them is pinned or would leave its set, or the other's place is too small for it.
     """
     names = [problem.items[item].name for item in (a, b)]
     if a == b:
@@ -39,13 +40,26 @@ def swap(problem: Problem, rectangles: Sequence[Rectangle], a: int, b: int) -> t
     for item, name in zip((a, b), names, strict=True):
         if item in problem.constraints.pinned:
             raise PlacementError(f"{name} is pinned to {rectangles[item]} and stays there. Choose another group.")
+    sets = (*problem.constraints.together, *problem.constraints.fenced)
+    for members in sets:
+        if (a in members) != (b in members):
+            inside, outside = names if a in members else names[::-1]
+            raise PlacementError(f"{inside} has to lie with its set, {outside} is not in it. Swap groups of one set.")
     traded = list(rectangles)
     traded[a], traded[b] = rectangles[b], rectangles[a]
-    if (rectangles[a].rows, rectangles[a].cols) == (rectangles[b].rows, rectangles[b].cols):
-        return tuple(traded)
-    for layout in (_Recut(problem, rectangles, a, b).layout(), tuple(traded)):
-        if layout is not None and not _too_small(problem, layout):
-            return layout
+    is_same_size = (rectangles[a].rows, rectangles[a].cols) == (rectangles[b].rows, rectangles[b].cols)
+    layouts = [] if is_same_size else [_Recut(problem, rectangles, a, b).layout()]
+    refused: PlacementError | None = None
+    for layout in (*layouts, tuple(traded)):
+        if layout is not None and not _too_small(problem, layout) and _keeps(sets, rectangles, layout):
+            try:
+                check_kept(problem, layout)
+            except PlacementError as error:
+                refused = error
+            else:
+                return layout
+    if refused is not None:
+        raise refused
     large, small = (a, b) if rectangles[a].num_cores > rectangles[b].num_cores else (b, a)
     raise PlacementError(
         f"{problem.items[large].name} needs at least {problem.items[large].least_tiles} tiles, the place of "
@@ -56,6 +70,11 @@ def swap(problem: Problem, rectangles: Sequence[Rectangle], a: int, b: int) -> t
 
 def _too_small(problem: Problem, rectangles: Sequence[Rectangle]) -> bool:
     return any(r.num_cores < item.least_tiles for r, item in zip(rectangles, problem.items, strict=True))
+
+
+def _keeps(sets: Sequence[Sequence[int]], old: Sequence[Rectangle], new: Sequence[Rectangle]) -> bool:
+    """Whether every set lies in the tiles it lay in before."""
+    return all(_box([old[i] for i in members]) == _box([new[i] for i in members]) for members in sets)
 
 
 class _Recut:
@@ -147,10 +166,14 @@ class _Recut:
         return axis, parts
 
     def _box(self, slots: Sequence[int]) -> Rectangle:
-        """Smallest rectangle around the slots."""
-        old = [self._old[slot] for slot in slots]
-        row, col = min(r.row for r in old), min(r.col for r in old)
-        return Rectangle(row, col, max(r.row + r.rows for r in old) - row, max(r.col + r.cols for r in old) - col)
+        return _box([self._old[slot] for slot in slots])
+
+
+def _box(rectangles: Sequence[Rectangle]) -> Rectangle:
+    """Smallest rectangle around others."""
+    row, col = min(r.row for r in rectangles), min(r.col for r in rectangles)
+    last_row, last_col = max(r.row + r.rows for r in rectangles), max(r.col + r.cols for r in rectangles)
+    return Rectangle(row, col, last_row - row, last_col - col)
 
 
 def _start(rectangle: Rectangle, axis: int) -> int:

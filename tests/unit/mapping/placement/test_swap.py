@@ -68,6 +68,13 @@ def test_what_a_cut_would_move_is_not_cut_where_it_is_pinned() -> None:
     assert found == (SHELVES[2], SHELVES[1], SHELVES[0], SHELVES[3])
 
 
+def test_a_set_stays_together() -> None:
+    held = problem_of(SHELVES, constraints=Constraints(together=((0, 1),)))
+    with pytest.raises(PlacementError, match="i1 has to lie with its set, i2 is not in it"):
+        swap(held, SHELVES, 2, 1)
+    assert swap(held, SHELVES, 0, 1)[:2] == (Rectangle(0, 30, 10, 10), Rectangle(0, 0, 10, 30))
+
+
 @st.composite
 def layouts(draw):
     num_items = draw(st.integers(2, 12))
