@@ -18,6 +18,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
+from accelsim.workload.routing import RANDOM, Routing
 
 AttentionName = Literal["flash", "standard"]
 
@@ -36,6 +37,7 @@ class Job:
     ignore_capacity: bool = False
     seed: int = 0
     constraints: PlacementConstraints | None = None
+    routing: Routing = RANDOM
 
 
 def load_inputs(

@@ -23,6 +23,7 @@ from accelsim.results.bottleneck import WhatIf, causes_to_relieve
 from accelsim.results.result import Result
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase, build_step
+from accelsim.workload.routing import RANDOM, Routing
 
 NUM_WHAT_IFS, WHAT_IF_FACTOR = 2, 2.0
 
@@ -41,6 +42,7 @@ def simulate(
     strict: bool = False,
     seed: int = 0,
     constraints: PlacementConstraints | str | None = None,
+    routing: Routing = RANDOM,
     what_ifs: bool = True,
     catalog: Catalog | None = None,
 ) -> Result:
@@ -59,6 +61,7 @@ def simulate(
         strict: Fail if the result carries a warning.
         seed: Seed of placers that draw random numbers; recorded in the manifest.
         constraints: Pins, forbidden tiles and what lies together in spatial execution, or a file of them.
+        routing: How tokens spread over experts, where the model has any.
         what_ifs: Simulate the two what-ifs of the bottleneck sentence.
         catalog: Where names are looked up; None is the packaged catalog.
 
@@ -71,7 +74,7 @@ def simulate(
     dtype = choose_dtype(model, system, dtype)
     asked = as_constraints(constraints)
     inputs |= dict([asked.source]) if asked is not None and asked.source is not None else {}
-    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed, asked)
+    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed, asked, routing)
     job = replace(job, plan=choose_plan(job, plan))
 
     played = play(job)

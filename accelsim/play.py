@@ -54,7 +54,7 @@ def play(job: Job) -> Played:
     """Take a job through the stages: operator graphs, one rank's share, prices, task graphs, timeline."""
     _check_plan(job.plan, job.system, job.phase, job.constraints)
     replica = replace(job.phase, batch=job.phase.batch // job.plan.dp)
-    passes = build_steps(job.model, replica, job.dtype, attention=job.attention)
+    passes = build_steps(job.model, replica, job.dtype, attention=job.attention, routing=job.routing)
     if job.plan.execution == "spatial":
         return _play_spatial(job, passes)
     if job.plan.execution == "weight_streaming":
@@ -63,7 +63,9 @@ def play(job: Job) -> Played:
     shares = shard_all(passes, job.plan)
     warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
     pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
-    unfolded = symmetry_broken_by(job.system, job.plan.tp)
+    unfolded = symmetry_broken_by(job.system, max(job.plan.tp, job.plan.ep))
+    if unfolded and job.plan.ep > job.plan.tp:
+        raise PlanError(f"plan: ep={job.plan.ep} > tp={job.plan.tp} cannot be simulated rank by rank. {unfolded[0]}.")
     lowered = lower([pricer.price(share) for share in shares], job.system, job.plan.tp if unfolded else None)
     timeline = run_program(lowered.program, job.engine)
     warnings += unfolded
@@ -91,7 +93,7 @@ def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
 def map_spatial(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> SpatialRun:
     """Groups of the job's operators on tiles; ``fullest`` is the pass that holds most."""
     mapper = SpatialMapper(
-        job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments, job.constraints
+        job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments, job.constraints, job.routing
     )
     return mapper.run(job.plan, job.seed, budget)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import accelsim
@@ -12,6 +12,7 @@ from accelsim.engine.clock import TICKS_PER_S
 from accelsim.hardware.system import System
 from accelsim.job import Job
 from accelsim.mapping.lower import LoweredProgram
+from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.optical.power import idle_w
@@ -24,6 +25,7 @@ from accelsim.results.residuals import band_of_run
 from accelsim.results.result import Energy, Result
 from accelsim.workload.graph import Workload
 from accelsim.workload.operator import Operator, role_bytes
+from accelsim.workload.operators.experts import Experts
 from accelsim.workload.tensor import Role
 
 
@@ -58,7 +60,7 @@ def report(
             job.dtype,
             latency_s,
             model_flops=replicas * sum(workload.flops for workload in played.passes),
-            must_read_bytes=replicas * sum(_must_read_bytes(workload) for workload in played.passes),
+            must_read_bytes=replicas * sum(_must_read_bytes(workload, job.plan) for workload in played.passes),
         ),
         energy=Energy(
             dynamic_j=ledger.dynamic_energy_j,
@@ -92,13 +94,19 @@ def _busy_s(played: Played, ledger: Ledger) -> float:
     return played.timeline.makespan_s - ledger.cause_s.get(IDLE, 0.0)
 
 
-def _must_read_bytes(workload: Workload) -> float:
-    """Weights and KV cache one pass has to read: the numerator of MBU."""
-    return sum(
-        segment.repeat * sum(n for role, n in role_bytes(op).items() if role in (Role.WEIGHT, Role.KV_CACHE))
-        for segment in workload.segments
-        for op in segment.graph
-    )
+def _must_read_bytes(workload: Workload, plan: Plan) -> float:
+    """Weights and KV cache one replica has to read in a pass: the numerator of MBU.
+
+    Replicas whose experts are divided among them read each expert once for all.
+    """
+    sharing = max(1, plan.ep // plan.tp)
+    return sum(segment.repeat * _must_read_by(op, sharing) for segment in workload.segments for op in segment.graph)
+
+
+def _must_read_by(operator: Operator, sharing: int) -> float:
+    if isinstance(operator, Experts) and sharing > 1:
+        return role_bytes(replace(operator, tokens=operator.tokens * sharing))[Role.WEIGHT] / sharing
+    return sum(n for role, n in role_bytes(operator).items() if role in (Role.WEIGHT, Role.KV_CACHE))
 
 
 def _idle_chips(job: Job, num_chips: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from accelsim.errors import ConfigError
 if TYPE_CHECKING:
     from accelsim.dtypes import DType
     from accelsim.workload.phase import Phase
+    from accelsim.workload.routing import Routing
 
 DEFAULT_MODEL = "llama3-8b"
 #: One machine of each class; what ``run`` and ``compare`` show when no system is named.
@@ -40,6 +41,9 @@ IgnoreCapacityOption = Annotated[
     bool, typer.Option("--ignore-capacity", help="Warn instead of failing when it does not fit.")
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Fail when the result carries a warning.")]
+RoutingOption = Annotated[
+    str, typer.Option("--routing", help="Tokens over experts: random, balanced, or the fullest rank's load, e.g. 1.3.")
+]
 JsonOption = Annotated[str | None, typer.Option("--json", help="Write the result as JSON to FILE, or - for stdout.")]
 
 DEFAULT_LENGTH = 2048
@@ -102,6 +106,17 @@ def make_overrides(items: list[str] | None) -> tuple[tuple[str, str], ...]:
             raise ConfigError(f'--set {item!r} is not KEY=VALUE. Write e.g. --set chip.sram_per_core="64 KiB".')
         overrides.append((key.strip(), value.strip()))
     return tuple(overrides)
+
+
+def make_routing(text: str) -> Routing:
+    """How tokens spread over experts.
+
+    Raises:
+        ConfigError: Neither a known kind nor a factor of at least 1.
+    """
+    from accelsim.workload.routing import Routing
+
+    return Routing.parse(text)
 
 
 def check_engine(name: str) -> Any:

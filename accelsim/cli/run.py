@@ -45,6 +45,7 @@ def run(
     ] = None,
     constraints: o.ConstraintsOption = None,
     engine: o.EngineOption = "auto",
+    routing: o.RoutingOption = "random",
     seed: o.SeedOption = 0,
     set_: o.SetOption = None,
     ignore_capacity: o.IgnoreCapacityOption = False,
@@ -76,6 +77,7 @@ def run(
             "--constraints": constraints,
             "--dtype": dtype,
             "--engine": engine != "auto",
+            "--routing": routing != "random",
             "--set": set_,
             "--ignore-capacity": ignore_capacity,
             "--strict": strict,
@@ -110,6 +112,7 @@ def run(
             ignore_capacity,
             strict,
             constraints,
+            routing,
         )
     result = replace(result, rates=rates)
     _write(result, json_, trace, save, tables, report)
@@ -131,6 +134,7 @@ def _simulate(
     ignore_capacity: bool,
     strict: bool,
     constraints: str | None,
+    routing: str,
 ) -> Result:
     engine_, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
     from accelsim.pipeline import simulate
@@ -145,6 +149,7 @@ def _simulate(
         overrides=overrides,
         ignore_capacity=ignore_capacity,
         strict=strict,
+        routing=o.make_routing(routing),
         seed=seed,
         constraints=constraints,
     )

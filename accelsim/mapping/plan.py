@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from accelsim.dtypes import DType
 from accelsim.errors import PlanError
 
 #: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
-NOT_MODELLED = ("pp", "sp", "cp", "ep", "schedule", "recompute", "zero_stage")
+NOT_MODELLED = ("pp", "sp", "cp", "schedule", "recompute", "zero_stage")
 
 EXECUTIONS = ("whole_chip", "spatial", "weight_streaming")
 
@@ -23,6 +24,9 @@ class Plan:
     Attributes:
         tp: Tensor-parallel degree: heads, FFN and vocabulary are divided over ``tp`` chips (Megatron style).
         dp: Data-parallel degree: ``dp`` replicas of the model each take ``batch / dp`` sequences.
+        ep: Expert-parallel degree: experts are divided over ``ep`` neighbouring ranks, inside a tensor-parallel group
+            or over several; see :mod:`accelsim.mapping.experts`.
+        dispatch: Element type of tokens on their way to experts of other ranks; None takes that of the activations.
         execution: ``whole_chip``: each operator spans the chip, or ``region`` of it, one after another.
         region: Rows and columns of cores an operator spans; None is the whole grid.  Layers then fill as many
             regions as their weights need, and a token visits them in turn.
@@ -36,6 +40,8 @@ class Plan:
 
     tp: int = 1
     dp: int = 1
+    ep: int = 1
+    dispatch: DType | None = None
     execution: str = "whole_chip"
     region: tuple[int, int] | None = None
     placer: str | None = None
@@ -43,7 +49,7 @@ class Plan:
     granularity: str = "block"
 
     def __post_init__(self) -> None:
-        for name in ("tp", "dp"):
+        for name in ("tp", "dp", "ep"):
             degree = getattr(self, name)
             if not isinstance(degree, int) or degree < 1:
                 raise PlanError(f"plan: {name} must be an integer >= 1, got {degree!r}.")
@@ -51,6 +57,8 @@ class Plan:
             raise PlanError(f"plan: unknown execution {self.execution!r}. Allowed: {', '.join(EXECUTIONS)}.")
         if self.region is not None and min(self.region) < 1:
             raise PlanError(f"plan: region must be ROWSxCOLS with both >= 1, got {self.region!r}.")
+        if self.dispatch is not None and self.ep <= self.tp:
+            raise PlanError(f"plan: dispatch has no meaning unless ep > tp, got ep={self.ep}, tp={self.tp}.")
         if self.chunk is not None and self.chunk < 1:
             raise PlanError(f"plan: chunk must be an integer >= 1, got {self.chunk!r}.")
         self._check_execution()
@@ -62,7 +70,7 @@ class Plan:
                 if getattr(self, name) != _DEFAULTS[name]:
                     raise PlanError(f"plan: {name} has no meaning with execution={self.execution}. Use spatial.")
         if self.execution != "whole_chip":
-            for name in ("tp", "dp", "region"):
+            for name in ("tp", "dp", "ep", "dispatch", "region"):
                 if getattr(self, name) != _DEFAULTS[name]:
                     raise PlanError(f"plan: {name} has no meaning with execution={self.execution}. Leave {name} out.")
 
@@ -89,8 +97,9 @@ class Plan:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; ``region`` as ``"480x480"``."""
+        """Plain data for JSON; ``region`` as ``"480x480"``, ``dispatch`` as ``"fp8"``."""
         data = asdict(self)
+        data["dispatch"] = None if self.dispatch is None else self.dispatch.value
         data["region"] = None if self.region is None else format_region(self.region)
         return data
 
@@ -105,7 +114,7 @@ def format_region(region: tuple[int, int]) -> str:
     return f"{region[0]}x{region[1]}"
 
 
-def _parse_value(key: str, value: str) -> int | str | tuple[int, int]:
+def _parse_value(key: str, value: str) -> int | str | DType | tuple[int, int]:
     if key in NOT_MODELLED:
         raise PlanError(f"plan: {key!r} is not modelled yet. Modelled: {', '.join(Plan.__slots__)}.")
     if key not in Plan.__slots__:
@@ -114,6 +123,12 @@ def _parse_value(key: str, value: str) -> int | str | tuple[int, int]:
         raise PlanError(f"plan: unknown key {key!r}. Known: {', '.join(Plan.__slots__)}.{hint}")
     if key in ("execution", "placer", "granularity"):
         return value
+    if key == "dispatch":
+        try:
+            return DType(value)
+        except ValueError:
+            known = ", ".join(dtype.value for dtype in DType)
+            raise PlanError(f"plan: dispatch: unknown type {value!r}. Known: {known}.") from None
     if key == "region":
         match = re.fullmatch(r"(\d+)x(\d+)", value)
         if match is None:
@@ -128,6 +143,8 @@ def _parse_value(key: str, value: str) -> int | str | tuple[int, int]:
 PLAN_HELP: Mapping[str, str] = {
     "tp": "Tensor-parallel degree: heads, FFN and vocabulary are divided over tp chips.",
     "dp": "Data-parallel degree: dp replicas of the model each take batch / dp sequences.",
+    "ep": "Expert-parallel degree: experts are divided over ep neighbouring ranks; a divisor or a multiple of tp.",
+    "dispatch": "Element type of tokens on their way to experts of other ranks, e.g. fp8; default: the activations'.",
     "execution": "How a chip runs its share: whole_chip = each operator spans the chip or a region of it; "
     "spatial = groups of operators own rectangles of tiles and activations stream; weight_streaming = weights come in "
     "over the host link layer by layer.",

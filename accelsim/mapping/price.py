@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from accelsim.cost.base import COST_MODELS, OperatorCost, Region
 from accelsim.hardware.system import System
 from accelsim.network.collective import CollectiveCost, price_collective
+from accelsim.network.exchange import price_exchange
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
+from accelsim.workload.operators.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Pricer:
         return priced
 
     def _cost(self, operator: Operator) -> OperatorCost | CollectiveCost:
+        if isinstance(operator, Exchange):
+            return price_exchange(operator, self._system)
         if isinstance(operator, Collective):
             return price_collective(operator, self._system)
         return self._model.cost(operator, self._system.chip, self._region)

@@ -2,7 +2,8 @@
 
 An axis is divided by its *name*, so the pass knows no operator: an operator whose contracted axis was divided
 leaves partial sums, and an ``all_reduce`` over the group follows it (row-parallel GEMM, vocabulary-parallel
-embedding); a divided tensor that leaves the model is gathered (the logits).
+embedding), or the sum it is added to if that sums nothing else (routed and shared experts); a divided tensor that
+leaves the model is gathered (the logits).  Experts are divided by :mod:`accelsim.mapping.experts`.
 
 Source:
     Shoeybi et al., *Megatron-LM*, arXiv:1909.08053, section 3 (column- then row-parallel pairs).
@@ -14,11 +15,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from accelsim.errors import PlanError, ShapeError, VerificationError
+from accelsim.mapping.experts import check_experts, exchange_experts, share_experts
 from accelsim.mapping.plan import Plan
 from accelsim.workload.blocks.base import TENSOR_PARALLEL_AXES
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
+from accelsim.workload.operators.elementwise import Elementwise
+from accelsim.workload.operators.experts import Experts
 from accelsim.workload.tensor import Tensor
 
 
@@ -37,9 +41,11 @@ def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
     Raises:
         PlanError: As :func:`shard`.
     """
-    if plan.tp == 1:
+    has_experts = any(isinstance(op, Experts) for segment in workloads[0].segments for op in segment.graph)
+    check_experts(plan, has_experts)
+    if plan.tp == plan.ep == 1:
         return list(workloads)
-    sharder = _Sharder(plan.tp)
+    sharder = _Sharder(plan)
     shares = []
     for workload in workloads:
         shares.append(replace(workload, segments=tuple(sharder.segment(segment) for segment in workload.segments)))
@@ -48,13 +54,14 @@ def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
 
 
 class _Sharder:
-    """Shards segments over ``tp`` ranks; remembers objects by identity, which the caller keeps alive meanwhile."""
+    """Shards segments by a plan; remembers objects by identity, which the caller keeps alive meanwhile."""
 
-    def __init__(self, tp: int) -> None:
-        self._tp = tp
-        self._degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, tp)
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._tp = plan.tp
+        self._degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, plan.tp)
         self._segments: dict[int, Segment] = {}
-        self._operators: dict[tuple[int, bool], tuple[Operator, ...]] = {}
+        self._operators: dict[tuple[int, bool, bool], tuple[Operator, ...]] = {}
 
     def segment(self, segment: Segment) -> Segment:
         """One rank's share of a segment."""
@@ -65,21 +72,52 @@ class _Sharder:
 
     def _graph(self, graph: OperatorGraph) -> OperatorGraph:
         read = {tensor.name for operator in graph for tensor in operator.inputs}
+        unreduced = self._unreduced(graph)
         operators: list[Operator] = []
         for operator in graph:
-            key = id(operator), operator.outputs[0].name in read
+            key = id(operator), operator.outputs[0].name in read, operator.outputs[0].name in unreduced
             if key not in self._operators:
-                self._operators[key] = self._share(graph.name, operator, key[1])
+                reduces_here = any(tensor.name in unreduced for tensor in operator.inputs)
+                self._operators[key] = self._share(graph.name, operator, key[1], key[2], reduces_here)
             operators += self._operators[key]
         return OperatorGraph(graph.name, tuple(operators))
 
-    def _share(self, graph: str, operator: Operator, is_read: bool) -> tuple[Operator, ...]:
-        """The share of one operator, and the collective that follows it, if any."""
+    def _unreduced(self, graph: OperatorGraph) -> frozenset[str]:
+        """Partial results that are only added to other partial ones: their sum is reduced instead of each."""
+        partial = {op.outputs[0].name for op in graph if self._leaves_partial_sums(op)}
+        readers: dict[str, int] = {}
+        for operator in graph:
+            for tensor in operator.inputs:
+                readers[tensor.name] = readers.get(tensor.name, 0) + 1
+        sums = [op for op in graph if isinstance(op, Elementwise) and op.function == "add"]
+        return frozenset(
+            tensor.name
+            for op in sums
+            if all(tensor.name in partial and readers[tensor.name] == 1 for tensor in op.inputs)
+            for tensor in op.inputs
+        )
+
+    def _leaves_partial_sums(self, operator: Operator) -> bool:
+        if isinstance(operator, Experts) and self._plan.ep > self._tp:
+            return False
+        return any(self._degrees.get(axis, 1) > 1 for axis in operator.contracted_axes)
+
+    def _share(
+        self, graph: str, operator: Operator, is_read: bool, is_unreduced: bool, reduces_here: bool
+    ) -> tuple[Operator, ...]:
+        """The share of one operator, and the collectives around it, if any."""
         try:
-            local = operator.shard(self._degrees)
+            if isinstance(operator, Experts) and self._plan.ep > self._tp:
+                return tuple(exchange_experts(operator, self._plan))
+            if isinstance(operator, Experts) and self._plan.ep > 1:
+                local: Operator = share_experts(operator, self._plan)
+            else:
+                local = operator.shard(self._degrees)
         except ShapeError as error:
             raise PlanError(f"{graph}/{operator.name}: tp={self._tp} does not fit: {error}") from error
-        if any(self._degrees.get(axis, 1) > 1 for axis in operator.contracted_axes):
+        if is_unreduced:
+            return (local,)
+        if reduces_here or self._leaves_partial_sums(operator):
             return _with_collective(local, "all_reduce", local.outputs[0], self._tp)
         if not is_read and local.outputs != operator.outputs:
             return _with_collective(local, "all_gather", operator.outputs[0], self._tp)

@@ -12,8 +12,8 @@ Not modelled: other traffic (the engine's links do that), the additions of a red
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from accelsim.errors import ConfigError
 from accelsim.hardware.level import SystemLevel
@@ -90,6 +90,7 @@ class CollectiveCost:
         link_energy_j_per_byte: Energy of one byte over one link.
         warnings: Why this number should be trusted less.
         rest: Phases after the first one, of algorithms that use several levels in turn.
+        hidden_bytes: Bytes one rank sends over further levels meanwhile, which take no time of their own.
     """
 
     kind: str
@@ -106,6 +107,7 @@ class CollectiveCost:
     link_energy_j_per_byte: float = 0.0
     warnings: tuple[str, ...] = ()
     rest: tuple[Phase, ...] = ()
+    hidden_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -125,7 +127,7 @@ class CollectiveCost:
     @property
     def sent_bytes(self) -> int:
         """Bytes one rank sends, over all links and levels."""
-        return sum(phase.sent_bytes for phase in self.phases)
+        return sum(phase.sent_bytes for phase in self.phases) + sum(self.hidden_bytes.values())
 
     @property
     def energy_j(self) -> float:

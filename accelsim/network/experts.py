@@ -56,6 +56,7 @@ class Exchange:
         num_experts: Experts of the model, on all chips together.
         ranks: Chips that hold them.
         topk_groups: Most groups (nodes) a token may go to; 0 for no limit.
+        dispatch_bytes: Bytes of an element on its way out: 1 (fp8, with a scale per 128 elements) or 2 (bf16).
 
     Raises:
         ConfigError: A number that is not positive, more experts per token than there are, or experts that the chips
@@ -69,6 +70,7 @@ class Exchange:
     num_experts: int
     ranks: int
     topk_groups: int = 0
+    dispatch_bytes: float = 1.0
 
     def __post_init__(self) -> None:
         if self.direction not in (DISPATCH, COMBINE):
@@ -89,9 +91,11 @@ class Exchange:
 
     @property
     def message_bytes(self) -> int:
-        """Bytes of one token on a link: fp8 with scales and a header out, bf16 back."""
+        """Bytes of one token on a link: out as ``dispatch_bytes`` say with a header, bf16 back."""
         if self.direction == COMBINE:
             return 2 * self.hidden
+        if self.dispatch_bytes > 1.0:
+            return math.ceil(self.dispatch_bytes * self.hidden) + _HEADER_BYTES
         return self.hidden + -(-self.hidden // _SCALE_GROUP) * _SCALE_BYTES + _HEADER_BYTES
 
 

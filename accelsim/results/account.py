@@ -210,6 +210,8 @@ def _parts_and_traffic(cost: OperatorCost | CollectiveCost) -> tuple[Mapping[str
     for phase in cost.phases:
         parts_s[phase.level] = parts_s.get(phase.level, 0.0) + phase.seconds
         sent_bytes[phase.level] += phase.sent_bytes
+    for level, nbytes in cost.hidden_bytes.items():
+        sent_bytes[level] = sent_bytes.get(level, 0.0) + nbytes
     return parts_s, sent_bytes
 
 

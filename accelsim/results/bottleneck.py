@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, Ledger
 
+#: Kinds of operators that move bytes between chips.
+COMMUNICATION_KINDS = frozenset({"collective", "exchange"})
 #: How a cause reads in a sentence; a cause not named here is a memory level or link and reads as "NAME-bound".
 _PHRASES = {
     "compute": "compute-bound",
@@ -73,9 +75,9 @@ def find_bottleneck(ledger: Ledger, what_ifs: Sequence[WhatIf] = ()) -> Bottlene
             if part.cause == cause:
                 shares[part.operator] = shares.get(part.operator, 0.0) + part.time_s
     elif cause == EXPOSED_COMMUNICATION:
-        shares = {r.operator: r.time_s for r in ledger.rows if r.kind == "collective"}
+        shares = {r.operator: r.time_s for r in ledger.rows if r.kind in COMMUNICATION_KINDS}
     else:
-        shares = {r.operator: r.parts_s.get(cause, 0.0) for r in ledger.rows if r.kind != "collective"}
+        shares = {r.operator: r.parts_s.get(cause, 0.0) for r in ledger.rows if r.kind not in COMMUNICATION_KINDS}
     operator = max(shares, key=shares.__getitem__, default="")
     return Bottleneck(cause, seconds / sum(causes.values()), operator, tuple(what_ifs))
 

@@ -9,6 +9,7 @@ from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.concat import Concat
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
+from accelsim.workload.operators.exchange import Exchange
 from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
@@ -35,6 +36,7 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
         Elementwise.of(rows=4, width=64, function="gelu"),
     ),
     "embedding": (Embedding.of(rows=4, width=64, vocab=1000),),
+    "exchange": (Exchange.of(rows=16, hidden=64, num_ranks=4),),
     "experts": (
         Experts.of(tokens=6, hidden=64, ffn=128, num_experts=8, top_k=2),
         Experts.of(tokens=6, hidden=64, ffn=128, num_experts=4, top_k=1, function="gelu"),

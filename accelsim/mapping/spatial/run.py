@@ -33,6 +33,7 @@ from accelsim.units import format_quantity
 from accelsim.workload.graph import Segment
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Decode, Phase
+from accelsim.workload.routing import RANDOM, Routing
 from accelsim.workload.tensor import Role
 
 Attention = Literal["flash", "standard"]
@@ -101,6 +102,7 @@ class SpatialMapper:
         attention: ``flash`` or ``standard``.
         largest: Segments of the pass that holds most, all sequences.
         constraints: What the placement must respect.
+        routing: How tokens spread over experts.
 
     Raises:
         PlanError: The chip has no on-chip network.
@@ -116,6 +118,7 @@ class SpatialMapper:
         attention: Attention,
         largest: Sequence[Segment],
         constraints: PlacementConstraints | None = None,
+        routing: Routing = RANDOM,
     ) -> None:
         if system.chip.noc is None:
             raise PlanError(
@@ -126,6 +129,7 @@ class SpatialMapper:
         self._dtype, self._attention, self._largest, self._constraints = dtype, attention, largest, constraints
         check_reachable(system.chip)
         self._pricer, self._working = GroupPricer(system.chip), WorkingTiles(system.chip)
+        self._routing = routing
         self._segments: dict[Shape, Sequence[Segment]] = {}
 
     def run(
@@ -187,7 +191,7 @@ class SpatialMapper:
 
     def _segments_of(self, shape: Shape) -> Sequence[Segment]:
         if shape not in self._segments:
-            self._segments[shape] = segments_of(self._model, shape, self._dtype, self._attention)
+            self._segments[shape] = segments_of(self._model, shape, self._dtype, self._attention, self._routing)
         return self._segments[shape]
 
     def _choose_chunk(self, pipeline: Pipeline, plan: Plan, space: Space) -> tuple[Stream, Sizes]:

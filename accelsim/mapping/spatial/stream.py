@@ -15,6 +15,7 @@ from accelsim.workload.blocks.base import Pass
 from accelsim.workload.graph import Segment
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Decode, Phase, build_segments
+from accelsim.workload.routing import RANDOM, Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,13 @@ def build_stream(phase: Phase, chunk: int) -> Stream:
     return _stream(prompt * phase.batch, 0)
 
 
-def segments_of(model: Model, shape: Shape, dtype: DType, attention: Literal["flash", "standard"]) -> Sequence[Segment]:
+def segments_of(
+    model: Model, shape: Shape, dtype: DType, attention: Literal["flash", "standard"], routing: Routing = RANDOM
+) -> Sequence[Segment]:
     """Operator graphs of one unit."""
-    return build_segments(model, Pass(shape.batch, shape.q_len, shape.past_len, dtype, dtype, attention))
+    return build_segments(
+        model, Pass(shape.batch, shape.q_len, shape.past_len, dtype, dtype, attention, routing=routing)
+    )
 
 
 def _pieces(total: int, size: int) -> list[int]:

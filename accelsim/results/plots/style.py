@@ -76,6 +76,8 @@ KIND_FILLS: Mapping[str, Fill] = {
     "rope": Fill(YELLOW),
     "embedding": Fill(GREY),
     "collective": Fill(PURPLE),
+    "exchange": Fill(PURPLE, ".."),
+    "experts": Fill(BLUE, "//"),
 }
 ROLE_FILLS: Mapping[str, Fill] = {"weight": Fill(BLUE), "kv_cache": Fill(VERMILLION), "activation": Fill(GREEN)}
 

@@ -1,0 +1,66 @@
+"""What the exchange of tokens between experts takes in a run: a level's own kernels, else its all_to_all.
+
+Where the level that the group spans has measured kernels (:mod:`accelsim.network.experts`) the faster of them is taken,
+with the tokens of the fullest rank in place of an even share.  Elsewhere the exchange is an ``all_to_all`` of one copy
+per token and rank.
+"""
+
+from __future__ import annotations
+
+import math
+
+from accelsim.hardware.level import SystemLevel
+from accelsim.hardware.system import System
+from accelsim.network.collective import CollectiveCost, price_collective
+from accelsim.network.collectives.base import FoldedStep
+from accelsim.network.experts import Exchange as Kernel
+from accelsim.network.experts import ExchangeCost, expert_exchange
+from accelsim.workload.operators.exchange import Exchange
+
+
+def price_exchange(operator: Exchange, system: System) -> CollectiveCost:
+    """Cost of an exchange between neighbouring chips.
+
+    Raises:
+        ConfigError: The group is larger than the system.
+    """
+    span = system.group(operator.num_ranks)
+    kernels = span[-1].level.spec.expert_kernels if span else {}
+    if not kernels:
+        return price_collective(operator, system)
+    asked = Kernel(
+        direction=operator.direction,
+        tokens=max(1, math.ceil(operator.tokens * operator.load)),
+        hidden=operator.hidden,
+        topk=operator.top_k,
+        num_experts=-(-operator.num_experts // operator.num_ranks) * operator.num_ranks,
+        ranks=operator.num_ranks,
+        dispatch_bytes=operator.dtype.bits / 8,
+    )
+    costs = [expert_exchange(asked, system, kernel) for kernel in kernels]
+    cost = min(costs, key=lambda cost: cost.seconds)
+    pace = next(part.level for part in span if part.level.name == cost.level)
+    return _as_collective(operator, cost, pace)
+
+
+def _as_collective(operator: Exchange, cost: ExchangeCost, pace: SystemLevel) -> CollectiveCost:
+    """The call as one step over the level that sets the pace, behind everything that is not bytes on its links."""
+    nbytes = math.ceil(cost.sent_bytes[cost.level])
+    latency_s = min(pace.link.latency_s, cost.parts_s["links"])
+    moving_s = cost.parts_s["links"] - latency_s
+    return CollectiveCost(
+        kind=operator.function,
+        algorithm=cost.kernel,
+        protocol=operator.direction,
+        num_ranks=operator.num_ranks,
+        nbytes=operator.nbytes,
+        level=cost.level,
+        steps=(FoldedStep(nbytes, 1),),
+        links=1,
+        launch_s=cost.seconds - cost.parts_s["links"],
+        step_latency_s=latency_s,
+        bandwidth_bytes_per_s=nbytes / moving_s if moving_s else math.inf,
+        link_energy_j_per_byte=pace.link.energy_j_per_byte,
+        warnings=cost.warnings,
+        hidden_bytes={level: round(n) for level, n in cost.sent_bytes.items() if level != cost.level},
+    )
