@@ -6,52 +6,14 @@ means.  Each family below states that once, after the ``transformers`` classes n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
 
 from accelsim.errors import ConfigError
-
-Config = Mapping[str, Any]
-Fields = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Family:
-    """How a config of one family becomes the fields of a model.
-
-    Attributes:
-        renames: Key of the config -> field of the model, for keys that are not named like the field.
-        defaults: Fields whose key may be missing.
-        structure: Fields no key states.
-        switches: Keys read by ``finish``, with the type of their value.
-        finish: Sets the fields that follow from several keys; may trust the types of the switches.
-        origins: Field set by ``finish`` -> key to name when it is wrong.
-    """
-
-    renames: Mapping[str, str] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    structure: Mapping[str, Any] = field(default_factory=dict)
-    switches: Mapping[str, type] = field(default_factory=dict)
-    finish: Callable[[Config, Fields], None] = lambda config, fields: None
-    origins: Mapping[str, str] = field(default_factory=dict)
+from accelsim.workload.formats._family import Config, Family, Fields, layer_pattern, qwen2_window
+from accelsim.workload.formats._sparse_families import SPARSE_FAMILIES
 
 
 def _mistral_window(config: Config, fields: Fields) -> None:
-    fields["sliding_window"] = config.get("sliding_window", 4096)
-
-
-def _qwen2_window(config: Config, fields: Fields) -> None:
-    """Layers from ``max_window_layers`` on use the window; only all or none can be modelled."""
-    fields["sliding_window"] = None
-    first, layers = config.get("max_window_layers", 28), fields.get("num_hidden_layers")
-    if not config.get("use_sliding_window", False) or not isinstance(layers, int) or first >= layers:
-        return
-    if first > 0:
-        raise ConfigError(
-            f"max_window_layers: a sliding window from layer {first} of {layers} on is not modelled. "
-            f"Use 0 (all layers) or {layers} (none)."
-        )
     fields["sliding_window"] = config.get("sliding_window", 4096)
 
 
@@ -92,6 +54,25 @@ def _falcon(config: Config, fields: Fields) -> None:
         fields["num_key_value_heads"] = 1
 
 
+def _gemma2(config: Config, fields: Fields) -> None:
+    fields["sliding_window"] = config.get("sliding_window", 4096)
+    layer_pattern(config, fields, 2)
+
+
+def _gemma3(config: Config, fields: Fields) -> None:
+    fields["sliding_window"] = config.get("sliding_window", 4096)
+    layer_pattern(config, fields, config.get("sliding_window_pattern", 6))
+
+
+def _phi3(config: Config, fields: Fields) -> None:
+    fields["sliding_window"] = config.get("sliding_window")
+
+
+def _qwen3(config: Config, fields: Fields) -> None:
+    fields["attention_output_bias"] = fields["attention_bias"]
+    qwen2_window(config, fields)
+
+
 _LAYERNORM: Fields = {"norm": "layernorm", "gated_mlp": False}
 
 FAMILIES: Mapping[str, Family] = {
@@ -113,7 +94,7 @@ FAMILIES: Mapping[str, Family] = {
         defaults={"hidden_act": "silu", "max_position_embeddings": 32768, "tie_word_embeddings": False},
         structure={"attention_bias": True, "attention_output_bias": False},
         switches={"sliding_window": int, "use_sliding_window": bool, "max_window_layers": int},
-        finish=_qwen2_window,
+        finish=qwen2_window,
     ),
     # GPT2Config; every Conv1D has a bias
     "gpt2": Family(
@@ -180,6 +161,54 @@ FAMILIES: Mapping[str, Family] = {
         finish=_falcon,
         origins={"num_parallel_norms": "num_ln_in_parallel_attn", "num_key_value_heads": "num_kv_heads"},
     ),
+    # Qwen3Config; q and k heads are normalised
+    "qwen3": Family(
+        defaults={
+            "hidden_act": "silu",
+            "max_position_embeddings": 32768,
+            "tie_word_embeddings": False,
+            "head_dim": 128,
+            "attention_bias": False,
+        },
+        structure={"qk_norm": True},
+        switches={"sliding_window": int, "use_sliding_window": bool, "max_window_layers": int},
+        finish=_qwen3,
+    ),
+    # Gemma2Config; norms before and after each sublayer, soft capping of scores and logits costs nothing here
+    "gemma2": Family(
+        renames={"hidden_activation": "hidden_act"},
+        defaults={
+            "hidden_act": "gelu_pytorch_tanh",
+            "max_position_embeddings": 8192,
+            "tie_word_embeddings": True,
+            "head_dim": 256,
+        },
+        structure={"norm_position": "both"},
+        switches={"sliding_window": int},
+        finish=_gemma2,
+        supports=frozenset({"layer_types"}),
+    ),
+    # Gemma3TextConfig; as gemma2, heads of q and k normalised, every sixth layer sees all
+    "gemma3_text": Family(
+        renames={"hidden_activation": "hidden_act"},
+        defaults={
+            "hidden_act": "gelu_pytorch_tanh",
+            "max_position_embeddings": 131072,
+            "tie_word_embeddings": True,
+            "head_dim": 256,
+        },
+        structure={"norm_position": "both", "qk_norm": True},
+        switches={"sliding_window": int, "sliding_window_pattern": int},
+        finish=_gemma3,
+        supports=frozenset({"layer_types"}),
+    ),
+    # Phi3Config; a null window is none
+    "phi3": Family(
+        defaults={"hidden_act": "silu", "max_position_embeddings": 4096, "tie_word_embeddings": False},
+        switches={"sliding_window": int},
+        finish=_phi3,
+    ),
+    **SPARSE_FAMILIES,
 }
 
 #: Names of activation functions in configs -> ours; variants of gelu differ in accuracy, not in work worth counting.
@@ -227,5 +256,7 @@ HARMLESS = (
     r"use_cache|pretraining_tp|output_.*|return_.*|gradient_checkpointing|attn_implementation|_attn_implementation.*",
     r"summary_.*|scale_attn_.*|reorder_and_upcast_attn|n_ctx|apply_residual_connection_post_layernorm|torchscript",
     r"classifier_.*|problem_type|.*_length_penalty|chunk_size_feed_forward|use_bfloat16|tokenizer_class|_commit_hash",
-    r"is_decoder|max_length|min_length|do_sample|temperature|top_k|top_p|num_beams|.*_flash_attn|use_mup|unk_token_id",
+    r"norm_topk_prob|scoring_func|routed_scaling_factor|router_.*|output_router_logits|aux_loss_alpha|seq_aux|topk_group",
+    r"topk_method|ep_size|.*_logit_softcapping|query_pre_attn_scalar|rope_local_base_freq|rope_interleave|cache_implementation",
+    r"initial_context_length|swiglu_limit|is_decoder|max_length|min_length|do_sample|temperature|top_k|top_p|num_beams|.*_flash_attn|use_mup|unk_token_id",
 )

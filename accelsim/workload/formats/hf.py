@@ -14,7 +14,8 @@ from accelsim.config.loader import Document, Loaded, load_document, resolve_exte
 from accelsim.config.messages import describe
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
-from accelsim.workload.formats._families import ACTIVATIONS, FAMILIES, HARMLESS, UNSUPPORTED, Family
+from accelsim.workload.formats._families import ACTIVATIONS, FAMILIES, HARMLESS, UNSUPPORTED
+from accelsim.workload.formats._family import Family
 from accelsim.workload.model import Model
 
 CONFIG_NAME = "config.json"
@@ -34,6 +35,20 @@ _SHARED_KEYS = (
     "attention_bias",
     "mlp_bias",
     "torch_dtype",
+)
+#: Keys of mixtures and latent attention, under the name of the model's field; families list those they read.
+_SPARSE_KEYS = (
+    "decoder_sparse_step",
+    "first_k_dense_replace",
+    "kv_lora_rank",
+    "moe_intermediate_size",
+    "num_experts",
+    "num_experts_per_tok",
+    "q_lora_rank",
+    "qk_nope_head_dim",
+    "qk_rope_head_dim",
+    "shared_expert_intermediate_size",
+    "v_head_dim",
 )
 _NESTED_EXPERTS = re.compile(r".*(expert|moe).*")
 _HARMLESS = re.compile("|".join(f"(?:{pattern})" for pattern in HARMLESS))
@@ -88,7 +103,9 @@ def read_config(document: Document) -> Model:
     config = document.data
     assert isinstance(config, dict)  # load_document refuses anything else
     family_name, family = _family(document, config)
-    problems = [_at(document, key, text) for key, text in (*_unsupported(config), *_wrong_switches(config, family))]
+    problems = [
+        _at(document, key, text) for key, text in (*_unsupported(config, family), *_wrong_switches(config, family))
+    ]
     if problems:
         raise ConfigError("\n".join(problems))
     # null means absent, except for a window, where it means none
@@ -125,22 +142,30 @@ def _family(document: Document, config: Mapping[str, Any]) -> tuple[str, Family]
     raise ConfigError("\n".join(lines))
 
 
-def _unsupported(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _unsupported(config: Mapping[str, Any], family: Family | None = None) -> list[tuple[str, str]]:
     """Keys that announce a feature we do not model, with the words to say so."""
     found = []
+    known = frozenset() if family is None else family.supports | family.notes.keys() | _fields_of(family)
     for key, value in config.items():
+        if key in known:
+            continue
         feature = UNSUPPORTED.get(key) or ("mixture of experts" if _NESTED_EXPERTS.fullmatch(key) else None)
         if feature is not None and (value is True or value not in (None, 0, 1)):
             found.append((key, f"{feature} is not modelled"))
-    kinds = config.get("layer_types")
+    kinds = None if "layer_types" in known else config.get("layer_types")
     if isinstance(kinds, list) and len({str(kind) for kind in kinds}) > 1:
         found.append(("layer_types", "layers of different kinds are not modelled"))
     return found
 
 
+def _fields_of(family: Family) -> frozenset[str]:
+    """Keys of mixtures that the family gives defaults for, or sets itself: it reads them."""
+    return frozenset(key for key in _SPARSE_KEYS if key in family.defaults) | family.renames.keys()
+
+
 def _wrong_switches(config: Mapping[str, Any], family: Family) -> list[tuple[str, str]]:
     """Switches whose value has the wrong type, with the words to say so."""
-    words = {bool: "true or false", int: "a whole number"}
+    words = {bool: "true or false", int: "a whole number", str: "a name", list: "a list of layers"}
     return [
         (key, f"expected {words[kind]}, got {config[key]!r}.")
         for key, kind in family.switches.items()
@@ -150,7 +175,8 @@ def _wrong_switches(config: Mapping[str, Any], family: Family) -> list[tuple[str
 
 def _stated(config: Mapping[str, Any], family: Family) -> dict[str, Any]:
     """Fields whose key is in the config; null means absent."""
-    names = {**{key: key for key in _SHARED_KEYS}, "dtype": "torch_dtype", **family.renames}
+    keys = (*_SHARED_KEYS, *(_SPARSE_KEYS if family.supports else ()))
+    names = {**{key: key for key in keys}, "dtype": "torch_dtype", **family.renames}
     return {names[key]: value for key, value in config.items() if key in names and value is not None}
 
 
@@ -165,9 +191,12 @@ def _check_activation(document: Document, family: Family, fields: dict[str, Any]
 
 
 def _warnings(config: Mapping[str, Any], family: Family) -> tuple[str, ...]:
-    read = {*_SHARED_KEYS, "dtype", "layer_types", *family.renames, *family.switches, *UNSUPPORTED}
+    read = {*_SHARED_KEYS, "dtype", "layer_types", *family.renames, *family.switches, *UNSUPPORTED, *family.notes}
+    if family.supports:
+        read |= {*_SPARSE_KEYS, *family.supports}
     unknown = [key for key in config if key not in read and not _HARMLESS.fullmatch(key)]
-    return tuple(f"unknown-key: {key!r} of config.json is not modelled" for key in unknown)
+    left_out = [f"{key}: {text}" for key, text in family.notes.items() if config.get(key) not in (None, 0, False)]
+    return (*left_out, *(f"unknown-key: {key!r} of config.json is not modelled" for key in unknown))
 
 
 def _name(document: Document, config: Mapping[str, Any]) -> str:

@@ -1,0 +1,71 @@
+"""What a family of Hugging Face configs is, and what several families share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from accelsim.errors import ConfigError
+
+Config = Mapping[str, Any]
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a config of one family becomes the fields of a model.
+
+    Attributes:
+        renames: Key of the config -> field of the model, for keys that are not named like the field.
+        defaults: Fields whose key may be missing.
+        structure: Fields no key states.
+        switches: Keys read by ``finish``, with the type of their value.
+        finish: Sets the fields that follow from several keys; may trust the types of the switches.
+        origins: Field set by ``finish`` -> key to name when it is wrong.
+        supports: Keys of :data:`UNSUPPORTED` that this family reads, or that change nothing in it.
+        notes: Key -> what its value leaves out of the model: a named warning.
+    """
+
+    renames: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    structure: Mapping[str, Any] = field(default_factory=dict)
+    switches: Mapping[str, type] = field(default_factory=dict)
+    finish: Callable[[Config, Fields], None] = lambda config, fields: None
+    origins: Mapping[str, str] = field(default_factory=dict)
+    supports: frozenset[str] = frozenset()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def qwen2_window(config: Config, fields: Fields) -> None:
+    """Layers from ``max_window_layers`` on use the window; only all or none can be modelled."""
+    fields["sliding_window"] = None
+    first, layers = config.get("max_window_layers", 28), fields.get("num_hidden_layers")
+    if not config.get("use_sliding_window", False) or not isinstance(layers, int) or first >= layers:
+        return
+    if first > 0:
+        raise ConfigError(
+            f"max_window_layers: a sliding window from layer {first} of {layers} on is not modelled. "
+            f"Use 0 (all layers) or {layers} (none)."
+        )
+    fields["sliding_window"] = config.get("sliding_window", 4096)
+
+
+def layer_pattern(config: Config, fields: Fields, pattern: int) -> None:
+    """Layers of two kinds, window and all positions: stated one by one, or every ``pattern``-th sees everything."""
+    kinds, layers = config.get("layer_types"), fields.get("num_hidden_layers")
+    fields["sliding_window_pattern"] = pattern
+    if not isinstance(kinds, list) or not isinstance(layers, int):
+        return
+    full = [i + 1 for i, kind in enumerate(kinds) if kind == "full_attention"]
+    unknown = sorted({str(kind) for kind in kinds} - {"full_attention", "sliding_attention"})
+    if unknown or len(kinds) != layers:
+        raise ConfigError(f"layer_types: expected full_attention or sliding_attention of {layers} layers, got {kinds}.")
+    if not full:
+        fields["sliding_window_pattern"] = 1
+    elif len(full) == layers:
+        fields["sliding_window"] = None
+    elif full == list(range(full[0], layers + 1, full[0])):
+        fields["sliding_window_pattern"] = full[0]
+    else:
+        raise ConfigError(f"layer_types: only a full_attention layer every so many is modelled, got them at {full}.")
