@@ -145,10 +145,12 @@ def _bill_rows(result: Result) -> list[tuple[str, str, str]]:
     """Cost and carbon, where the user states prices."""
     rows = []
     if cost := result.bill.get("cost"):
-        rows.append(("cost", f"{cost['total']:.4g}", f"{cost['per_million_tokens']:.4g} per million tokens"))
+        rows.append(
+            ("cost", f"{cost['per_million_tokens']:.4g}", f"per million tokens; {cost['total']:.4g} for this run")
+        )
     if carbon := result.bill.get("carbon"):
-        per_million = f"{carbon['per_million_tokens_g']:.4g} g per million tokens; chips alone"
-        rows.append(("carbon", f"{carbon['total_g']:.4g} g", per_million))
+        about = f"of CO2 per million tokens; {carbon['total_g']:.4g} g for this run, chips alone"
+        rows.append(("carbon", f"{carbon['per_million_tokens_g']:.4g} g", about))
     return rows
 
 

@@ -26,6 +26,11 @@ class Opened:
     complaints: list = field(default_factory=list)
     requests: list = field(default_factory=list)
 
+    def go(self, path):
+        """Open a file and wait until the page works."""
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector("body[data-ready=true]")
+
     def chart(self, name):
         """A chart, scrolled to and drawn."""
         chart = self.page.locator(f"#chart-{name}")
@@ -50,7 +55,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """Open a file; whatever it logs, fails or fetches is kept, and at the end nothing of it may have happened."""
+    """Open a file (None: nothing yet); whatever it logs, fails or fetches is kept, and in the end must be nothing."""
     opened = []
 
     def call(path, **options):
@@ -61,9 +66,9 @@ def open_page(browser):
         page.on("pageerror", lambda error: this.complaints.append(str(error)))
         page.on("dialog", lambda dialog: (this.complaints.append(dialog.message), dialog.dismiss()))
         page.on("request", lambda request: this.requests.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("body[data-ready=true]")
         opened.append(this)
+        if path is not None:
+            this.go(path)
         return this
 
     yield call

@@ -195,9 +195,16 @@ def test_a_run_of_100_000_tasks_stays_light_and_opens_quickly(open_page, tmp_pat
     path = tmp_path / "large.html"
     write_report(result, path)
     assert path.stat().st_size < 5_000_000
-    opened = open_page(path, **LAPTOP)
-    # measured 2.1 s with its first chart on two cores that three processes shared; a loaded machine gets its time
-    assert opened.page.evaluate("performance.now()") < 30_000
+    opened = open_page(None, **LAPTOP)
+    session = opened.page.context.new_cdp_session(opened.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    opened.go(path)
+    opened.page.wait_for_selector(".chart[data-drawn]")
+    spent = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    # Seconds of the page's own thread until the first chart stands: what opening takes on a machine that does nothing
+    # else, however loaded this one is.  Measured 0.8 to 1.2.
+    print(f"opens in {spent['ThreadTime']:.2f} s")
+    assert spent["ThreadTime"] < 2.0
     opened.chart("timeline")
     # on the floorplan, a click on a link lists who used it
     squares = opened.chart("links").locator(".scatterlayer .trace").last.locator(".points path")

@@ -79,6 +79,13 @@ KIND_FILLS: Mapping[str, Fill] = {
     "exchange": Fill(PURPLE, ".."),
     "experts": Fill(BLUE, "//"),
 }
+#: Of timelines, where a group of operators that share a rectangle is one bar; such a run has no operators of its own.
+TIMELINE_FILLS: Mapping[str, Fill] = {
+    **KIND_FILLS,
+    "attn": Fill(VERMILLION),
+    "mlp": Fill(BLUE),
+    "head": Fill(ORANGE),
+}
 ROLE_FILLS: Mapping[str, Fill] = {"weight": Fill(BLUE), "kv_cache": Fill(VERMILLION), "activation": Fill(GREEN)}
 
 

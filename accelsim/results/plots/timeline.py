@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 from accelsim.engine.program import StageTimeline
 from accelsim.mapping.price import PricedBlock
-from accelsim.results.plots.style import KIND_FILLS, fills, new_axes, run_text, seconds_text, use_time_axis
+from accelsim.results.plots.style import TIMELINE_FILLS, fills, new_axes, run_text, seconds_text, use_time_axis
 from accelsim.results.result import Result
 
 _BAR_HEIGHT = 0.8
@@ -75,7 +75,7 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
     tasks = [task for block in blocks for task in block.tasks]
     servers = list(dict.fromkeys(task.server for task in tasks))
     ax = new_axes(ax, 11.0, 2.1 + 0.9 * len(servers))
-    kinds = fills(sorted({task.kind for task in tasks}), KIND_FILLS)
+    kinds = fills(sorted({task.kind for task in tasks}), TIMELINE_FILLS)
     end_s = blocks[-1].end_s
     for task in tasks:
         fill = kinds[task.kind]

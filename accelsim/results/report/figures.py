@@ -121,7 +121,7 @@ def _timeline(result: Result) -> Figure:
     if len(bars) < len(tasks):
         notes.append(f"{len(tasks)} tasks are drawn as {len(bars)} bars: neighbours of one operator are one bar.")
     kinds = _kinds(result, list(bars["operator"]))
-    fills = _markers(sorted(set(kinds)), "KIND_FILLS")
+    fills = _markers(sorted(set(kinds)), "TIMELINE_FILLS")
     figure = go.Figure()
     for kind in fills:
         some = bars[np.array([k == kind for k in kinds])]
@@ -253,7 +253,7 @@ def _power(result: Result) -> Figure:
     end_ms = float(table["end_s"].iloc[-1]) * 1e3
     x = np.repeat(np.concatenate([table["start_s"], table["end_s"].tail(1)]), 2)[1:-1] * 1e3
     figure = go.Figure(
-        go.Scatter(x=x, y=np.repeat(table["power_w"], 2) / 1e3, name="power", line={"color": "#0072B2", "width": 1})
+        go.Scatter(x=x, y=np.repeat(table["power_w"], 2) / 1e3, name="power", line={"color": "#0072B2", "width": 2})
     )
     for name, value, line in (
         ("mean", result.power.mean_w, {"dash": "dot", "color": "#009E73"}),
@@ -280,10 +280,10 @@ def _energy(result: Result) -> Figure:
             go.Bar(
                 x=[float(by_component.get(name, 0.0)) for name in components.index],
                 y=list(components.index),
-                name=kind or "static",
+                name=kind or "busy and static",
                 orientation="h",
                 marker=fills[kind],
-                hovertemplate="%{y}, " + (kind or "static") + ": %{x:.4g} J<extra></extra>",
+                hovertemplate="%{y}, " + (kind or "busy and static") + ": %{x:.4g} J<extra></extra>",
             )
         )
     figure.update_layout(barmode="stack", height=_height(len(components)), xaxis_title="energy of all chips (J)")
@@ -303,7 +303,7 @@ def _links(result: Result) -> Figure:
     figure = go.Figure(
         go.Bar(
             x=used["busy_fraction"] * 100, y=used["link"], orientation="h", marker_color="#0072B2", name="links",
-            customdata=used["link"].to_numpy(), text=[f"{share:.1%}" for share in used["busy_fraction"]],
+            customdata=used["link"].to_numpy(), textangle=0, text=[f"{share:.1%}" for share in used["busy_fraction"]],
             hovertemplate="%{customdata}<br>busy %{text}<extra></extra>",
         )
     )  # fmt: skip

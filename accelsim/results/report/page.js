@@ -54,10 +54,11 @@
     const line = document.createElement("p");
     line.textContent = select.selectedOptions.length ? `${name}: ${select.selectedOptions[0].dataset.line}` : name;
     const list = document.createElement("ol");
-    for (const [operator, bytes] of use[name] ?? []) {
+    for (const [operator, bytes, text] of use[name] ?? []) {
       const item = document.createElement("li");
       item.dataset.bytes = bytes;
-      item.textContent = `${operator}: ${bytes.toLocaleString("en")} bytes`;
+      item.title = `${bytes.toLocaleString("en")} bytes`;
+      item.textContent = `${operator}: ${text}`;
       list.append(item);
     }
     users.replaceChildren(line, list);
@@ -83,6 +84,7 @@
       ...layout,
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: ink, activecolor: ink },
       font: { ...(layout.font ?? {}), color: ink },
       xaxis: { ...axis, ...(layout.xaxis ?? {}) },
       yaxis: { ...axis, ...(layout.yaxis ?? {}) },
@@ -109,12 +111,13 @@
     document.getElementById(`legend-${name}`).replaceChildren(...buttons);
   }
 
-  const config = { responsive: true, displaylogo: false };
+  const isNarrow = innerWidth < 640;  // no room for the buttons of a chart, nor for names on the floorplan
+  const config = { responsive: true, displaylogo: false, displayModeBar: isNarrow ? false : "hover" };
   const drawn = [];
 
   async function draw(name, figure) {
     const chart = document.getElementById(`chart-${name}`);
-    if (innerWidth < 640) {  // names on the floorplan would run into each other; a tap shows them one by one
+    if (isNarrow) {  // a tap shows the names on the floorplan one by one
       for (const trace of figure.data) if (trace.mode === "markers+text") trace.text = trace.text.map(() => "");
     }
     await Plotly.newPlot(chart, figure.data, themed(figure.layout), config);
@@ -125,6 +128,7 @@
     });
     drawn.push([chart, figure]);
     chart.dataset.drawn = "true";
+    if (drawn.length === 1) performance.mark("accelsim-drawn");
   }
 
   // A chart is drawn when it comes near the screen, so that the page opens at once; all are for printing.
@@ -153,6 +157,7 @@
       for (const [chart, figure] of drawn) Plotly.react(chart, chart.data, themed(figure.layout), config);
     });
     document.body.dataset.ready = "true";
+    performance.mark("accelsim-ready");
   }
   start().catch((error) => {
     document.body.dataset.ready = "failed";

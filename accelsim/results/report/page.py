@@ -9,7 +9,6 @@ leaves out.
 from __future__ import annotations
 
 import base64
-import gzip
 import importlib.util
 import json
 from pathlib import Path
@@ -52,6 +51,8 @@ TABLES = {
     "tasks": "Tasks, first repetition of each block",
 }
 _HERE = Path(__file__).parent
+#: The part of plotly.js that draws bars and scatters (npm plotly.js-basic-dist-min 4.1.1, MIT), a quarter of the whole.
+PLOTLY_JS = _HERE / "plotly-basic.min.js.gz"
 
 
 def write_report(result: Result, path: Path) -> None:
@@ -73,7 +74,6 @@ def render_report(result: Result) -> str:
     if missing:
         raise ConfigError(f"the report needs {' and '.join(missing)}. Install with: pip install 'accelsim[report]'.")
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from plotly.offline import get_plotlyjs
 
     from accelsim.results.report.figures import figures
 
@@ -98,7 +98,7 @@ def render_report(result: Result) -> str:
         json_data=_script_safe(json.dumps(data)),
         json_figures=_script_safe("{" + ",".join(f"{json.dumps(f.name)}:{f.json}" for f in drawn) + "}"),
         json_link_use=_script_safe(json.dumps(_link_use(result))),
-        plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode(),
+        plotly=base64.b64encode(PLOTLY_JS.read_bytes()).decode(),
     )
 
 
@@ -116,7 +116,7 @@ def _cards(result: Result) -> list[dict[str, Any]]:
         ("tokens_per_s", "throughput", f"{result.tokens_per_s:,.1f} tokens/s", result.tokens_per_s,
          THROUGHPUT_DEFINITION),
         ("energy_j", "energy", joules_text(result.energy.total_j), result.energy.total_j,
-         f"{joules_text(result.energy_per_token_j)} per token, all chips"),
+         f"{joules_text(result.energy_per_token_j)} per token, all chips; modelled, {_assumed(result)}"),
         ("power_mean_w", "mean power", watts_text(result.power.mean_w), result.power.mean_w,
          f"peak {watts_text(result.power.peak_w)}, limit {watts_text(result.power.limit_w)}, all chips"),
         ("mfu_fraction", "MFU", percent_text(u.mfu_fraction), u.mfu_fraction, MFU_DEFINITION),
@@ -126,7 +126,19 @@ def _cards(result: Result) -> list[dict[str, Any]]:
     f = result.footprint
     cards.append(("memory", f"{f.memory} per chip", size_text(f.total_bytes), f.total_bytes,
                   f"of {size_text(f.capacity_bytes)}"))  # fmt: skip
+    if cost := result.bill.get("cost"):
+        cards.append(("cost", "cost per million tokens", f"{cost['per_million_tokens']:.4g}", cost["total"],
+                      f"{cost['total']:.4g} for this run, at {cost['price_per_chip_hour']:g} a chip-hour"))  # fmt: skip
+    if carbon := result.bill.get("carbon"):
+        note = f"{carbon['total_g']:.4g} g for this run, at {carbon['grid_gco2_per_kwh']:g} g/kWh; chips alone"
+        per_million = f"{carbon['per_million_tokens_g']:.4g} g"
+        cards.append(("carbon", "carbon per million tokens", per_million, carbon["total_g"], note))
     return [dict(zip(("key", "label", "text", "value", "note"), card, strict=True)) for card in cards]
+
+
+def _assumed(result: Result) -> str:
+    number = len(result.assumed_energies)
+    return f"{number} of its values assumed (listed below)" if number else "no value assumed"
 
 
 def _facts(result: Result) -> dict[str, list[tuple[str, str]]]:
@@ -188,12 +200,12 @@ def _links(result: Result) -> list[tuple[str, str]]:
     ]
 
 
-def _link_use(result: Result) -> dict[str, list[tuple[str, int]]]:
-    """Operators of each listed link with their bytes, largest first."""
+def _link_use(result: Result) -> dict[str, list[tuple[str, int, str]]]:
+    """Operators of each listed link with their bytes, as a number and as text, largest first."""
     listed = {name for name, _ in _links(result)}
-    use: dict[str, list[tuple[str, int]]] = {}
+    use: dict[str, list[tuple[str, int, str]]] = {}
     table = result.table("link_use")
     for link, operator, nbytes in zip(table["link"], table["operator"], table["bytes"], strict=True):
         if link in listed and len(use.setdefault(str(link), [])) < MAX_ROWS:
-            use[str(link)].append((str(operator), int(nbytes)))
+            use[str(link)].append((str(operator), int(nbytes), size_text(nbytes)))
     return use

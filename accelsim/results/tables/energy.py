@@ -54,6 +54,8 @@ def energy_table(result: Result) -> pd.DataFrame:
     ]
     for component, energy_j in ((BUSY, result.energy.busy_j), (STATIC, result.energy.static_j)):
         share = energy_j / (result.energy.total_j or 1.0)
+        if not energy_j:
+            continue
         rows.append({"component": component, "kind": "", "energy_j": energy_j, "share": share})
     return pd.DataFrame(rows, columns=["component", "kind", "energy_j", "share"])
 

@@ -1,12 +1,15 @@
 """The report without a browser: complete, escaped, self-contained, or refused in words."""
 
+import gzip
 import importlib.util
 import re
+from dataclasses import replace
 
 import pytest
 
 from accelsim import Decode, simulate
 from accelsim.errors import ConfigError
+from accelsim.results.bill import Rates
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +37,30 @@ def test_the_page_names_no_address_and_is_the_same_twice(result):
     assert page == render_report(result)
 
 
-def test_a_result_shows_itself_in_a_notebook_with_every_name_escaped(result):
-    from dataclasses import replace
+def test_the_charting_library_in_the_package_is_the_one_that_writes_the_charts():
+    pytest.importorskip("plotly")
+    from plotly.offline import get_plotlyjs_version
 
+    from accelsim.results.report.page import PLOTLY_JS
+
+    head = gzip.decompress(PLOTLY_JS.read_bytes())[:200].decode()
+    version = re.search(r"plotly\.js \(basic - minified\) v(\d+)\.", head)
+    assert version is not None
+    assert version[1] == get_plotlyjs_version().partition(".")[0]
+
+
+def test_cost_and_carbon_are_on_the_page_where_prices_are_stated(result):
+    pytest.importorskip("plotly")
+    from accelsim.results.report import render_report
+
+    assert "per million tokens" not in render_report(result)
+    priced = replace(result, rates=Rates(price_per_chip_hour=2.0, grid_gco2_per_kwh=300.0))
+    page = render_report(priced)
+    assert f'data-key="cost" data-value="{priced.bill["cost"]["total"]!r}"' in page
+    assert f'data-key="carbon" data-value="{priced.bill["carbon"]["total_g"]!r}"' in page
+
+
+def test_a_result_shows_itself_in_a_notebook_with_every_name_escaped(result):
     html = replace(result, model="<script>", warnings=("<b>careful</b>",))._repr_html_()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
