@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accelsim.cli import options as o
+from accelsim.cli.output import save_axes, write_json
 
 if TYPE_CHECKING:
     from accelsim.hardware.system import System
@@ -76,8 +75,6 @@ def _row(cost: CollectiveCost) -> dict[str, Any]:
 
 
 def _write_json(swept: Sweep, system: System, target: str) -> None:
-    from accelsim.results.files import write_atomic
-
     content = {
         "system": str(system),
         "fastest": [_row(cost) for cost in swept.fastest],
@@ -87,11 +84,7 @@ def _write_json(swept: Sweep, system: System, target: str) -> None:
             for c in swept.crossovers
         ],
     }
-    text = json.dumps(content, indent=2) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-    else:
-        write_atomic(Path(target), text)
+    write_json(content, target)
 
 
 def _print(swept: Sweep, system: System) -> None:
@@ -129,4 +122,4 @@ def _plot(swept: Sweep, system: System, target: Path) -> None:
     title = f"{swept.fastest[0].kind} of {swept.fastest[0].num_ranks} ranks on {system.name}"
     link = next(iter(system.levels.values())).link if len(system.levels) == 1 else None
     axes = plot_collective(curves, title, None if link is None else link.bandwidth_bytes_per_s)
-    axes.get_figure(root=True).savefig(target, dpi=150)  # type: ignore[union-attr]
+    save_axes(axes, target)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accelsim.cli import options as o
+from accelsim.cli.output import write_json
 
 if TYPE_CHECKING:
     from accelsim.hardware.system import System
@@ -50,14 +48,12 @@ def experts(
     if strict and warnings:
         raise AccelsimError("strict: the result carries warnings:\n" + "\n".join(f"- {text}" for text in warnings))
     if json_ is not None:
-        _write_json(costs, system, warnings, json_)
+        write_json(_content(costs, system, warnings), json_)
     if json_ != "-":
         _print(costs, system, warnings)
 
 
-def _write_json(costs: list[ExchangeCost], system: System, warnings: list[str], target: str) -> None:
-    from accelsim.results.files import write_atomic
-
+def _content(costs: list[ExchangeCost], system: System, warnings: list[str]) -> dict[str, Any]:
     content: dict[str, Any] = {"system": str(system), "kernel": costs[0].kernel, "warnings": warnings}
     for cost in costs:
         content[cost.exchange.direction] = {
@@ -67,11 +63,7 @@ def _write_json(costs: list[ExchangeCost], system: System, warnings: list[str], 
             "bandwidth_bytes_per_s": cost.bandwidth_bytes_per_s,
             "level": cost.level,
         }
-    text = json.dumps(content, indent=2) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-    else:
-        write_atomic(Path(target), text)
+    return content
 
 
 def _print(costs: list[ExchangeCost], system: System, warnings: list[str]) -> None:

@@ -18,6 +18,7 @@ from accelsim.cli import (
     diff,
     experts,
     explain,
+    optics,
     place,
     run,
     sensitivity,
@@ -48,6 +49,7 @@ place.register(app)
 cost.register(app)
 collective.register(app)
 experts.register(app)
+optics.register(app)
 validate.register(app)
 calibrate.register(app)
 

@@ -264,12 +264,25 @@ def _checked(
             document = document.apply_override(path, text)
         if spec_class is SystemSpec:
             document = with_optics(document, [path for path, _ in overrides], catalog)
+            document = _with_files_beside(document)
         return validate(document, spec_class)
     except ConfigError as err:
         message = str(err)
         for path, _ in overrides:  # show the path as the user typed it, with its section
             message = message.replace(f"--set {path}=", f"--set {section}.{path}=")
         raise ConfigError(message) from err
+
+
+def _with_files_beside(document: Document) -> Document:
+    """The document with ``options.file`` of its levels taken beside it, unless there is such a file here."""
+    levels = document.root.children.get("levels")
+    for name, level in (levels.children if levels is not None else {}).items():
+        options = level.children.get("options")
+        file = options.children.get("file") if options is not None else None
+        if file is not None and not Path(file.text).is_file() and (document.path.parent / file.text).is_file():
+            beside = document.path.parent / file.text
+            document = document.apply_override(f"levels.{name}.options.file", str(beside))
+    return document
 
 
 def _parent(name: str, child: Document, kind: str, catalog: Catalog) -> Path:

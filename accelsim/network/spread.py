@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from accelsim.network.topology.levels import join_levels
 MAX_RANKS_ON_GRAPH = 128
 _PORTS = "switch"
 #: Where what a ring loads depends on the routes.
-_IRREGULAR = frozenset({"dragonfly", "fat_tree", "graph", "rail_fat_tree"})
+_IRREGULAR = frozenset({"awgr", "dragonfly", "fat_tree", "graph", "rail_fat_tree"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,9 @@ def _on_graph(
     levels: Sequence[SystemLevel],
     warnings: tuple[str, ...],
 ) -> tuple[SpreadStep, ...]:
-    """Bytes over the busiest link of each level, as if it had the level's bandwidth, in the first of equal steps."""
+    """Bytes over the busiest link of each level, as if it had the level's bandwidth, by step; equal ones joined."""
+    from scipy.sparse import csr_matrix
+
     joined = join_levels(levels)
     topology = joined.topology
     rated = np.array([level.link.bandwidth_bytes_per_s for level in levels])[joined.level]
@@ -203,18 +206,23 @@ def _on_graph(
     pairs, which = np.unique(schedule.src * topology.num_chips + schedule.dst, return_inverse=True)
     routes = [topology.route(*divmod(pair, topology.num_chips)) for pair in pairs.tolist()]
     latency_s = np.array([topology.latency_of(route) for route in routes])
-    found, first = [], 0
-    for step in algorithm.folded(nbytes, (topology.num_chips,)):
-        low, high = np.searchsorted(schedule.step, (first, first + 1))
-        moved = np.bincount(which[low:high], weights=schedule.nbytes[low:high], minlength=len(pairs))
-        used = np.flatnonzero(np.bincount(which[low:high], minlength=len(pairs)))
-        load = np.zeros(topology.num_links)
-        for pair in used.tolist():
-            load[list(routes[pair])] += moved[pair]
-        busiest = [float((load * slowness)[joined.level == index].max(initial=0.0)) for index in range(len(levels))]
-        loads = tuple(Load(part.level, math.ceil(top)) for part, top in zip(span, busiest, strict=True))
-        found.append(SpreadStep(step.repeat, float(latency_s[used].max(initial=0.0)), loads, warnings))
-        first += step.repeat
+    num_steps = int(schedule.step.max(initial=-1)) + 1
+    moved = csr_matrix((schedule.nbytes, (schedule.step, which)), shape=(num_steps, len(pairs)))
+    hops = np.repeat(np.arange(len(pairs)), [len(route) for route in routes])
+    links = np.fromiter(itertools.chain.from_iterable(routes), dtype=np.int64)
+    over = csr_matrix((np.ones(len(links)), (hops, links)), shape=(len(pairs), topology.num_links))
+    load = (moved @ over).toarray() * slowness
+    busiest = np.stack([load[:, joined.level == index].max(axis=1, initial=0.0) for index in range(len(levels))], 1)
+    waits = np.zeros(num_steps)
+    np.maximum.at(waits, schedule.step, latency_s[which])
+    found: list[SpreadStep] = []
+    for wait_s, tops in zip(waits.tolist(), np.ceil(busiest).astype(np.int64).tolist(), strict=True):
+        loads = tuple(Load(part.level, top) for part, top in zip(span, tops, strict=True))
+        step = SpreadStep(1, wait_s, loads, warnings)
+        if found and replace(found[-1], repeat=1) == step:
+            found[-1] = replace(found[-1], repeat=found[-1].repeat + 1)
+        else:
+            found.append(step)
     return tuple(found)
 
 

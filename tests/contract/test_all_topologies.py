@@ -64,7 +64,9 @@ def test_every_link_has_one_of_the_same_kind_the_other_way(topology: Topology) -
     pairs = set(topology.link_between)
     assert len(pairs) == topology.num_links, "two links join the same nodes in one direction"
     assert {(dst, src) for src, dst in pairs} == pairs
-    assert (topology.capacity_bytes_per_s == 100e9).all()
+    rate = {pair: float(topology.capacity_bytes_per_s[link]) for pair, link in topology.link_between.items()}
+    assert all(rate[dst, src] == rate[src, dst] for src, dst in pairs)
+    assert set(rate.values()) <= {100e9} or topology.name.startswith("awgr")  # there a pair has its share of a fibre
 
 
 def test_networkx_view_has_the_same_links(topology: Topology) -> None:

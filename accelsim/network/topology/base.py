@@ -148,7 +148,7 @@ class Topology:
                     queue.append(neighbour)
         if dst not in came_from:
             cause = f"with {len(dead)} dead links" if dead else "they are not connected"
-            raise RoutingError(f"{self.name}: no route from chip {src} to chip {dst}: {cause}.")
+            raise RoutingError(f"{self.name}: no route from chip {src} to chip {dst}: {cause}. Add a link.")
         nodes = [dst]
         while nodes[-1] != src:
             nodes.append(came_from[nodes[-1]])

@@ -61,7 +61,9 @@ def with_ecmp(topology: Topology, seed: int = 0) -> Topology:
     def path(src: int, dst: int) -> list[int]:
         left = hops(dst)
         if left[src] < 0:
-            raise RoutingError(f"{topology.name}: no route from chip {src} to chip {dst}: they are not connected.")
+            raise RoutingError(
+                f"{topology.name}: no route from chip {src} to chip {dst}: they are not connected. Add a link."
+            )
         nodes = [src]
         while nodes[-1] != dst:
             nearer = [n for n in topology.neighbours[nodes[-1]] if left[n] == left[nodes[-1]] - 1]

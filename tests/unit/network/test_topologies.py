@@ -152,3 +152,58 @@ def test_levels_are_joined_into_one_graph() -> None:
 def test_options_that_a_topology_has_not_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"fat_tree has no option 'uplink'.*Did you mean 'uplinks'"):
         build_topology(system_of("fat_tree", (2, 2), uplink=3).levels["links"])
+
+
+def test_a_grating_router_gives_every_pair_its_wavelengths() -> None:
+    # 4 chips, 6 wavelengths: residues 0 and 1 of s + d have two, 2 and 3 have one; a chip's fibre carries six
+    topology = build("awgr", 4, wavelengths=6)
+    rate = {pair: float(topology.capacity_bytes_per_s[link]) for pair, link in topology.link_between.items()}
+    assert rate[0, 1] == pytest.approx(100e9 * 2 / 6)
+    assert rate[0, 2] == pytest.approx(100e9 / 6)
+    assert len(rate) == 4 * 3
+
+
+def test_too_few_wavelengths_for_a_grating_router_are_counted() -> None:
+    with pytest.raises(ConfigError, match="16 wavelengths reach 16 of 32 chips: 16 missing"):
+        build("awgr", 32, wavelengths=16)
+    with pytest.raises(ConfigError, match="at most 128 ports"):
+        build("awgr", 129)
+
+
+def test_an_all_to_all_fills_all_wavelengths_of_a_grating_router() -> None:
+    # 8 chips, 8 wavelengths, one dark: a chip sends 7/8 of 64 MiB, each eighth over an eighth of its fibre
+    cost = collective_steps("all_to_all", 2**26, 8, system_of("awgr", (8,)), algorithm="direct")
+    assert cost.seconds == pytest.approx(1e-6 + 2**26 / 8 / (100e9 / 8), rel=1e-6)
+
+
+SYSTEM = """
+schema_version: 1
+kind: system
+name: mine
+description: Two unequal groups of a cluster.
+chip: nvidia-h100-sxm
+default_chips: 5
+levels:
+  net:
+    topology: graph
+    size: 5
+    options: {file: cluster.txt}
+    link: {bandwidth: 50 GB/s, latency: 1 us}
+"""
+
+
+def test_a_systems_graph_file_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(SYSTEM)
+    (tmp_path / "cluster.txt").write_text("0 A\n1 A\n2 B\n3 B\n4 B\nA B 10GB/s 2us\n")
+    system = load_system(str(tmp_path / "mine.yaml"))
+    cost = collective_steps("send_recv", 2**20, 2, system)
+    assert cost.seconds == pytest.approx(2e-6 + 2**20 / 50e9)
+    # across the trunk, which three of five chips share in an all_to_all
+    assert collective_steps("all_to_all", 5 * 2**20, 5, system).seconds > 6 * 2**20 / 10e9
+
+
+def test_groups_that_are_not_joined_are_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(SYSTEM)
+    (tmp_path / "cluster.txt").write_text("0 A\n1 A\n2 B\n3 B\n4 B\n")
+    with pytest.raises(RoutingError, match="no route from chip 0 to chip 2: they are not connected"):
+        collective_steps("all_to_all", 2**20, 5, load_system(str(tmp_path / "mine.yaml")))

@@ -1,0 +1,91 @@
+"""What commands write: JSON to a file or standard output, pictures, and small tables of numbers they read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MAX_BYTES = 64 * 2**20
+
+
+def write_json(content: Any, target: str) -> None:
+    """Write ``content`` to the file ``target``, or to standard output for ``-``; infinite numbers become null.
+
+    Raises:
+        AccelsimError: The file cannot be written.
+    """
+    from accelsim.results.files import write_atomic
+
+    text = json.dumps(_finite(content), indent=2) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_atomic(Path(target), text)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    if isinstance(content, float) and content in (float("inf"), float("-inf")):
+        return None
+    return content
+
+
+def write_or_print(content: dict[str, Any], target: str | None, show: Callable[[dict[str, Any]], None]) -> None:
+    """JSON where it is asked for, and the text of ``show`` unless the JSON goes to standard output."""
+    if target is not None:
+        write_json(content, target)
+    if target != "-":
+        show(content)
+
+
+def save_axes(axes: Axes, target: Path) -> None:
+    """Save the figure of ``axes``.
+
+    Raises:
+        ConfigError: The file cannot be written, or its ending is no picture.
+    """
+    try:
+        axes.get_figure(root=True).savefig(target, dpi=150)  # type: ignore[union-attr]
+    except (OSError, ValueError) as err:
+        raise ConfigError(f"{target}: cannot draw ({err}). Name a file that ends in .png, .svg or .pdf.") from err
+
+
+def read_numbers(path: Path, columns: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """Whole numbers, 0 or more, of these columns of a CSV with a header.
+
+    Raises:
+        ConfigError: The file cannot be read, is too large, lacks a column or rows, or a cell is no such number.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path}: larger than 64 MiB.")
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as err:
+        raise ConfigError(f"{path}: cannot read ({err}). Name a CSV with the columns {','.join(columns)}.") from err
+    reader = csv.DictReader(lines)
+    missing = [name for name in columns if name not in (reader.fieldnames or [])]
+    if missing:
+        raise ConfigError(f"{path}:1: column {missing[0]!r} is missing. The header must name {','.join(columns)}.")
+    found = []
+    for row in reader:
+        cells = [(row[name] or "").strip() for name in columns]
+        wrong = [name for name, cell in zip(columns, cells, strict=True) if not (cell.isascii() and cell.isdigit())]
+        if wrong or any(len(cell) > 18 for cell in cells):
+            name = (wrong or list(columns))[0]
+            raise ConfigError(f"{path}:{reader.line_num}: {name}: {row[name]!r} is no whole number of 0 or more.")
+        found.append(tuple(int(cell) for cell in cells))
+    if not found:
+        raise ConfigError(f"{path}: no rows after the header.")
+    return found

@@ -1,0 +1,107 @@
+"""``accelsim optics``: what its commands print, their JSON, and bad input."""
+
+import json
+
+import pytest
+
+
+def read(outcome):
+    assert outcome.code == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+def test_a_budget_adds_up_and_closes(accelsim):
+    found = read(
+        accelsim("optics", "budget", "cwdm4-bidi", "--length", "40m", "--through", "palomar-like-ocs", "--json", "-")
+    )
+    assert found["received_dbm"] == pytest.approx(found["laser_dbm"] - sum(found["losses_db"].values()))
+    assert found["slack_db"] == pytest.approx(found["received_dbm"] - found["sensitivity_dbm"] - found["margin_db"])
+    assert found["losses_db"]["optical switch"] == 2.0
+    assert found["closes"]
+    text = accelsim("optics", "budget", "cwdm4-bidi", "--length", "40m").out
+    assert "left over" in text
+    assert "closes up to 2 km" in text
+
+
+def test_a_budget_that_does_not_close_prints_its_terms_and_fails(accelsim):
+    outcome = accelsim("optics", "budget", "passage-like", "--length", "1 m")
+    assert outcome.code == 2
+    assert "length 1 m" in outcome.out
+    assert "budget lacks 2.92 dB" in outcome.err
+    stronger = accelsim("optics", "budget", "passage-like", "--length", "1 m", "--set", "laser.power=10 mW")
+    assert stronger.code == 0
+
+
+def test_a_link_longer_than_its_standard_fails(accelsim):
+    outcome = accelsim("optics", "budget", "teraphy-like", "--length", "3km")
+    assert outcome.code == 2
+    assert "beyond its longest length of 2 km" in outcome.err
+
+
+def test_energy_rises_as_use_falls(accelsim, tmp_path):
+    picture = tmp_path / "energy.png"
+    found = read(accelsim("optics", "energy", "teraphy-like", "--use", "0.1,1", "--plot", str(picture), "--json", "-"))
+    one = found["links"]["teraphy-like"]
+    idle = one["static_w"] / one["bandwidth_bytes_per_s"] / 8
+    tenth, full = one["j_per_useful_bit"]
+    assert full == pytest.approx(one["dynamic_j_per_bit"] + idle)
+    assert tenth == pytest.approx(one["dynamic_j_per_bit"] + 10 * idle)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_light_takes_over_where_copper_ends_or_needs_more(accelsim):
+    found = read(accelsim("optics", "crossover", "--use", "0.1,0.5,1", "--rates", "212.5Gb/s", "--json", "-"))
+    rare, half, full = found["rows"]
+    assert rare["light_from_m"] == pytest.approx(rare["copper_end_m"])  # idle lasers cost more than any copper
+    assert half["light_from_m"] == pytest.approx(half["copper_reach_m"])  # from the first retimer on: 9.1 < 10 pJ/bit
+    assert full["light_from_m"] == 0
+
+
+def test_wavelengths_say_what_is_missing(accelsim, tmp_path):
+    assert read(accelsim("optics", "wavelengths", "ring", "8", "--json", "-"))["used"] == 8
+    outcome = accelsim("optics", "wavelengths", "ring", "8", "--available", "7")
+    assert outcome.code == 2
+    assert "1 missing" in outcome.err
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("src,dst\n0,3\n3,7\n1,2\n")
+    found = read(accelsim("optics", "wavelengths", "bus", "8", "--traffic", str(pairs), "--json", "-"))
+    assert found["used"] == 2  # 3 -> 7 takes up the wavelength of 0 -> 3 again
+
+
+def test_policies_pay_beyond_the_break_even_size(accelsim, tmp_path):
+    call = ("optics", "policies", "--shifts", "1,4", "--json", "-", "--bytes")
+    small, large = (read(accelsim(*call, size)) for size in ("1MB", "1GB"))
+    assert small["best"] == "static"
+    assert large["best"] == "per_phase"
+    # four messages of a port between two settings
+    assert 4e6 < small["break_even_bytes"] < 4e9
+    traffic = tmp_path / "traffic.csv"
+    traffic.write_text("phase,collective,src,dst,bytes\n0,0,0,1,1000\n0,0,1,0,1000\n1,0,0,1,1000\n")
+    found = read(accelsim("optics", "policies", "--traffic", str(traffic), "--json", "-"))
+    assert found["policies"]["per_phase"]["reconfigurations"] == 0
+
+
+def test_the_best_torus_of_128_chips_is_the_twisted_one(accelsim):
+    found = read(accelsim("optics", "torus", "128", "--json", "-"))["tori"]
+    assert found[0]["twist"] is not None
+    regular = read(accelsim("optics", "torus", "128", "--regular", "--json", "-"))["tori"]
+    assert regular[0]["busiest_link_s"] / found[0]["busiest_link_s"] == pytest.approx(1.745, rel=0.001)
+    assert "4x4x8" in accelsim("optics", "torus", "128").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("energy", "palomar-like-ocs"), "is no optical link"),
+        (("energy", "--use", "2"), "is no share above 0 and up to 1"),
+        (("budget", "cwdm4-bidi", "--through", "teraphy-like"), "is no circuit switch"),
+        (("torus", "100"), "multiples of 4"),
+        (("policies", "--shifts", "1,16"), "is no whole number from 1 to 15"),
+        (("policies", "--traffic", "missing.csv"), "cannot read"),
+        (("wavelengths", "star", "4"), "unknown waveguide 'star'"),
+    ],
+)
+def test_bad_input_says_what_is_allowed(accelsim, arguments, text):
+    outcome = accelsim("optics", *arguments)
+    assert outcome.code == 2
+    assert text in outcome.err
