@@ -7,12 +7,9 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelsim.errors import ConfigError
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _MAX_BYTES = 64 * 2**20
 
@@ -50,14 +47,14 @@ def write_or_print(content: dict[str, Any], target: str | None, show: Callable[[
         show(content)
 
 
-def save_axes(axes: Axes, target: Path) -> None:
-    """Save the figure of ``axes``.
+def save_axes(axes: Any, target: Path) -> None:
+    """Save the figure of matplotlib ``axes``.
 
     Raises:
         ConfigError: The file cannot be written, or its ending is no picture.
     """
     try:
-        axes.get_figure(root=True).savefig(target, dpi=150)  # type: ignore[union-attr]
+        axes.get_figure(root=True).savefig(target, dpi=150)
     except (OSError, ValueError) as err:
         raise ConfigError(f"{target}: cannot draw ({err}). Name a file that ends in .png, .svg or .pdf.") from err
 
