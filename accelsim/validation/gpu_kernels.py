@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelsim.cost.calibrate import Array, Calibration, ErrorSummary, FreeParameter, cross_validate, fit
-from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters
+from accelsim.cost.gpu.attention import PrefillParameters
+from accelsim.cost.gpu.decode import DecodeParameters
 from accelsim.cost.gpu.fitting import FREE_PARAMETERS
 from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.machine import GpuMachine
@@ -145,11 +146,15 @@ class KernelSet:
         if self.section.startswith("gemm"):
             has_path = self.chip.calibrated(self.section, GemmParameters).single_row_s > 0
             return tuple(parameter for parameter in free if has_path or parameter.name != "single_row_s")
-        if self.section != "attention_decode":
-            return free
-        absent = (
-            {"regroup_s"} if self.chip.calibrated(self.section, DecodeParameters).packs_windowed else {"wide_head_s"}
-        )
+        if self.section == "attention_prefill":
+            now = self.chip.calibrated(self.section, PrefillParameters)
+            absent = {"overlap_fraction"} if now.overlap_fraction == 0.0 else set()
+            absent |= {"wide_head_factor"} if now.wide_head_factor == 1.0 else set()
+        elif self.section == "attention_decode":
+            packs = self.chip.calibrated(self.section, DecodeParameters).packs_windowed
+            absent = {"regroup_s"} if packs else {"wide_head_s"}
+        else:
+            absent = set()
         return tuple(parameter for parameter in free if parameter.name not in absent)
 
     def calibrate(self) -> Calibration:

@@ -10,6 +10,7 @@ import pytest
 
 from accelsim.cost.calibrate import ErrorSummary
 from accelsim.cost.gpu.attention import prefill_times
+from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.machine import GpuMachine
 from accelsim.dtypes import DType
@@ -25,14 +26,8 @@ def table() -> pd.DataFrame:
     times = prefill_times(
         GpuMachine.of(chip),
         GpuCalibration.of(chip).prefill()[0],
-        rows.batch,
-        rows.heads,
-        rows.heads,
-        rows.head_dim,
-        rows.seq,
-        rows.seq,
+        AttentionShapes.of(rows.batch, rows.heads, rows.heads, rows.head_dim, rows.seq, rows.seq, causal=rows.causal),
         core_flops_per_s=chip.peak_flops_per_s(DType.FP16, 1),
-        causal=rows.causal,
     )
     flops = 4.0 * rows.batch * rows.heads * rows.head_dim * rows.seq.astype(float) ** 2 / (1 + rows.causal)
     return rows.assign(measured_s=flops / (rows.tflops * 1e12), predicted_s=times.total_s)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters
+from accelsim.cost.gpu.attention import PrefillParameters
+from accelsim.cost.gpu.decode import DecodeParameters
 from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.moe import MoeParameters
 from accelsim.cost.gpu.rowwise import RowwiseParameters

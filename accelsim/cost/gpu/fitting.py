@@ -48,6 +48,8 @@ PREFILL = (
     FreeParameter("score_s", 1e-13, 1e-9, 3e-11),
     FreeParameter("hbm_efficiency", 0.2, 1.0, 0.8),
     FreeParameter("append_s", 50 * _NS, 20 * _US, 2 * _US),
+    FreeParameter("overlap_fraction", 0.01, 1.0, 0.5),
+    FreeParameter("wide_head_factor", 1.0, 6.0, 1.5),
 )
 DECODE = (
     FreeParameter("launch_s", 1 * _US, 20 * _US, 5 * _US),

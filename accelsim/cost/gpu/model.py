@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model
-from accelsim.cost.gpu.attention import AttentionTimes, decode_times, prefill_times
+from accelsim.cost.gpu.attention import prefill_times
+from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.calibration import GpuCalibration
+from accelsim.cost.gpu.decode import decode_times
 from accelsim.cost.gpu.gemm import GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import GpuMachine, cache_name
 from accelsim.cost.gpu.moe import MoeTimes, moe_times
@@ -139,27 +141,37 @@ def _gemm(job: _Job) -> _Priced:
 
 
 def _attention(job: _Job) -> _Priced:
-    op, machine, size = job.operator, job.machine, job.operator.dtype.bits / 8
+    op, machine = job.operator, job.machine
     is_decode = op.q_len <= MAX_DECODE_QUERIES and op.kv_len > op.q_len
-    width = op.kv_elements / 2 if is_decode else op.mean_dim  # of keys and of values, where these differ
-    shape = (op.batch, op.heads, op.kv_heads, width, op.q_len, op.kv_len)
+    shapes = AttentionShapes.of(
+        op.batch,
+        op.heads,
+        op.kv_heads,
+        op.head_dim,
+        op.q_len,
+        op.kv_len,
+        causal=op.causal,
+        window=op.window,
+        value_dim=op.value_dim,
+        latent=op.latent > 0,
+        element_bytes=(op.kv_dtype if is_decode else op.dtype).bits / 8,
+    )
+    core_flops_per_s = job.chip.peak_flops_per_s(op.dtype, 1)
     times: Times
     if is_decode:
         name = "attention_decode"
         decode, warnings = job.calibration.decode()
-        times = decode_times(machine, decode, *shape, window=op.window, element_bytes=op.kv_dtype.bits / 8)
+        times = decode_times(machine, decode, shapes, core_flops_per_s=core_flops_per_s)
     else:
         name = "attention_prefill"
         prefill, warnings = job.calibration.prefill()
         times = prefill_times(
             machine,
             prefill,
-            *shape,
-            core_flops_per_s=job.chip.peak_flops_per_s(op.dtype, 1),
-            causal=op.causal,
-            window=op.window,
-            element_bytes=size,
+            shapes,
+            core_flops_per_s=core_flops_per_s,
             cached=machine.cached_fraction(op.reads + op.writes),
+            kv_cached=_new_share(op) * machine.cached_fraction(op.reads + op.writes),
         )
     outside = job.calibration.outside(name, head_dim=op.head_dim, kv_len=op.kv_len, batch=op.batch)
     detail: dict[str, float | str] = {"kernel": name, "splits": float(times.splits[0]), "waves": float(times.waves[0])}
@@ -195,6 +207,11 @@ def _experts(job: _Job) -> _Priced:
     )
     detail: dict[str, float | str] = {"kernel": "moe", "experts": op.touched, "rows": float(op.rows)}
     return _Priced(times, warnings, detail, True, job.calibration.residual("moe", warnings))
+
+
+def _new_share(op: Any) -> float:
+    """Share of the keys and values read that operators before have just written; the others come from the KV cache."""
+    return float(min(1.0, op.q_len / op.attended_positions))
 
 
 def _rows(

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters, decode_times, prefill_times
+from accelsim.cost.gpu.attention import PrefillParameters, prefill_times
+from accelsim.cost.gpu.attention_shapes import AttentionShapes
+from accelsim.cost.gpu.decode import DecodeParameters, decode_times
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
 from accelsim.cost.gpu.moe import MoeParameters, moe_times
@@ -121,25 +123,23 @@ def attention_seconds(
 ) -> Array:
     """Seconds of the prefill or the decode rows (columns batch, heads, kv_heads, head_dim, q_len, kv_len, window)."""
     names = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
-    batch, heads, kv_heads, head_dim, q_len, kv_len = (np.asarray(table[name], dtype=np.float64) for name in names)
-    window = np.asarray(table["window"], dtype=np.float64)
-    shape = (batch, heads, kv_heads, head_dim, q_len, kv_len)
-    row_bytes = 2.0 * batch * head_dim
+    x = AttentionShapes.of(*(table[name] for name in names), window=table["window"])
     if isinstance(parameters, PrefillParameters):
-        touched = row_bytes * (2.0 * heads * q_len + 2.0 * kv_heads * (kv_len + rig.appends_kv * q_len))
+        kept = x.kv_row_bytes * (x.kv_len + rig.appends_kv * x.q_len)
         times = prefill_times(
             machine,
             parameters,
-            *shape,
+            x,
             core_flops_per_s=core_flops_per_s,
-            window=window,
             appended=rig.appends_kv,
-            cached=machine.cached_fraction(touched),
+            cached=machine.cached_fraction(x.io_bytes + kept),
+            kv_cached=machine.cached_fraction(kept),
         )
         return times.total_s + rig.overhead_s
-    seen = np.where(window > 0, np.minimum(window, kv_len), kv_len)
-    cached = machine.cached_fraction(2.0 * row_bytes * kv_heads * seen)
-    return decode_times(machine, parameters, *shape, window=window, kv_cached=cached).total_s + rig.overhead_s
+    seen = np.where(x.window > 0, np.minimum(x.window, x.kv_len), x.kv_len)
+    cached = machine.cached_fraction(x.kv_row_bytes * seen)
+    times = decode_times(machine, parameters, x, core_flops_per_s=core_flops_per_s, kv_cached=cached)
+    return times.total_s + rig.overhead_s
 
 
 def moe_layer_seconds(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from accelsim.cost.gpu.attention import DecodeParameters, PrefillParameters
+from accelsim.cost.gpu.attention import PrefillParameters
+from accelsim.cost.gpu.decode import DecodeParameters
 from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.machine import GpuMachine
 from accelsim.cost.gpu.rowwise import RowwiseParameters

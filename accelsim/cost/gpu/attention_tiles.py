@@ -1,0 +1,100 @@
+"""How attention libraries divide their work: queries and keys of one tile by head width, and the order of the tiles.
+
+These are facts of public code, not calibrated numbers::
+
+    FlashAttention-2   csrc/flash_attn/src/flash_fwd_launch_template.h, flash_bwd_launch_template.h
+                       (with a paged cache: run_mha_fwd_splitkv_dispatch, 64 queries whatever the head)
+    FlashAttention-3   hopper/tile_size.h, hopper/flash_bwd_launch_template.h
+    FlashAttention-1   csrc/flash_attn/src/fmha_fwd_launch_template.h: whole sequences per core
+
+The kernels of TensorRT-LLM are published as binaries: two tiles of 128 queries that take turns (one where a head of 256
+fills the tensor memory), 64 keys per step, are what the measured times of B200 say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from accelsim.cost.gpu.machine import Array
+from accelsim.errors import ConfigError
+from accelsim.registry import did_you_mean
+
+
+class Tile(NamedTuple):
+    """Extents of one tile for heads up to a width.
+
+    Attributes:
+        max_head_dim: Widest head it is used for.
+        queries: Queries one core works on at a time.
+        keys: Keys per step.
+        few_queries: Height of a smaller tile that is used where all queries of a KV head fit it; 0 is none.
+    """
+
+    max_head_dim: float
+    queries: int
+    keys: int
+    few_queries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """Tiles of one kernel of a library.
+
+    Attributes:
+        tiles: By rising width of a head; the last one stands for all wider heads too.
+        packs_queries: Whether the heads that share a KV head lie in one tile.
+        last: Which tiles run when cores fall idle: the ``longest`` of a head where tiles start in the order of the
+            queries, the ``shortest`` where they are sorted, ``mean`` where the order is not known.
+    """
+
+    tiles: tuple[Tile, ...]
+    packs_queries: bool = False
+    last: Literal["longest", "mean", "shortest"] = "mean"
+
+    def extents(self, head_dim: Array, queries: Array) -> tuple[Array, Array]:
+        """Queries and keys of a tile, for heads of a width and ``queries`` queries per KV head (or head)."""
+        bounds = [tile.max_head_dim for tile in self.tiles]
+        index = np.minimum(np.searchsorted(bounds, head_dim), len(bounds) - 1)
+        rows, keys, few = (
+            np.array(column, dtype=np.float64)[index]
+            for column in zip(*((tile.queries, tile.keys, tile.few_queries) for tile in self.tiles), strict=True)
+        )
+        return np.where(queries <= few, few, rows), keys
+
+
+#: Forward kernels by the name a calibration gives the library.
+FORWARD: Mapping[str, Tiling] = {
+    "flash1": Tiling((Tile(64, 128, 256), Tile(128, 128, 128)), last="longest"),
+    "flash2": Tiling((Tile(64, 128, 128), Tile(128, 128, 64), Tile(256, 64, 64)), last="longest"),
+    "flash2_paged": Tiling((Tile(80, 64, 256), Tile(128, 64, 128), Tile(256, 64, 64)), last="longest"),
+    "flash3": Tiling(
+        (
+            Tile(96, 192, 128),
+            Tile(128, 128, 128, 64),
+            Tile(192, 128, 96),
+            Tile(256, 128, 80),
+            Tile(512, 64, 64),
+        ),
+        packs_queries=True,
+        last="shortest",
+    ),
+    "trtllm": Tiling((Tile(128, 256, 64), Tile(512, 128, 64))),
+}
+
+
+def tiling(kernels: Mapping[str, Tiling], library: str) -> Tiling:
+    """The tiles of ``library``.
+
+    Raises:
+        ConfigError: No such library.
+    """
+    if library not in kernels:
+        known = ", ".join(kernels)
+        raise ConfigError(
+            f"calibration: unknown attention library {library!r}. Known: {known}.{did_you_mean(library, list(kernels))}"
+        )
+    return kernels[library]
