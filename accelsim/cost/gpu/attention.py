@@ -16,13 +16,12 @@ sizes are not among the data), sequences of unequal length.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes, Body
-from accelsim.cost.gpu.attention_tiles import FORWARD, Tiling, tiling
+from accelsim.cost.gpu.attention_tiles import FORWARD, Tiles, Tiling, tiling
 from accelsim.cost.gpu.machine import Array, GpuMachine
 
 #: Threads of the block that copies one token into a cache (one per element, at most so many), and of a full core.
@@ -57,26 +56,6 @@ class PrefillParameters:
     library: str = "flash2"
     overlap_fraction: float = 0.0
     wide_head_factor: float = 1.0
-
-
-class Tiles(NamedTuple):
-    """Tiles of an array of attentions.
-
-    Attributes:
-        queries: Queries of a tile (of all heads in it).
-        keys: Keys of a block.
-        number: Tiles.
-        blocks: Key blocks of all tiles.
-        longest: Blocks of the longest tile.
-        last: Blocks of the tiles that end last.
-    """
-
-    queries: Array
-    keys: Array
-    number: Array
-    blocks: Array
-    longest: Array
-    last: Array
 
 
 def prefill_times(
@@ -160,11 +139,5 @@ def tiles_of(library: Tiling, shapes: AttentionShapes) -> Tiles:
     start = np.where(x.window > 0, np.maximum(start, 0.0), 0.0)
     seen = np.ceil(stop / keys) - np.floor(start / keys)
     exists = index < per_head
-    total, longest = (np.where(exists, seen, 0.0).sum(axis=0), np.where(exists, seen, 0.0).max(axis=0))
-    lasts = {
-        "longest": longest,
-        "mean": total / per_head,
-        "shortest": np.where(exists, seen, np.inf).min(axis=0),
-    }
     heads = x.batch * x.heads / share
-    return Tiles(queries, keys, heads * per_head, heads * total, longest, lasts[library.last])
+    return library.arrange(queries, keys, per_head, np.where(exists, seen, 0.0), exists, heads)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accelsim.cost.gpu.machine import Array
 from accelsim.errors import ConfigError
@@ -40,6 +41,26 @@ class Tile(NamedTuple):
     few_queries: int = 0
 
 
+class Tiles(NamedTuple):
+    """Tiles of an array of attentions and the blocks each walks over.
+
+    Attributes:
+        queries: Queries of a tile or block (of all heads in it).
+        keys: Keys of a block or tile.
+        number: Tiles.
+        blocks: Blocks of all tiles.
+        longest: Blocks of the longest tile.
+        last: Blocks of the tiles that end last.
+    """
+
+    queries: Array
+    keys: Array
+    number: Array
+    blocks: Array
+    longest: Array
+    last: Array
+
+
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """Tiles of one kernel of a library.
@@ -49,11 +70,13 @@ class Tiling:
         packs_queries: Whether the heads that share a KV head lie in one tile.
         last: Which tiles run when cores fall idle: the ``longest`` of a head where tiles start in the order of the
             queries, the ``shortest`` where they are sorted, ``mean`` where the order is not known.
+        whole_heads: Whether one core takes all tiles of a head.
     """
 
     tiles: tuple[Tile, ...]
     packs_queries: bool = False
     last: Literal["longest", "mean", "shortest"] = "mean"
+    whole_heads: bool = False
 
     def extents(self, head_dim: Array, queries: Array) -> tuple[Array, Array]:
         """Queries and keys of a tile, for heads of a width and ``queries`` queries per KV head (or head)."""
@@ -65,10 +88,21 @@ class Tiling:
         )
         return np.where(queries <= few, few, rows), keys
 
+    def arrange(
+        self, queries: Array, keys: Array, per_head: Array, seen: Array, exists: NDArray[np.bool_], heads: Array
+    ) -> Tiles:
+        """Tiles of ``heads`` heads of ``per_head`` tiles; rows of ``seen`` are the blocks of each tile of one head."""
+        total = seen.sum(axis=0)
+        if self.whole_heads:
+            return Tiles(queries, keys, heads, heads * total, total, total)
+        longest = seen.max(axis=0)
+        lasts = {"longest": longest, "mean": total / per_head, "shortest": np.where(exists, seen, np.inf).min(axis=0)}
+        return Tiles(queries, keys, heads * per_head, heads * total, longest, lasts[self.last])
+
 
 #: Forward kernels by the name a calibration gives the library.
 FORWARD: Mapping[str, Tiling] = {
-    "flash1": Tiling((Tile(64, 128, 256), Tile(128, 128, 128)), last="longest"),
+    "flash1": Tiling((Tile(64, 16, 256), Tile(128, 16, 128)), whole_heads=True),
     "flash2": Tiling((Tile(64, 128, 128), Tile(128, 128, 64), Tile(256, 64, 64)), last="longest"),
     "flash2_paged": Tiling((Tile(80, 64, 256), Tile(128, 64, 128), Tile(256, 64, 64)), last="longest"),
     "flash3": Tiling(
@@ -83,6 +117,13 @@ FORWARD: Mapping[str, Tiling] = {
         last="shortest",
     ),
     "trtllm": Tiling((Tile(128, 256, 64), Tile(512, 128, 64))),
+}
+
+#: Main kernels of the backward pass: keys of a tile, queries of a block.
+BACKWARD: Mapping[str, Tiling] = {
+    "flash1": Tiling((Tile(64, 16, 256), Tile(128, 16, 128)), whole_heads=True),
+    "flash2": Tiling((Tile(64, 128, 128), Tile(128, 64, 128), Tile(256, 64, 64)), last="longest"),
+    "flash3": Tiling((Tile(64, 128, 128), Tile(128, 64, 128), Tile(192, 64, 96), Tile(256, 64, 80)), last="shortest"),
 }
 
 
