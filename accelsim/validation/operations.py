@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cost.gpu.attention_table import DIRECTIONS, FLASH, STANDARD
 from accelsim.dtypes import DType
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
@@ -115,6 +116,18 @@ def _collective(kind: str) -> Operation:
     return Operation(_COLLECTIVE, _bytes_work, optional={"ranks_per_node": 0}, collective=kind)
 
 
+def _training_work(x: Extents) -> Array:
+    """Pairs of queries and keys, times the width of a head."""
+    return x["batch"] * x["heads"] * x["head_dim"] * x["q_len"] * x["kv_len"] / (1.0 + x["causal"])
+
+
+def _training_attention() -> Mapping[str, Operation]:
+    """Attention of training, by library and direction."""
+    names = (f"{library}_{direction}" for library in (*FLASH, *STANDARD) for direction in DIRECTIONS)
+    switches = {"causal": 0, "dropout": 0, "mask": 0}
+    return {name: Operation(_ATTENTION, _training_work, optional=switches, flags=tuple(switches)) for name in names}
+
+
 #: Operators by the spelling of tables.
 OPERATIONS: Mapping[str, Operation] = {
     "gemm": Operation(_PRODUCT, _product_work, _gemm, {"batch": 1}),
@@ -135,6 +148,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "all_to_all": _collective("all_to_all"),
     "p2p": _collective("send_recv"),
     "send_recv": _collective("send_recv"),
+    **_training_attention(),
     "moe": Operation(_MOE, _moe_work, optional=_MOE_DIVISION, flags=("gated",)),
     "moe_dispatch": _exchange("dispatch"),
     "moe_combine": _exchange("combine"),

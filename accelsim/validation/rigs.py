@@ -25,10 +25,19 @@ class RigSpec(Spec):
     appends_kv: bool = Field(False, description="Whether attention rows also write new keys and values to the cache.")
     quantizes: bool = Field(False, description="Whether 8-bit products quantise their activations first.")
     library: str = Field("", description="Communication library behind a collective; blank is the system's own.")
+    call_s: Seconds = Field(0.0, description="Time of the host per call of an eager framework, beside the device.")
 
     def rig(self) -> Rig:
         """The value the pricing functions take."""
-        return Rig(self.weight_copies, self.has_launch, self.appends_kv, self.overhead_s, self.quantizes, self.library)
+        return Rig(
+            weight_copies=self.weight_copies,
+            has_launch=self.has_launch,
+            appends_kv=self.appends_kv,
+            overhead_s=self.overhead_s,
+            quantizes=self.quantizes,
+            library=self.library,
+            call_s=self.call_s,
+        )
 
 
 class TimingSpec(RigSpec):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from accelsim.cost.gpu.attention import PrefillParameters
+from accelsim.cost.gpu.attention_backward import TrainingParameters
 from accelsim.cost.gpu.decode import DecodeParameters
 from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.moe import MoeParameters
@@ -22,6 +23,9 @@ _HALF_TYPES = (DType.BF16, DType.FP16)
 #: Used, with a warning, where a chip has no calibration: rounded middle values of the calibrated data-centre GPUs.
 TYPICAL_GEMM = GemmParameters(1.7e-6, 1e-6, 100e-9, 0.85, 0.83, 1.3, 2.8e-6, 0.65)
 TYPICAL_PREFILL = PrefillParameters(4.5e-6, 3e-6, 0.75, 2.5e-11, 0.8, 3e-6)
+TYPICAL_TRAINING = TrainingParameters(5e-6, 2.5e-6, 0.7, 2.3e-11, 0.7, 8.5e-11, 0.85, "flash2")
+#: Libraries of the attention of training, the newest first.
+TRAINING_LIBRARIES = ("flash3", "flash2")
 TYPICAL_DECODE = DecodeParameters(3.6e-6, 2.5e-6, 5e-7, 30e9, 0.85, 2e-6)
 TYPICAL_MOE = MoeParameters(30e-6, 1.5e-6, 100e-9, 0.6, 0.9, 1.2, 0.5, holds_all_rows=True)
 TYPICAL_ROWS = {
@@ -111,6 +115,12 @@ class GpuCalibration:
     def decode(self) -> tuple[DecodeParameters, tuple[str, ...]]:
         """Parameters of attention with one query."""
         return self._read("attention_decode", DecodeParameters, TYPICAL_DECODE)
+
+    def training(self, library: str = "") -> tuple[TrainingParameters, tuple[str, ...]]:
+        """Parameters of the attention of training by ``library``; by default the newest that is calibrated."""
+        known = [name for name in TRAINING_LIBRARIES if f"attention_{name}" in self.chip.calibration]
+        name = library or (known[0] if known else TYPICAL_TRAINING.library)
+        return self._read(f"attention_{name}", TrainingParameters, replace(TYPICAL_TRAINING, library=name))
 
     def moe(self) -> tuple[MoeParameters, tuple[str, ...]]:
         """Parameters of fused mixture-of-experts layers."""

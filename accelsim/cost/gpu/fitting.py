@@ -51,6 +51,23 @@ PREFILL = (
     FreeParameter("overlap_fraction", 0.01, 1.0, 0.5),
     FreeParameter("wide_head_factor", 1.0, 6.0, 1.5),
 )
+_FORWARD = (
+    FreeParameter("tile_s", 0.01 * _US, 8 * _US, 2 * _US),
+    FreeParameter("matrix_efficiency", 0.1, 1.0, 0.7),
+    FreeParameter("score_s", 1e-13, 1e-9, 1e-11),
+)
+#: Forward and backward of one library; score and products are told apart by head widths.
+FLASH_TRAINING = (
+    *_FORWARD,
+    FreeParameter("backward_efficiency", 0.1, 1.0, 0.7),
+    FreeParameter("backward_score_s", 1e-13, 1e-9, 2e-11),
+)
+#: Rows of one head width and one grid of cores: rates alone.
+FLASH_WHOLE_HEADS = (
+    FreeParameter("matrix_efficiency", 0.05, 1.0, 0.35),
+    FreeParameter("backward_efficiency", 0.05, 1.0, 0.35),
+    FreeParameter("dropout_s", 1e-13, 1e-9, 5e-11),
+)
 DECODE = (
     FreeParameter("launch_s", 1 * _US, 20 * _US, 5 * _US),
     FreeParameter("tile_s", 0.1 * _US, 6 * _US, 2 * _US),
@@ -78,6 +95,9 @@ FREE_PARAMETERS: Mapping[str, tuple[FreeParameter, ...]] = {
     "moe": MOE,
     "attention_prefill": PREFILL,
     "attention_decode": DECODE,
+    "attention_flash1": FLASH_WHOLE_HEADS,
+    "attention_flash2": FLASH_TRAINING,
+    "attention_flash3": _FORWARD,
     "rowwise": ROWWISE,
     "reduction": ROWWISE,
     "elementwise": ROWWISE,

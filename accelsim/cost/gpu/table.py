@@ -60,6 +60,8 @@ class Rig:
         overhead_s: Constant of the framework and host inside every time.
         quantizes: Whether an 8-bit GEMM row also quantises its 16-bit activations first.
         library: Communication library behind a collective; blank is the system's own.
+        call_s: Time of the host per call of an eager framework; the device works behind it, so that a row takes at
+            least its calls.
     """
 
     weight_copies: int = 1
@@ -68,6 +70,11 @@ class Rig:
     overhead_s: float = 0.0
     quantizes: bool = False
     library: str = ""
+    call_s: float = 0.0
+
+    def seen(self, device_s: Array, calls: Array) -> Array:
+        """What the clock sees of rows of ``device_s`` seconds that the host issues in so many calls."""
+        return np.maximum(device_s, self.call_s * calls) + self.overhead_s
 
 
 def element_bytes(dtype: object) -> Array:

@@ -85,6 +85,8 @@ def _start(chip: Chip, section: str, dtype: DType) -> Any:
     calibration = GpuCalibration.of(chip)
     if section.startswith("gemm"):
         return calibration.gemm(dtype)[0]
+    if section.startswith("attention_flash"):
+        return calibration.training(section.removeprefix("attention_"))[0]
     if section.startswith("attention"):
         return (calibration.prefill() if section == "attention_prefill" else calibration.decode())[0]
     return (calibration.moe() if section == "moe" else calibration.rows(section))[0]

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.cost.gpu.attention_table import FLASH, AttentionOp, flash_seconds, standard_seconds
 from accelsim.cost.gpu.calibration import CalibratedRange, GpuCalibration
 from accelsim.cost.gpu.machine import GpuMachine
+from accelsim.cost.gpu.standard_attention import StandardKernels
 from accelsim.cost.gpu.table import (
     ROW_SECTIONS,
     Columns,
@@ -70,6 +72,8 @@ def section_of(op: str, dtype: DType) -> str:
     """Calibration section that prices rows of ``op``; blank when none does."""
     if op in ("gemm", "batched_gemm"):
         return "gemm" if dtype in (DType.BF16, DType.FP16) else f"gemm_{dtype.value}"
+    if training := AttentionOp.of(op):
+        return f"attention_{training.library}"
     return op if op.startswith("attention") or op == "moe" else ROW_SECTIONS.get(op, "")
 
 
@@ -80,6 +84,10 @@ def seconds_with(parameters: Any, batch: Batch, chip: Chip) -> Array:
 
 def _family(batch: Batch, chip: Chip) -> _Family:
     calibration, section = GpuCalibration.of(chip), section_of(batch.op, batch.dtype)
+    if training := AttentionOp.of(batch.op):
+        if training.library not in FLASH:
+            return _standard(training, batch, chip)
+        return _family_with(*calibration.training(training.library), batch, chip)
     if section.startswith("gemm"):
         found: tuple[Any, tuple[str, ...]] = calibration.gemm(batch.dtype)
     elif section.startswith("attention"):
@@ -98,11 +106,30 @@ def _family_with(parameters: Any, warnings: tuple[str, ...], batch: Batch, chip:
     if section in ROW_SECTIONS.values():
         return _Family(section, warnings, lambda rows: rowwise_seconds(machine, parameters, rows, rig))
     core = chip.peak_flops_per_s(batch.dtype, 1)
+    if training := AttentionOp.of(batch.op):
+        return _Family(
+            section, warnings, lambda rows: flash_seconds(machine, parameters, rows, rig, core, training.direction)
+        )
     if section == "moe":
         return _Family(section, warnings, lambda rows: moe_layer_seconds(machine, parameters, rows, rig, core))
     if section.startswith("attention"):
         return _Family(section, warnings, lambda rows: attention_seconds(machine, parameters, rows, rig, core))
     return _Family(section, warnings, lambda rows: gemm_seconds(machine, parameters, rows, rig, core))
+
+
+def _standard(training: AttentionOp, batch: Batch, chip: Chip) -> _Family:
+    """Standard attention: products, softmax and streams by the calibrations of these families."""
+    calibration = GpuCalibration.of(chip)
+    products = calibration.gemm(batch.dtype)
+    softmax, streams = calibration.rows("reduction"), calibration.rows("elementwise")
+    core = chip.peak_flops_per_s(batch.dtype, 1)
+    kernels = StandardKernels(GpuMachine.of(chip), products[0], softmax[0], streams[0], core)
+    fused, rig = training.library == "megatron", batch.rig
+    return _Family(
+        section_of(batch.op, batch.dtype),
+        tuple(dict.fromkeys((*products[1], *softmax[1], *streams[1]))),
+        lambda rows: standard_seconds(kernels, rows, rig, training.direction, fused=fused),
+    )
 
 
 def _columns(batch: Batch) -> dict[str, Any]:
