@@ -109,12 +109,13 @@ def choose_plan(job: Job, plan: Plan | str) -> Plan:
         return Plan.parse(plan)
     phase = replace(job.phase, steps=1) if isinstance(job.phase, Decode) else job.phase
     best: tuple[float, Plan] | None = None
-    refused: CapacityError | None = None
+    refused: CapacityError | PlanError | None = None
     for candidate in candidate_plans(job.model, job.system, job.phase.batch):
         try:
             latency_s = play(replace(job, phase=phase, plan=candidate)).timeline.makespan_s
-        except CapacityError as error:
-            refused = error
+        except (CapacityError, PlanError) as error:
+            if refused is None or isinstance(error, CapacityError):
+                refused = error
             continue
         if best is None or latency_s < best[0]:
             best = latency_s, candidate

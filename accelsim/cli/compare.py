@@ -47,7 +47,7 @@ def compare(
         raise ConfigError("--on names no system. Write e.g. --on nvidia-dgx-a100,nvidia-dgx-h100.")
     from accelsim.pipeline import simulate
 
-    work = o.make_phase(phase, batch, prompt, context, steps)
+    work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
     results = [
         simulate(
             model,
@@ -81,9 +81,9 @@ def compare_default(
     asked = phase is not None or prompt is not None or context is not None or steps is not None
     phases: list[Phase]
     if asked:
-        phases = [o.make_phase(phase, batch, prompt, context, steps)]
+        phases = [o.make_phase(phase, batch, prompt, context, steps, model)]
     else:
-        phases = [o.make_phase(kind, batch, None, None, None) for kind in ("prefill", "decode")]
+        phases = [o.make_phase(kind, batch, None, None, None, model) for kind in ("prefill", "decode")]
     _show([simulate(model, system, work) for work in phases for system in o.DEFAULT_SYSTEMS], json_, quiet)
 
 

@@ -49,8 +49,19 @@ JsonOption = Annotated[str | None, typer.Option("--json", help="Write the result
 DEFAULT_LENGTH = 2048
 
 
-def make_phase(kind: str | None, batch: int, prompt: int | None, context: int | None, steps: int | None) -> Phase:
+def make_phase(
+    kind: str | None,
+    batch: int,
+    prompt: int | None,
+    context: int | None,
+    steps: int | None,
+    model: str,
+    set_: list[str] | None = None,
+) -> Phase:
     """The phase the options describe; without ``--phase``, ``--context`` or ``--steps`` mean decode.
+
+    A length that is not given is :data:`DEFAULT_LENGTH`, or less where ``model`` has fewer positions: then a note on
+    the error stream says so.
 
     Raises:
         ConfigError: Unknown phase, or an option of the other phase.
@@ -61,14 +72,27 @@ def make_phase(kind: str | None, batch: int, prompt: int | None, context: int | 
         kind = "decode" if context is not None or steps is not None else "prefill"
     if kind == "prefill":
         _refuse("prefill", {"--context": context, "--steps": steps})
-        return Prefill(batch=batch, prompt=DEFAULT_LENGTH if prompt is None else prompt)
+        return Prefill(batch=batch, prompt=_default_length(model, set_, "prompt") if prompt is None else prompt)
     if kind == "decode":
         _refuse("decode", {"--prompt": prompt})
-        context = DEFAULT_LENGTH if context is None else context
-        return Decode(batch=batch, context=context, steps=1 if steps is None else steps)
+        steps = 1 if steps is None else steps
+        context = _default_length(model, set_, "context", steps) if context is None else context
+        return Decode(batch=batch, context=context, steps=steps)
     if kind == "train":
         raise ConfigError("--phase train is not modelled yet. Use prefill or decode.")
     raise ConfigError(f"--phase: unknown phase {kind!r}. Use prefill or decode.")
+
+
+def _default_length(model: str, set_: list[str] | None, name: str, steps: int = 0) -> int:
+    """Tokens of a prompt or a cache that leave room for ``steps`` more among the model's positions."""
+    from accelsim.workload.formats.hf import load_model_file
+
+    of_model = [(path.removeprefix("model."), text) for path, text in make_overrides(set_) if path.startswith("model.")]
+    positions = load_model_file(model, overrides=of_model).spec.max_position_embeddings
+    length = max(1, min(DEFAULT_LENGTH, positions - steps))
+    if length < DEFAULT_LENGTH:
+        typer.echo(f"note: {name} {length}, because {model} has {positions} positions", err=True)
+    return length
 
 
 def _refuse(kind: str, options: dict[str, int | None]) -> None:

@@ -44,7 +44,7 @@ def place(
     """Place a model on an array of tiles and say what the placement costs."""
     from accelsim.mapping.placement.base import PLACERS
 
-    work = o.make_phase(phase, batch, prompt, context, steps)
+    work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
     names = [name for name in PLACERS.names() if name != "exact"] if placer == "all" else [placer]
     runs: list[SpatialRun] = []
     refused: dict[str, CapacityError] = {}

@@ -103,7 +103,7 @@ def run(
         result = _simulate(
             model,
             on,
-            o.make_phase(phase, batch, prompt, context, steps),
+            o.make_phase(phase, batch, prompt, context, steps, model, set_),
             with_plan_keys(plan, execution=execution, placer=placer),
             dtype,
             engine,

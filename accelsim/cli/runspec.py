@@ -61,7 +61,7 @@ def _simulate(options: Mapping[str, Any], what_ifs: bool) -> Mapping[str, Any]:
     from accelsim.cli.run import with_plan_keys
     from accelsim.pipeline import simulate
 
-    phase = o.make_phase(*(options[name] for name in ("phase", "batch", "prompt", "context", "steps")))
+    phase = o.make_phase(*(options[name] for name in ("phase", "batch", "prompt", "context", "steps", "model", "set_")))
     return simulate(
         options["model"],
         options["on"],

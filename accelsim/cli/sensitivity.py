@@ -53,7 +53,7 @@ def sensitivity(
     if (against is None) != (vary is None):
         raise ConfigError("--against and --vary belong together, e.g. --against nvidia-h100-sxm --vary chip.clock.")
     moved, dtype_, overrides = _fraction(step), o.make_dtype(dtype), o.make_overrides(set_)
-    work = o.make_phase(phase, batch, prompt, context, steps)
+    work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
     from accelsim.catalog import Catalog
     from accelsim.pipeline import simulate
     from accelsim.study.sensitivity import Experiment

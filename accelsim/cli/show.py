@@ -48,9 +48,9 @@ def show(
     elif what == "schema":
         _show_schema(model)
     elif what == "graph":
-        _show_graph(console, model, o.make_phase(phase, batch, prompt, context, None), plan)
+        _show_graph(console, model, o.make_phase(phase, batch, prompt, context, None, model), plan)
     elif what == "tasks":
-        _show_tasks(console, model, on, o.make_phase(phase, batch, prompt, context, None), plan)
+        _show_tasks(console, model, on, o.make_phase(phase, batch, prompt, context, None, model), plan)
     else:
         _show_file(console, what)
 

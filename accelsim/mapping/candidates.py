@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import System
 from accelsim.mapping.plan import Plan
@@ -12,23 +14,38 @@ REGION_SHARES = (0.4, 0.48, 0.56, 0.64, 0.72, 0.8, 0.88, 0.96, 1.0)
 
 
 def candidate_plans(model: Model, system: System, batch: int) -> tuple[Plan, ...]:
-    """Degrees that divide the model and use every chip, times the regions of a chip.
+    """Tensor-parallel degrees that divide the model, each with the most replicas that divide the batch.
 
-    Degrees that leave chips idle come in only where no combination uses all of them.
+    A degree may leave chips idle: fewer chips that exchange less can be faster, and some models do not divide over all.
+    With experts, these are divided like the rest, over the tensor-parallel group, or over all ranks.
     """
-    chips = system.num_chips
-    splits = [tp for tp in range(1, chips + 1) if chips % tp == 0 and _splits(model, tp)]
-    full = [Plan(tp=tp, dp=chips // tp) for tp in splits if batch % (chips // tp) == 0]
-    plans = full or [Plan(tp=max(splits))]
+    plans = list(
+        dict.fromkeys(plan for tp in _degrees(model, system.num_chips) for plan in _of(model, system, tp, batch))
+    )
     return tuple(
-        Plan(tp=plan.tp, dp=plan.dp, region=region) for plan in plans for region in _candidate_regions(system.chip)
+        Plan(tp=plan.tp, dp=plan.dp, ep=plan.ep, region=region)
+        for plan in plans
+        for region in _candidate_regions(system.chip)
     )
 
 
-def _splits(model: Model, tp: int) -> bool:
+def _degrees(model: Model, chips: int) -> list[int]:
+    """Degrees that divide heads and widths, the largest first; the vocabulary is padded."""
+    width = model.moe_intermediate_size if model.num_experts else model.intermediate_size
     heads, kv_heads = model.num_attention_heads, model.num_key_value_heads
-    kv_fits = kv_heads % tp == 0 or tp % kv_heads == 0
-    return heads % tp == 0 and kv_fits and model.intermediate_size % tp == 0 and model.vocab_size % tp == 0
+    return [
+        tp
+        for tp in range(min(chips, heads), 0, -1)
+        if heads % tp == 0 and (kv_heads % tp == 0 or tp % kv_heads == 0) and width % tp == 0
+    ]
+
+
+def _of(model: Model, system: System, tp: int, batch: int) -> Iterator[Plan]:
+    most = system.num_chips // tp
+    dp = max(degree for degree in range(1, min(most, batch) + 1) if batch % degree == 0)
+    yield Plan(tp=tp, dp=dp)
+    if model.num_experts:
+        yield from (Plan(tp=tp, dp=dp, ep=ep) for ep in (tp, tp * dp) if 1 < ep <= model.num_experts)
 
 
 def _candidate_regions(chip: Chip) -> list[tuple[int, int] | None]:

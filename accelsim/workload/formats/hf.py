@@ -72,6 +72,8 @@ def load_model_file(
 ) -> Loaded[Model]:
     """Like :func:`load_model`, with the document and the sources of its values, and with keys overridden.
 
+    With an override the model is another one, and its file's published figures (``checks``) are not held against it.
+
     Raises:
         ConfigError: As :func:`load_model`; an override names no key.
     """
@@ -80,8 +82,11 @@ def load_model_file(
         name_or_path = Path(name_or_path) / CONFIG_NAME
     document = load_document(catalog.find("models", name_or_path))
     document = resolve_extends(document, lambda name, _: catalog.find("models", name))
+    overrides = tuple(overrides)
     for path, text in overrides:
         document = document.apply_override(path, text)
+    if overrides:  # a changed model need not have the published figures
+        document = _without_checks(document, {path for path, _ in overrides})
     if "kind" in document.root.children:
         return validate(document, Model)
     if "model_type" in document.root.children or "architectures" in document.root.children:
@@ -89,6 +94,16 @@ def load_model_file(
     raise ConfigError(
         f"{document.root.where}: not a model. Write 'kind: model', or give a Hugging Face config.json with model_type."
     )
+
+
+def _without_checks(document: Document, stated: set[str]) -> Document:
+    """The document without its published figures, but for those among the overrides themselves."""
+    checks = document.root.children.get("checks")
+    for name in checks.children if checks is not None else ():
+        path = f"checks.{name}"
+        if path not in stated:
+            document = document.apply_override(path, "null", "overridden model")
+    return document
 
 
 def read_config(document: Document) -> Model:

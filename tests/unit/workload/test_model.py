@@ -113,3 +113,11 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path.write_text("colour: blue\n")
     with pytest.raises(ConfigError, match=r"not a model\. Write 'kind: model', or give a Hugging Face config.json"):
         load_model(path)
+
+
+def test_an_overridden_model_need_not_have_the_published_figures(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY_YAML + "checks: {parameters: 1480}\n")
+    assert load_model_file(path, overrides=[("num_hidden_layers", "3")]).spec.num_hidden_layers == 3
+    with pytest.raises(ConfigError, match="checks.parameters is 3000, but the shapes give 2136"):
+        load_model_file(path, overrides=[("num_hidden_layers", "3"), ("checks.parameters", "3000.0")])
