@@ -147,5 +147,6 @@ def too_tight(problem: Problem) -> str:
     rows, cols = problem.grid
     return (
         f"{len(problem.items)} items that need {least} tiles cannot be cut from {rows}x{cols} as rectangles. "
-        "Give them fewer tiles, or use a larger grid."
+        "Give them fewer tiles, or use a larger grid; around many dead tiles, spare rows or columns (chip.spare_cols) "
+        "or links past them (chip.bypass)."
     )

@@ -49,13 +49,13 @@ def book(run: Streamed, segments_of: Callable[[Shape], Sequence[Segment]], syste
 
 
 def _transfers(run: Streamed, system: System) -> list[Booking]:
-    """One booking per tensor and kind of way: bytes x hops on a chip, bytes between chips."""
+    """One booking per tensor and kind of way: bytes x hops on a chip (each link of a tree once), or between chips."""
     moved: dict[tuple[str, str], tuple[float, float, int]] = defaultdict(lambda: (0.0, 0.0, 0))
-    for index, flow in enumerate(run.pipeline.flows):
-        lanes = run.floor.lanes(flow.producer, flow.consumer)
-        key = flow.tensor, lanes.level or "noc"
+    for cast in run.casts:
+        lanes = run.lanes(cast)
+        key = cast.tensor, lanes.level or "noc"
         hops = lanes.hops if lanes.level is None else np.ones(len(lanes.routes))
-        sizes, inverse = np.unique(run.flow_bytes[index], return_inverse=True)
+        sizes, inverse = np.unique(run.cast_bytes(cast), return_inverse=True)
         times = np.bincount(inverse, weights=run.stream.counts).astype(int)
         for total, count in zip(sizes.tolist(), times.tolist(), strict=True):
             if total:

@@ -128,3 +128,36 @@ def fault_warnings(chip: Chip, num_given: int) -> tuple[str, ...]:
         f"them not covered by {chip.spare_rows} spare rows and {chip.spare_cols} spare columns; {how} hold "
         f"{num_given:,} of {chip.num_cores:,} tiles",
     )
+
+
+def without_faults(chip: Chip) -> Chip:
+    """The same chip with every tile and link at work; spares stay spares."""
+    noc = chip.noc.model_copy(update={"dead_links": ()}) if chip.noc is not None else None
+    return chip.model_copy(update={"dead_tiles": (), "noc": noc})
+
+
+def sample_faults(chip: Chip, tile_defects: float, link_defects: float, rng: np.random.Generator) -> Chip:
+    """``chip`` with more dead tiles and links, each dead with a probability of its own, independent of the others.
+
+    Tiles that the links cut off are dead too.  Not modelled: defects that cluster on a wafer.
+
+    Args:
+        chip: A chip with an on-chip network.
+        tile_defects: Probability that a tile does not work.
+        link_defects: Probability that the link between two neighbours does not work.
+        rng: Only source of randomness.
+    """
+    rows, cols = chip.core_grid
+    dead = np.argwhere(rng.random((rows, cols)) < tile_defects)
+    across = np.argwhere(rng.random((rows, cols - 1)) < link_defects)
+    down = np.argwhere(rng.random((rows - 1, cols)) < link_defects)
+    ends = [(first, first + step) for places, step in ((across, (0, 1)), (down, (1, 0))) for first in places]
+    links = tuple((_tile(a), _tile(b)) for a, b in ends)
+    assert chip.noc is not None
+    noc = chip.noc.model_copy(update={"dead_links": (*chip.noc.dead_links, *links)})
+    worn = chip.model_copy(update={"dead_tiles": (*chip.dead_tiles, *map(_tile, dead)), "noc": noc})
+    return worn.model_copy(update={"dead_tiles": tuple(sorted({*worn.dead_tiles, *cut_off_tiles(worn)}))})
+
+
+def _tile(place: npt.NDArray[np.int64]) -> tuple[int, int]:
+    return int(place[0]), int(place[1])

@@ -13,7 +13,14 @@ import numpy.typing as npt
 from accelsim.errors import PlanError
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
-from accelsim.network.noc import CoarseMesh, Rectangle, coarse_topology, rect_to_rect_flows
+from accelsim.network.noc import (
+    CoarseMesh,
+    Rectangle,
+    Routes,
+    coarse_topology,
+    rect_to_rect_flows,
+    rect_to_rects_flows,
+)
 
 #: Blocks of the coarse mesh along the shorter side of a typical rectangle; more blocks, more tasks.
 _BLOCKS_PER_SIDE = 1
@@ -37,14 +44,15 @@ class Spot:
 
 @dataclass(frozen=True, eq=False)
 class Lanes:
-    """A transfer between two spots as flows side by side.
+    """A transfer from one spot to others as flows side by side.
 
     Attributes:
-        routes: Links of each lane, ids of the floor.
+        routes: Links of each lane, ids of the floor; of a lane to several spots the links of its tree, each once.
         latency_s: First byte of each lane. float64[lanes].
         shares: Part of the bytes that each lane carries, running sum. float64[lanes].
         hops: Core hops of each lane. float64[lanes].
         level: Name of the system level (or optical layer) that is crossed, or None on a chip's mesh.
+        branches: Links of each lane to each spot, where there are several on the chip.
     """
 
     routes: tuple[tuple[int, ...], ...]
@@ -52,6 +60,7 @@ class Lanes:
     shares: FloatArray
     hops: FloatArray
     level: str | None = None
+    branches: tuple[tuple[tuple[int, ...], ...], ...] = ()
 
     def lane_bytes(self, nbytes: int) -> npt.NDArray[np.int64]:
         """Whole bytes of each lane that sum to ``nbytes``. int64[lanes]."""
@@ -103,26 +112,46 @@ class Floor:
         return tuple(on_chip + ports)
 
     @cached_property
-    def _known(self) -> dict[tuple[int, int], Lanes]:
+    def _known(self) -> dict[tuple[int, ...], Lanes]:
         return {}
 
-    def lanes(self, producer: int, consumer: int) -> Lanes:
-        """How bytes go from one group to another."""
-        key = producer, consumer
+    def lanes(self, producer: int, *consumers: int) -> Lanes:
+        """How bytes go from one group to another, or as one multicast to several of one chip."""
+        key = producer, *consumers
         if key not in self._known:
-            self._known[key] = self._lanes(producer, consumer)
+            source, target = self.spots[producer].chip, self.spots[consumers[0]].chip
+            if source != target:
+                self._known[key] = self._between_chips(source, target)
+            else:
+                self._known[key] = self._lanes(producer, consumers[0]) if len(consumers) == 1 else self._tree(*key)
         return self._known[key]
+
+    def _tree(self, producer: int, *consumers: int) -> Lanes:
+        """Lanes that fork: the union of the routes to all consumers, from the blocks of the producer."""
+        rectangles = [self.spots[consumer].rectangle for consumer in consumers]
+        every = rect_to_rects_flows(self.mesh, self.spots[producer].rectangle, rectangles, _FINE)
+        routes = [self.mesh.routes(flows.src, flows.dst) for flows in every]
+        base = self.spots[producer].chip * len(self.mesh.link_names)
+        trees = [sorted({link for one in routes for link in one[lane].tolist()}) for lane in range(len(every[0].src))]
+        return Lanes(
+            routes=tuple(tuple(base + link for link in tree) for tree in trees),
+            latency_s=np.max([self.mesh.latency_s(one) for one in routes], axis=0),
+            shares=np.cumsum(every[0].nbytes) / _FINE,
+            hops=np.array([self.mesh.num_hops[tree].sum() for tree in trees]),
+            level=self.mesh.level,
+            branches=tuple(self._links_of(one, base) for one in routes),
+        )
+
+    def _links_of(self, routes: Routes, base: int) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple((base + routes[lane]).tolist()) for lane in range(len(routes.ptr) - 1))
 
     def _lanes(self, producer: int, consumer: int) -> Lanes:
         source, target = self.spots[producer], self.spots[consumer]
-        if source.chip != target.chip:
-            return self._between_chips(source.chip, target.chip)
         flows = rect_to_rect_flows(self.mesh, source.rectangle, target.rectangle, _FINE)
         routes = self.mesh.routes(flows.src, flows.dst)
         base = source.chip * len(self.mesh.link_names)
-        links = [tuple((base + routes.link[a:b]).tolist()) for a, b in zip(routes.ptr, routes.ptr[1:], strict=False)]
         return Lanes(
-            routes=tuple(links),
+            routes=self._links_of(routes, base),
             latency_s=self.mesh.latency_s(routes),
             shares=np.cumsum(flows.nbytes) / _FINE,
             hops=routes.sum_over(self.mesh.num_hops),

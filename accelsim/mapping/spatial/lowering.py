@@ -1,9 +1,11 @@
 """From groups on rectangles to one task graph: units walk through the groups, pipelined.
 
-Servers are rectangles: a group computes one unit at a time.  A flow between two groups is one task per lane over the
-links of the coarse on-chip mesh (or the ports between chips), where flows share capacity; its latency is its hops.
+Servers are rectangles: a group computes one unit at a time.  What a group sends is one task per lane over the links of
+the coarse on-chip mesh (or the ports between chips), where transfers share capacity; its latency is its hops.  A tensor
+with several readers is a multicast: one task per lane over a tree, which carries the bytes once over each of its links
+and ends everywhere when the farthest reader has it.
 
-Buffers are finite: a flow starts only when its consumer has taken up the unit ``depth`` before, and a group starts a
+Buffers are finite: a transfer starts only when each reader has taken up the unit ``depth`` before, and a group starts a
 unit only when what it sent two units before has arrived.  In decode, a unit waits for the token sampled before.
 
 The graph of one unit is written once and instantiated; nothing loops over units.
@@ -16,6 +18,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +30,9 @@ from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.engine.template import CrossEdges, instantiate
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.price import PricedBlock, PricedOperator
+from accelsim.mapping.spatial.casts import Cast, casts_of
 from accelsim.mapping.spatial.floor import Floor, Lanes
-from accelsim.mapping.spatial.groups import Flow, Pipeline
+from accelsim.mapping.spatial.groups import Pipeline
 from accelsim.mapping.spatial.pricing import GroupPrice
 from accelsim.mapping.spatial.stream import Stream
 from accelsim.workload.operator import Operator
@@ -92,10 +96,23 @@ class Streamed:
     prices: Sequence[Sequence[GroupPrice | None]]
     flow_bytes: IntArray
 
+    @cached_property
+    def casts(self) -> tuple[Cast, ...]:
+        """What the network carries."""
+        return casts_of(self.pipeline.flows, [spot.chip for spot in self.floor.spots])
+
+    def cast_bytes(self, cast: Cast) -> IntArray:
+        """Bytes of a cast for each shape. int64[shapes]."""
+        return np.asarray(self.flow_bytes[cast.flows[0]], dtype=np.int64)
+
+    def lanes(self, cast: Cast) -> Lanes:
+        """The way of a cast."""
+        return self.floor.lanes(cast.producer, *cast.consumers)
+
 
 @dataclass(frozen=True, eq=False)
 class _Template:
-    """One unit's tasks; ``lanes[f]`` and ``lane_tasks[f]`` belong to flow ``f``, ``compute[g]`` to group ``g``."""
+    """One unit's tasks; ``lanes[c]`` and ``lane_tasks[c]`` belong to cast ``c``, ``compute[g]`` to group ``g``."""
 
     graph: TaskGraph
     compute: IntArray
@@ -139,28 +156,24 @@ def _template(run: Streamed) -> _Template:
     builder = TaskGraphBuilder()
     for name, capacity in run.floor.links:
         builder.link(name, capacity)
-    groups, flows = run.pipeline.groups, run.pipeline.flows
-    lanes = tuple(run.floor.lanes(flow.producer, flow.consumer) for flow in flows)
-    compute, lane_tasks = np.zeros(len(groups), dtype=np.int64), [np.zeros(0, dtype=np.int64)] * len(flows)
+    groups, flows, casts = run.pipeline.groups, run.pipeline.flows, run.casts
+    lanes = tuple(run.lanes(cast) for cast in casts)
+    compute, lane_tasks = np.zeros(len(groups), dtype=np.int64), [np.zeros(0, dtype=np.int64)] * len(casts)
     arriving: list[list[int]] = [[] for _ in groups]
-    leaving = _flows_of(flows, len(groups))
+    leaving: list[list[int]] = [[] for _ in groups]
+    for index, cast in enumerate(casts):
+        leaving[cast.producer].append(index)
     for index, group in enumerate(groups):
         server = builder.server(group.name)
         compute[index] = builder.task(group.name, server, after=arriving[index])
-        for f in leaving[index]:
-            label = f"{group.name} > {groups[flows[f].consumer].name}"
-            tasks = [builder.task(label, None, route=route, after=[int(compute[index])]) for route in lanes[f].routes]
-            lane_tasks[f] = np.array(tasks, dtype=np.int64)
-            if not flows[f].is_feedback:
-                arriving[flows[f].consumer] += tasks
+        for c in leaving[index]:
+            label = f"{group.name} > {', '.join(groups[consumer].name for consumer in casts[c].consumers)}"
+            tasks = [builder.task(label, None, route=route, after=[int(compute[index])]) for route in lanes[c].routes]
+            lane_tasks[c] = np.array(tasks, dtype=np.int64)
+            for f in casts[c].flows:
+                if not flows[f].is_feedback:
+                    arriving[flows[f].consumer] += tasks
     return _Template(builder.build(), compute, lanes, tuple(lane_tasks))
-
-
-def _flows_of(flows: Sequence[Flow], num_groups: int) -> list[list[int]]:
-    leaving: list[list[int]] = [[] for _ in range(num_groups)]
-    for index, flow in enumerate(flows):
-        leaving[flow.producer].append(index)
-    return leaving
 
 
 def _edges_between_units(run: Streamed, template: _Template) -> CrossEdges:
@@ -175,13 +188,16 @@ def _edges_between_units(run: Streamed, template: _Template) -> CrossEdges:
             pairs = np.broadcast_arrays(later - distance, np.atleast_1d(pred), later, np.atleast_1d(succ))
             columns.append(tuple(array.ravel() for array in pairs))  # type: ignore[arg-type]
 
-    for flow, tasks in zip(run.pipeline.flows, template.lane_tasks, strict=True):
-        producer, consumer = int(template.compute[flow.producer]), int(template.compute[flow.consumer])
-        if flow.is_feedback:
-            wait(period, tasks, consumer)
-        else:
-            wait(flow.depth, consumer, tasks)
-            wait(OUTPUT_BUFFERS, tasks, producer)
+    for cast, tasks in zip(run.casts, template.lane_tasks, strict=True):
+        flows = [run.pipeline.flows[f] for f in cast.flows]
+        for flow in flows:
+            consumer = int(template.compute[flow.consumer])
+            if flow.is_feedback:
+                wait(period, tasks, consumer)
+            else:
+                wait(flow.depth, consumer, tasks)
+        if not flows[0].is_feedback:
+            wait(OUTPUT_BUFFERS, tasks, int(template.compute[cast.producer]))
     if not columns:
         return CrossEdges()
     return CrossEdges(*(np.concatenate(column) for column in zip(*columns, strict=True)))
@@ -200,11 +216,12 @@ def _columns(run: Streamed, template: _Template) -> tuple[FloatArray, dict[str, 
             work_s[shape, task] = price.work_s
             for cause, seconds in price.parts_s.items():
                 parts_s[cause][shape, task] = seconds
-    for index, (lanes, tasks) in enumerate(zip(template.lanes, template.lane_tasks, strict=True)):
+    for cast, lanes, tasks in zip(run.casts, template.lanes, template.lane_tasks, strict=True):
+        nbytes_of = run.cast_bytes(cast)
         alone_s = parts_s[NOC if lanes.level == run.floor.mesh.level else BETWEEN_CHIPS]
-        for total in np.unique(run.flow_bytes[index]).tolist():
+        for total in np.unique(nbytes_of).tolist():
             if total:
-                at = np.ix_(run.flow_bytes[index] == total, tasks)
+                at = np.ix_(nbytes_of == total, tasks)
                 nbytes[at] = lanes.lane_bytes(total)
                 latency_s[at] = lanes.latency_s
                 alone_s[at] = run.floor.alone_s(lanes, lanes.lane_bytes(total))

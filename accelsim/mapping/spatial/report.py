@@ -112,14 +112,22 @@ def placement_of(run: SpatialRun, model: str, seed: int) -> Placement:
 
 
 def link_flows(run: SpatialRun) -> dict[int, dict[int, float]]:
-    """Bytes of each flow over each link in the whole run, by number of link and of flow; idle links are left out."""
+    """Bytes of each flow over each link in the whole run, by number of link and of flow; idle links are left out.
+
+    A link that several flows of one multicast share is booked on the first of them: it carries the bytes once.
+    """
     total = run.flow_bytes @ run.stream.counts
     carried: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for index, (flow, nbytes) in enumerate(zip(run.pipeline.flows, total.tolist(), strict=True)):
-        lanes = run.floor.lanes(flow.producer, flow.consumer)
-        for route, share in zip(lanes.routes, lanes.lane_bytes(nbytes).tolist(), strict=True):
-            for link in route if share else ():
-                carried[link][index] += share
+    for cast in run.casts:
+        lanes = run.floor.lanes(cast.producer, *cast.consumers)
+        branches = lanes.branches or (lanes.routes,)
+        for lane, share in enumerate(lanes.lane_bytes(int(total[cast.flows[0]])).tolist()):
+            seen: set[int] = set()
+            for flow, branch in zip(cast.flows, branches, strict=False):
+                for link in branch[lane] if share else ():
+                    if link not in seen:
+                        seen.add(link)
+                        carried[link][flow] += share
     return carried
 
 

@@ -20,6 +20,7 @@ from accelsim.mapping.placement.constraints import PlacementConstraints, Resolve
 from accelsim.mapping.placement.placement import PLACEMENT_SUFFIXES, Placement, load_placement
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.booking import book
+from accelsim.mapping.spatial.casts import Cast, casts_of
 from accelsim.mapping.spatial.faults import WorkingTiles, check_reachable, fault_warnings
 from accelsim.mapping.spatial.floor import Floor
 from accelsim.mapping.spatial.groups import Part, Pipeline, build_pipeline, flow_bytes, operators_of
@@ -86,9 +87,17 @@ class SpatialRun:
     @cached_property
     def link_byte_hops(self) -> float:
         """Bytes times core hops over all links of the on-chip networks, whole run; detours around faults included."""
-        total = self.flow_bytes @ self.stream.counts
-        lanes = [self.floor.lanes(flow.producer, flow.consumer) for flow in self.pipeline.flows]
-        return sum(float(one.lane_bytes(int(n)) @ one.hops) for one, n in zip(lanes, total, strict=True))
+        return sum(
+            float(lanes.lane_bytes(int(n)) @ lanes.hops) * int(times)
+            for cast in self.casts
+            for lanes in [self.floor.lanes(cast.producer, *cast.consumers)]
+            for n, times in zip(self.flow_bytes[cast.flows[0]], self.stream.counts, strict=True)
+        )
+
+    @cached_property
+    def casts(self) -> tuple[Cast, ...]:
+        """What the networks carry: flows of one tensor from one group to one chip are one cast."""
+        return casts_of(self.pipeline.flows, [spot.chip for spot in self.floor.spots])
 
 
 class SpatialMapper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -97,12 +98,39 @@ def rect_to_rect_flows(
     col0, col1, col_share = _coupling(p_col, q_col, layout)
     src = mesh.grid.node(row0[:, None], col0[None, :]).ravel()
     dst = mesh.grid.node(row1[:, None], col1[None, :]).ravel()
+    whole = _whole(row_share, col_share, nbytes)
+    some = whole > 0
+    return Flows(src[some], dst[some], whole[some])
+
+
+def rect_to_rects_flows(
+    mesh: CoarseMesh, producer: Rectangle, consumers: Sequence[Rectangle], nbytes: int
+) -> tuple[Flows, ...]:
+    """One tensor to several rectangles, ``aligned``: flow ``i`` of each carries the same bytes from the same block.
+
+    So the routes of flow ``i`` are the branches of one multicast tree.  The tensor is cut finely enough that each
+    piece lies in one block of the producer and of every consumer.
+
+    Raises:
+        PlacementError: A rectangle leaves the grid of cores.
+    """
+    from accelsim.network.noc.coarse import Flows
+
+    rows, cols = zip(*(_shares(mesh, rectangle) for rectangle in (producer, *consumers)), strict=True)
+    row_at, row_share = _pieces(rows)
+    col_at, col_share = _pieces(cols)
+    whole = _whole(row_share, col_share, nbytes)
+    some = whole > 0
+    nodes = [mesh.grid.node(r[:, None], c[None, :]).ravel()[some] for r, c in zip(row_at, col_at, strict=True)]
+    return tuple(Flows(nodes[0], node, whole[some]) for node in nodes[1:])
+
+
+def _whole(row_share: FloatArray, col_share: FloatArray, nbytes: int) -> IntArray:
+    """Whole bytes of every pair of a row's and a column's share, which sum to ``nbytes``."""
     # Rounding the running sum keeps the total and puts no flow off by more than a byte.
     ends = np.rint(np.cumsum(np.outer(row_share, col_share).ravel()) * nbytes).astype(np.int64)
     ends[-1] = nbytes
-    whole = np.diff(ends, prepend=0)
-    some = whole > 0
-    return Flows(src[some], dst[some], whole[some])
+    return np.diff(ends, prepend=0)
 
 
 def _shares(mesh: CoarseMesh, rectangle: Rectangle) -> tuple[FloatArray, FloatArray]:
@@ -134,13 +162,18 @@ def _coupling(p: FloatArray, q: FloatArray, layout: Layout) -> tuple[IntArray, I
     if layout == "scattered":
         at_p, at_q = np.flatnonzero(p), np.flatnonzero(q)
         return np.repeat(at_p, at_q.size), np.tile(at_q, at_p.size), np.outer(p[at_p], q[at_q]).ravel()
-    # Both are cut at the union of their cuts; each piece lies in one place of either.
-    ends_p, ends_q = np.cumsum(p), np.cumsum(q)
-    cuts = np.unique(np.concatenate([np.zeros(1), ends_p, ends_q]))
+    (at_p, at_q), share = _pieces((p, q))
+    return at_p, at_q, share
+
+
+def _pieces(spreads: Sequence[FloatArray]) -> tuple[list[IntArray], FloatArray]:
+    """Data spread in several ways, cut at the union of their cuts: the place of each piece in each, and its share."""
+    ends = [np.cumsum(spread) for spread in spreads]
+    cuts = np.unique(np.concatenate([np.zeros(1), *ends]))
     pieces, middle = np.diff(cuts), (cuts[1:] + cuts[:-1]) / 2
-    real = pieces > 1e-12  # the two running sums may differ in their last digit
+    real = pieces > 1e-12  # running sums may differ in their last digit
     pieces, middle = pieces[real], middle[real]
-    return np.searchsorted(ends_p, middle), np.searchsorted(ends_q, middle), pieces / pieces.sum()
+    return [np.searchsorted(end, middle) for end in ends], pieces / pieces.sum()
 
 
 def _check_layout(layout: str) -> None:
