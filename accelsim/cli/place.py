@@ -11,7 +11,6 @@ from accelsim.cli import options as o
 from accelsim.errors import CapacityError
 
 if TYPE_CHECKING:
-    from accelsim.mapping.spatial.report import PlacementReport
     from accelsim.mapping.spatial.run import SpatialRun
     from accelsim.workload.phase import Phase
 
@@ -38,10 +37,20 @@ def place(
     seed: o.SeedOption = 0,
     budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.")] = 50_000,
     set_: o.SetOption = None,
+    defects: Annotated[float, typer.Option("--defects", help="Sample wafers: probability that a tile is dead.")] = 0.0,
+    link_defects: Annotated[
+        float, typer.Option("--link-defects", help="Sample wafers: probability that a link between tiles is dead.")
+    ] = 0.0,
+    wafers: Annotated[int, typer.Option("--wafers", help="Wafers to sample.")] = 10,
     png: Annotated[Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.")] = None,
     save: Annotated[Path | None, typer.Option("--save", help="Write the placement as YAML.")] = None,
 ) -> None:
-    """Place a model on an array of tiles and say what the placement costs."""
+    """Place a model on an array of tiles and say what the placement costs.
+
+    A chip whose file has dead tiles or links is compared with the same chip without; with --defects or --link-defects,
+    sampled wafers are.
+    """
+    from accelsim.cli.render_place import print_losses, print_placement, print_placements, report_of
     from accelsim.mapping.placement.base import PLACERS
 
     work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
@@ -55,9 +64,28 @@ def place(
             refused[name] = error
     if not runs:
         raise next(iter(refused.values()))
-    _print_table(runs, refused)
-    best = min(runs, key=lambda run: _report(run).cost)
-    _print_report(best)
+    print_placements(runs, refused)
+    best = min(runs, key=lambda run: report_of(run).cost)
+    print_placement(best)
+    chip = best.floor.system.chip
+    if defects or link_defects or chip.dead_tiles or (chip.noc is not None and chip.noc.dead_links):
+        from accelsim.study.wafers import fault_loss
+
+        print_losses(
+            fault_loss(
+                model,
+                best.floor.system,
+                work,
+                best.plan,
+                dtype=o.make_dtype(dtype),
+                seed=seed,
+                constraints=constraints,
+                budget=budget,
+                tile_defects=defects,
+                link_defects=link_defects,
+                wafers=wafers if defects or link_defects else 1,
+            )
+        )
     if save is not None:
         from accelsim.mapping.spatial.report import placement_of
         from accelsim.results.files import write_atomic
@@ -96,68 +124,3 @@ def _place(
         constraints=constraints,
         budget=budget,
     )
-
-
-def _report(run: SpatialRun) -> PlacementReport:
-    from accelsim.mapping.spatial.report import explain
-
-    return explain(run)
-
-
-def _print_table(runs: list[SpatialRun], refused: dict[str, CapacityError]) -> None:
-    """One row per placer: cost, gap to the bound, simulated latency; placers whose layout does not fit are named."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from accelsim.cli.render import make_console, seconds
-    from accelsim.engine.program import run_program
-
-    table = Table(title="Placements", title_justify="left")
-    for column in ("placer", "bytes x hops", "mean hops", "aspect", "cost", "above bound", "latency"):
-        table.add_column(column, justify="left" if column == "placer" else "right")
-    for run in runs:
-        report = _report(run)
-        latency_s = run_program(run.lowered.program).makespan_s
-        table.add_row(
-            str(run.plan.placer),
-            f"{report.byte_hops:.4g}",
-            f"{report.mean_hops:.1f}",
-            f"{report.mean_aspect:.2f}",
-            f"{report.cost:.4g}",
-            f"{report.gap:.1%}",
-            seconds(latency_s),
-        )
-    console = make_console()
-    console.print(table)
-    for name, error in refused.items():
-        console.print(f"[yellow]{name}:[/] {escape(str(error))}")
-
-
-def _print_report(run: SpatialRun) -> None:
-    from accelsim.cli.render import make_console, seconds, size
-
-    report, console = _report(run), make_console()
-    console.print(f"[bold]plan[/] {run.plan}; {len(run.pipeline.groups)} groups on {run.floor.num_chips} chip(s)")
-    for part, tiles in zip(run.pipeline.parts, run.sizes.tiles, strict=True):
-        console.print(f"  {part.name:<28} {tiles:>8} tiles each, {size(part.weight_bytes)} weights")
-    console.print("[bold]bytes x hops by tensor[/]")
-    for tensor, byte_hops in list(report.tensor_byte_hops.items())[:8]:
-        console.print(f"  {tensor:<28} {byte_hops:.4g}")
-    console.print("[bold]hottest links[/]")
-    for link in report.hottest:
-        users = ", ".join(f"{name} {size(nbytes)}" for name, nbytes in link.groups)
-        console.print(f"  {link.name:<20} {size(link.nbytes)}, {seconds(link.busy_s)} at full rate: {users}")
-    fullest = run.occupancy.fullest
-    held = {
-        "weights": fullest.weight_bytes,
-        "KV cache": fullest.kv_bytes,
-        "buffers": fullest.buffer_bytes,
-        "operator scratch": fullest.scratch_bytes,
-    }
-    parts = ", ".join(f"{what} {size(nbytes)}" for what, nbytes in held.items())
-    console.print(
-        f"[bold]SRAM[/] fullest tiles: {fullest.name}, {fullest.fraction:.0%} of {size(fullest.capacity_bytes)} "
-        f"({parts})"
-    )
-    if report.kv_capacity_tokens is not None:
-        console.print(f"[bold]KV capacity[/] {report.kv_capacity_tokens:,} tokens, all sequences together")

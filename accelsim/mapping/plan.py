@@ -14,6 +14,7 @@ from accelsim.errors import PlanError
 #: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
 NOT_MODELLED = ("pp", "sp", "cp", "schedule", "recompute", "zero_stage")
 
+OBJECTIVES = ("byte_hops", "latency")
 EXECUTIONS = ("whole_chip", "spatial", "weight_streaming")
 
 
@@ -34,6 +35,7 @@ class Plan:
         chunk: Spatial: tokens of a prompt, or requests that decode, which walk through the rectangles together; None
             takes the number with the smallest estimated latency.
         granularity: Spatial: what shares a rectangle: ``layer``, ``block`` (attention, MLP) or ``operator``.
+        objective: Spatial: what placers make least: ``byte_hops`` or the estimated ``latency``.
 
     Ranks are numbered tp fastest, then dp, so that tensor-parallel groups sit on neighbouring chips.
     """
@@ -47,6 +49,7 @@ class Plan:
     placer: str | None = None
     chunk: int | None = None
     granularity: str = "block"
+    objective: str = "byte_hops"
 
     def __post_init__(self) -> None:
         for name in ("tp", "dp", "ep"):
@@ -55,6 +58,8 @@ class Plan:
                 raise PlanError(f"plan: {name} must be an integer >= 1, got {degree!r}.")
         if self.execution not in EXECUTIONS:
             raise PlanError(f"plan: unknown execution {self.execution!r}. Allowed: {', '.join(EXECUTIONS)}.")
+        if self.objective not in OBJECTIVES:
+            raise PlanError(f"plan: unknown objective {self.objective!r}. Allowed: {', '.join(OBJECTIVES)}.")
         if self.region is not None and min(self.region) < 1:
             raise PlanError(f"plan: region must be ROWSxCOLS with both >= 1, got {self.region!r}.")
         if self.dispatch is not None and self.ep <= self.tp:
@@ -66,7 +71,7 @@ class Plan:
     def _check_execution(self) -> None:
         """Refuse keys that the execution does not use."""
         if self.execution != "spatial":
-            for name in ("placer", "chunk", "granularity"):
+            for name in ("placer", "chunk", "granularity", "objective"):
                 if getattr(self, name) != _DEFAULTS[name]:
                     raise PlanError(f"plan: {name} has no meaning with execution={self.execution}. Use spatial.")
         if self.execution != "whole_chip":
@@ -121,7 +126,7 @@ def _parse_value(key: str, value: str) -> int | str | DType | tuple[int, int]:
         near = difflib.get_close_matches(key, (*Plan.__slots__, *NOT_MODELLED), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise PlanError(f"plan: unknown key {key!r}. Known: {', '.join(Plan.__slots__)}.{hint}")
-    if key in ("execution", "placer", "granularity"):
+    if key in ("execution", "placer", "granularity", "objective"):
         return value
     if key == "dispatch":
         try:
@@ -151,6 +156,7 @@ PLAN_HELP: Mapping[str, str] = {
     "region": "ROWSxCOLS of cores one operator spans; layers fill as many regions as their weights need.",
     "placer": "Spatial: who finds the rectangles of the groups; see accelsim show placers.",
     "chunk": "Spatial: tokens of a prompt, or requests that decode, that walk through the rectangles together.",
+    "objective": "Spatial: what placers make least: byte_hops (bytes x hops) or latency (estimated seconds).",
     "granularity": "Spatial: what shares a rectangle: layer, block (attention, MLP) or operator.",
 }
 _DEFAULTS: Mapping[str, object] = {f.name: f.default for f in fields(Plan)}

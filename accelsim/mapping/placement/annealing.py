@@ -1,7 +1,9 @@
-"""Simulated annealing with incremental evaluation: items on shelves, then slicing trees; the cheaper one wins.
+"""Simulated annealing with incremental evaluation: items on shelves, slicing trees, polished shelves; the best wins.
 
 Half of the budget goes to shelves, half to a slicing tree (:mod:`accelsim.mapping.placement.slicing`) that starts from
-the order the shelves ended with; a tree is left out where pins or dead tiles have to be respected.
+the order the shelves ended with.  The shelves, and bands of items of one size, are polished on whole tiles by the cost
+that placers are compared on (:mod:`accelsim.mapping.placement.bands`, up to a fifth of the budget on top).  Trees and
+polish are left out where pins or dead tiles have to be respected.
 
 Schedule: start from the cheapest of the snake, greedy and bisection orders.  The first temperature accepts a
 mild worsening (the 5 % quantile of random moves) with probability 0.5, the last one with e^-10; in between it falls
@@ -23,11 +25,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from accelsim.mapping.placement.bands import banded, polish
 from accelsim.mapping.placement.base import Problem, register_placer
 from accelsim.mapping.placement.bisection import bisection_order
 from accelsim.mapping.placement.greedy import greedy_order
 from accelsim.mapping.placement.orders import OrderCosts
-from accelsim.mapping.placement.shelves import cheapest, filled_window, lay_out, shelf_counts
+from accelsim.mapping.placement.shelves import Shelves, cheapest, filled_window, lay_out, shelf_counts, window_of
 from accelsim.mapping.placement.slicing import SlicingTree
 from accelsim.network.noc import Rectangle
 
@@ -54,8 +57,17 @@ def place_annealing(problem: Problem, rng: np.random.Generator, budget: int) -> 
     layouts.append(lay_out(problem, found, snake=True))
     if problem.constraints.is_empty:
         tree = SlicingTree(problem, filled_window(problem), found, rng).anneal(budget - budget // 2)
-        layouts += [tree] if tree is not None else []
+        shelves = Shelves(problem.items, window_of(problem), snake=True)
+        order = np.array(found)
+        ends = [shelves.bounds(order, count) for count in counts]
+        evened = min(ends, key=lambda bounds: _cost(problem, shelves.lay_between(order, bounds)))
+        polished = [polish(problem, found, evened, rng, budget), polish(problem, *banded(problem), rng, budget)]
+        layouts += [layout for layout in (tree, *polished) if layout is not None]
     return cheapest(problem, layouts)
+
+
+def _cost(problem: Problem, layout: tuple[Rectangle, ...] | None) -> float:
+    return math.inf if layout is None else problem.cost(layout)
 
 
 class _Annealer:

@@ -9,7 +9,7 @@ kernels lose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -83,12 +83,14 @@ class Problem:
         items: In model order.
         wires: Who talks to whom.
         constraints: Pins and forbidden rectangles.
+        seconds: Estimated time of a layout, where that is to be least instead of bytes x hops.
     """
 
     grid: tuple[int, int]
     items: tuple[Item, ...]
     wires: tuple[Wire, ...]
     constraints: Constraints = field(default_factory=Constraints)
+    seconds: Callable[[Sequence[Rectangle]], float] | None = field(default=None, compare=False)
 
     @property
     def ends(self) -> tuple[IntArray, IntArray, FloatArray]:
@@ -98,7 +100,12 @@ class Problem:
         return a, b, np.array([wire.nbytes for wire in self.wires], dtype=np.float64)
 
     def cost(self, rectangles: Sequence[Rectangle]) -> float:
-        """What placers compare: bytes x hops, raised by as much as the mean aspect exceeds :data:`MEAN_ASPECT`."""
+        """What placers compare: bytes x hops, raised by as much as the mean aspect exceeds :data:`MEAN_ASPECT`.
+
+        Or the estimated seconds.  Annealing still moves by bytes x hops and judges what it arrives at by seconds.
+        """
+        if self.seconds is not None:
+            return self.seconds(rectangles)
         return self.byte_hops(rectangles) * max(1.0, mean_aspect(rectangles) / MEAN_ASPECT)
 
     def byte_hops(self, rectangles: Sequence[Rectangle]) -> float:

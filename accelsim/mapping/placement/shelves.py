@@ -61,7 +61,10 @@ class Shelves:
     def lay(self, order: Sequence[int] | IntArray, num_shelves: int) -> tuple[Rectangle, ...] | None:
         """Rectangles of all items in the order of ``items``; None if some item would get too few tiles."""
         order = np.asarray(order, dtype=np.int64)
-        bounds = self._bounds(order, num_shelves)
+        return self.lay_between(order, self.bounds(order, num_shelves))
+
+    def lay_between(self, order: IntArray, bounds: Sequence[int]) -> tuple[Rectangle, ...] | None:
+        """The same with shelf ``k`` holding ``order[bounds[k]:bounds[k + 1]]``."""
         heights = self._heights(order, bounds)
         if heights is None:
             return None
@@ -80,7 +83,7 @@ class Shelves:
             row += int(height)
         return tuple(rectangle for rectangle in found if rectangle is not None)
 
-    def _bounds(self, order: IntArray, num_shelves: int) -> list[int]:
+    def bounds(self, order: IntArray, num_shelves: int) -> list[int]:
         """Where each shelf begins in the order: shelves of about equal tiles, none empty."""
         ends = np.cumsum(self._tiles[order])
         middle = ends - self._tiles[order] / 2
@@ -89,7 +92,7 @@ class Shelves:
         bounds[-1] = len(order)
         return sorted(set(bounds.tolist()))
 
-    def _heights(self, order: IntArray, bounds: list[int]) -> list[int] | None:
+    def _heights(self, order: IntArray, bounds: Sequence[int]) -> list[int] | None:
         """Height of each shelf: enough for the least tiles of its items, the rest by what they want."""
         members = [order[a:b] for a, b in itertools.pairwise(bounds)]
         least = np.array([self._least_height(items) for items in members], dtype=np.float64)

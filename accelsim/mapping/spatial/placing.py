@@ -16,6 +16,7 @@ from accelsim.mapping.placement.placement import Placement
 from accelsim.mapping.spatial.faults import forbidden_tiles
 from accelsim.mapping.spatial.floor import Floor, Spot
 from accelsim.mapping.spatial.groups import Pipeline
+from accelsim.mapping.spatial.judge import LatencyJudge
 from accelsim.mapping.spatial.sizing import Sizes
 from accelsim.network.noc import Rectangle
 
@@ -29,8 +30,9 @@ def chip_problems(
     flow_total_bytes: npt.NDArray[np.int64],
     system: System,
     constraints: ResolvedConstraints,
+    judge: LatencyJudge | None = None,
 ) -> tuple[ChipProblem, ...]:
-    """One placement problem per chip; wires carry the bytes of the whole phase.
+    """One placement problem per chip; wires carry the bytes of the whole phase; ``judge`` replaces bytes x hops.
 
     Raises:
         PlacementError: Constraints ask for groups of several chips to lie together.
@@ -47,7 +49,8 @@ def chip_problems(
             if flow.producer in place and flow.consumer in place
         )
         here = constraints.on(chip, members, forbidden_tiles(system.chip), names)
-        found.append((Problem(system.chip.core_grid, items, wires, here), members))
+        seconds = judge.of(members) if judge is not None else None
+        found.append((Problem(system.chip.core_grid, items, wires, here, seconds), members))
     return tuple(found)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from accelsim.mapping.spatial.casts import Cast, casts_of
 from accelsim.mapping.spatial.faults import WorkingTiles, check_reachable, fault_warnings
 from accelsim.mapping.spatial.floor import Floor
 from accelsim.mapping.spatial.groups import Part, Pipeline, build_pipeline, flow_bytes, operators_of
+from accelsim.mapping.spatial.judge import LatencyJudge, PriceRow
 from accelsim.mapping.spatial.lowering import LoweredPipeline, Streamed, lower_pipeline
 from accelsim.mapping.spatial.occupancy import Fill, Occupancy, kv_capacity
 from accelsim.mapping.spatial.placing import ChipProblem, chip_problems, place_groups, use_placement
@@ -69,6 +70,7 @@ class SpatialRun:
         occupancy: SRAM of every group.
         warnings: What faults of the chip cost.
         lowered: The task graph.
+        price_row: Prices of a part on any region for each shape.
     """
 
     plan: Plan
@@ -83,6 +85,7 @@ class SpatialRun:
     occupancy: Occupancy
     warnings: tuple[str, ...]
     lowered: LoweredPipeline
+    price_row: PriceRow = field(repr=False)
 
     @cached_property
     def link_byte_hops(self) -> float:
@@ -166,13 +169,17 @@ class SpatialMapper:
         if placement is None and placer.endswith(PLACEMENT_SUFFIXES):
             placement = load_placement(placer)
         flows = self._flow_bytes(pipeline, stream)
+        row_of = self._row_of(pipeline, stream)
+        judge = (
+            LatencyJudge(pipeline, stream, flows, row_of, self._system.chip) if plan.objective == "latency" else None
+        )
         for _ in range(1 if placement else PLACEMENT_ROUNDS):
-            problems = chip_problems(pipeline, sizes, flows @ stream.counts, self._system, constraints)
+            problems = chip_problems(pipeline, sizes, flows @ stream.counts, self._system, constraints, judge)
             if placement is not None:
                 floor = use_placement(problems, self._system, placement)
             else:
                 floor = place_groups(problems, self._system, placer, seed, budget)
-            prices = self._prices(pipeline, stream, floor)
+            prices = self._prices(pipeline, floor, row_of)
             tight = {group.part for group, row in zip(pipeline.groups, prices, strict=True) if _short_bytes(row) > 0}
             if not tight:
                 break
@@ -196,6 +203,7 @@ class SpatialMapper:
             occupancy=occupancy,
             warnings=fault_warnings(self._system.chip, sum(fill.num_tiles for fill in occupancy.fills)),
             lowered=lower_pipeline(streamed, book(streamed, self._segments_of, self._system)),
+            price_row=row_of,
         )
 
     def _segments_of(self, shape: Shape) -> Sequence[Segment]:
@@ -259,22 +267,26 @@ class SpatialMapper:
                     table[index, at] = known[key]
         return table
 
-    def _prices(self, pipeline: Pipeline, stream: Stream, floor: Floor) -> tuple[tuple[GroupPrice | None, ...], ...]:
+    def _prices(self, pipeline: Pipeline, floor: Floor, row_of: PriceRow) -> tuple[tuple[GroupPrice | None, ...], ...]:
         """Price of each group for each shape on its rectangle; groups alike in part and rectangle share one."""
-        known: dict[tuple[int, Region], tuple[GroupPrice | None, ...]] = {}
+        return tuple(
+            row_of(group.part, self._working.region(spot.rectangle))
+            for group, spot in zip(pipeline.groups, floor.spots, strict=True)
+        )
+
+    def _row_of(self, pipeline: Pipeline, stream: Stream) -> PriceRow:
+        """Prices of a part on a region for each shape; each is computed once."""
         largest = self._segments_of(stream.largest)
         last = len(self._largest) - 1
-        rows = []
-        for group, spot in zip(pipeline.groups, floor.spots, strict=True):
-            key = group.part, self._working.region(spot.rectangle)
-            if key not in known:
-                part = pipeline.parts[group.part]
-                reached = [shape for shape in stream.shapes if part.segment != last or shape.has_logits]
-                buffers = self._buffer_bytes(pipeline, group.part, largest)
-                priced = self._price_along(part, key[1], reached, buffers)
-                known[key] = tuple(priced.get(shape) for shape in stream.shapes)
-            rows.append(known[key])
-        return tuple(rows)
+
+        @cache
+        def row_of(index: int, region: Region) -> tuple[GroupPrice | None, ...]:
+            part = pipeline.parts[index]
+            reached = [shape for shape in stream.shapes if part.segment != last or shape.has_logits]
+            priced = self._price_along(part, region, reached, self._buffer_bytes(pipeline, index, largest))
+            return tuple(priced.get(shape) for shape in stream.shapes)
+
+        return row_of
 
     def _price_along(
         self, part: Part, region: Region, shapes: Sequence[Shape], buffers: int

@@ -3,7 +3,7 @@ import pytest
 from accelsim.errors import PlanError
 from accelsim.mapping.plan import EXECUTIONS, Plan
 
-KEYS = "tp, dp, ep, dispatch, execution, region, placer, chunk, granularity"
+KEYS = "tp, dp, ep, dispatch, execution, region, placer, chunk, granularity, objective"
 
 
 def test_parse_reads_every_key_and_str_gives_the_text_back():

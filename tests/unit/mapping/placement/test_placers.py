@@ -5,7 +5,8 @@ import pytest
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.arrange import arrange
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire
+from accelsim.mapping.placement.bands import banded, polish
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire, mean_aspect
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
 from accelsim.mapping.placement.placement import parse_placement
 from accelsim.network.noc import Rectangle
@@ -70,6 +71,27 @@ def test_annealing_beats_shelves_where_small_items_lie_between_large_ones():
     problem = Problem((70, 70), items, wires)
     greedy, annealed = (problem.cost(place(name, problem, budget=20_000)) for name in ("greedy", "annealing"))
     assert annealed < 0.95 * greedy
+
+
+def test_bands_keep_small_items_between_large_ones_near_squares():
+    sizes = [400 if i % 2 == 0 else 64 for i in range(20)]
+    items = tuple(Item(f"i{i}", n, n // 2) for i, n in enumerate(sizes))
+    problem = Problem((60, 100), items, chain(20).wires)
+    order, bounds = banded(problem)
+    assert sorted(order) == list(range(20))
+    assert all(len({sizes[i] for i in order[a:b]}) == 1 for a, b in itertools.pairwise(bounds[:3]))
+    rectangles = polish(problem, order, bounds, np.random.default_rng(0), 100)
+    assert mean_aspect(rectangles) < 0.7 * mean_aspect(place("snake", problem))
+
+
+def test_the_cost_is_the_time_where_a_problem_has_one():
+    def seconds(rectangles):  # the widest rectangle decides: tall shelves win
+        return max(r.cols for r in rectangles)
+
+    problem = chain(9)
+    timed = Problem(problem.grid, problem.items, problem.wires, seconds=seconds)
+    assert timed.cost(place("snake", timed)) < seconds(place("snake", problem))
+    assert timed.cost(place("annealing", timed)) <= timed.cost(place("snake", timed))
 
 
 def test_annealing_recovers_a_shuffled_chain_that_row_major_cannot():

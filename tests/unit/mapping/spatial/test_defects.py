@@ -52,7 +52,8 @@ def test_spare_columns_take_the_loss_away(tiny, small_array):
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"), [({"tile_defects": 1.5}, "tile_defects: a probability"), ({"wafers": 0}, "wafers: at least 1")]
+    ("asked", "message"),
+    [({"tile_defects": 1.5}, "tile_defects: a probability"), ({"wafers": 0}, "wafers: at least 1")],
 )
 def test_impossible_samples_are_refused(tiny, small_array, asked, message):
     with pytest.raises(ConfigError, match=message):

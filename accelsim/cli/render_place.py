@@ -1,0 +1,122 @@
+"""What ``accelsim place`` prints: placers side by side, why the best is good, and what faults cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from accelsim.errors import CapacityError
+
+if TYPE_CHECKING:
+    from accelsim.mapping.spatial.report import PlacementReport
+    from accelsim.mapping.spatial.run import SpatialRun
+    from accelsim.study.wafers import FaultLoss
+
+
+def report_of(run: SpatialRun) -> PlacementReport:
+    """What the placement of a run costs."""
+    from accelsim.mapping.spatial.report import explain
+
+    return explain(run)
+
+
+def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityError]) -> None:
+    """One row per placer: bytes x hops and simulated latency with their gaps; those that do not fit are named."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from accelsim.cli.render import make_console, seconds
+    from accelsim.engine.program import run_program
+    from accelsim.mapping.spatial.ideal import ideal_latency_s
+
+    table = Table(title="Placements", title_justify="left")
+    for column in ("placer", "bytes x hops", "above bound", "mean hops", "aspect", "cost", "latency", "above ideal"):
+        table.add_column(column, justify="left" if column == "placer" else "right")
+    ideal_s = ideal_latency_s(runs)
+    for run in runs:
+        report = report_of(run)
+        latency_s = run_program(run.lowered.program).makespan_s
+        table.add_row(
+            str(run.plan.placer),
+            f"{report.byte_hops:.4g}",
+            f"{report.gap:.1%}",
+            f"{report.mean_hops:.1f}",
+            f"{report.mean_aspect:.2f}",
+            f"{report.cost:.4g}",
+            seconds(latency_s),
+            f"{latency_s / ideal_s - 1:.2%}",
+        )
+    console = make_console()
+    console.print(table)
+    for name, error in refused.items():
+        console.print(f"[yellow]{name}:[/] {escape(str(error))}")
+
+
+def print_placement(run: SpatialRun) -> None:
+    """Sizes, bytes x hops by tensor, hottest links, SRAM and KV capacity of one placement."""
+    from accelsim.cli.render import make_console, seconds, size
+
+    report, console = report_of(run), make_console()
+    console.print(f"[bold]plan[/] {run.plan}; {len(run.pipeline.groups)} groups on {run.floor.num_chips} chip(s)")
+    for part, tiles in zip(run.pipeline.parts, run.sizes.tiles, strict=True):
+        console.print(f"  {part.name:<28} {tiles:>8} tiles each, {size(part.weight_bytes)} weights")
+    console.print("[bold]bytes x hops by tensor[/]")
+    for tensor, byte_hops in list(report.tensor_byte_hops.items())[:8]:
+        console.print(f"  {tensor:<28} {byte_hops:.4g}")
+    console.print("[bold]hottest links[/]")
+    for link in report.hottest:
+        users = ", ".join(f"{name} {size(nbytes)}" for name, nbytes in link.groups)
+        console.print(f"  {link.name:<20} {size(link.nbytes)}, {seconds(link.busy_s)} at full rate: {users}")
+    fullest = run.occupancy.fullest
+    held = {
+        "weights": fullest.weight_bytes,
+        "KV cache": fullest.kv_bytes,
+        "buffers": fullest.buffer_bytes,
+        "operator scratch": fullest.scratch_bytes,
+    }
+    parts = ", ".join(f"{what} {size(nbytes)}" for what, nbytes in held.items())
+    console.print(
+        f"[bold]SRAM[/] fullest tiles: {fullest.name}, {fullest.fraction:.0%} of {size(fullest.capacity_bytes)} "
+        f"({parts})"
+    )
+    if report.kv_capacity_tokens is not None:
+        console.print(f"[bold]KV capacity[/] {report.kv_capacity_tokens:,} tokens, all sequences together")
+
+
+def print_losses(found: FaultLoss) -> None:
+    """One row per chip with faults, and the distribution of the losses where several were sampled."""
+    import numpy as np
+    from rich.markup import escape
+    from rich.table import Table
+
+    from accelsim.cli.render import make_console, seconds
+
+    console = make_console()
+    table = Table(title="Against the intact chip", title_justify="left")
+    for column in ("chip", "dead tiles", "uncovered", "dead links", "latency", "loss", "bytes x hops", "loss "):
+        table.add_column(column, justify="left" if column == "chip" else "right")
+    intact = found.intact
+    for name, wafer in (("intact", intact), *((str(i), wafer) for i, wafer in enumerate(found.wafers))):
+        faults = [f"{n:,}" for n in (wafer.dead_tiles, wafer.uncovered_tiles, wafer.dead_links)]
+        if wafer.latency_s is None or wafer.byte_hops is None:
+            table.add_row(name, *faults, "does not fit", "", "", "")
+            continue
+        assert intact.latency_s is not None
+        assert intact.byte_hops is not None
+        losses = [
+            f"{a / b - 1:+.2%}" for a, b in ((wafer.latency_s, intact.latency_s), (wafer.byte_hops, intact.byte_hops))
+        ]
+        table.add_row(name, *faults, seconds(wafer.latency_s), losses[0], f"{wafer.byte_hops:.4g}", losses[1])
+    console.print(table)
+    refused = [wafer.refused for wafer in found.wafers if wafer.refused]
+    console.print(f"{len(found.working)} of {len(found.wafers)} chips with faults hold the model")
+    if found.working:
+        for what, figure in (("latency", "latency_s"), ("bytes x hops", "byte_hops")):
+            lost = found.losses(figure)
+            spread = ", ".join(f"{name} {np.quantile(lost, q):+.2%}" for name, q in _QUANTILES)
+            console.print(f"loss of {what}: mean {lost.mean():+.2%}, {spread}")
+    if refused:
+        console.print(f"[yellow]first that does not fit:[/] {escape(refused[0])}")
+
+
+_QUANTILES = (("least", 0.0), ("median", 0.5), ("90 %", 0.9), ("most", 1.0))
