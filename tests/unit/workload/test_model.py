@@ -119,5 +119,5 @@ def test_an_overridden_model_need_not_have_the_published_figures(tmp_path: Path)
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY_YAML + "checks: {parameters: 1480}\n")
     assert load_model_file(path, overrides=[("num_hidden_layers", "3")]).spec.num_hidden_layers == 3
-    with pytest.raises(ConfigError, match="checks.parameters is 3000, but the shapes give 2136"):
+    with pytest.raises(ConfigError, match=r"checks\.parameters is 3000, but the shapes give 2136"):
         load_model_file(path, overrides=[("num_hidden_layers", "3"), ("checks.parameters", "3000.0")])
