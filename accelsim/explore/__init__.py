@@ -44,8 +44,8 @@ def explore(
 ) -> FloorplanWidget | Exploration:
     """A floorplan to play with in a notebook: a live widget where anywidget is installed, else a picture.
 
-    Both have ``swap``, ``undo``, ``change`` and ``placement``, and the widget's ``exploration`` is the same object that
-    draws the picture.  Arguments as of :class:`Exploration`.
+    Both have ``now``, ``placed``, ``swap``, ``undo``, ``change`` and ``placement``.  Arguments as of
+    :class:`Exploration`.
 
     Raises:
         ConfigError: Bad input.

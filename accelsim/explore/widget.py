@@ -10,7 +10,7 @@ import anywidget
 import traitlets
 
 from accelsim.errors import AccelsimError
-from accelsim.explore.exploration import Exploration, PhaseKind
+from accelsim.explore.exploration import Exploration, PhaseKind, Step
 from accelsim.mapping.placement.placement import Placement
 
 _FOLDER = Path(__file__).parent
@@ -36,6 +36,16 @@ class FloorplanWidget(anywidget.AnyWidget):
         self._chip, self._revision = 0, 0
         self.on_msg(self._on_message)
         self._show()
+
+    @property
+    def now(self) -> Step:
+        """As of :class:`Exploration`."""
+        return self.exploration.now
+
+    @property
+    def placed(self) -> Step:
+        """As of :class:`Exploration`."""
+        return self.exploration.placed
 
     def swap(self, first: str, second: str) -> None:
         """As :meth:`Exploration.swap`, and drawn."""
