@@ -46,6 +46,7 @@ def compare(
     if not systems:
         raise ConfigError("--on names no system. Write e.g. --on nvidia-dgx-a100,nvidia-dgx-h100.")
     from accelsim.pipeline import simulate
+    from accelsim.progress import track
 
     work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
     results = [
@@ -60,7 +61,7 @@ def compare(
             ignore_capacity=ignore_capacity,
             strict=strict,
         )
-        for system in systems
+        for system in track(systems, "simulating")
     ]
     _show(results, json_, quiet=False)
 
@@ -77,6 +78,7 @@ def compare_default(
 ) -> None:
     """One machine of each class; both phases when none is asked for."""
     from accelsim.pipeline import simulate
+    from accelsim.progress import track
 
     asked = phase is not None or prompt is not None or context is not None or steps is not None
     phases: list[Phase]
@@ -84,7 +86,8 @@ def compare_default(
         phases = [o.make_phase(phase, batch, prompt, context, steps, model)]
     else:
         phases = [o.make_phase(kind, batch, None, None, None, model) for kind in ("prefill", "decode")]
-    _show([simulate(model, system, work) for work in phases for system in o.DEFAULT_SYSTEMS], json_, quiet)
+    runs = [(system, work) for work in phases for system in o.DEFAULT_SYSTEMS]
+    _show([simulate(model, system, work) for system, work in track(runs, "simulating", quiet)], json_, quiet)
 
 
 def _show(results: list[Result], json_: str | None, quiet: bool) -> None:

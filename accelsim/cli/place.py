@@ -52,12 +52,13 @@ def place(
     """
     from accelsim.cli.render_place import print_losses, print_placement, print_placements, report_of
     from accelsim.mapping.placement.base import PLACERS
+    from accelsim.progress import track
 
     work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
     names = [name for name in PLACERS.names() if name != "exact"] if placer == "all" else [placer]
     runs: list[SpatialRun] = []
     refused: dict[str, CapacityError] = {}
-    for name in names:
+    for name in track(names, "placing", quiet=len(names) == 1):
         try:
             runs.append(_place(model, on, work, plan, name, dtype, seed, budget, set_, constraints))
         except CapacityError as error:

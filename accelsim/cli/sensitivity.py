@@ -78,24 +78,22 @@ def sensitivity(
 
 
 def _measure(experiment: Experiment, step: float, only: list[str] | tuple[str, ...]) -> Sensitivity:
-    """The sensitivity, with a bar on the terminal: it takes two runs per parameter."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    """The sensitivity, with a bar: it takes two runs per parameter."""
+    from accelsim.progress import bar
     from accelsim.study.sensitivity import sensitivity as measure
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("simulating", total=None)
-        return measure(experiment, step, only, lambda done, total: progress.update(task, completed=done, total=total))
+    with bar("simulating parameters") as report:
+        return measure(experiment, step, only, report)
 
 
 def _break_even(experiment: Experiment, path: str, other: tuple[str, float], json_: str | None) -> None:
     from accelsim.cli.render_sensitivity import print_break_even
+    from accelsim.progress import bar
     from accelsim.study.break_even import break_even
 
     name, other_s = other
-    found = break_even(experiment, path, other_s)
+    with bar("looking for the turn") as report:
+        found = break_even(experiment, path, other_s, report)
     _emit(_plain(found, name), json_)
     if json_ != "-":
         print_break_even(found, experiment.system.name, name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelsim.mapping.spatial.faults import uncovered_tiles
 from accelsim.mapping.spatial.occupancy import Fill
 from accelsim.mapping.spatial.report import link_flows
 from accelsim.network.noc import Rectangle
@@ -84,7 +85,7 @@ class Floorplan:
         grid: Rows and columns of tiles.
         groups: In model order.
         links: Those that carry something, least first.
-        closed: Tiles that no group may touch: dead ones, spares.
+        closed: Tiles that do no work: forbidden ones, spares, dead ones.
     """
 
     title: str
@@ -106,7 +107,9 @@ def floorplan_of(run: SpatialRun, chip: int = 0) -> Floorplan:
         groups.append(box)
     name = run.floor.system.chip.name + (f", chip {chip} of {run.floor.num_chips}" if run.floor.num_chips > 1 else "")
     grid = run.floor.system.chip.core_grid
-    return Floorplan(f"{name}: {run.plan}", grid, tuple(groups), tuple(_links(run, chip)), constraints.forbidden)
+    dead = (Rectangle(row, col, 1, 1) for row, col in uncovered_tiles(run.floor.system.chip))
+    closed = tuple(dict.fromkeys((*constraints.forbidden, *dead)))
+    return Floorplan(f"{name}: {run.plan}", grid, tuple(groups), tuple(_links(run, chip)), closed)
 
 
 def _links(run: SpatialRun, chip: int) -> list[LinkLine]:

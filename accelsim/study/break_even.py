@@ -49,11 +49,19 @@ class BreakEven:
     highest_s: float
 
 
-def break_even(experiment: Experiment, path: str, other_s: float) -> BreakEven:
+def break_even(
+    experiment: Experiment, path: str, other_s: float, progress: Callable[[int, int], None] | None = None
+) -> BreakEven:
     """Values of the parameter at ``path`` at which ``experiment`` takes exactly ``other_s``.
 
     The latency is looked at on a logarithmic grid from 1/100 to 100 times the described value, and every change of
     order is narrowed down by bisection to 0.01 %.  Not found: two changes between neighbours of the grid.
+
+    Args:
+        experiment: The run whose machine is varied.
+        path: Parameter of that machine.
+        other_s: Latency of the machine it is compared with.
+        progress: Called with (done, all) after each point of the grid.
 
     Raises:
         ConfigError: There is no such parameter.
@@ -66,7 +74,11 @@ def break_even(experiment: Experiment, path: str, other_s: float) -> BreakEven:
     decades = math.log10(RANGE[1] / RANGE[0])
     steps = round(decades * POINTS_PER_DECADE)
     grid = [RANGE[0] * 10 ** (index / POINTS_PER_DECADE) for index in range(steps + 1)]
-    leads = [lead_s(factor) for factor in grid]
+    leads: list[float] = []
+    for factor in grid:
+        leads.append(lead_s(factor))
+        if progress is not None:
+            progress(len(leads), len(grid))
     crossings = tuple(
         Crossing(_bisect(lead_s, grid[i], grid[i + 1], leads[i]), wins_above=leads[i + 1] > 0)
         for i in range(steps)

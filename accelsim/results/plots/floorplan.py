@@ -32,6 +32,8 @@ _ROOM = 0.9
 _HINTED = 1.15
 #: Height of a line of a label, in sizes of its font.
 _LINE_EM = 1.25
+#: Side below which closed tiles are too small to hatch, as a share of the grid's.
+_SMALLEST_HATCH = 0.01
 _SRAM_COLOURS = "cividis"
 
 ColourBy = Literal["part", "sram"]
@@ -43,8 +45,8 @@ def plot_floorplan(
     """Rectangles of one chip.
 
     Coloured by part, the lower part of each rectangle is filled as far as its SRAM is; coloured by SRAM, the whole
-    rectangle says it.  A label is written where it fits, shortened if need be.  Hatched tiles are dead or spare, a
-    thick edge marks a pinned group.
+    rectangle says it.  A label is written where it fits, shortened if need be.  Hatched or crossed tiles are dead,
+    spare or forbidden, a thick edge marks a pinned group.
 
     Args:
         run: A spatial run.
@@ -55,8 +57,7 @@ def plot_floorplan(
     """
     plan = floorplan_of(run, chip)
     ax = _floor_axes(plan, ax)
-    for closed in plan.closed:
-        ax.add_patch(_patch(closed, facecolor="none", edgecolor="#777777", hatch="xxxx", lw=0.5))
+    _draw_closed(ax, plan)
     for group in plan.groups:
         if colour_by == "sram":
             _draw_by_sram(ax, group)
@@ -136,6 +137,17 @@ def _floor_axes(plan: Floorplan, ax: Axes | None) -> Axes:
     ax = new_axes(ax, _HEIGHT_INCHES * cols / rows + 2.0, _HEIGHT_INCHES)
     ax.set(xlim=(0, cols), ylim=(rows, 0), xlabel="column of tiles", ylabel="row of tiles", aspect="equal")
     return ax
+
+
+def _draw_closed(ax: Axes, plan: Floorplan) -> None:
+    """Hatched where large enough; dead tiles alone are marked, or nobody would see them."""
+    least = _SMALLEST_HATCH * max(plan.grid)
+    small = [r for r in plan.closed if max(r.rows, r.cols) < least]
+    for closed in (r for r in plan.closed if max(r.rows, r.cols) >= least):
+        ax.add_patch(_patch(closed, facecolor="none", edgecolor="#777777", hatch="xxxx", lw=0.5))
+    if small:
+        cols, rows = [r.col + r.cols / 2 for r in small], [r.row + r.rows / 2 for r in small]
+        ax.scatter(cols, rows, s=12, marker="x", color="black", linewidths=0.8, zorder=3)
 
 
 def _draw_by_part(ax: Axes, group: GroupBox, strength: float) -> None:

@@ -7,8 +7,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle as Patch
 
 from accelsim import Decode, simulate
+from accelsim.mapping.placement.constraints import PlacementConstraints, Tiles
 from accelsim.mapping.spatial.report import explain
 from accelsim.mapping.spatial.run import SpatialRun
+from accelsim.network.noc import Rectangle
 from accelsim.pipeline import place
 from accelsim.results.floorplan import floorplan_of
 from accelsim.results.plots.floorplan import ColourBy, plot_floorplan, plot_link_load
@@ -57,3 +59,18 @@ def test_labels_stay_inside_their_rectangles(granularity: str, colour_by: Colour
         assert any(o.x0 <= box.x0 and box.x1 <= o.x1 and o.y0 <= box.y0 and box.y1 <= o.y1 for o in outlines), (
             text.get_text()
         )
+
+
+def test_dead_tiles_pins_and_forbidden_tiles_are_in_the_drawing() -> None:
+    asked = PlacementConstraints(
+        pin={"head": Tiles(corner=(800, 0), tiles=(190, 300))}, forbid=(Tiles(corner=(0, 700), tiles=(994, 50)),)
+    )
+    run = place(
+        "gpt2-xl", "cerebras-cs2", Decode(1, 64), "execution=spatial,granularity=layer,chunk=1",
+        constraints=asked, overrides=[("chip.dead_tiles", "[[5, 5], [400, 300]]")],
+    )  # fmt: skip
+    drawn = floorplan_of(run)
+    assert set(drawn.closed) == {Rectangle(0, 700, 994, 50), Rectangle(5, 5, 1, 1), Rectangle(400, 300, 1, 1)}
+    assert [group.name for group in drawn.groups if group.is_pinned] == ["head"]
+    ax = plot_floorplan(run)
+    assert [len(one.get_offsets()) for one in ax.collections] == [2]  # dead tiles are marked, being too small to hatch
