@@ -42,7 +42,7 @@ def schedule_graph(
     chip_of = np.concatenate([chip_of, topology.num_chips + np.arange(schedule.num_switches)])
     num_transfers, num_ranks = len(schedule.step), schedule.num_ranks + schedule.num_switches
     num_barriers = schedule.num_steps * num_ranks
-    pairs, which = np.unique(schedule.src * num_ranks + schedule.dst, return_inverse=True)
+    pairs, which = _distinct(schedule.src * num_ranks + schedule.dst, num_ranks**2)
     routes = [topology.route(int(chip_of[p // num_ranks]), int(chip_of[p % num_ranks])) for p in pairs.tolist()]
     route_ptr, route_link = _gathered(routes, which)
     latency_s = np.array([topology.latency_of(route) for route in routes], dtype=np.float64)[which] + step_latency_s
@@ -93,10 +93,32 @@ def _predecessors(schedule: Schedule, num_ranks: int, lock_step: bool) -> tuple[
             (barrier + schedule.dst, transfer),
         ]
     waits.append((every[num_ranks:], every[: max(0, num_barriers - num_ranks)]))
-    task = np.concatenate([pair[0] for pair in waits])
-    before = np.concatenate([pair[1] for pair in waits])
-    counts = np.bincount(task, minlength=num_transfers + num_barriers)
-    return _offsets(counts), before[np.argsort(task, kind="stable")]
+    counts = np.zeros(num_transfers + num_barriers, dtype=np.int64)
+    groups = []
+    for task, before in waits:
+        if (np.diff(task) < 0).any():
+            order = np.argsort(task, kind="stable")
+            task, before = task[order], before[order]
+        heads = np.flatnonzero(np.diff(task, prepend=-1))  # the first of each run of one task
+        lengths = np.diff(heads, append=len(task))
+        counts[task[heads]] += lengths
+        groups.append((task[heads], heads, lengths, before))
+    ptr = _offsets(counts)
+    found, taken = np.empty(ptr[-1], dtype=np.int64), ptr[:-1].copy()
+    for waiting, heads, lengths, before in groups:
+        found[np.arange(len(before)) + np.repeat(taken[waiting] - heads, lengths)] = before
+        taken[waiting] += lengths
+    return ptr, found
+
+
+def _distinct(codes: IntArray, limit: int) -> tuple[IntArray, IntArray]:
+    """Different codes, rising, and which of them each is; by a table where one of ``limit`` entries is small enough."""
+    if limit > max(2**26, len(codes)):
+        found, which = np.unique(codes, return_inverse=True)
+        return found, which
+    seen = np.zeros(limit, dtype=bool)
+    seen[codes] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
 
 
 def _offsets(counts: IntArray) -> IntArray:

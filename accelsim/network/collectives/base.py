@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -148,9 +148,10 @@ def make_schedule(
     """Schedule from tables of rows ``(step, src, dst, chunk, reduce)`` in any order."""
     tables = [np.empty((0, 5), dtype=np.int64)]
     tables += [np.asarray(rows, dtype=np.int64).reshape(-1, 5) for rows in transfers]
-    table = np.concatenate(tables)
-    table = table[np.argsort(table[:, 0], kind="stable")]
-    step, src, dst, chunk, reduce = table.T.copy()
+    step, src, dst, chunk, reduce = (np.concatenate([table[:, column] for table in tables]) for column in range(5))
+    if (np.diff(step) < 0).any():
+        order = np.argsort(step, kind="stable")
+        step, src, dst, chunk, reduce = (column[order] for column in (step, src, dst, chunk, reduce))
     return Schedule(num_ranks, chunk_bytes, step, src, dst, chunk, reduce.astype(bool), num_switches)
 
 
@@ -161,9 +162,13 @@ def merge(schedule: Schedule) -> Schedule:
     size), so that the result cannot be replayed on data.
     """
     participants = schedule.num_ranks + schedule.num_switches
-    keys, which = np.unique(
-        (schedule.step * participants + schedule.src) * participants + schedule.dst, return_inverse=True
-    )
+    keys = (schedule.step * participants + schedule.src) * participants + schedule.dst
+    if (np.diff(keys) > 0).all():  # one chunk each, in order
+        sizes, of_chunk = np.unique(schedule.chunk_bytes, return_inverse=True)
+        plain = np.zeros(len(keys), dtype=bool)
+        chunk = of_chunk[schedule.chunk]
+        return replace(schedule, chunk_bytes=sizes, chunk=chunk, reduce=plain)
+    keys, which = np.unique(keys, return_inverse=True)
     sizes, chunk = np.unique(np.bincount(which, weights=schedule.nbytes).astype(np.int64), return_inverse=True)
     pairs, dst = np.divmod(keys, participants)
     step, src = np.divmod(pairs, participants)
