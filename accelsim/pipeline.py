@@ -16,6 +16,9 @@ from accelsim.job import AttentionName, Job, choose_dtype, load_inputs
 from accelsim.mapping.capacity import last_step
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.plan import Plan
+from accelsim.mapping.ranks import ChipGraph, RankPlacement, rank_traffic
+from accelsim.mapping.ranks import place_ranks as arrange_ranks
+from accelsim.mapping.shard import shard
 from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialRun
 from accelsim.play import Played, choose_plan, map_spatial, play
 from accelsim.report import keep_books, manifest_of, report
@@ -117,6 +120,34 @@ def place(
     asked = as_constraints(constraints)
     job = Job(model, system, phase, plan, choose_dtype(model, system, dtype), seed=seed, constraints=asked)
     return map_spatial(job, build_step(model, phase, last_step(phase), job.dtype), budget)
+
+
+def place_ranks(
+    model: Model | str,
+    system: System | str,
+    phase: Phase,
+    plan: Plan | str,
+    placers: Sequence[str] = ("annealing",),
+    *,
+    dtype: DType | None = None,
+    overrides: Sequence[tuple[str, str]] = (),
+    seed: int = 0,
+    budget: int = PLACER_BUDGET,
+    catalog: Catalog | None = None,
+) -> tuple[RankPlacement, ...]:
+    """Place the ranks of a tensor-parallel plan on the chips of a system, once by each placer (or file of chips).
+
+    Other arguments as of :func:`simulate`; the traffic is that of the pass with most tokens cached.
+
+    Raises:
+        PlanError: The plan exchanges nothing between ranks, or is spatial.
+        PlacementError: More ranks than chips.
+    """
+    model, system, _ = load_inputs(model, system, overrides, catalog or Catalog())
+    plan = Plan.parse(plan) if isinstance(plan, str) else plan
+    workload = build_step(model, phase, last_step(phase), choose_dtype(model, system, dtype))
+    traffic, graph = rank_traffic(shard(workload, plan), plan, system), ChipGraph(system)
+    return tuple(arrange_ranks(traffic, graph, placer, seed, budget) for placer in placers)
 
 
 def _what_if(job: Job, played: Played, cause: str) -> WhatIf | None:

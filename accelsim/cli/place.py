@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelsim.cli import options as o
-from accelsim.errors import CapacityError
+from accelsim.errors import CapacityError, ConfigError
 
 if TYPE_CHECKING:
     from accelsim.mapping.spatial.run import SpatialRun
     from accelsim.workload.phase import Phase
+
+
+#: Keys of a plan that ask for ranks on chips instead of groups on tiles.
+_RANK_KEYS = ("tp", "dp")
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def place(
     model: Annotated[str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")],
-    on: Annotated[str, typer.Option("--on", help="System or chip with an on-chip mesh, with :CHIPS for a size.")],
+    on: Annotated[str, typer.Option("--on", help="System or chip, with :CHIPS for a size.")],
     placer: Annotated[
         str, typer.Option("--placer", help="Name of a placer, a placement file, or all to compare.")
     ] = "annealing",
@@ -32,7 +36,9 @@ def place(
     context: o.ContextOption = None,
     steps: o.StepsOption = None,
     dtype: o.DtypeOption = None,
-    plan: Annotated[str, typer.Option("--plan", help='E.g. "chunk=8,granularity=layer".')] = "",
+    plan: Annotated[
+        str, typer.Option("--plan", help='E.g. "chunk=8,granularity=layer", or "tp=8" for ranks on chips.')
+    ] = "",
     constraints: o.ConstraintsOption = None,
     seed: o.SeedOption = 0,
     budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.")] = 50_000,
@@ -45,7 +51,7 @@ def place(
     png: Annotated[Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.")] = None,
     save: Annotated[Path | None, typer.Option("--save", help="Write the placement as YAML.")] = None,
 ) -> None:
-    """Place a model on an array of tiles and say what the placement costs.
+    """Place a model on an array of tiles, or the ranks of a plan with tp on chips, and say what that costs.
 
     A chip whose file has dead tiles or links is compared with the same chip without; with --defects or --link-defects,
     sampled wafers are.
@@ -56,6 +62,10 @@ def place(
 
     work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
     names = [name for name in PLACERS.names() if name != "exact"] if placer == "all" else [placer]
+    if any(item.partition("=")[0].strip() in _RANK_KEYS for item in plan.split(",")):
+        _refuse_for_ranks({"--constraints": constraints, "--png": png, "--defects": defects or link_defects})
+        _place_ranks(model, on, work, plan, names, dtype, seed, budget, set_, save)
+        return
     runs: list[SpatialRun] = []
     refused: dict[str, CapacityError] = {}
     for name in track(names, "placing", quiet=len(names) == 1):
@@ -97,6 +107,46 @@ def place(
         from accelsim.results.plots.floorplan import floorplan_png
 
         write_atomic(png, floorplan_png(best))
+
+
+def _place_ranks(
+    model: str,
+    on: str,
+    phase: Phase,
+    plan: str,
+    placers: list[str],
+    dtype: str | None,
+    seed: int,
+    budget: int,
+    set_: list[str] | None,
+    save: Path | None,
+) -> None:
+    from accelsim.cli.render_place import print_ranks
+    from accelsim.pipeline import place_ranks
+    from accelsim.results.files import write_atomic
+
+    found = place_ranks(
+        model,
+        on,
+        phase,
+        plan,
+        placers,
+        dtype=o.make_dtype(dtype),
+        overrides=o.make_overrides(set_),
+        seed=seed,
+        budget=budget,
+    )
+    print_ranks(found)
+    if save is not None:
+        write_atomic(save, min(found, key=lambda one: one.link_s).to_yaml())
+
+
+def _refuse_for_ranks(options: dict[str, object]) -> None:
+    for name, value in options.items():
+        if value:
+            raise ConfigError(
+                f"{name} has no meaning for ranks on chips. Leave it out, or leave tp and dp out of --plan."
+            )
 
 
 def _place(

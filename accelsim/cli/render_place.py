@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from accelsim.errors import CapacityError
 
 if TYPE_CHECKING:
+    from accelsim.mapping.ranks import RankPlacement
     from accelsim.mapping.spatial.report import PlacementReport
     from accelsim.mapping.spatial.run import SpatialRun
     from accelsim.study.wafers import FaultLoss
@@ -81,6 +82,27 @@ def print_placement(run: SpatialRun) -> None:
     )
     if report.kv_capacity_tokens is not None:
         console.print(f"[bold]KV capacity[/] {report.kv_capacity_tokens:,} tokens, all sequences together")
+
+
+def print_ranks(found: Sequence[RankPlacement]) -> None:
+    """One row per placer of ranks, and the chips of the best."""
+    from rich.table import Table
+
+    from accelsim.cli.render import make_console, seconds
+
+    table = Table(title="Ranks on chips", title_justify="left")
+    for column in ("placer", "bytes x hops", "link seconds", "above bound", "collectives of a pass"):
+        table.add_column(column, justify="left" if column == "placer" else "right")
+    for one in found:
+        table.add_row(
+            one.placer, f"{one.byte_hops:.4g}", seconds(one.link_s), f"{one.gap:.1%}", seconds(one.collective_s)
+        )
+    console = make_console()
+    console.print(table)
+    best = min(found, key=lambda one: one.link_s)
+    console.print(
+        f"[bold]chips[/] of ranks 0 to {len(best.chips) - 1} by {best.placer}: {', '.join(map(str, best.chips))}"
+    )
 
 
 def print_losses(found: FaultLoss) -> None:

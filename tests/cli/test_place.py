@@ -4,6 +4,7 @@ import pytest
 
 from accelsim.cli.main import main
 from accelsim.mapping.placement.placement import load_placement
+from accelsim.mapping.ranks import parse_ranks
 from accelsim.network.noc import Rectangle
 
 CHIP = """
@@ -147,3 +148,28 @@ def test_constraints_that_cannot_be_met_are_told_without_a_traceback(files, tmp_
     assert code in (2, 3)
     assert message in " ".join(err.split())
     assert "Traceback" not in err
+
+
+def test_ranks_of_a_plan_are_placed_on_chips(files, tmp_path, capsys):
+    model, _ = files
+    saved = tmp_path / "ranks.yaml"
+    arguments = ("--on", "google-tpu-v4-pod:16", "--plan", "tp=4,dp=4", "--batch", 4, "--prompt", 64)
+    code, out, _ = run(capsys, "place", model, *arguments, "--placer", "all", "--budget", 500, "--save", saved)
+    assert code == 0
+    assert "Ranks on chips" in out
+    assert sorted(parse_ranks(saved.read_text())) == list(range(16))
+    code, _, err = run(capsys, "place", model, *arguments, "--png", tmp_path / "x.png")
+    assert code == 2
+    assert "--png has no meaning for ranks" in err
+
+
+def test_sampled_wafers_are_compared_with_the_intact_chip(files, capsys):
+    model, chip = files
+    asked = ("--prompt", 32, "--placer", "snake", "--set", "chip.bypass=true", "--defects", 0.005, "--wafers", 3)
+    code, out, _ = run(capsys, "place", model, "--on", chip, *asked)
+    assert code == 0
+    assert "3 of 3 chips with faults hold the model" in out
+    assert out == run(capsys, "place", model, "--on", chip, *asked)[1]
+    code, _, err = run(capsys, "place", model, "--on", chip, "--defects", 2)
+    assert code == 2
+    assert "a probability" in err

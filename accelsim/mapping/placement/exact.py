@@ -3,19 +3,22 @@
 All orders are costed by numpy, in batches.  The optimum is over orders and numbers of shelves with sides as real
 numbers; the result is the cheapest of the best orders after rounding sides to whole tiles.
 
+Where a problem has an estimated time, that of every order is asked for.
+
 Not modelled: layouts that are no shelves; a slicing tree can be cheaper, so annealing may beat it.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.base import Problem, register_placer
 from accelsim.mapping.placement.orders import OrderCosts
-from accelsim.mapping.placement.shelves import cheapest, lay_out, shelf_counts
+from accelsim.mapping.placement.shelves import Shelves, cheapest, lay_out, shelf_counts, window_of
 from accelsim.network.noc import Rectangle
 
 MAX_ITEMS = 9
@@ -37,6 +40,8 @@ def place_exact(problem: Problem, rng: np.random.Generator, budget: int) -> tupl
             "Use annealing, or granularity=layer on a smaller model."
         )
     orders = itertools.permutations(range(num_items))
+    if problem.seconds is not None:
+        return _cheapest_of_all(problem, orders)
     costs = [OrderCosts(problem, count) for count in shelf_counts(problem)]
     kept: list[tuple[float, tuple[int, ...]]] = []
     while batch := list(itertools.islice(orders, _BATCH)):
@@ -44,3 +49,10 @@ def place_exact(problem: Problem, rng: np.random.Generator, budget: int) -> tupl
         best = np.argsort(least, kind="stable")[:_KEPT]
         kept = sorted([*kept, *((float(least[i]), batch[i]) for i in best)])[:_KEPT]
     return cheapest(problem, [lay_out(problem, order, snake=True) for _, order in kept])
+
+
+def _cheapest_of_all(problem: Problem, orders: Iterable[tuple[int, ...]]) -> tuple[Rectangle, ...]:
+    """Least estimated time over all orders on all numbers of shelves."""
+    shelves = Shelves(problem.items, window_of(problem), snake=True)
+    layouts = (shelves.lay(order, count) for order in orders for count in shelves.candidates())
+    return min((layout for layout in layouts if layout is not None), key=problem.cost)
