@@ -17,6 +17,7 @@ _FOLDERS: Mapping[str, str] = {
     "chips": "hw_configs",
     "systems": "hw_configs",
     "optics": "hw_configs",
+    "profiles": "hw_configs",
     "models": "workloads",
     "runs": "workloads",
     "traces": "workloads",
@@ -65,7 +66,7 @@ class Catalog:
         """File of ``name``, or ``name`` itself when it is the path of an existing file.
 
         Args:
-            kind: ``chips``, ``systems``, ``optics``, ``models``, ``runs`` or ``traces``.
+            kind: ``chips``, ``systems``, ``optics``, ``profiles``, ``models``, ``runs`` or ``traces``.
             name: A name without suffix, or a path.
 
         Raises:

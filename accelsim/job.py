@@ -12,6 +12,7 @@ from accelsim.config.document import Document
 from accelsim.dtypes import DType
 from accelsim.engine.run import EngineName
 from accelsim.errors import ConfigError
+from accelsim.hardware.profile import GRAPH, LaunchProfile, load_profile
 from accelsim.hardware.system import System, load_system
 from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan
@@ -38,6 +39,7 @@ class Job:
     seed: int = 0
     constraints: PlacementConstraints | None = None
     routing: Routing = RANDOM
+    profile: LaunchProfile = GRAPH
 
 
 def load_inputs(
@@ -46,7 +48,7 @@ def load_inputs(
     """Model and system, and the hash of every file read; overrides under ``model.`` change the model."""
     inputs: dict[str, str] = {}
     of_model = [(path.removeprefix("model."), value) for path, value in overrides if path.startswith("model.")]
-    of_system = [(path, value) for path, value in overrides if not path.startswith("model.")]
+    of_system = [(path, value) for path, value in overrides if not path.startswith(("model.", "profile."))]
     if isinstance(model, str):
         loaded = load_model_file(model, catalog, of_model)
         model = loaded.spec
@@ -59,6 +61,19 @@ def load_inputs(
         raise ConfigError("overrides of the hardware need a system given by name or path.")
     inputs |= {Path(path).name: sha256 for path, sha256 in system.files}
     return model, system, inputs
+
+
+def choose_profile(
+    profile: LaunchProfile | str, overrides: Sequence[tuple[str, str]], catalog: Catalog
+) -> tuple[LaunchProfile, dict[str, str]]:
+    """The launch profile and the hash of its file; overrides under ``profile.`` change it."""
+    own = [(path.removeprefix("profile."), value) for path, value in overrides if path.startswith("profile.")]
+    if isinstance(profile, str):
+        loaded, files = load_profile(profile, own, catalog)
+        return loaded, {Path(path).name: sha256 for path, sha256 in files}
+    if own:
+        raise ConfigError("overrides of the launch profile need a profile given by name or path.")
+    return profile, {}
 
 
 def _files(document: Document) -> Iterator[tuple[Path, str]]:

@@ -10,14 +10,16 @@ from accelsim.catalog import Catalog
 from accelsim.dtypes import DType
 from accelsim.engine.run import EngineName
 from accelsim.errors import AccelsimError, PlanError
+from accelsim.hardware.profile import DEFAULT_PROFILE, GRAPH, LaunchProfile
 from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System
-from accelsim.job import AttentionName, Job, choose_dtype, load_inputs
+from accelsim.job import AttentionName, Job, choose_dtype, choose_profile, load_inputs
 from accelsim.mapping.capacity import last_step
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.ranks import ChipGraph, RankPlacement, rank_traffic
 from accelsim.mapping.ranks import place_ranks as arrange_ranks
+from accelsim.mapping.servers import HOST
 from accelsim.mapping.shard import shard
 from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialRun
 from accelsim.play import Played, choose_plan, map_spatial, play
@@ -39,6 +41,7 @@ def simulate(
     *,
     dtype: DType | None = None,
     attention: AttentionName = "flash",
+    profile: LaunchProfile | str = DEFAULT_PROFILE,
     engine: EngineName = "auto",
     overrides: Sequence[tuple[str, str]] = (),
     ignore_capacity: bool = False,
@@ -58,6 +61,8 @@ def simulate(
         plan: A :class:`Plan`, its text form, or ``"auto"``: the fastest of a few candidates that fits.
         dtype: Element type of weights and activations; None takes the model's own, or the 16-bit type the chip has.
         attention: ``flash`` (one operator) or ``standard`` (scores written to memory and read back).
+        profile: How a host gets kernels to a GPU: ``graph`` (captured), ``eager`` (dispatched one by one), ``compiled``
+            (captured, chains of row operators fused), a :class:`LaunchProfile` or a file.
         engine: ``auto``, ``simpy`` or ``compiled``.
         overrides: ``(path, value)`` pairs such as ``("chip.sram_per_core", "64 KiB")``.
         ignore_capacity: Go on with a named warning when the model does not fit.
@@ -73,11 +78,13 @@ def simulate(
         CapacityError: The model does not fit and ``ignore_capacity`` is off.
         AccelsimError: ``strict``, and the result carries warnings.
     """
-    model, system, inputs = load_inputs(model, system, overrides, catalog or Catalog())
+    catalog = catalog or Catalog()
+    model, system, inputs = load_inputs(model, system, overrides, catalog)
+    profile, profile_inputs = choose_profile(profile, overrides, catalog)
     dtype = choose_dtype(model, system, dtype)
     asked = as_constraints(constraints)
     inputs |= dict([asked.source]) if asked is not None and asked.source is not None else {}
-    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed, asked, routing)
+    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed, asked, routing, profile)
     job = replace(job, plan=choose_plan(job, plan))
 
     played = play(job)
@@ -85,7 +92,9 @@ def simulate(
     ledger = keep_books(played, system)
     tried = (_what_if(job, played, cause) for cause in (causes_to_relieve(ledger) if what_ifs else ()))
     alternatives = list(itertools.islice((found for found in tried if found is not None), NUM_WHAT_IFS))
-    result = report(job, played, ledger, alternatives, manifest_of(inputs, seed, overrides))
+    result = report(
+        job, played, ledger, alternatives, manifest_of(inputs | profile_inputs, seed, overrides, profile.name)
+    )
     if strict and result.warnings:
         raise AccelsimError("strict: the result carries warnings:\n" + "\n".join(f"- {w}" for w in result.warnings))
     return result
@@ -152,6 +161,9 @@ def place_ranks(
 
 def _what_if(job: Job, played: Played, cause: str) -> WhatIf | None:
     """The same run with the resource behind ``cause`` twice as fast; None if no resource stands behind it."""
+    if cause == HOST:
+        faster_s = play(replace(job, profile=GRAPH)).timeline.makespan_s
+        return WhatIf("a captured graph", faster_s, played.timeline.makespan_s / faster_s)
     relieved = relieve(job.system, cause, WHAT_IF_FACTOR)
     if relieved is None:
         return None

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 from accelsim.engine.program import ProgramTimeline, run_program
 from accelsim.errors import CapacityError, PlanError
+from accelsim.hardware.profile import launches_kernels
 from accelsim.hardware.system import System
 from accelsim.job import Job
 from accelsim.mapping.candidates import candidate_plans
 from accelsim.mapping.capacity import check_capacity
 from accelsim.mapping.footprint import Footprint, footprint
+from accelsim.mapping.fuse import fuse_all
+from accelsim.mapping.host import with_host
 from accelsim.mapping.lower import LoweredProgram, lower
 from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan
@@ -61,16 +64,24 @@ def play(job: Job) -> Played:
         return _play_streaming(job, passes)
 
     shares = shard_all(passes, job.plan)
+    shares = fuse_all(shares) if job.profile.fuses_rows and has_kernels(job) else shares
     warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
     pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
     unfolded = symmetry_broken_by(job.system, max(job.plan.tp, job.plan.ep))
     if unfolded and job.plan.ep > job.plan.tp:
         raise PlanError(f"plan: ep={job.plan.ep} > tp={job.plan.tp} cannot be simulated rank by rank. {unfolded[0]}.")
     lowered = lower([pricer.price(share) for share in shares], job.system, job.plan.tp if unfolded else None)
+    if job.profile.dispatch_s and has_kernels(job):
+        lowered = with_host(lowered, job.profile, len(lowered.blocks) // len(shares), job.engine)
     timeline = run_program(lowered.program, job.engine)
     warnings += unfolded
     need = footprint(shares[-1], job.system.chip)
     return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, job.plan.num_ranks)
+
+
+def has_kernels(job: Job) -> bool:
+    """Whether a host launches kernels one by one; other machines run a compiled program as a whole."""
+    return launches_kernels(job.system.chip) and job.plan.execution == "whole_chip"
 
 
 def _play_spatial(job: Job, passes: Sequence[Workload]) -> Played:

@@ -13,10 +13,11 @@ from accelsim.hardware.system import System
 from accelsim.job import Job
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.plan import Plan
+from accelsim.mapping.servers import HOST
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.optical.power import idle_w
-from accelsim.play import Played
+from accelsim.play import Played, has_kernels
 from accelsim.results.account import IDLE, Ledger, account
 from accelsim.results.bottleneck import WhatIf, find_bottleneck
 from accelsim.results.critical_path import account_pipeline
@@ -44,7 +45,7 @@ def report(
     """The result: figures derived from the books, warnings of every stage, provenance."""
     chip, num_chips, replicas = job.system.chip, played.num_chips, job.plan.dp
     latency_s = played.timeline.makespan_s
-    band = band_of_run(played.lowered, ledger, job.system)
+    band = band_of_run(played.lowered, ledger, job.system, _server_s(played, HOST))
     return Result(
         model=job.model.name,
         system=f"{job.system.name}:{job.system.num_chips}",
@@ -74,6 +75,7 @@ def report(
             *played.passes[-1].warnings,
             *_idle_chips(job, played.num_chips),
             *_faults_ignored(job),
+            *_profile_ignored(job),
             *played.warnings,
             *_cost_warnings(played.lowered),
             *band.warnings,
@@ -111,6 +113,12 @@ def _must_read_by(operator: Operator, sharing: int) -> float:
     return sum(n for role, n in role_bytes(operator).items() if role in (Role.WEIGHT, Role.KV_CACHE))
 
 
+def _server_s(played: Played, server: str) -> float:
+    """Seconds in which a server works; 0 where the run has none of that name."""
+    servers = list(played.timeline.stages[0].stage.graph.servers)
+    return played.timeline.server_busy_ticks[servers.index(server)] / TICKS_PER_S if server in servers else 0.0
+
+
 def _idle_chips(job: Job, num_chips: int) -> tuple[str, ...]:
     idle = job.system.num_chips - num_chips
     return (f"{idle} of {job.system.num_chips} chips are idle under plan {job.plan}",) if idle else ()
@@ -124,6 +132,16 @@ def _faults_ignored(job: Job) -> tuple[str, ...]:
     if job.plan.execution == "spatial" or not found:
         return ()
     return (f"chip {chip.name}: {found} are ignored by execution={job.plan.execution}",)
+
+
+def _profile_ignored(job: Job) -> tuple[str, ...]:
+    if job.profile.is_default or has_kernels(job):
+        return ()
+    chip = job.system.chip
+    return (
+        f"profile {job.profile.name} is ignored: {chip.name} (cost model {chip.cost_model}, "
+        f"execution {job.plan.execution}) runs a compiled program as a whole",
+    )
 
 
 def _cost_warnings(lowered: LoweredProgram) -> tuple[str, ...]:
@@ -143,11 +161,14 @@ def _priced(lowered: LoweredProgram) -> Iterator[tuple[Operator, OperatorCost | 
         yield from ((priced.operator, priced.cost) for priced in block.operators)
 
 
-def manifest_of(inputs: Mapping[str, str], seed: int, overrides: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def manifest_of(
+    inputs: Mapping[str, str], seed: int, overrides: Sequence[tuple[str, str]], profile: str
+) -> dict[str, Any]:
     """What a run can be repeated from."""
     return {
         "accelsim_version": accelsim.__version__,
         "seed": seed,
+        "profile": profile,
         "inputs": dict(inputs),
         "overrides": dict(overrides),
         **({"notes": [_CHECKS_SKIPPED]} if any(path.startswith("model.") for path, _ in overrides) else {}),

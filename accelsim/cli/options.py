@@ -29,6 +29,10 @@ DtypeOption = Annotated[str | None, typer.Option("--dtype", help="Element type; 
 PlanOption = Annotated[
     str, typer.Option("--plan", help='E.g. "tp=8,dp=2,region=480x480", or auto: the fastest that fits.')
 ]
+ProfileOption = Annotated[
+    str,
+    typer.Option("--profile", help="How a host gets kernels to a GPU: graph, eager, compiled, or a profile's YAML."),
+]
 EngineOption = Annotated[str, typer.Option("--engine", help="auto, simpy or compiled.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random, kept in the manifest.")]
 SetOption = Annotated[

@@ -54,7 +54,7 @@ def print_result(result: Result, verbose: bool = False) -> None:
     console = make_console()
     console.print(
         f"[bold]{escape(result.model)}[/] {describe_phase(result.phase)} on [bold]{escape(result.system)}[/], "
-        f"plan {result.plan}, {result.dtype}"
+        f"plan {result.plan}, {result.dtype}" + (f", profile {result.profile}" if result.profile else "")
     )
     console.print(f"[bold]{escape(result.bottleneck.sentence)}[/]")
     console.print()

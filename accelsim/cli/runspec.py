@@ -68,6 +68,7 @@ def _simulate(options: Mapping[str, Any], what_ifs: bool) -> Mapping[str, Any]:
         phase,
         with_plan_keys(options["plan"], execution=options["execution"], placer=options["placer"]),
         dtype=o.make_dtype(options["dtype"]),
+        profile=options["profile"],
         engine=o.check_engine(options["engine"]),
         overrides=o.make_overrides(options["set_"]),
         ignore_capacity=options["ignore_capacity"],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from accelsim.cost.residual import UNMEASURED, Residual
+from accelsim.cost.residual import UNMEASURED, UNMEASURED_RUN, Residual
 from accelsim.hardware.chip import Chip
 from accelsim.registry import Registry
 from accelsim.workload.operator import Operator
@@ -77,7 +77,13 @@ def sum_costs(costs: Sequence[OperatorCost]) -> OperatorCost:
 
 
 class CostModel(Protocol):
-    """Prices operators on one class of machine."""
+    """Prices operators on one class of machine.
+
+    Attributes:
+        whole_run: How far whole runs lie from the sum of their operators on such machines; a plugin may leave it out.
+    """
+
+    whole_run: ClassVar[Residual] = UNMEASURED_RUN
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.
@@ -87,6 +93,12 @@ class CostModel(Protocol):
             CapacityError: The operator cannot run on this region at all.
         """
         ...
+
+
+def whole_run_residual(chip: Chip) -> Residual:
+    """Of whole runs on ``chip``, beside the residuals of their operators."""
+    found: Residual = getattr(COST_MODELS.get(chip.cost_model), "whole_run", UNMEASURED_RUN)
+    return found
 
 
 COST_MODELS: Registry[type[CostModel]] = Registry("cost model", "accelsim.cost")

@@ -8,7 +8,10 @@ section: 90 % of a normal distribution lie within 1.645 deviations).  It is wide
 * on a chip that took the family's numbers over from another one (docs/assumptions.md#band-inherited),
 * where typical numbers stand in because no chip like it was measured (docs/assumptions.md#band-typical).
 
-Not modelled: a bias (fits have next to none), residuals that depend on the shape inside the range.
+A whole run has one more residual, of what no operator holds (:data:`KERNEL_STACK`), with a bias: stacks take longer than
+their kernels.
+
+Not modelled: a bias of operators (fits have next to none), residuals that depend on the shape inside the range.
 """
 
 from __future__ import annotations
@@ -45,11 +48,13 @@ class Residual:
         family: Kernels whose errors go together, e.g. ``gemm``, ``attention_decode``, ``mesh``.
         log_deviation: Standard deviation of the logarithm of the ratio; 0.1 is about 10 %.
         basis: What it rests on; one of :data:`BASES`.
+        log_bias: Mean of that logarithm; positive where measured times are longer than priced ones.
     """
 
     family: str
     log_deviation: float
     basis: str = FITTED
+    log_bias: float = 0.0
 
     @property
     def is_widened(self) -> bool:
@@ -64,6 +69,15 @@ class Residual:
 
 #: Of a price that no measurement stands behind.
 UNMEASURED = Residual("unmeasured", TYPICAL_DEVIATION, ASSUMED)
+
+_WHOLE_RUN = "whole run"
+#: Of a whole run over the sum of its kernels, on machines whose host launches kernels: what an inference engine adds.
+#: From every second row of tests/validation/data/inference_end_to_end.csv.  docs/assumptions.md#band-whole-run
+KERNEL_STACK = Residual(_WHOLE_RUN, 0.18, FITTED, log_bias=0.15)
+#: The same where operators were fitted to whole models, so that nothing is left to add.
+FITTED_ON_RUNS = Residual(_WHOLE_RUN, 0.0)
+#: The same where no whole model was measured: the deviation of kernels' stacks, no bias.
+UNMEASURED_RUN = Residual(_WHOLE_RUN, 0.18, ASSUMED)
 
 
 def log_deviation_of(p90: float) -> float:

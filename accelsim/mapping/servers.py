@@ -4,3 +4,5 @@
 STREAM = "stream"
 #: Collectives run one at a time, beside the stream.
 COMM = "comm"
+#: The host dispatches operators one after another, ahead of the device.
+HOST = "host"

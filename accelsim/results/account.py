@@ -18,6 +18,7 @@ from accelsim.engine.program import ProgramTimeline, StageTimeline
 from accelsim.errors import VerificationError
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.price import PricedBlock, PricedOperator
+from accelsim.mapping.servers import HOST
 from accelsim.network.collective import CollectiveCost
 from accelsim.results.occupied import EXPOSED_COMMUNICATION, stage_times
 from accelsim.results.path import CONTENTION, IDLE, CriticalPart, critical_parts, merge
@@ -229,10 +230,12 @@ def _critical(lowered: LoweredProgram, timeline: ProgramTimeline) -> list[Critic
     once: dict[int, list[tuple[tuple[str, str, str, str], float]]] = {}
     total: dict[tuple[str, str, str, str], float] = {}
     for stage, block in zip(timeline.stages, lowered.blocks, strict=True):
-        if id(block) not in once:
+        if id(stage.timeline) not in once:
             parts = critical_parts(stage.stage.graph, stage.timeline, _alone(stage, block), block.name)
-            once[id(block)] = [((part.block, part.operator, part.resource, part.cause), part.time_s) for part in parts]
-        for key, time_s in once[id(block)]:
+            once[id(stage.timeline)] = [
+                ((part.block, part.operator, part.resource, part.cause), part.time_s) for part in parts
+            ]
+        for key, time_s in once[id(stage.timeline)]:
             total[key] = total.get(key, 0.0) + time_s * stage.stage.repeat
     return [CriticalPart(*key, time_s) for key, time_s in total.items()]
 
@@ -255,6 +258,11 @@ def _alone(stage: StageTimeline, block: PricedBlock) -> dict[str, np.ndarray]:
     if is_collective.any():
         mine = is_collective[label]
         parts_s[EXPOSED_COMMUNICATION][mine] = took_s[mine]
+    servers = list(stage.stage.graph.servers)
+    if HOST in servers:
+        mine = stage.stage.graph.server == servers.index(HOST)
+        parts_s = {cause: np.where(mine, 0.0, column) for cause, column in parts_s.items()}
+        parts_s[HOST] = np.where(mine, took_s, 0.0)
     return parts_s
 
 

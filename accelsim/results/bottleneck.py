@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accelsim.mapping.servers import HOST
 from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, Ledger
 
 #: Kinds of operators that move bytes between chips.
@@ -14,6 +15,7 @@ _PHRASES = {
     "compute": "compute-bound",
     "launch": "launch and latency overhead",
     EXPOSED_COMMUNICATION: "exposed communication",
+    HOST: "waiting for the host's dispatch",
     IDLE: "idle",
     CONTENTION: "contention for a shared memory or link",
 }

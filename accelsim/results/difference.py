@@ -212,6 +212,8 @@ def _flat(data: Mapping[str, Any]) -> dict[str, str]:
     for section, values in sections.items():
         flat |= {f"{section}.{name}": str(value) for name, value in values.items() if value is not None}
     flat |= {f"file {name}": str(digest)[:12] for name, digest in manifest.get("inputs", {}).items()}
+    if "profile" in manifest:
+        flat["profile"] = str(manifest["profile"])
     if "accelsim_version" in manifest:
         flat["accelsim"] = str(manifest["accelsim_version"])
     return flat

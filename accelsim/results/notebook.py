@@ -27,7 +27,7 @@ _WARNINGS_SHOWN = 3
 def notebook_html(result: Result) -> str:
     """Summary, warnings, time by cause and by operator; every name is escaped."""
     title = f"{result.model} {describe_phase(result.phase)} on {result.system}"
-    rest = f"plan {result.plan}, {result.dtype}"
+    rest = f"plan {result.plan}, {result.dtype}" + (f", profile {result.profile}" if result.profile else "")
     causes = sorted(result.ledger.cause_s.items(), key=lambda cause: -cause[1])
     rows = sorted(result.ledger.rows, key=lambda row: -row.time_s)[:TOP_OPERATORS]
     total_s = result.latency_s

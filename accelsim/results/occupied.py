@@ -15,7 +15,7 @@ from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import StageTimeline
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
 from accelsim.engine.timeline import Timeline
-from accelsim.mapping.servers import COMM, STREAM
+from accelsim.mapping.servers import COMM, HOST, STREAM
 from accelsim.results.path import IDLE
 
 Int64Array = npt.NDArray[np.int64]
@@ -30,7 +30,8 @@ class StageTimes:
 
     Attributes:
         operators_s: For each label, from its first start to its last end, on the rank that stands for all.
-        uncovered_s: Time in which the stream does nothing, by cause: only collectives run, or nothing does.
+        uncovered_s: Time in which the stream does nothing, by cause: only collectives run, only the host works, or
+            nothing does.
     """
 
     operators_s: tuple[float, ...]
@@ -57,18 +58,19 @@ def _times(graph: TaskGraph, timelines: list[Timeline]) -> list[StageTimes]:
     end = np.stack([timeline.end_ticks for timeline in timelines])
     makespan = np.array([timeline.makespan_ticks for timeline in timelines], dtype=np.int64)
     busy = np.stack([timeline.server_busy_ticks for timeline in timelines])
-    stream, comm = (list(graph.servers).index(name) for name in (STREAM, COMM))
+    servers = list(graph.servers)
+    stream, comm = (servers.index(name) for name in (STREAM, COMM))
+    on_device = np.flatnonzero(graph.server != servers.index(HOST)) if HOST in servers else np.arange(graph.num_tasks)
     operators_s = to_seconds(_ticks_per_label(graph, (NO_SERVER, stream, comm), start, end)).tolist()
     covered = _union_ticks(start, end)
+    device = _union_ticks(start[:, on_device], end[:, on_device]) if HOST in servers else covered
     # Integers: a sum of ticks is divided as a whole, exact beyond what float64 holds.
-    exposed_s = [to_seconds(ticks) for ticks in (covered - busy[:, stream]).tolist()]
-    idle_s = [to_seconds(ticks) for ticks in (makespan - covered).tolist()]
-    alone_s = [to_seconds(ticks) for ticks in (makespan - busy[:, stream]).tolist()]
+    exposed = np.where(busy[:, comm] > 0, device - busy[:, stream], 0)
+    columns = {EXPOSED_COMMUNICATION: exposed, HOST: covered - device}
+    columns[IDLE] = makespan - busy[:, stream] - exposed - columns[HOST]
+    seconds = {cause: [to_seconds(ticks) for ticks in column.tolist()] for cause, column in columns.items()}
     return [
-        StageTimes(
-            tuple(operators_s[i]),
-            {EXPOSED_COMMUNICATION: exposed_s[i], IDLE: idle_s[i]} if busy[i, comm] else {IDLE: alone_s[i]},
-        )
+        StageTimes(tuple(operators_s[i]), {cause: column[i] for cause, column in seconds.items()})
         for i in range(len(timelines))
     ]
 

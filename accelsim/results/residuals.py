@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.base import OperatorCost, whole_run_residual
 from accelsim.cost.residual import ASSUMED, UNMEASURED, Residual
 from accelsim.hardware.system import System
 from accelsim.mapping.lower import LoweredProgram
+from accelsim.mapping.servers import HOST
 from accelsim.mapping.spatial.lowering import BETWEEN_CHIPS, NOC, LoweredPipeline
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.residual import collective_residual
-from accelsim.results.account import IDLE, Ledger
-from accelsim.results.band import Band, band_of
+from accelsim.results.account import EXPOSED_COMMUNICATION, IDLE, Ledger
+from accelsim.results.band import Band, band_of, later_of
 from accelsim.results.path import CriticalPart
 
 #: Of transfers between rectangles and of loads from a host, priced at the published rates of their links.
 TRANSFERS = Residual("transfers", 0.1, ASSUMED)
 
+#: Of the host's dispatches: an operator takes 0.6 to 1.8 times the middle of ten hosts (docs/assumptions.md GPU-19).
+HOST_TIME = Residual(HOST, 0.33, ASSUMED)
 
-def band_of_run(lowered: LoweredProgram, ledger: Ledger, system: System) -> Band:
+
+def band_of_run(lowered: LoweredProgram, ledger: Ledger, system: System, host_s: float = 0.0) -> Band:
     """The error band of a run's latency.
 
     A part of the critical path stands under the residual of its operator; the widest, where an operator was priced
@@ -30,14 +34,26 @@ def band_of_run(lowered: LoweredProgram, ledger: Ledger, system: System) -> Band
         lowered: What ran, with its prices.
         ledger: Its critical path.
         system: Where it ran.
+        host_s: Time in which a host dispatched operators; the later of host and device then decides each end.
     """
     by_operator = _by_operator(lowered, system)
     mix = _mix(lowered) if isinstance(lowered, LoweredPipeline) else {}
     times: dict[Residual, float] = {}
-    for part in ledger.critical:
+    for part in _on_device(ledger) if host_s else ledger.critical:
         for residual, share in _shares(part, by_operator, mix):
             times[residual] = times.get(residual, 0.0) + part.time_s * share
-    return band_of(times)
+    whole = whole_run_residual(system.chip)
+    device = band_of(times, whole)
+    return later_of(device, band_of({HOST_TIME: host_s}, whole)) if host_s else device
+
+
+def _on_device(ledger: Ledger) -> Iterator[CriticalPart]:
+    """What the device would take with a host that is always ahead: its operators and the collectives nothing hides."""
+    rows = [row for row in ledger.rows if row.kind != "collective"]
+    yield from (CriticalPart(row.block, row.operator, "", row.limiter, row.time_s) for row in rows)
+    exposed_s = ledger.cause_s.get(EXPOSED_COMMUNICATION, 0.0)
+    name = next((row.operator for row in ledger.rows if row.kind == "collective"), "")
+    yield CriticalPart("", name, "", EXPOSED_COMMUNICATION, exposed_s)
 
 
 def _shares(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.engine.program import ProgramTimeline, run_program
 from accelsim.errors import ConfigError
+from accelsim.hardware.profile import launches_kernels
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.lower import LoweredProgram
@@ -145,6 +146,11 @@ class Result:
         from accelsim.results.summary import summarise
 
         return summarise(self)
+
+    @property
+    def profile(self) -> str:
+        """Launch profile of the run; empty on chips whose operators no host launches."""
+        return str(self.manifest["profile"]) if launches_kernels(self.machine.chip) else ""
 
     @property
     def num_chips(self) -> int:

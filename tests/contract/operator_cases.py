@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from accelsim.dtypes import DType
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
@@ -11,12 +13,14 @@ from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.exchange import Exchange
 from accelsim.workload.operators.experts import Experts
+from accelsim.workload.operators.fused import Fused
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
 
+_ADD, _NORM = Elementwise.of(rows=4, width=64, name="add"), Norm.of(rows=4, width=64, name="norm")
 OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
     "attention": (
         Attention.of(batch=2, heads=8, kv_heads=2, head_dim=64, q_len=16, kv_len=48),
@@ -40,6 +44,9 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
     "experts": (
         Experts.of(tokens=6, hidden=64, ffn=128, num_experts=8, top_k=2),
         Experts.of(tokens=6, hidden=64, ffn=128, num_experts=4, top_k=1, function="gelu"),
+    ),
+    "fused": (
+        Fused.chain((_ADD, replace(_NORM, inputs=(_ADD.outputs[0], *_NORM.inputs[1:]))), {"add.out", "norm.out"}),
     ),
     "gemm": (Gemm.of(m=16, n=32, k=64), Gemm.of(m=16, n=32, k=64, batch=3)),
     "norm": (Norm.of(rows=4, width=64), Norm.of(rows=4, width=64, flavour="layernorm")),

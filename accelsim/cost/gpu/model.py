@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model
 from accelsim.cost.gpu.attention import prefill_times
@@ -12,7 +12,7 @@ from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.decode import decode_times
 from accelsim.cost.gpu.gemm import GemmTimes, gemm_times
-from accelsim.cost.gpu.machine import GpuMachine, cache_name
+from accelsim.cost.gpu.machine import Array, GpuMachine, cache_name
 from accelsim.cost.gpu.moe import MoeTimes, moe_times
 from accelsim.cost.gpu.rowwise import (
     BLOCK_THREADS,
@@ -22,7 +22,7 @@ from accelsim.cost.gpu.rowwise import (
     rowwise_times,
     softmax_passes,
 )
-from accelsim.cost.residual import Residual
+from accelsim.cost.residual import KERNEL_STACK, Residual
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
@@ -59,6 +59,8 @@ class GpuCostModel:
 
     Not modelled: contention with other kernels, clock changes under a power limit, sparsity, fusion.
     """
+
+    whole_run: ClassVar[Residual] = KERNEL_STACK
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.
@@ -188,8 +190,9 @@ def _experts(job: _Job) -> _Priced:
     parameters, warnings = job.calibration.moe()
     if op.is_dispatched:
         parameters = replace(parameters, holds_all_rows=False)
+    outside: tuple[str, ...] = ()
     if op.dtype.bits != 16:
-        warnings += (f"{job.chip.name}: no calibration of {op.dtype.value} experts; efficiencies of 16-bit ones used",)
+        outside = (f"{job.chip.name}: no calibration of {op.dtype.value} experts; efficiencies of 16-bit ones used",)
     times = moe_times(
         job.machine,
         parameters,
@@ -206,7 +209,7 @@ def _experts(job: _Job) -> _Priced:
         element_bytes=op.dtype.bits / 8,
     )
     detail: dict[str, float | str] = {"kernel": "moe", "experts": op.touched, "rows": float(op.rows)}
-    return _Priced(times, warnings, detail, True, job.calibration.residual("moe", warnings))
+    return _Priced(times, warnings + outside, detail, True, job.calibration.residual("moe", outside))
 
 
 def _new_share(op: Any) -> float:
@@ -232,7 +235,7 @@ def _rows(
             reads,
             float(op.writes),
             whole_rows=whole_rows,
-            passes=softmax_passes(op.width) if op.kind == "softmax" else passes,
+            passes=1.0 + (_passes(op, passes) - 1.0) * _reread_share(op),
             block_threads=block_threads,
             cached=0.0 if op.weight_bytes > reads else machine.cached_fraction(reads + op.writes),
         )
@@ -242,27 +245,49 @@ def _rows(
     return price
 
 
-def _norm(job: _Job) -> _Priced:
-    of_framework = job.operator.flavour == "layernorm"
+def _passes(op: Any, passes: float) -> float | Array:
+    """How often the kernel reads its rows."""
+    core = op.core if op.kind == "fused" else op
+    return softmax_passes(op.width) if core.kind == "softmax" else passes
+
+
+def _reread_share(op: Any) -> float:
+    """Share of the bytes read that later passes read again: of a chain, only the rows of the part that reduces."""
+    return float(op.core.reads / op.reads) if op.kind == "fused" else 1.0
+
+
+def _norm_of(flavour: str) -> Callable[[_Job], _Priced]:
+    of_framework = flavour == "layernorm"
     section, threads = ("reduction", LAYERNORM_THREADS) if of_framework else ("rowwise", BLOCK_THREADS)
-    return _rows(section, whole_rows=True, passes=PASSES.get(job.operator.flavour, 1.0), block_threads=threads)(job)
+    return _rows(section, whole_rows=True, passes=PASSES.get(flavour, 1.0), block_threads=threads)
 
 
-def _elementwise(job: _Job) -> _Priced:
-    gated = job.operator.is_gated
-    return _rows("rowwise" if gated else "elementwise", whole_rows=gated)(job)
+def _elementwise_of(gated: bool) -> Callable[[_Job], _Priced]:
+    return _rows("rowwise" if gated else "elementwise", whole_rows=gated)
 
 
-_PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
-    "gemm": _gemm,
-    "attention": _attention,
-    "experts": _experts,
+def _fused(job: _Job) -> _Priced:
+    """One kernel: that of the part that reduces, with the bytes of the chain."""
+    core = job.operator.core
+    if core.kind == "norm":
+        return _norm_of(core.flavour)(job)
+    return _ROW_PRICES[core.kind](job) if core.kind in _ROW_PRICES else _elementwise_of(core.is_gated)(job)
+
+
+_ROW_PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
+    "softmax": _rows("reduction", whole_rows=True),
+    "rope": _rows("rowwise", whole_rows=True),
+    "embedding": _rows("elementwise", whole_rows=False),
     "router": _rows("reduction", whole_rows=True),
     "combine": _rows("elementwise", whole_rows=False),
     "concat": _rows("elementwise", whole_rows=False),
-    "norm": _norm,
-    "softmax": _rows("reduction", whole_rows=True),
-    "rope": _rows("rowwise", whole_rows=True),
-    "elementwise": _elementwise,
-    "embedding": _rows("elementwise", whole_rows=False),
+}
+_PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
+    **_ROW_PRICES,
+    "gemm": _gemm,
+    "attention": _attention,
+    "experts": _experts,
+    "norm": lambda job: _norm_of(job.operator.flavour)(job),
+    "elementwise": lambda job: _elementwise_of(job.operator.is_gated)(job),
+    "fused": _fused,
 }

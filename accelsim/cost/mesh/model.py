@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_co
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
 from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, MeshParameters
-from accelsim.cost.residual import residual_of
+from accelsim.cost.residual import FITTED_ON_RUNS, Residual, residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -46,6 +47,8 @@ class MeshCostModel:
     must first be brought to the region.  That the model's weights and KV cache fit is checked by the mapping; here an
     operator whose own tiles exceed one core's SRAM gets a warning.
     """
+
+    whole_run: ClassVar[Residual] = FITTED_ON_RUNS
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import accelsim
 from accelsim.errors import ConfigError
+from accelsim.results.band import METHOD
 from accelsim.results.files import write_atomic
 from accelsim.results.format import (
     band_text,
@@ -151,6 +152,8 @@ def _facts(result: Result) -> dict[str, list[tuple[str, str]]]:
             ("system", str(result.machine)),
             ("plan", f"{result.plan}"),
             ("element type", result.dtype),
+            ("launch profile", result.profile or "none: runs a compiled program as a whole"),
+            ("error band", METHOD),
             ("seed", str(manifest["seed"])),
             ("engine", f"{result.timeline.engine}, {result.num_simulated_tasks} tasks"),
         ],

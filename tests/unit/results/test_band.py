@@ -43,6 +43,13 @@ def test_sums_agree_with_random_draws(times):
     assert (band.low_s, band.high_s) == pytest.approx(drawn(times), rel=0.01)
 
 
+def test_a_whole_run_shifts_and_widens_the_band():
+    whole = Residual("whole run", 0.2, log_bias=0.1)
+    band, bare = band_of({GEMM: 2.0}, whole), band_of({GEMM: 2.0})
+    assert band.low_s == pytest.approx(2.0 * math.exp(0.1 - math.hypot(0.1, 0.2) * Z80), rel=1e-4)
+    assert band.high_s > bare.high_s
+
+
 def test_independent_families_widen_less_than_one():
     both = band_of({GEMM: 1.0, Residual("moe", 0.1): 1.0})
     one = band_of({GEMM: 2.0})
