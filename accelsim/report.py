@@ -19,11 +19,13 @@ from accelsim.network.collective import CollectiveCost
 from accelsim.network.optical.power import idle_w
 from accelsim.play import Played, has_kernels
 from accelsim.results.account import IDLE, Ledger, account
+from accelsim.results.band import Band
 from accelsim.results.bottleneck import WhatIf, find_bottleneck
 from accelsim.results.critical_path import account_pipeline
 from accelsim.results.metrics import utilisation
 from accelsim.results.residuals import band_of_run
 from accelsim.results.result import Energy, Result
+from accelsim.results.unread import unread_warnings
 from accelsim.workload.graph import Workload
 from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.operators.experts import Experts
@@ -76,6 +78,7 @@ def report(
             *_idle_chips(job, played.num_chips),
             *_faults_ignored(job),
             *_profile_ignored(job),
+            *unread_warnings(job.system, job.dtype, job.plan, _sections(band), ledger.traffic_bytes),
             *played.warnings,
             *_cost_warnings(played.lowered),
             *band.warnings,
@@ -95,7 +98,12 @@ def _busy_s(played: Played, ledger: Ledger) -> float:
     if isinstance(played.lowered, LoweredPipeline):
         busy_ticks = played.timeline.server_busy_ticks
         return float(busy_ticks.mean()) / TICKS_PER_S if busy_ticks.size else played.timeline.makespan_s
-    return played.timeline.makespan_s - ledger.cause_s.get(IDLE, 0.0)
+    return played.timeline.makespan_s - ledger.cause_s.get(IDLE, 0.0) - ledger.cause_s.get(HOST, 0.0)
+
+
+def _sections(band: Band) -> tuple[str, ...]:
+    """Sections of the calibration that priced operators: each is a family of residuals."""
+    return tuple(part.residual.family for part in band.parts)
 
 
 def _must_read_bytes(workload: Workload, plan: Plan) -> float:

@@ -103,11 +103,25 @@ class Document:
         """The tree with each sourced value replaced by its value."""
         return _unwrap(self.root)
 
+    def value_paths(self) -> list[str]:
+        """Key path of every plain value and list, sources unwrapped."""
+        found: list[str] = []
+        _collect_paths(self.unwrapped(), (), found)
+        return found
+
     def sources(self) -> Mapping[str, Source]:
         """Stated sources and overrides by key path."""
         found: dict[str, Source] = {}
         _collect_sources(self.root, (), found)
         return found
+
+
+def _collect_paths(node: Node, path: tuple[str, ...], found: list[str]) -> None:
+    if node.is_section:
+        for key, child in node.children.items():
+            _collect_paths(child, (*path, key), found)
+    else:
+        found.append(".".join(path))
 
 
 def split_path(path: str) -> list[str]:

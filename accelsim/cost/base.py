@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import ClassVar, Protocol
 
 from accelsim.cost.residual import UNMEASURED, UNMEASURED_RUN, Residual
+from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 from accelsim.registry import Registry
 from accelsim.workload.operator import Operator
@@ -81,9 +83,12 @@ class CostModel(Protocol):
 
     Attributes:
         whole_run: How far whole runs lie from the sum of their operators on such machines; a plugin may leave it out.
+        unread: Fields of the chip that change no figure of a run, by pattern of their key path, with the reason or what
+            to set instead; see :func:`unread_remark`; a plugin may leave it out.
     """
 
     whole_run: ClassVar[Residual] = UNMEASURED_RUN
+    unread: ClassVar[Mapping[str, str]] = {}
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.
@@ -101,5 +106,30 @@ def whole_run_residual(chip: Chip) -> Residual:
     return found
 
 
+def unread_remark(chip: Chip, path: str, dtype: DType) -> str | None:
+    """Why the field at a key path such as ``memories.hbm.latency`` changes no figure; None if it may.
+
+    Args:
+        chip: The chip.
+        path: Key path in its file.
+        dtype: Element type of the run; ``{other}`` in a pattern stands for every other one.
+    """
+    section, _, last = path.rpartition(".")
+    if section == "vector_flops_per_cycle" and last == dtype.value and dtype not in chip.matrix_flops_per_cycle:
+        return None  # products run on the vector unit
+    patterns: Mapping[str, str] = {**_NEVER_READ, **getattr(COST_MODELS.get(chip.cost_model), "unread", {})}
+    for pattern, remark in patterns.items():
+        is_other = "{other}" not in pattern or last != dtype.value
+        if is_other and fnmatchcase(path, pattern.replace("{other}", "*")):
+            return remark
+    return None
+
+
+#: Fields that no cost model reads.
+_NEVER_READ = {
+    "published_cores": "it serves the checks of the file",
+    "checks.*": "checks are not compared after an override",
+    "matrix_flops_per_cycle.{other}": "the run computes in another type",
+}
 COST_MODELS: Registry[type[CostModel]] = Registry("cost model", "accelsim.cost")
 register_cost_model = COST_MODELS.register

@@ -8,8 +8,8 @@ section: 90 % of a normal distribution lie within 1.645 deviations).  It is wide
 * on a chip that took the family's numbers over from another one (docs/assumptions.md#band-inherited),
 * where typical numbers stand in because no chip like it was measured (docs/assumptions.md#band-typical).
 
-A whole run has one more residual, of what no operator holds (:data:`KERNEL_STACK`), with a bias: stacks take longer than
-their kernels.
+A whole run has one more residual, of what no operator holds (:data:`KERNEL_STACK`), with a bias: stacks take longer
+than their kernels.
 
 Not modelled: a bias of operators (fits have next to none), residuals that depend on the shape inside the range.
 """

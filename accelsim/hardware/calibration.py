@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -25,6 +26,10 @@ _DIMENSIONS = {  # longest suffix first; lengths are not calibrated, so that ``t
     "_j": "joule",
     "_w": "watt",
 }
+#: Names of shares of a published peak; one above 1 only where its dataclass states ``largest``.
+_SHARES = ("efficiency", "_share")
+_POSITIVE = (*_SHARES, "_per_s")
+_LONGEST_S = 0.1  # no fixed part of an operator is longer
 
 
 def parameters_from(where: str, section: Mapping[str, Any], parameters: type[ParametersT]) -> ParametersT:
@@ -39,7 +44,8 @@ def parameters_from(where: str, section: Mapping[str, Any], parameters: type[Par
         parameters: A dataclass.
 
     Raises:
-        ConfigError: A key is unknown or missing, or a value has the wrong form; all problems are listed together.
+        ConfigError: A key is unknown or missing, or a value has the wrong form or is physically impossible (a negative
+            time, a share above 1 or above what ``parameters.largest`` states for it); all problems are listed together.
     """
     if not dataclasses.is_dataclass(parameters):
         raise TypeError(f"{parameters!r} is not a dataclass")
@@ -59,9 +65,36 @@ def parameters_from(where: str, section: Mapping[str, Any], parameters: type[Par
                 problems.append(f"{where}.{key}: {err}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             problems.append(f"{where}: key {key!r} is missing. Required: {', '.join(_required(parameters))}.")
+    problems += [
+        f"{where}.{calibration_key(name)[0]}: {problem}"
+        for name, value in values.items()
+        if (problem := _impossible(name, value, getattr(parameters, "largest", {})))
+    ]
     if problems:
         raise ConfigError("\n".join(problems))
     return parameters(**values)
+
+
+def _impossible(name: str, value: Any, largest: Mapping[str, float]) -> str:
+    """What is wrong with a number that no machine can have; blank for one that some machine can."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    low, high, allowed = _possible(name, largest)
+    if low < value <= high or (value == low == 0.0 and not name.endswith(_POSITIVE)):
+        return ""
+    return f"{value:g} is physically impossible. Allowed: {allowed}."
+
+
+def _possible(name: str, largest: Mapping[str, float]) -> tuple[float, float, str]:
+    """Lower and upper end of what is possible, and the range in words."""
+    if name.endswith(_SHARES):
+        high = largest.get(name, 1.0)
+        return 0.0, high, f"a share above 0 and at most {high:g}"
+    if name.endswith("_bytes_per_s"):
+        return 0.0, math.inf, "a rate above 0"
+    if name.endswith("_s"):
+        return 0.0, _LONGEST_S, f"a time from 0 to {_LONGEST_S:g} s"
+    return 0.0, math.inf, "0 or more"
 
 
 def calibration_key(field_name: str) -> tuple[str, str | None]:

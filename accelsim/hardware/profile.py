@@ -22,9 +22,9 @@ class LaunchProfile(Spec):
     """What a framework does between the operators of a pass.
 
     A kernel's time holds its launch on the device, as in a captured graph. With a ``dispatch``, the host hands over one
-    operator after another and runs ahead of the device as far as it can; a kernel waits for its own dispatch. Each pass
-    begins with a host that has handed over nothing: it has just read the last pass's token. Not modelled: a limit to how
-    far the host runs ahead, hosts of several ranks that differ, host time between passes.
+    operator after another and runs ahead of the device as far as it can; a kernel waits for its own dispatch. Each
+    pass begins with a host that has handed over nothing: it has just read the last pass's token. Not modelled: a limit
+    to how far the host runs ahead, hosts of several ranks that differ, host time between passes.
     """
 
     schema_version: Literal[1] = 1

@@ -89,6 +89,7 @@ class System:
         provenance: Source of each value by key path, starting with ``chip.`` or ``system.``.
         files: ``(path, sha256)`` of each file read.
         overrides: ``(key path, value)`` given by the user, in order.
+        stated: Key paths that a chip's file states over the file that it extends.
     """
 
     name: str
@@ -100,6 +101,7 @@ class System:
     provenance: Mapping[str, Source] = field(default_factory=dict)
     files: tuple[tuple[str, str], ...] = ()
     overrides: tuple[tuple[str, str], ...] = ()
+    stated: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", MappingProxyType(dict(self.levels)))
@@ -112,7 +114,16 @@ class System:
         size = (self.num_chips, self.max_chips, self.host)
         return (
             System,
-            (self.name, self.chip, dict(self.levels), *size, dict(self.provenance), self.files, self.overrides),
+            (
+                self.name,
+                self.chip,
+                dict(self.levels),
+                *size,
+                dict(self.provenance),
+                self.files,
+                self.overrides,
+                self.stated,
+            ),
         )
 
     def __str__(self) -> str:
@@ -325,4 +336,11 @@ def _assemble(
             for path, sha256 in ((one.document.path, one.document.sha256), *one.document.parents)
         ),
         overrides=overrides,
+        stated=_stated(chip.document),
     )
+
+
+def _stated(document: Document) -> tuple[str, ...]:
+    """Key paths that the file itself states, when it extends another one."""
+    own = load_document(document.path)
+    return tuple(own.value_paths()) if "extends" in own.root.children else ()

@@ -2,9 +2,9 @@
 
 Every operator gets a task on the server ``host`` that its first tasks wait for; these host tasks are a chain.  The host
 does not wait for the device, so it may be ahead by some time when a block begins (its *lead*): the first host tasks of
-the block are then shorter, or done.  A block that begins with lead ``L``, needs ``H`` of the host and takes ``M`` leaves
-the lead ``L - H + M`` to the next.  So repeated blocks fold exactly: as soon as the lead repeats, or covers the whole
-block, the rest of the repetitions are alike.
+the block are then shorter, or done.  A block that begins with lead ``L``, needs ``H`` of the host and takes ``M``
+leaves the lead ``L - H + M`` to the next.  So repeated blocks fold exactly: as soon as the lead repeats, or covers the
+whole block, the rest of the repetitions are alike.
 
 ::
 
@@ -130,7 +130,7 @@ class _Host:
         return found
 
     def _graph(self, device: TaskGraph, host_ticks: Int64Array) -> TaskGraph:
-        """The device's tasks, then one host task per label; blocks that differ in sizes only share all but the sizes."""
+        """The device's tasks, then one host task per label; blocks that differ in sizes only share the rest."""
         key = id(device.server), id(device.label)
         structure = self._structures.get(key)
         if structure is None:

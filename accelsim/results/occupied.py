@@ -66,11 +66,15 @@ def _times(graph: TaskGraph, timelines: list[Timeline]) -> list[StageTimes]:
     device = _union_ticks(start[:, on_device], end[:, on_device]) if HOST in servers else covered
     # Integers: a sum of ticks is divided as a whole, exact beyond what float64 holds.
     exposed = np.where(busy[:, comm] > 0, device - busy[:, stream], 0)
-    columns = {EXPOSED_COMMUNICATION: exposed, HOST: covered - device}
-    columns[IDLE] = makespan - busy[:, stream] - exposed - columns[HOST]
+    by_host = covered - device
+    columns = {EXPOSED_COMMUNICATION: exposed, HOST: by_host, IDLE: makespan - busy[:, stream] - exposed - by_host}
     seconds = {cause: [to_seconds(ticks) for ticks in column.tolist()] for cause, column in columns.items()}
+    works = {HOST: HOST in servers, IDLE: True}
     return [
-        StageTimes(tuple(operators_s[i]), {cause: column[i] for cause, column in seconds.items()})
+        StageTimes(
+            tuple(operators_s[i]),
+            {cause: column[i] for cause, column in seconds.items() if works.get(cause, busy[i, comm] > 0)},
+        )
         for i in range(len(timelines))
     ]
 

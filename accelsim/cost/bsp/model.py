@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
+from typing import ClassVar
 
 import numpy as np
 
@@ -54,6 +56,12 @@ class BspCostModel:
     code size, fusion of operators into one program.  That weights and KV cache fit is checked by the mapping; an
     operator whose own blocks exceed a tile's SRAM gets a warning.
     """
+
+    unread: ClassVar[Mapping[str, str]] = {
+        "launch": "the start of a program is calibrated: set chip.calibration.bsp.program",
+        "vector_flops_per_cycle.{other}": "tiles compute in the type of the run",
+        "vector_energy": "all arithmetic costs the matrix energy",
+    }
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.

@@ -102,3 +102,8 @@ FREE_PARAMETERS: Mapping[str, tuple[FreeParameter, ...]] = {
     "reduction": ROWWISE,
     "elementwise": ROWWISE,
 }
+
+
+def largest_of(section: str) -> Mapping[str, float]:
+    """The physical upper bound of each free parameter of a section."""
+    return {parameter.name: parameter.high for parameter in FREE_PARAMETERS[section]}

@@ -16,12 +16,14 @@ square bands, bank conflicts, misaligned extents.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from accelsim.cost.gpu.fitting import largest_of
 from accelsim.cost.gpu.machine import Array, GpuMachine
 
 #: Bytes of one operand row a k-loop step covers: a 128-byte line, 64 elements of 16 bit.
@@ -65,6 +67,8 @@ class GemmParameters:
         quantize_row_s: Time of one row in them, one after the other.
         quantize_efficiency: Share of the published bandwidths they reach.
     """
+
+    largest: ClassVar[Mapping[str, float]] = largest_of("gemm")
 
     launch_s: float
     wave_s: float

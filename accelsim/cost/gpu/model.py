@@ -61,6 +61,13 @@ class GpuCostModel:
     """
 
     whole_run: ClassVar[Residual] = KERNEL_STACK
+    unread: ClassVar[Mapping[str, str]] = {
+        "launch": "kernels launch as calibrated: set chip.calibration.SECTION.launch",
+        "sram_per_core": "tiles are those of the library: set chip.calibration.gemm.tile_rows and tile_cols",
+        "sram_bandwidth_per_core": "operands come from the L2: set chip.memories.l2.bandwidth",
+        "memories.*.latency": "latencies are in the calibrated times: set chip.calibration.SECTION",
+        "vector_flops_per_cycle.*": "row kernels are priced by their bytes",
+    }
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.

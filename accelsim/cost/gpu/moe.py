@@ -16,12 +16,14 @@ of one rank, quantised experts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from accelsim.cost.gpu.fitting import largest_of
 from accelsim.cost.gpu.gemm import GemmParameters, GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
 
@@ -44,6 +46,8 @@ class MoeParameters:
         tile_rows: Tile heights (along the tokens of an expert) of the library.
         tile_cols: Tile widths.
     """
+
+    largest: ClassVar[Mapping[str, float]] = largest_of("moe")
 
     launch_s: float
     wave_s: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import singledispatch
 from typing import ClassVar
 
@@ -49,6 +50,11 @@ class MeshCostModel:
     """
 
     whole_run: ClassVar[Residual] = FITTED_ON_RUNS
+    unread: ClassVar[Mapping[str, str]] = {
+        "launch": "fixed costs are calibrated: set chip.calibration.mesh.phase_cycles",
+        "vector_flops_per_cycle.*": "all arithmetic runs at the matrix rate",
+        "vector_energy": "all arithmetic costs the matrix energy",
+    }
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.residual import residual_of
@@ -30,6 +31,15 @@ class SystolicCost:
     batched products they consist of, every other operator on the vector unit (:mod:`.rows`).  Not modelled: fusion of
     operators, operands kept on chip between them.
     """
+
+    unread: ClassVar[Mapping[str, str]] = {
+        "launch": "the start of a module is calibrated: set chip.calibration.systolic.launch",
+        "sram_bandwidth_per_core": "core memory is taken to keep up with the arrays",
+        "memories.*.latency": "it is in the calibrated time of a step: set chip.calibration.systolic.step",
+        "systolic.arrays_per_core": "the peak is chip.matrix_flops_per_cycle, whatever the number of arrays",
+        "vector_flops_per_cycle.[!f]*": "the vector unit computes in fp32",
+        "vector_flops_per_cycle.fp16": "the vector unit computes in fp32",
+    }
 
     def __init__(self) -> None:
         self._last: tuple[Chip, SystolicParameters] | None = None
