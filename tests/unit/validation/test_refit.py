@@ -119,6 +119,53 @@ def test_the_shipped_tpu_numbers_are_what_one_command_gives(tmp_path) -> None:
         assert number.is_determined, number.name
 
 
+@pytest.mark.parametrize("chip", ["nvidia-p4", "nvidia-t4"])
+def test_the_shipped_numbers_of_a_gpu_are_what_the_command_gives(chip) -> None:
+    from accelsim.validation.suites import calibration_table
+
+    loaded = load_chip(chip)
+    (found,) = refit(loaded, calibration_table(chip), ["elementwise"], folds=0).fits
+    before_s = found.problem.predict({})
+    assert found.predicted_s == pytest.approx(before_s, rel=0.02)
+    assert found.error.mape == pytest.approx(found.before.mape, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            "gemm.matrix_efficiency",
+            "5",
+            r"matrix_efficiency: 5 is physically impossible. Allowed: a share above 0 and at",
+        ),
+        ("gemm.l2_efficiency", "2.5", r"Allowed: a share above 0 and at most 2\."),
+        ("gemm.launch", "-1 us", r"launch: -1e-06 is physically impossible. Allowed: a time from 0 to 0.1 s"),
+        ("rowwise.hbm_efficiency", "0", r"rowwise.hbm_efficiency: 0 is physically impossible"),
+        ("rowwise.core_bandwidth", "0 GB/s", r"Allowed: a rate above 0"),
+    ],
+)
+def test_a_calibrated_number_that_no_machine_can_have_is_refused(path, value, said) -> None:
+    from accelsim import Prefill, simulate
+
+    with pytest.raises(ConfigError, match=said):
+        simulate("llama3-8b", A100, Prefill(1, 64), overrides=[(f"chip.calibration.{path}", value)], what_ifs=False)
+
+
+@pytest.mark.parametrize(
+    ("system", "path"),
+    [("cerebras-cs2", "mesh.phase_cycles"), ("graphcore-m2000", "bsp.sync"), ("google-tpu-v4-pod:4", "systolic.step")],
+)
+def test_negative_costs_are_refused_by_every_cost_model(system, path) -> None:
+    from accelsim import Prefill, simulate
+
+    value = "-5" if path.endswith("cycles") else "-5 ns"
+    with pytest.raises(ConfigError, match="impossible"):
+        simulate(
+            "llama3-8b", system, Prefill(1, 64), overrides=[(f"chip.calibration.{path}", value)], what_ifs=False,
+            ignore_capacity=True,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("rows", "sections", "folds", "said"),
     [
