@@ -24,7 +24,7 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="models, systems, chips, topologies, collectives, placers, schema, graph, tasks, or a NAME."
+            help="models, systems, chips, profiles, topologies, collectives, placers, schema, graph, tasks, or a NAME."
         ),
     ] = "systems",
     model: Annotated[
@@ -37,11 +37,11 @@ def show(
     context: o.ContextOption = None,
     plan: o.PlanOption = "tp=1",
 ) -> None:
-    """List models, systems, chips, topologies, collectives or placers; print one of them; or a graph or its tasks."""
+    """List models, systems, chips, profiles, topologies, collectives or placers; print one; or a graph or its tasks."""
     from rich.console import Console
 
     console = Console(highlight=False)
-    if what in ("models", "systems", "chips"):
+    if what in ("models", "systems", "chips", "profiles"):
         _show_catalog(console, what)
     elif what in ("topologies", "collectives", "placers"):
         _show_registry(console, what)
@@ -98,10 +98,11 @@ def _show_file(console: Console, name: str) -> None:
     from accelsim.catalog import Catalog
 
     try:
-        _, path = Catalog().find_any(("systems", "chips", "models"), name)
+        _, path = Catalog().find_any(("systems", "chips", "models", "profiles"), name)
     except ConfigError as error:
         raise ConfigError(
-            f"{error}\nOr one of: models, systems, chips, topologies, collectives, placers, schema, graph, tasks."
+            f"{error}\nOr one of: models, systems, chips, profiles, topologies, collectives, placers, schema, graph, "
+            "tasks."
         ) from error
     console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
 

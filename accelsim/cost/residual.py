@@ -36,6 +36,8 @@ BASES = (FITTED, OUTSIDE, INHERITED, TYPICAL, ASSUMED)
 OUTSIDE_FACTOR = 2.0
 #: Further deviation of numbers taken over from another chip.  docs/assumptions.md#band-inherited
 INHERITED_DEVIATION = 0.27
+#: Further deviation of GPU kernels of another library or rig on the same chip.  docs/assumptions.md#band-libraries
+LIBRARY_DEVIATION = 0.1
 #: Deviation of typical numbers, and of anything no measurement stands behind.  docs/assumptions.md#band-typical
 TYPICAL_DEVIATION = 0.33
 
@@ -73,11 +75,11 @@ UNMEASURED = Residual("unmeasured", TYPICAL_DEVIATION, ASSUMED)
 _WHOLE_RUN = "whole run"
 #: Of a whole run over the sum of its kernels, on machines whose host launches kernels: what an inference engine adds.
 #: From every second row of tests/validation/data/inference_end_to_end.csv.  docs/assumptions.md#band-whole-run
-KERNEL_STACK = Residual(_WHOLE_RUN, 0.18, FITTED, log_bias=0.15)
+KERNEL_STACK = Residual(_WHOLE_RUN, 0.15, FITTED, log_bias=0.15)
 #: The same where operators were fitted to whole models, so that nothing is left to add.
 FITTED_ON_RUNS = Residual(_WHOLE_RUN, 0.0)
 #: The same where no whole model was measured: the deviation of kernels' stacks, no bias.
-UNMEASURED_RUN = Residual(_WHOLE_RUN, 0.18, ASSUMED)
+UNMEASURED_RUN = Residual(_WHOLE_RUN, 0.15, ASSUMED)
 
 
 def log_deviation_of(p90: float) -> float:
@@ -85,7 +87,9 @@ def log_deviation_of(p90: float) -> float:
     return math.log1p(p90) / WITHIN_90_PERCENT
 
 
-def residual_of(chip: Chip, section: str, *, is_outside: bool = False, inherited: bool = False) -> Residual:
+def residual_of(
+    chip: Chip, section: str, *, is_outside: bool = False, inherited: bool = False, further: float = 0.0
+) -> Residual:
     """Residual of the kernels that a section of the chip's calibration prices.
 
     Args:
@@ -93,6 +97,7 @@ def residual_of(chip: Chip, section: str, *, is_outside: bool = False, inherited
         section: Name of the section; ``<section>_range`` holds the errors of its fit.
         is_outside: Whether the operator lies outside the fitted range.
         inherited: Whether the section's numbers are another chip's, beside those that ``calibration_from`` names.
+        further: Deviation that the rows of the fit do not show, because they come from one source.
     """
     p90 = chip.calibration.get(f"{section}_range", {}).get("p90")
     if section not in chip.calibration:
@@ -101,7 +106,7 @@ def residual_of(chip: Chip, section: str, *, is_outside: bool = False, inherited
         own = log_deviation_of(float(p90)) if p90 else 0.0
         found = Residual(section, math.hypot(own, INHERITED_DEVIATION), INHERITED)
     elif p90:
-        found = Residual(section, log_deviation_of(float(p90)))
+        found = Residual(section, math.hypot(log_deviation_of(float(p90)), further))
     else:
         found = Residual(section, TYPICAL_DEVIATION, ASSUMED)
     return found.outside() if is_outside else found

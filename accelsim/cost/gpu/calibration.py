@@ -11,7 +11,7 @@ from accelsim.cost.gpu.decode import DecodeParameters
 from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.moe import MoeParameters
 from accelsim.cost.gpu.rowwise import RowwiseParameters
-from accelsim.cost.residual import Residual, residual_of
+from accelsim.cost.residual import LIBRARY_DEVIATION, Residual, residual_of
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 
@@ -106,7 +106,7 @@ class GpuCalibration:
     def residual(self, section: str, outside: tuple[str, ...]) -> Residual:
         """How far times of ``section`` may be off, given the warnings of extents outside its range."""
         inherited = bool(self._limits(section).inherited)
-        return residual_of(self.chip, section, is_outside=bool(outside), inherited=inherited)
+        return residual_of(self.chip, section, is_outside=bool(outside), inherited=inherited, further=LIBRARY_DEVIATION)
 
     def prefill(self) -> tuple[PrefillParameters, tuple[str, ...]]:
         """Parameters of attention with many queries."""
