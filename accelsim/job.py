@@ -66,11 +66,11 @@ def load_inputs(
 def choose_profile(
     profile: LaunchProfile | str, overrides: Sequence[tuple[str, str]], catalog: Catalog
 ) -> tuple[LaunchProfile, dict[str, str]]:
-    """The launch profile and the hash of its file; overrides under ``profile.`` change it."""
+    """The launch profile, and the hash of its file unless it is the default; overrides under ``profile.`` change it."""
     own = [(path.removeprefix("profile."), value) for path, value in overrides if path.startswith("profile.")]
     if isinstance(profile, str):
         loaded, files = load_profile(profile, own, catalog)
-        return loaded, {Path(path).name: sha256 for path, sha256 in files}
+        return loaded, {} if loaded.is_default else {Path(path).name: sha256 for path, sha256 in files}
     if own:
         raise ConfigError("overrides of the launch profile need a profile given by name or path.")
     return profile, {}
