@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from accelsim.study.sensitivity import Experiment, Sensitivity
 
 
+DEFAULT_STEP = "10%"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("sensitivity")(sensitivity)
@@ -37,7 +40,7 @@ def sensitivity(
     dtype: o.DtypeOption = None,
     plan: o.PlanOption = "auto",
     set_: o.SetOption = None,
-    step: Annotated[str, typer.Option("--step", help="How far each parameter is moved up and down.")] = "10%",
+    step: Annotated[str, typer.Option("--step", help="How far each parameter is moved up and down.")] = DEFAULT_STEP,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Only parameters whose path begins like this; may be repeated.")
     ] = None,
@@ -52,6 +55,8 @@ def sensitivity(
     """Elasticity of latency and energy to every hardware parameter, or the break-even point of one."""
     if (against is None) != (vary is None):
         raise ConfigError("--against and --vary belong together, e.g. --against nvidia-h100-sxm --vary chip.clock.")
+    if against is not None and (png is not None or only or step != DEFAULT_STEP):
+        raise ConfigError("--png, --only and --step are of the sensitivities: leave them out with --against.")
     moved, dtype_, overrides = _fraction(step), o.make_dtype(dtype), o.make_overrides(set_)
     work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
     from accelsim.catalog import Catalog

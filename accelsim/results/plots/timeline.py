@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -18,6 +18,10 @@ from accelsim.results.result import Result
 _BAR_HEIGHT = 0.8
 _HEADER_TIERS = 3
 _TIER_HEIGHT = 0.2
+_TALL_ROWS = 12
+#: Row of tasks that hold no server.
+NO_SERVER_ROW = "no server"
+GROUP_KIND = "operator"
 _EDGE_FROM = 0.004  # a white edge would eat the colour of a narrower bar
 
 
@@ -69,12 +73,14 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
     Args:
         result: The run.
         ax: Axes to draw on; None makes a figure.
-        max_tasks: Most bars; blocks beyond are left out and the note counts them (the first block is always drawn).
+        max_tasks: About as many bars at most. Blocks beyond are left out and the note counts them; of the first block,
+            which is always drawn, neighbours on a server are joined.
     """
     blocks, left_out = fold(result, max_tasks)
-    tasks = [task for block in blocks for task in block.tasks]
-    servers = list(dict.fromkeys(task.server for task in tasks))
-    ax = new_axes(ax, 11.0, 2.1 + 0.9 * len(servers))
+    every = [task for block in blocks for task in block.tasks]
+    tasks = join(every, max_tasks)
+    servers = list(dict.fromkeys(task.server for task in sorted(tasks, key=lambda task: task.start_s)))
+    ax = new_axes(ax, 11.0, 2.1 + (0.9 if len(servers) <= _TALL_ROWS else 0.25) * len(servers))
     kinds = fills(sorted({task.kind for task in tasks}), TIMELINE_FILLS)
     end_s = blocks[-1].end_s
     for task in tasks:
@@ -95,6 +101,8 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
     ax.set_xlim(0.0, end_s)
     use_time_axis(ax, end_s, "time, each block drawn once")
     ax.set_xlabel(f"{ax.get_xlabel()}\n{_note(result, blocks, left_out)}")
+    if len(tasks) < len(every):
+        ax.set_xlabel(f"{ax.get_xlabel()}; {len(every)} tasks as {len(tasks)} bars, transfers between servers left out")
     ax.set_title(run_text(result), loc="left", fontsize="medium", wrap=True)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -124,20 +132,49 @@ def fold(result: Result, max_tasks: int) -> tuple[list[DrawnBlock], int]:
     return blocks, len(result.timeline.stages) - len(blocks)
 
 
+def join(tasks: Sequence[Task], max_tasks: int) -> list[Task]:
+    """At most about ``max_tasks`` bars of servers: neighbours of one operator become one, over ever longer gaps."""
+    if len(tasks) <= max_tasks:
+        return list(tasks)
+    tasks = [task for task in tasks if task.server != NO_SERVER_ROW] or tasks
+    joined = sorted(tasks, key=lambda task: (task.server, task.start_s, task.end_s))
+    least = len({(task.server, task.operator) for task in joined})
+    gap_s = max((task.end_s for task in joined), default=0.0) / max_tasks
+    while len(joined) > max(max_tasks, least):
+        shorter: list[Task] = []
+        for task in joined:
+            last = shorter[-1] if shorter else None
+            alike = last is not None and (last.server, last.operator) == (task.server, task.operator)
+            if last is not None and alike and task.start_s - last.end_s <= gap_s:
+                shorter[-1] = replace(last, end_s=max(last.end_s, task.end_s))
+            else:
+                shorter.append(task)
+        if len(shorter) == len(joined) and gap_s > joined[-1].end_s:
+            break  # what is left takes turns on its server
+        joined, gap_s = shorter, gap_s * 2
+    return joined
+
+
 def _draw_block(stage: StageTimeline, block: PricedBlock, now_s: float) -> DrawnBlock:
     graph, timeline = stage.stage.graph, stage.timeline
     start_s, end_s = now_s + timeline.start_s, now_s + timeline.end_s
     tasks = tuple(
         Task(
-            graph.servers[graph.server[task]] if graph.server[task] >= 0 else "no server",
+            graph.servers[graph.server[task]] if graph.server[task] >= 0 else NO_SERVER_ROW,
             graph.labels[graph.label[task]],
-            block.operators[graph.label[task]].operator.kind,
+            _kind(block, int(graph.label[task]), graph.labels[graph.label[task]]),
             float(start_s[task]),
             float(end_s[task]),
         )
         for task in range(graph.num_tasks)
     )
     return DrawnBlock(block.name, stage.stage.repeat, now_s, now_s + timeline.makespan_s, tasks)
+
+
+def _kind(block: PricedBlock, index: int, label: str) -> str:
+    """Kind of an operator; a group of operators on one rectangle is called after its part, the end of its name."""
+    kind = block.operators[index].operator.kind
+    return label.rpartition(".")[2] if kind == GROUP_KIND else kind
 
 
 def _note(result: Result, blocks: Sequence[DrawnBlock], left_out: int) -> str:

@@ -272,3 +272,15 @@ def test_time_axes_use_the_unit_with_digits_before_the_point(time_s: float, unit
 
 def test_sizes_are_written_with_three_digits() -> None:
     assert [bytes_text(n) for n in (999, 1000, 16.06e9)] == ["999 B", "1 kB", "16.1 GB"]
+
+
+def test_a_timeline_of_thousands_of_tasks_joins_neighbours_and_keeps_every_server():
+    result = simulate("llama3-8b", "cerebras-cs2", Prefill(1, 128), "execution=spatial", what_ifs=False)
+    ax = plot_timeline(result, max_tasks=300)
+    assert len(ax.patches) <= 300
+    regions = {
+        server for server in result.table("servers")["server"] if "." in server or server in ("embedding", "head")
+    }
+    assert regions <= {label.get_text() for label in ax.get_yticklabels()}
+    assert f"tasks as {len(ax.patches)} bars" in ax.get_xlabel()
+    plt.close("all")
