@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 from accelsim.cost.base import unread_remark
 from accelsim.dtypes import DType
@@ -10,8 +10,13 @@ from accelsim.hardware.system import System
 from accelsim.mapping.plan import Plan
 
 _SPARES = ("spare_rows", "spare_cols")
-#: Numbers of a systolic array that move its shape and not its peak.
-_SHAPE_ONLY = ("systolic.rows", "systolic.cols")
+#: Sections of which a run reads a part, by its operators and types.
+_BY_RUN = ("calibration", "matrix_flops_per_cycle", "vector_flops_per_cycle", "checks")
+#: Fields that change less than they seem to.
+_SHAPE_ONLY = dict.fromkeys(
+    ("chip.systolic.rows", "chip.systolic.cols"),
+    "changes the shape of the arrays, not their peak: set chip.matrix_flops_per_cycle too",
+)
 
 
 def unread_warnings(
@@ -26,29 +31,26 @@ def unread_warnings(
         sections: Sections of the calibration that priced an operator; empty where that is not known.
         traffic: Bytes by level; None where that is not known.
     """
-    chip = system.chip
-    found: list[str] = []
-    for path in dict.fromkeys(_paths(system)):
-        own = path.removeprefix("chip.")
-        if own in _SHAPE_ONLY:
-            found.append(f"{path} changes the shape of the arrays, not their peak: set chip.matrix_flops_per_cycle too")
-            continue
-        remark = None
+    found: dict[str, str | None] = {}
+    for path in system.stated:  # a variant also states what other runs read
+        if not path.startswith(_BY_RUN):
+            found[f"chip.{path}"] = _of_chip(path, system, dtype, plan)
+    for path, _ in system.overrides:
+        path = path.strip()
         if path.startswith("chip."):
-            remark = _of_chip(own, system, dtype, plan, sections)
+            found[path] = _of_chip(path.removeprefix("chip."), system, dtype, plan, sections)
         elif traffic is not None:
-            remark = _of_level(path, traffic)
-        if remark is not None:
-            found.append(f"{path} changes no figure of this result (cost model {chip.cost_model}): {remark}")
-    return tuple(found)
+            found[path] = _of_level(path, traffic)
+    return tuple(
+        f"{path} {_SHAPE_ONLY[path]}"
+        if path in _SHAPE_ONLY
+        else f"{path} changes no figure of this result (cost model {system.chip.cost_model}): {remark}"
+        for path, remark in found.items()
+        if remark is not None or path in _SHAPE_ONLY
+    )
 
 
-def _paths(system: System) -> Iterator[str]:
-    yield from (path.strip() for path, _ in system.overrides)
-    yield from (f"chip.{path}" for path in system.stated)
-
-
-def _of_chip(path: str, system: System, dtype: DType, plan: Plan, sections: Iterable[str]) -> str | None:
+def _of_chip(path: str, system: System, dtype: DType, plan: Plan, sections: Collection[str] = ()) -> str | None:
     head, _, rest = path.partition(".")
     if head in _SPARES and plan.execution != "spatial":
         return "only execution=spatial keeps spare rows and columns free"
