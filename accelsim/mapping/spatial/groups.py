@@ -8,6 +8,7 @@ Not modelled: two groups on one rectangle, a block split over more rectangles th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -115,13 +116,18 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
     groups: list[Group] = []
     flows: list[Flow] = []
     leaving: int | None = None
+    copies: Counter[str] = Counter()
+    for segment in segments:  # layers of one kind may stand in several runs
+        copies[segment.name] += segment.repeat
+    numbers: Counter[str] = Counter()
     for index, segment in enumerate(segments):
         first_part = len(parts)
         block = _Block(index, segment.graph, granularity)
         parts += block.parts
-        for copy in range(segment.repeat):
+        for _ in range(segment.repeat):
             base = len(groups)
-            number = f"{segment.name}{copy}" if segment.repeat > 1 else segment.name
+            number = f"{segment.name}{numbers[segment.name]}" if copies[segment.name] > 1 else segment.name
+            numbers[segment.name] += 1
             groups += [
                 Group(number + part.name.removeprefix(segment.name), first_part + i)
                 for i, part in enumerate(block.parts)

@@ -21,8 +21,8 @@ def build_moe(model: Model, step: Pass, layer: Layer) -> OperatorGraph:
 
     ::
 
-        moe.norm -+-> moe.logits -> moe.router -> moe.experts -+-> moe.sum -> moe.add
-                  +-> shared.gate_up -> shared.act -> shared.down -+         (with shared experts)
+        moe.norm -+-> moe.logits -> moe.router -> moe.experts --------------------+-> moe.sum -> moe.add
+                  +-> moe.shared.gate_up -> moe.shared.act -> moe.shared.down ----+     (with shared experts)
 
     The routed experts are one fused operator (:class:`~accelsim.workload.operators.experts.Experts`).  Expert
     parallelism puts the exchange of tokens around it (:mod:`accelsim.mapping.shard`).
@@ -68,9 +68,9 @@ def _experts(wiring: Wiring, x: Tensor) -> Tensor:
     )
     if not model.shared_expert_intermediate_size:
         return routed
-    shared = mlp(wiring, x, model.shared_expert_intermediate_size, "shared")
+    shared = mlp(wiring, x, model.shared_expert_intermediate_size, "moe.shared")
     if model.shared_expert_gate:
-        gate = wiring.gemm("shared.gate", x, Axis.of("gate", 1))
-        scaled = replace(shared, name="shared.scale.out")
-        shared = wiring.add(Elementwise("shared.scale", (shared, gate), (scaled,), "scale"))
+        gate = wiring.gemm("moe.shared.gate", x, Axis.of("gate", 1))
+        scaled = replace(shared, name="moe.shared.scale.out")
+        shared = wiring.add(Elementwise("moe.shared.scale", (shared, gate), (scaled,), "scale"))
     return wiring.sum("moe.sum", routed, shared)

@@ -13,6 +13,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
+from accelsim.mapping.spatial.groups import build_pipeline
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.experts import Exchange as Kernel
 from accelsim.network.experts import expert_exchange
@@ -159,3 +160,19 @@ def test_an_exchange_is_priced_by_measured_kernels_where_there_are_any(deepseek:
     else:
         kernel = expert_exchange(Kernel("combine", 16, 7168, 8, 256, 8), system, cost.algorithm)
         assert cost.seconds == pytest.approx(kernel.seconds, rel=1e-9)
+
+
+def test_experts_of_a_layer_share_a_rectangle_and_every_layer_has_its_own() -> None:
+    shapes = {
+        "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 4, "vocab_size": 64, "num_attention_heads": 4,
+        "max_position_embeddings": 64, "num_experts": 4, "num_experts_per_tok": 2, "decoder_sparse_step": 2,
+        "shared_expert_intermediate_size": 32,
+    }  # fmt: skip
+    segments = build_workload(Model.model_validate(shapes), Decode(1, 8)).segments
+    pipeline = build_pipeline(segments, "block", is_decode=True)
+    names = [group.name for group in pipeline.groups]
+    assert names[1:5] == ["decoder.dense0.attn", "decoder.dense0.mlp", "decoder.experts0.attn", "decoder.experts0.moe"]
+    assert names[7:9] == ["decoder.experts1.attn", "decoder.experts1.moe"]
+    part = pipeline.part_of(names.index("decoder.experts1.moe"))
+    assert {"moe.experts", "moe.shared.down", "moe.sum"} <= set(part.operators)
+    assert part.weight_bytes == 2 * (64 + 64 * 4 + 4 * 3 * 64 * 64 + 3 * 64 * 32)  # norm, router, experts, shared

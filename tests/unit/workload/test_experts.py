@@ -68,7 +68,7 @@ def test_a_deepseek_layer_has_dense_ones_before_it_and_shared_experts_beside_it(
         ("embedding", 1), ("decoder.dense", 3), ("decoder.experts", 58), ("head", 1),
     ]  # fmt: skip
     ops = operators("deepseek-v3", Prefill(1, 128))
-    assert ops["shared.gate_up"].flops == 2 * 128 * 7168 * 2 * 2048
+    assert ops["moe.shared.gate_up"].flops == 2 * 128 * 7168 * 2 * 2048
     assert ops["moe.experts"].flops == 2 * 128 * 8 * 7168 * 3 * 2048 + 128 * 8 * (5 * 2048 + 2 * 7168)
     dense = operators("deepseek-v3", Prefill(1, 128), segment=1)
     assert dense["mlp.gate_up"].flops == 2 * 128 * 7168 * 2 * 18432
