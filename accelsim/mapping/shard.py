@@ -11,8 +11,9 @@ Source:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from accelsim.errors import PlanError, ShapeError, VerificationError
 from accelsim.mapping.experts import check_experts, exchange_experts, share_experts
@@ -53,6 +54,16 @@ def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
     return shares
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """A graph that was sharded: its operators, what became of each, and the result."""
+
+    names: tuple[str, ...]
+    operators: tuple[Operator, ...]
+    shares: list[tuple[Operator, ...]]
+    share: OperatorGraph
+
+
 class _Sharder:
     """Shards segments by a plan; remembers objects by identity, which the caller keeps alive meanwhile."""
 
@@ -62,6 +73,7 @@ class _Sharder:
         self._degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, plan.tp)
         self._segments: dict[int, Segment] = {}
         self._operators: dict[tuple[int, bool, bool], tuple[Operator, ...]] = {}
+        self._last: dict[str, _Shared] = {}  # the last graph of each name: the next step differs in a few operators
 
     def segment(self, segment: Segment) -> Segment:
         """One rank's share of a segment."""
@@ -71,16 +83,38 @@ class _Sharder:
         return found
 
     def _graph(self, graph: OperatorGraph) -> OperatorGraph:
+        last = self._last.get(graph.name)
+        names = tuple(operator.name for operator in graph)
+        if last is None or last.names != names:
+            shares = self._shares(graph)
+            share = OperatorGraph(graph.name, tuple(itertools.chain.from_iterable(shares)))
+            self._last[graph.name] = _Shared(names, graph.operators, shares, share)
+            return share
+        changed = [i for i, (a, b) in enumerate(zip(graph.operators, last.operators, strict=True)) if a is not b]
+        shares = list(last.shares)
+        for i in changed:
+            if len(shares[i]) > 1 or self._leaves_partial_sums(graph.operators[i]):  # collectives: look at the graph
+                shares = self._shares(graph)
+                break
+            shares[i] = self._share(
+                graph.name, graph.operators[i], is_read=True, is_unreduced=False, reduces_here=False
+            )
+        share = last.share.resized(tuple(itertools.chain.from_iterable(shares)))
+        self._last[graph.name] = _Shared(names, graph.operators, shares, share)
+        return share
+
+    def _shares(self, graph: OperatorGraph) -> list[tuple[Operator, ...]]:
+        """What becomes of each operator."""
         read = {tensor.name for operator in graph for tensor in operator.inputs}
         unreduced = self._unreduced(graph)
-        operators: list[Operator] = []
+        shares: list[tuple[Operator, ...]] = []
         for operator in graph:
             key = id(operator), operator.outputs[0].name in read, operator.outputs[0].name in unreduced
             if key not in self._operators:
                 reduces_here = any(tensor.name in unreduced for tensor in operator.inputs)
                 self._operators[key] = self._share(graph.name, operator, key[1], key[2], reduces_here)
-            operators += self._operators[key]
-        return OperatorGraph(graph.name, tuple(operators))
+            shares.append(self._operators[key])
+        return shares
 
     def _unreduced(self, graph: OperatorGraph) -> frozenset[str]:
         """Partial results that are only added to other partial ones: their sum is reduced instead of each."""

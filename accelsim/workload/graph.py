@@ -103,6 +103,13 @@ class OperatorGraph:
         unique = {t.name: t for op in self.operators for t in (*op.inputs, *op.outputs) if t.role is role}
         return tuple(unique.values())
 
+    def resized(self, operators: tuple[Operator, ...]) -> OperatorGraph:
+        """The same graph with other extents: names and tensors are unchanged, so nothing is checked again."""
+        graph = object.__new__(OperatorGraph)
+        object.__setattr__(graph, "name", self.name)
+        object.__setattr__(graph, "operators", operators)
+        return graph
+
     def map(self, function: Callable[[Operator], Operator]) -> OperatorGraph:
         """The same graph with each operator replaced."""
         return OperatorGraph(self.name, tuple(function(operator) for operator in self.operators))

@@ -12,6 +12,7 @@ from accelsim.workload.blocks.base import BLOCKS, Pass
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.routing import RANDOM, Routing
+from accelsim.workload.steps import between
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,10 @@ def build_step(
     )
 
 
+#: Decodes of so few steps are built step by step.
+_FEWEST_STEPS = 4
+
+
 def build_steps(
     model: Model,
     phase: Phase,
@@ -167,13 +172,24 @@ def build_steps(
     Raises:
         ConfigError: As :func:`build_step`.
     """
-    workloads: list[Workload] = []
-    for step in range(phase.steps if isinstance(phase, Decode) else 1):
+
+    def build(step: int, before: Workload | None) -> Workload:
         workload = build_step(model, phase, step, dtype, kv_dtype, attention, logits, routing)
-        if workloads:
-            pairs = zip(workload.segments, workloads[-1].segments, strict=True)
-            workload = replace(workload, segments=tuple(_sharing(*pair) for pair in pairs))
-        workloads.append(workload)
+        if before is None or len(before.segments) != len(workload.segments):
+            return workload
+        pairs = zip(workload.segments, before.segments, strict=True)
+        return replace(workload, segments=tuple(_sharing(*pair) for pair in pairs))
+
+    steps = phase.steps if isinstance(phase, Decode) else 1
+    workloads: list[Workload] = []
+    for step in range(steps):
+        workloads.append(build(step, workloads[-1] if workloads else None))
+        # The first step may start without a cache, so growth is read off the second and third.
+        if step == 2 and steps > _FEWEST_STEPS:
+            rest = between(workloads[1], workloads[2], build(steps - 1, None), steps - 1)
+            if rest is not None:
+                named = (replace(w, name=f"{model.name} {phase} step={i}") for i, w in enumerate(rest, start=1))
+                return [workloads[0], *named]
     return workloads
 
 
