@@ -70,7 +70,7 @@ def play(job: Job) -> Played:
     unfolded = symmetry_broken_by(job.system, max(job.plan.tp, job.plan.ep))
     if unfolded and job.plan.ep > job.plan.tp:
         raise PlanError(f"plan: ep={job.plan.ep} > tp={job.plan.tp} cannot be simulated rank by rank. {unfolded[0]}.")
-    lowered = lower([pricer.price(share) for share in shares], job.system, job.plan.tp if unfolded else None)
+    lowered = lower(pricer.price_all(shares), job.system, job.plan.tp if unfolded else None)
     if job.profile.dispatch_s and has_kernels(job):
         lowered = with_host(lowered, job.profile, len(lowered.blocks) // len(shares), job.engine)
     timeline = run_program(lowered.program, job.engine)
@@ -96,7 +96,7 @@ def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
     """Price on the whole grid, one task graph in which weights come in ahead of the operators, timeline."""
     need, warnings = streaming_footprint(passes[-1], job.system, job.ignore_capacity)
     pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
-    lowered = lower_streaming([pricer.price(workload) for workload in passes], job.system)
+    lowered = lower_streaming(pricer.price_all(passes), job.system)
     timeline = run_program(lowered.program, job.engine)
     return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, 1)
 

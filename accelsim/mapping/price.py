@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accelsim.cost.base import COST_MODELS, OperatorCost, Region
@@ -10,6 +11,7 @@ from accelsim.network.collective import CollectiveCost, price_collective
 from accelsim.network.exchange import price_exchange
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
+from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.exchange import Exchange
 
@@ -55,7 +57,21 @@ class Pricer:
         # Operators and segments already seen, by identity: finding an object is quicker than comparing its tensors.
         self._seen: dict[int, tuple[Operator, PricedOperator]] = {}
         self._seen_segments: dict[int, tuple[Segment, PricedBlock]] = {}
+        self._predecessors: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._blocks: dict[tuple[str, int, tuple[int, ...]], PricedBlock] = {}
+
+    def price_all(self, workloads: Sequence[Workload]) -> list[tuple[PricedBlock, ...]]:
+        """Each block of each pass priced; attentions of all passes at once where the cost model can."""
+        together = getattr(self._model, "costs", None)
+        if together is not None:
+            graphs = {id(s.graph): s.graph for workload in workloads for s in workload.segments}
+            new = dict.fromkeys(op for graph in graphs.values() for op in graph if isinstance(op, Attention))
+            attentions = [op for op in new if op not in self._operators]
+            if len(attentions) > 1:
+                costs = together(attentions, self._system.chip, self._region)
+                for operator, cost in zip(attentions, costs, strict=True):
+                    self._operators[operator] = PricedOperator(operator, cost)
+        return [self.price(workload) for workload in workloads]
 
     def price(self, workload: Workload) -> tuple[PricedBlock, ...]:
         """Each block of ``workload`` priced; equal blocks are one object."""
@@ -68,7 +84,10 @@ class Pricer:
         key = segment.name, segment.repeat, tuple(id(priced) for priced in operators)
         block = self._blocks.get(key)
         if block is None:
-            block = PricedBlock(segment.name, segment.repeat, operators, _predecessors(segment.graph))
+            names = segment.name, *(priced.operator.name for priced in operators)
+            if names not in self._predecessors:  # the steps of a decode are wired alike
+                self._predecessors[names] = _predecessors(segment.graph)
+            block = PricedBlock(segment.name, segment.repeat, operators, self._predecessors[names])
             self._blocks[key] = block
         self._seen_segments[id(segment)] = segment, block
         return block

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model
 from accelsim.cost.gpu.attention import prefill_times
@@ -26,6 +28,7 @@ from accelsim.cost.residual import KERNEL_STACK, Residual
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
+from accelsim.workload.operators.attention import Attention
 from accelsim.workload.tensor import Role
 
 #: Attention with at most this many queries per sequence runs the kernel that divides the keys.
@@ -90,6 +93,19 @@ class GpuCostModel:
         job = _Job(operator, chip, GpuMachine.of(chip, region.num_cores), GpuCalibration.of(chip))
         return _operator_cost(job, price(job))
 
+    def costs(self, attentions: Sequence[Attention], chip: Chip, region: Region) -> list[OperatorCost]:
+        """Costs of attentions that differ in extents only (the steps of a decode), priced in one call.
+
+        Raises:
+            ConfigError: As :meth:`cost`.
+        """
+        kinds = {(op.dtype, op.kv_dtype, _is_decode(op)) for op in attentions}
+        if len(kinds) > 1:
+            return [self.cost(operator, chip, region) for operator in attentions]
+        job = _Job(attentions[0], chip, GpuMachine.of(chip, region.num_cores), GpuCalibration.of(chip))
+        priced = zip(attentions, _attentions(job, attentions), strict=True)
+        return [_operator_cost(job._replace(operator=operator), price) for operator, price in priced]
+
 
 def _operator_cost(job: _Job, priced: _Priced) -> OperatorCost:
     operator, chip, times = job.operator, job.chip, priced.times
@@ -150,23 +166,23 @@ def _gemm(job: _Job) -> _Priced:
 
 
 def _attention(job: _Job) -> _Priced:
-    op, machine = job.operator, job.machine
-    is_decode = op.q_len <= MAX_DECODE_QUERIES and op.kv_len > op.q_len
+    return _attentions(job, [job.operator])[0]
+
+
+def _attentions(job: _Job, operators: Sequence[Any]) -> list[_Priced]:
+    """Attentions of one kind and element type, priced at once."""
+    machine, first = job.machine, operators[0]
+    is_decode = _is_decode(first)
+    names = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
     shapes = AttentionShapes.of(
-        op.batch,
-        op.heads,
-        op.kv_heads,
-        op.head_dim,
-        op.q_len,
-        op.kv_len,
-        causal=op.causal,
-        window=op.window,
-        value_dim=op.value_dim,
-        latent=op.latent > 0,
-        element_bytes=(op.kv_dtype if is_decode else op.dtype).bits / 8,
+        *([getattr(op, name) for op in operators] for name in names),
+        causal=[op.causal for op in operators],
+        window=[op.window for op in operators],
+        value_dim=[op.value_dim for op in operators],
+        latent=[op.latent > 0 for op in operators],
+        element_bytes=(first.kv_dtype if is_decode else first.dtype).bits / 8,
     )
-    core_flops_per_s = job.chip.peak_flops_per_s(op.dtype, 1)
-    times: Times
+    core_flops_per_s = job.chip.peak_flops_per_s(first.dtype, 1)
     if is_decode:
         name = "attention_decode"
         decode, warnings = job.calibration.decode()
@@ -174,17 +190,26 @@ def _attention(job: _Job) -> _Priced:
     else:
         name = "attention_prefill"
         prefill, warnings = job.calibration.prefill()
+        cached = np.array([machine.cached_fraction(op.reads + op.writes) for op in operators]).reshape(-1)
+        new = np.array([_new_share(op) for op in operators])
         times = prefill_times(
-            machine,
-            prefill,
-            shapes,
-            core_flops_per_s=core_flops_per_s,
-            cached=machine.cached_fraction(op.reads + op.writes),
-            kv_cached=_new_share(op) * machine.cached_fraction(op.reads + op.writes),
+            machine, prefill, shapes, core_flops_per_s=core_flops_per_s, cached=cached, kv_cached=new * cached
         )
-    outside = job.calibration.outside(name, head_dim=op.head_dim, kv_len=op.kv_len, batch=op.batch)
-    detail: dict[str, float | str] = {"kernel": name, "splits": float(times.splits[0]), "waves": float(times.waves[0])}
-    return _Priced(times, warnings + outside, detail, True, job.calibration.residual(name, outside))
+    found = []
+    for at, op in enumerate(operators):
+        own = AttentionTimes(*(column[at : at + 1] for column in times))
+        outside = job.calibration.outside(name, head_dim=op.head_dim, kv_len=op.kv_len, batch=op.batch)
+        detail: dict[str, float | str] = {
+            "kernel": name,
+            "splits": float(own.splits[0]),
+            "waves": float(own.waves[0]),
+        }
+        found.append(_Priced(own, warnings + outside, detail, True, job.calibration.residual(name, outside)))
+    return found
+
+
+def _is_decode(operator: Any) -> bool:
+    return bool(operator.q_len <= MAX_DECODE_QUERIES and operator.kv_len > operator.q_len)
 
 
 def _experts(job: _Job) -> _Priced:

@@ -84,3 +84,29 @@ def test_equal_blocks_of_workloads_built_apart_are_one_object():
     pricer = Pricer(system, region_of(Plan(), system.chip))
     first, second = (pricer.price(build_step(model, PHASE, 1)) for _ in range(2))
     assert all(a is b for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("context", [0, 4090, 4095, 5000])
+def test_a_window_that_fills_on_the_way_is_built_step_by_step(context):
+    model = load_model("mistral-7b")  # a window of 4,096
+    phase = Decode(batch=1, context=context, steps=9)
+    assert build_steps(model, phase) == [build_step(model, phase, step) for step in range(9)]
+
+
+@pytest.mark.parametrize("name", ["deepseek-v3", "gpt-oss-120b"])
+def test_steps_of_latent_attention_and_of_mixed_layers_equal_steps_built_alone(name):
+    model, phase = load_model(name), Decode(batch=2, context=3, steps=6)
+    together = build_steps(model, phase)
+    assert together == [build_step(model, phase, step) for step in range(6)]
+    assert shard_all(together, PLAN) == [shard(step, PLAN) for step in together]
+
+
+def test_attentions_priced_together_equal_attentions_priced_alone():
+    system = load_system("nvidia-dgx-h100")
+    passes = build_steps(load_model("llama3-8b"), Decode(batch=4, context=500, steps=7))
+    together = Pricer(system, region_of(PLAN, system.chip)).price_all(passes)
+    alone = [Pricer(system, region_of(PLAN, system.chip)).price(workload) for workload in passes]
+    for one, other in zip(together, alone, strict=True):
+        assert [op.cost for block in one for op in block.operators] == [
+            op.cost for block in other for op in block.operators
+        ]
