@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,9 +58,11 @@ def collective(
         _print(swept, system)
 
 
-def _row(cost: CollectiveCost) -> dict[str, Any]:
+def _row(cost: CollectiveCost, system: System) -> dict[str, Any]:
+    from accelsim.network.residual import collective_residual
     from accelsim.network.sweep import algorithm_bytes_per_s, bus_bytes_per_s
 
+    residual = collective_residual(cost, system)
     return {
         "collective": cost.kind,
         "bytes": cost.nbytes,
@@ -70,6 +73,8 @@ def _row(cost: CollectiveCost) -> dict[str, Any]:
         "algbw_bytes_per_s": algorithm_bytes_per_s(cost),
         "busbw_bytes_per_s": bus_bytes_per_s(cost),
         "energy_j": cost.energy_j,
+        "log_deviation": residual.log_deviation,
+        "basis": residual.basis,
         "warnings": list(cost.warnings),
     }
 
@@ -77,8 +82,8 @@ def _row(cost: CollectiveCost) -> dict[str, Any]:
 def _write_json(swept: Sweep, system: System, target: str) -> None:
     content = {
         "system": str(system),
-        "fastest": [_row(cost) for cost in swept.fastest],
-        "algorithms": {name: [_row(cost) for cost in costs] for name, costs in swept.by_algorithm.items()},
+        "fastest": [_row(cost, system) for cost in swept.fastest],
+        "algorithms": {name: [_row(cost, system) for cost in costs] for name, costs in swept.by_algorithm.items()},
         "crossovers": [
             {"above_bytes": c.above_bytes, "up_to_bytes": c.up_to_bytes, "before": c.before, "after": c.after}
             for c in swept.crossovers
@@ -99,7 +104,7 @@ def _print(swept: Sweep, system: System) -> None:
         (costs[0] for costs in swept.by_algorithm.values()), key=lambda cost: cost.seconds
     )  # fmt: skip
     for cost in chosen:
-        row = _row(cost)
+        row = _row(cost, system)
         rates = (text(row["algbw_bytes_per_s"], "bytes_per_s"), text(row["busbw_bytes_per_s"], "bytes_per_s"))
         table.add_row(text(cost.nbytes, "bytes"), cost.algorithm, cost.protocol, text(cost.seconds, "time"), *rates)
     console = make_console()
@@ -107,8 +112,18 @@ def _print(swept: Sweep, system: System) -> None:
     for change in swept.crossovers:
         low, high = text(change.above_bytes, "bytes"), text(change.up_to_bytes, "bytes")
         console.print(f"{change.before} up to {low}, {change.after} from {high}")
+    _print_band(console, [_row(cost, system) for cost in swept.fastest])
     for warning in dict.fromkeys(warning for cost in swept.fastest for warning in cost.warnings):
         console.print(f"warning: {warning}")
+
+
+def _print_band(console: Any, rows: list[dict[str, Any]]) -> None:
+    """How far measured times lie from the fastest algorithm's, and what that rests on."""
+    from accelsim.cost.residual import WITHIN_90_PERCENT
+
+    for basis, deviation in dict.fromkeys((row["basis"], row["log_deviation"]) for row in rows):
+        factor = math.exp(WITHIN_90_PERCENT * deviation)
+        console.print(f"9 of 10 measured times from {1 / factor:.0%} to {factor:.0%} of these ({basis})")
 
 
 def _plot(swept: Sweep, system: System, target: Path) -> None:

@@ -55,7 +55,11 @@ class CollectiveSpec(Spec):
         None, gt=0, description="Rate at which a rank passes its own chunk through its memory, beside the steps."
     )
     algorithms: dict[str, AlgorithmSpec] = Field(
-        default_factory=dict, description="Algorithms the library has; default: every one that suits the topology."
+        default_factory=dict,
+        description="Algorithms the library has, or NAME/COLLECTIVE for one; default: all that suit the topology.",
+    )
+    measured: dict[str, tuple[int, int]] = Field(
+        default_factory=dict, description="Smallest and largest bytes and ranks of the measured calls."
     )
     p90: float | None = Field(
         None, ge=0, description="90th percentile of the relative errors on the measured calls; none: not measured."

@@ -28,6 +28,7 @@ from accelsim.network.library import (
     find_library,
     menu,
     numbers_for,
+    outside_measured,
 )
 from accelsim.network.spread import SpreadStep, ports_of, require, spread
 from accelsim.workload.operators.collective import Collective
@@ -201,7 +202,8 @@ def collective_choices(
         costs += collective_choices(kind, nbytes, num_ranks, system, stride)
     if not costs:
         require(" or ".join(names), kind, None)
-    return costs
+    unseen = tuple(f"{kind} over {span[-1].level.name}: {text}" for text in outside_measured(chosen, nbytes, num_ranks))
+    return [replace(cost, warnings=(*cost.warnings, *unseen)) for cost in costs] if unseen else costs
 
 
 def _priced(

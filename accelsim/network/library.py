@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from accelsim.errors import ConfigError
 from accelsim.hardware.level import AlgorithmSpec, CollectiveSpec, ProtocolSpec, SystemLevel
-from accelsim.network.collectives.base import algorithms_of, get_algorithm
+from accelsim.network.collectives.base import COLLECTIVES, algorithms_of, get_algorithm
 from accelsim.registry import did_you_mean
 
 AUTO = "auto"
@@ -49,14 +49,36 @@ def find_library(level: SystemLevel, library: str) -> CollectiveSpec:
 
 
 def menu(kind: str, library: CollectiveSpec) -> tuple[list[str], bool]:
-    """Algorithms among which ``auto`` chooses, and whether the library lists them; else all that need no listing."""
+    """Algorithms among which ``auto`` chooses, and whether the library lists them; else all that need no listing.
+
+    Raises:
+        ConfigError: The library lists an algorithm that no collective has.
+    """
     known = algorithms_of(kind)
-    listed = [
-        name for name, spec in library.algorithms.items() if name in known and (not spec.kinds or kind in spec.kinds)
-    ]
+    every = {name.partition("/")[2] for name in COLLECTIVES.names()}
+    listed = []
+    for entry, spec in library.algorithms.items():
+        name, _, only = entry.partition("/")
+        if name not in every:
+            raise ConfigError(
+                f"collectives.algorithms: unknown algorithm {name!r}. Known: {', '.join(sorted(every))}."
+                f"{did_you_mean(name, sorted(every))}"
+            )
+        if name in known and (kind == only or (not only and (not spec.kinds or kind in spec.kinds))):
+            listed.append(name)
     if listed:
-        return listed, True
+        return list(dict.fromkeys(listed)), True
     return [name for name in known if not get_algorithm(kind, name).opt_in], False
+
+
+def outside_measured(library: CollectiveSpec, nbytes: int, num_ranks: int) -> tuple[str, ...]:
+    """A text for the size and the number of ranks of a call that the calibration did not see."""
+    found = []
+    for name, value in (("bytes", nbytes), ("ranks", num_ranks)):
+        low, high = library.measured.get(name, (value, value))
+        if not low <= value <= high:
+            found.append(f"{value} {name} are outside the measured {low} to {high}.")
+    return tuple(found)
 
 
 def numbers_for(level: SystemLevel, kind: str, algorithm: str, library: str = DEFAULT_LIBRARY) -> Numbers:
@@ -66,7 +88,7 @@ def numbers_for(level: SystemLevel, kind: str, algorithm: str, library: str = DE
         ConfigError: The level has no such library, or no hardware for the algorithm.
     """
     spec = find_library(level, library)
-    own = spec.algorithms.get(algorithm, AlgorithmSpec())
+    own = spec.algorithms.get(f"{algorithm}/{kind}") or spec.algorithms.get(algorithm, AlgorithmSpec())
     if algorithm not in spec.algorithms and get_algorithm(kind, algorithm).opt_in:
         raise ConfigError(
             f"{level.name}: {algorithm} needs hardware that this level does not state. "

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,3 +138,28 @@ def test_more_bytes_never_take_less_time(first: int, second: int, kind: str) -> 
 def test_auto_is_never_slower_than_any_algorithm(nbytes: int, ranks: int) -> None:
     auto = collective_steps("all_reduce", nbytes, ranks, DGX).seconds
     assert auto <= collective_steps("all_reduce", nbytes, ranks, DGX, algorithm="ring").seconds
+
+
+def test_a_call_outside_what_was_measured_says_so() -> None:
+    system = load_system("nvidia-dgx-h100")
+    inside = collective_steps("all_reduce", 2**29, 8, system)
+    outside = collective_steps("all_reduce", 2**29 + 1, 8, system)
+    assert inside.warnings == ()
+    assert outside.warnings == ("all_reduce over nvlink: 536870913 bytes are outside the measured 512 to 536870912.",)
+
+
+def test_an_algorithm_may_have_numbers_for_one_collective_alone() -> None:
+    system = load_system("nvidia-dgx-h100")
+    spec = system.levels["nvlink"].collectives.algorithms["direct/send_recv"]
+    cost = collective_steps("send_recv", 2**26, 2, system)
+    assert cost.algorithm == "direct"
+    assert cost.bandwidth_bytes_per_s == 450e9 * spec.protocols["simple"].efficiency
+    assert collective_steps("all_to_all", 2**26, 8, system).bandwidth_bytes_per_s != cost.bandwidth_bytes_per_s
+
+
+def test_an_unknown_algorithm_in_a_system_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    level = "levels:\n  nvlink:\n    collectives:\n      algorithms: {rnig: {}}\n"
+    file.write_text(f"extends: nvidia-dgx-h100\nname: mine\ndescription: mine\n{level}")
+    with pytest.raises(ConfigError, match=r"unknown algorithm 'rnig'.*Did you mean 'ring'"):
+        collective_steps("all_reduce", 1024, 8, load_system(str(file)))
