@@ -83,6 +83,23 @@ def test_a_table_outside_the_folder_is_not_opened(folder, tmp_path):
         load_result(tmp_path / "inner").table("operators")
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_tables_are_saved_in_the_form_asked_for_and_read_back_alike(result, tmp_path, kind):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    result.save(tmp_path, "csv" if kind == "parquet" else "auto")  # what an earlier save left in the other form goes
+    result.save(tmp_path, kind)
+    assert {path.suffix for path in tmp_path.iterdir()} == {f".{kind}", ".json"}
+    saved = load_result(tmp_path)
+    for name in TABLES:
+        pd.testing.assert_frame_equal(saved.table(name), result.table(name), check_dtype=False, check_exact=True)
+
+
+def test_an_unknown_form_of_tables_is_refused(result, tmp_path):
+    with pytest.raises(ConfigError, match=r"no format 'xlsx'\. Known: auto, csv, parquet"):
+        result.save(tmp_path, "xlsx")
+
+
 def test_a_million_tasks_are_saved_in_seconds(result, tmp_path):
     pytest.importorskip("pyarrow")
     size, ops = 1_000_000, len(result.lowered.blocks[0].operators)
@@ -102,7 +119,9 @@ def test_a_million_tasks_are_saved_in_seconds(result, tmp_path):
     lowered = replace(result.lowered, program=program, blocks=result.lowered.blocks[:1])
     ledger = replace(result.ledger, critical=())
     large = replace(result, lowered=lowered, timeline=timeline, ledger=ledger, latency_s=timeline.makespan_s)
-    start = time.monotonic()
+    start_s, start_cpu_s = time.monotonic(), time.process_time()
     large.save(tmp_path)
-    assert time.monotonic() - start < 20  # measured 2.6 s on two cores that three processes shared
+    took_s, cpu_s = time.monotonic() - start_s, time.process_time() - start_cpu_s
+    print(f"saved in {took_s:.1f} s, {cpu_s:.1f} s of processor time")
+    assert min(took_s, cpu_s) < 3.0  # of processor time where other jobs hold the cores
     assert len(load_result(tmp_path).table("tasks")) == size
