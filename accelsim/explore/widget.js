@@ -105,7 +105,7 @@ class Floor {
 
   build() {
     this.controls = this.buildControls();
-    this.layers = Object.fromEntries(["closed", "boxes", "links", "names", "marks"].map((name) => [
+    this.layers = Object.fromEntries(["boxes", "closed", "links", "names", "marks"].map((name) => [
       name, draw("g", { class: name }),
     ]));
     this.svg = draw("svg", { class: "floor", role: "group" }, ...Object.values(this.layers));
@@ -332,7 +332,7 @@ class Floor {
     if (show === "links" && view.links.length) {
       entries.push(swatch(gradient(this.dark ? LOAD_DARK : LOAD_LIGHT), `bytes over a link, 0 to ${view.links.at(-1).text}`, "ramp"));
     }
-    if (view.closed.length) entries.push(swatch("background:repeating-linear-gradient(135deg,#888 0 2px,transparent 2px 5px)", "dead or spare"));
+    if (view.closed.length) entries.push(swatch("background:repeating-linear-gradient(135deg,#888 0 2px,transparent 2px 5px)", "dead, spare or forbidden"));
     if (view.groups.some((group) => group.is_pinned)) entries.push(swatch("border:2px dashed", "pinned"));
     this.legend.replaceChildren(...entries);
   }
