@@ -70,7 +70,8 @@ class Floor {
     this.busy = false;
     this.picked = null; // name of the group to be swapped
     this.focused = null;
-    this.moved = [];
+    this.asked = []; // the two that should change places
+    this.moved = []; // the two that did
     this.boxes = new Map(); // name -> elements, kept so that a swap is seen to happen
     this.root = make("div", { class: "accelsim-floor" });
     el.append(this.root);
@@ -171,13 +172,10 @@ class Floor {
 
   /** The simulator has answered. */
   answer() {
-    const old = new Map([...this.boxes].map(([name, box]) => [name, box.at]));
     this.setBusy(false);
     this.picked = null;
-    this.moved = this.view.error ? [] : this.view.groups
-      .filter((group) => old.has(group.name) && String(old.get(group.name)) !== String(group.box))
-      .map((group) => group.name);
-    if (this.moved.length > this.view.groups.length / 2) this.moved = []; // all of them: placed anew
+    this.moved = this.view.error ? [] : this.asked;
+    this.asked = [];
     this.redraw();
   }
 
@@ -233,7 +231,6 @@ class Floor {
       gone.delete(group.name);
       if (!this.boxes.has(group.name)) this.boxes.set(group.name, this.addBox(group.name));
       const box = this.boxes.get(group.name), at = this.px(group.box), colour = COLOURS[group.kind % COLOURS.length];
-      box.at = group.box;
       const full = Math.min(1, group.fill) * at.height;
       const styles = bySram ? [ramp(SRAM, group.fill), "none"] : [colour, colour];
       box.body.style.cssText = `${css(at)};fill:${styles[0]};fill-opacity:${bySram ? 1 : faint ? 0.18 : 0.28}`;
@@ -411,6 +408,7 @@ class Floor {
 
   swap(first, second) {
     this.say(`Swapping ${first} and ${second} …`);
+    if (!this.busy) this.asked = [first, second];
     this.send({ do: "swap", first, second });
   }
 
