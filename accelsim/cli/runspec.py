@@ -74,5 +74,6 @@ def _simulate(options: Mapping[str, Any], what_ifs: bool) -> Mapping[str, Any]:
         ignore_capacity=options["ignore_capacity"],
         strict=options["strict"],
         seed=options["seed"],
+        routing=o.make_routing(options["routing"]),
         what_ifs=what_ifs,
     ).to_dict()

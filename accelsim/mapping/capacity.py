@@ -82,7 +82,7 @@ def _layout_problem(layout: RegionLayout) -> str:
 
 
 def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, dtype: DType) -> Iterator[str]:
-    """Changes of one thing that fit, the smallest of each kind first: region, tp, batch, length, dtype."""
+    """Changes of one thing that fit, the smallest of each kind first: region, ep, tp, batch, length, dtype."""
 
     def fits(plan: Plan, phase: Phase, dtype: DType = dtype) -> bool:
         try:
@@ -94,6 +94,10 @@ def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, dt
 
     if plan.region is not None and fits(replace(plan, region=None), phase):
         yield "no region (the whole grid)"
+    for ep in (plan.tp, plan.num_ranks) if model.num_experts else ():
+        if ep > plan.ep and fits(replace(plan, ep=ep), phase):
+            yield f"ep={ep}"
+            break
     tp = plan.tp * 2
     while tp <= model.num_attention_heads:
         if fits(replace(plan, tp=tp), phase):

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
+from accelsim import simulate
 from accelsim.dtypes import DType
-from accelsim.errors import PlanError
+from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.system import load_system
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
@@ -176,3 +177,16 @@ def test_experts_of_a_layer_share_a_rectangle_and_every_layer_has_its_own() -> N
     part = pipeline.part_of(names.index("decoder.experts1.moe"))
     assert {"moe.experts", "moe.shared.down", "moe.sum"} <= set(part.operators)
     assert part.weight_bytes == 2 * (64 + 64 * 4 + 4 * 3 * 64 * 64 + 3 * 64 * 32)  # norm, router, experts, shared
+
+
+def test_what_does_not_fit_may_fit_with_divided_experts() -> None:
+    with pytest.raises(CapacityError, match="Smallest change that fits: ep=8"):
+        simulate("deepseek-v3", "nvidia-dgx-h200", Decode(8, 100), "dp=8", dtype=DType.FP8, what_ifs=False)
+
+
+def test_model_bandwidth_counts_experts_that_replicas_share_once() -> None:
+    apart = simulate("mixtral-8x7b", "nvidia-dgx-h200", Decode(8, 100), "dp=8", what_ifs=False)
+    shared = simulate("mixtral-8x7b", "nvidia-dgx-h200", Decode(8, 100), "dp=8,ep=8", what_ifs=False)
+    per_s = [result.utilisation.mbu_fraction for result in (apart, shared)]
+    assert per_s[0] is not None and per_s[1] is not None and 0 < per_s[1] < 1
+    assert per_s[1] * shared.latency_s < per_s[0] * apart.latency_s
