@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from accelsim.engine.program import ProgramTimeline, run_program
@@ -11,7 +11,7 @@ from accelsim.hardware.profile import launches_kernels
 from accelsim.hardware.system import System
 from accelsim.job import Job
 from accelsim.mapping.candidates import candidate_plans
-from accelsim.mapping.capacity import check_capacity
+from accelsim.mapping.capacity import check_capacity, last_step
 from accelsim.mapping.footprint import Footprint, footprint
 from accelsim.mapping.fuse import fuse_all
 from accelsim.mapping.host import with_host
@@ -21,11 +21,12 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard_all
+from accelsim.mapping.spatial.groups import GRANULARITIES
 from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRun
 from accelsim.mapping.streaming import lower_streaming, streaming_footprint
 from accelsim.mapping.symmetry import symmetry_broken_by
 from accelsim.workload.graph import Workload
-from accelsim.workload.phase import Decode, Phase, build_steps
+from accelsim.workload.phase import Decode, Phase, build_step, build_steps
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,36 @@ def map_spatial(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> Spa
     mapper = SpatialMapper(
         job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments, job.constraints, job.routing
     )
-    return mapper.run(job.plan, job.seed, budget)
+    try:
+        return mapper.run(job.plan, job.seed, budget)
+    except CapacityError as error:
+        change = next(_spatial_changes(job), None)
+        fix = f"Of the job: {change} fits." if change else "No half, quarter ... of the batch or length fits."
+        raise CapacityError(f"{error} {fix}") from error
+
+
+def _spatial_changes(job: Job) -> Iterator[str]:
+    """Changes of one thing with which the groups fit by their sizes: chunk, granularity, batch, length."""
+
+    def fits(plan: Plan, phase: Phase) -> bool:
+        largest = build_step(job.model, phase, last_step(phase), job.dtype, attention=job.attention).segments
+        mapper = SpatialMapper(
+            job.model, job.system, phase, job.dtype, job.attention, largest, job.constraints, job.routing
+        )
+        return mapper.fits(plan)
+
+    if job.plan.chunk not in (None, 1) and fits(replace(job.plan, chunk=1), job.phase):
+        yield "chunk=1"
+    for finer in GRANULARITIES[GRANULARITIES.index(job.plan.granularity) + 1 :]:
+        if fits(replace(job.plan, granularity=finer), job.phase):
+            yield f"granularity={finer}"
+    length = "context" if isinstance(job.phase, Decode) else "prompt"
+    for field in ("batch", length):
+        tried = getattr(job.phase, field) // 2
+        while tried and not fits(job.plan, replace(job.phase, **{field: tried})):
+            tried //= 2
+        if tried:
+            yield f"{field}={tried}"
 
 
 def choose_plan(job: Job, plan: Plan | str) -> Plan:

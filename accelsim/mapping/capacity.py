@@ -54,6 +54,29 @@ def check_capacity(
     raise CapacityError(f"{where}: {problem} {advice}")
 
 
+def kv_capacity_tokens(model: Model, system: System, plan: Plan, dtype: DType, batch: int = 1) -> int:
+    """Most tokens that each of ``batch`` sequences can hold in the KV cache beside weights and activations.
+
+    The model's own limit of positions is not looked at.  0 if not even the weights fit.
+    """
+    free = model.model_copy(update={"max_position_embeddings": _MOST_TOKENS})
+
+    def fits(context: int) -> bool:
+        phase = Decode(batch=batch, context=context)
+        return _problem(shard(build_step(free, phase, 0, dtype), plan), plan, system) is None
+
+    low, high = 0, 1
+    while high < _MOST_TOKENS and fits(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+_MOST_TOKENS = 1 << 30
+
+
 def last_step(phase: Phase) -> int:
     """Index of the pass that holds most."""
     return phase.steps - 1 if isinstance(phase, Decode) else 0

@@ -156,6 +156,13 @@ def flow_bytes(flow: Flow, segments: Sequence[Segment]) -> int:
     return 0
 
 
+def buffer_bytes(pipeline: Pipeline, group: int, segments: Sequence[Segment]) -> int:
+    """Bytes of the buffers of one group: what waits in front of it, and two of each result."""
+    inward = sum(flow.depth * flow_bytes(flow, segments) for flow in pipeline.flows if flow.consumer == group)
+    outward = sum(2 * flow_bytes(flow, segments) for flow in pipeline.flows if flow.producer == group)
+    return inward + outward
+
+
 class _Block:
     """Parts of one block and how tensors cross between them."""
 

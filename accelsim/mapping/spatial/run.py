@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from accelsim.mapping.spatial.booking import book
 from accelsim.mapping.spatial.casts import Cast, casts_of
 from accelsim.mapping.spatial.faults import WorkingTiles, check_reachable, fault_warnings
 from accelsim.mapping.spatial.floor import Floor
-from accelsim.mapping.spatial.groups import Part, Pipeline, build_pipeline, flow_bytes, operators_of
+from accelsim.mapping.spatial.groups import Part, Pipeline, buffer_bytes, build_pipeline, flow_bytes, operators_of
 from accelsim.mapping.spatial.judge import LatencyJudge, PriceRow
 from accelsim.mapping.spatial.lowering import LoweredPipeline, Streamed, lower_pipeline
 from accelsim.mapping.spatial.occupancy import Fill, Occupancy, kv_capacity
@@ -161,9 +162,7 @@ class SpatialMapper:
             PlacementError: No layout on the grid.
         """
         pipeline = build_pipeline(self._largest, plan.granularity, isinstance(self._phase, Decode))
-        asked = self._constraints
-        constraints = asked.resolve([g.name for g in pipeline.groups]) if asked else ResolvedConstraints()
-        space = free_space(self._system.chip, self._system.num_chips, constraints)
+        constraints, space = self._space(pipeline)
         stream, sizes = self._choose_chunk(pipeline, plan, space)
         placer = plan.placer or DEFAULT_PLACER
         if placement is None and placer.endswith(PLACEMENT_SUFFIXES):
@@ -183,10 +182,10 @@ class SpatialMapper:
             tight = {group.part for group, row in zip(pipeline.groups, prices, strict=True) if _short_bytes(row) > 0}
             if not tight:
                 break
-            self._check_fit(pipeline, floor, prices, constraints.pinned)
+            self._check_fit(pipeline, floor, prices, stream, constraints.pinned)
             sizes = sizes.enlarged(tight)
         else:
-            self._check_fit(pipeline, floor, prices)
+            self._check_fit(pipeline, floor, prices, stream)
         chunk = max(shape.tokens for shape in stream.shapes)
         occupancy = self._occupancy(pipeline, stream, floor, prices)
         streamed = Streamed(pipeline, stream, floor, prices, flows)
@@ -205,6 +204,21 @@ class SpatialMapper:
             lowered=lower_pipeline(streamed, book(streamed, self._segments_of, self._system)),
             price_row=row_of,
         )
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether the groups fit the chips by their sizes; their rectangles are not looked for."""
+        try:
+            pipeline = build_pipeline(self._largest, plan.granularity, isinstance(self._phase, Decode))
+            self._choose_chunk(pipeline, plan, self._space(pipeline)[1])
+        except (CapacityError, PlanError):
+            return False
+        return True
+
+    def _space(self, pipeline: Pipeline) -> tuple[ResolvedConstraints, Space]:
+        """The constraints on these groups, and the tiles they leave."""
+        asked = self._constraints
+        constraints = asked.resolve([g.name for g in pipeline.groups]) if asked else ResolvedConstraints()
+        return constraints, free_space(self._system.chip, self._system.num_chips, constraints)
 
     def _segments_of(self, shape: Shape) -> Sequence[Segment]:
         if shape not in self._segments:
@@ -251,7 +265,7 @@ class SpatialMapper:
     def _buffer_bytes(self, pipeline: Pipeline, part: int, segments: Sequence[Segment]) -> int:
         """Buffers in front of and behind the first group of a part that has most of them."""
         sample = [i for i, group in enumerate(pipeline.groups) if group.part == part][:2]
-        return max(_buffers(pipeline, group, segments) for group in sample)
+        return max(buffer_bytes(pipeline, group, segments) for group in sample)
 
     def _flow_bytes(self, pipeline: Pipeline, stream: Stream) -> np.ndarray:
         table = np.zeros((len(pipeline.flows), len(stream.shapes)), dtype=np.int64)
@@ -314,17 +328,24 @@ class SpatialMapper:
         pipeline: Pipeline,
         floor: Floor,
         prices: Sequence[Sequence[GroupPrice | None]],
+        stream: Stream,
         among: Container[int] | None = None,
     ) -> None:
         """The rectangles of all groups, or those ``among`` some, must hold what the squares of the sizing did."""
         for index, (group, spot, row) in enumerate(zip(pipeline.groups, floor.spots, prices, strict=True)):
             short = _short_bytes(row)
             if short > 0 and (among is None or index in among):
-                part = pipeline.parts[group.part]
+                part, tiles = pipeline.parts[group.part], self._working.region(spot.rectangle).num_cores
+                buffers = buffer_bytes(pipeline, index, self._segments_of(stream.largest))
+                scratch = max(price.scratch_bytes for price in row if price is not None)
+                held = {"weights": part.weight_bytes / tiles, "KV cache": part.kv_bytes / tiles}
+                held |= {"buffers": buffers / tiles, "operator scratch": scratch}
                 raise CapacityError(
-                    f"{group.name} on {spot.rectangle}: each tile lacks {_size(short)} of "
-                    f"{_size(self._system.chip.sram_per_core_bytes)} SRAM (weights {_size(part.weight_bytes)}, "
-                    f"KV cache {_size(part.kv_bytes)} in all). Lower chunk, or use another placer."
+                    f"{group.name} on {spot.rectangle} of chip {spot.chip}: when the last token is cached, each of "
+                    f"{tiles} tiles lacks {_size(short)} of {_size(self._system.chip.sram_per_core_bytes)} SRAM "
+                    f"({', '.join(f'{what} {_size(nbytes)}' for what, nbytes in held.items())}). "
+                    f"Smallest change that fits: {math.ceil(tiles * short / self._system.chip.sram_per_core_bytes)} "
+                    "tiles more; or a smaller chunk, or another placer."
                 )
 
     def _occupancy(
@@ -340,7 +361,7 @@ class SpatialMapper:
                     num_tiles=tiles,
                     weight_bytes=part.weight_bytes / tiles,
                     kv_bytes=part.kv_bytes / tiles,
-                    buffer_bytes=_buffers(pipeline, index, largest) / tiles,
+                    buffer_bytes=buffer_bytes(pipeline, index, largest) / tiles,
                     scratch_bytes=max((price.scratch_bytes for price in prices[index] if price is not None), default=0),
                     capacity_bytes=self._system.chip.sram_per_core_bytes,
                 )
@@ -371,10 +392,3 @@ def _short_bytes(row: Sequence[GroupPrice | None]) -> float:
 
 def _size(nbytes: float) -> str:
     return format_quantity(nbytes, "bytes")
-
-
-def _buffers(pipeline: Pipeline, group: int, segments: Sequence[Segment]) -> int:
-    """Bytes of the buffers of one group: what waits in front of it, and two of each result."""
-    inward = sum(flow.depth * flow_bytes(flow, segments) for flow in pipeline.flows if flow.consumer == group)
-    outward = sum(2 * flow_bytes(flow, segments) for flow in pipeline.flows if flow.producer == group)
-    return inward + outward

@@ -267,5 +267,5 @@ def _too_many(pipeline: Pipeline, menus: Sequence[Sequence[_Step]], space: Space
     return (
         f"spatial on {num_chips} x {chip.name}: the groups need {needed} tiles, {budget} of "
         f"{chip.num_cores * num_chips} can be given to rectangles: {short} of SRAM short. Most go to {most}. "
-        f"Smallest change that fits: {chips} chips; or a smaller chunk, batch or context."
+        f"Smallest change that fits: {chips} chips."
     )

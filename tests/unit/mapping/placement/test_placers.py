@@ -8,6 +8,7 @@ from accelsim.mapping.placement.arrange import arrange
 from accelsim.mapping.placement.bands import banded, polish
 from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire, mean_aspect
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
+from accelsim.mapping.placement.exact import _sliced
 from accelsim.mapping.placement.placement import parse_placement
 from accelsim.network.noc import Rectangle
 
@@ -61,6 +62,29 @@ def test_annealing_is_never_worse_than_its_starts_and_reaches_the_exact_optimum_
         }
         assert costs["annealing"] <= 1.15 * costs["exact"]
         assert costs["annealing"] <= min(costs["greedy"], costs["snake"])
+
+
+def test_exact_tries_slicing_trees_and_annealing_stays_within_15_percent_of_it():
+    rng = np.random.default_rng(8)
+    gaps = []
+    for _ in range(2):
+        items = tuple(Item(f"i{i}", int(n), 40) for i, n in enumerate(rng.integers(100, 900, 5)))
+        wires = tuple(Wire(i, j, float(rng.uniform(0, 1))) for i in range(5) for j in range(i) if rng.random() < 0.6)
+        problem = Problem((50, 50), items, wires)
+        costs = {n: problem.cost(place(n, problem, budget=5000)) for n in ("annealing", "exact", "snake")}
+        assert costs["exact"] <= min(costs.values())
+        gaps.append(costs["annealing"] / costs["exact"] - 1)
+    assert max(gaps) < 0.15
+
+
+def test_the_slicings_of_few_items_are_all_there():
+    problem = Problem((12, 12), tuple(Item(f"i{i}", 48) for i in range(3)), ())
+    found = {
+        tuple(sorted((i, str(box)) for i, box in r.items()))
+        for r in _sliced(problem, (0, 1, 2), Rectangle(0, 0, 12, 12), None)
+    }
+    # two ways to put three side by side or above another, 6 orders each; one beside a pair: 4 sides, 3 items, 2 orders
+    assert len(found) == 2 * 6 + 4 * 3 * 2
 
 
 def test_annealing_beats_shelves_where_small_items_lie_between_large_ones():

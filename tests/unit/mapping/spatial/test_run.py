@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from accelsim.errors import CapacityError, PlanError
-from accelsim.pipeline import simulate
+from accelsim.mapping.placement.constraints import parse_constraints
+from accelsim.pipeline import place, simulate
 from accelsim.workload.phase import Decode, Prefill, build_step, build_workload
 
 
@@ -102,3 +103,22 @@ def test_a_group_too_large_for_any_rectangle_names_its_tensors(tiny, small_array
 def test_a_chip_without_a_network_is_refused(tiny):
     with pytest.raises(PlanError, match="needs an on-chip network, nvidia-a100-sxm-80gb has none"):
         run(tiny, "nvidia-a100-sxm-80gb", Prefill(1, 16))
+
+
+def test_a_pin_that_is_too_small_names_group_tiles_tensors_moment_and_the_tiles_it_lacks(tiny, small_array):
+    wanted = parse_constraints(
+        "schema_version: 1\nkind: constraints\npin: {decoder2.attn: {corner: [0, 0], tiles: [36, 1]}}\n"
+    )
+    with pytest.raises(CapacityError) as error:
+        place(tiny, small_array, Prefill(1, 64), "execution=spatial,chunk=16,placer=snake", constraints=wanted)
+    text = str(error.value)
+    assert (
+        "decoder2.attn on rectangle 36x1 at (0, 0) of chip 0: when the last token is cached, each of 36 tiles" in text
+    )
+    assert "of 64 KiB SRAM (weights" in text
+    assert "Smallest change that fits:" in text
+
+
+def test_too_much_says_which_smaller_job_fits(tiny, small_array):
+    with pytest.raises(CapacityError, match=r"Of the job: batch=\d+ fits"):
+        place(tiny, small_array, Decode(256, 3000), "execution=spatial,chunk=1")
