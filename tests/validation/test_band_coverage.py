@@ -14,6 +14,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from accelsim.cost.base import whole_run_residual
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.residual import Residual
 from accelsim.results.band import Band, band_of
+from accelsim.validation.compare import Comparison
 from accelsim.validation.rigs import our_name
 from accelsim.validation.suites import run_suites
 
@@ -116,9 +118,14 @@ def table(outcomes: Iterable[Outcome]) -> str:
     return "\n".join(lines)
 
 
+@cache
+def compared(suite: str) -> Comparison:
+    return run_suites([suite])[0]
+
+
 def operators_inside(suite: str, op: str, hardware: str, section: str) -> tuple[int, float]:
     """Rows of a suite that were never fitted, and the share whose measured time lies in the band of their family."""
-    found = run_suites([suite])[0]
+    found = compared(suite)
     mine = np.array([label[:2] == (hardware, op) for label in found.labels]) & ~np.isnan(found.predicted_s)
     ratio = np.log(found.measured_s[mine] / found.predicted_s[mine])
     limit = Z80 * GpuCalibration.of(load_chip(our_name(hardware))).residual(section, ()).log_deviation
