@@ -147,7 +147,8 @@ class Model(Spec):
             data.setdefault("head_dim", sum(parts))
         if data.get("num_experts"):
             data.setdefault("block", "moe")
-            data.setdefault("moe_intermediate_size", data.get("intermediate_size"))
+            if isinstance(data.get("intermediate_size"), int):
+                data.setdefault("moe_intermediate_size", data["intermediate_size"])
         if isinstance(heads, int) and heads > 0:
             data.setdefault("num_key_value_heads", heads)
             if isinstance(hidden, int) and "head_dim" not in data:

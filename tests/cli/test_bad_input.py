@@ -42,7 +42,7 @@ def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_key(accelsim, chi
     assert (
         lines[0] == "mychip.yaml:16: tdp: missing. Board or system power limit."
     )  # both problems are reported together
-    assert lines[1].startswith(f"{where}: tpd: unknown key 'tpd'. Known: calibration, calibration_from, checks,")
+    assert lines[1].startswith(f"{where}: tpd: unknown key 'tpd'. Known: busy, bypass, calibration, calibration_from,")
     assert lines[1].endswith(" Did you mean 'tdp'?")
 
 
@@ -185,10 +185,10 @@ def test_an_override_without_unit_is_refused(accelsim):
 
 def test_a_config_of_an_unsupported_family_names_what_is_unsupported(accelsim, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = {"model_type": "mixtral", "hidden_size": 4096, "num_local_experts": 8, "num_experts_per_tok": 2}
+    config = {"model_type": "jamba", "hidden_size": 4096, "num_local_experts": 8, "num_experts_per_tok": 2}
     (tmp_path / "config.json").write_text(json.dumps(config, indent=1))
     text = refused(accelsim("run", "config.json", "--on", CHIP))
-    assert "config.json:2: model_type: family 'mixtral' is not supported." in text
+    assert "config.json:2: model_type: family 'jamba' is not supported." in text
     assert all(family in text for family in FAMILIES)
     assert "num_local_experts" in text
 
