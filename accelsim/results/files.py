@@ -16,6 +16,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         ConfigError: The folder is missing or not writable, or ``path`` is a folder.
     """
     path = Path(path)
+    if "\0" in str(path) or any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise ConfigError(f"{str(path)!a}: no file can have this name. Choose another.")
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder. Name a file in it.")
     if path.exists() and not path.is_file():

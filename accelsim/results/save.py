@@ -59,8 +59,8 @@ def save_result(result: Result, folder: Path, tables: str = AUTO) -> None:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot make this folder ({error.strerror}). Choose another.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ConfigError(f"{str(folder)!a}: cannot make this folder ({error}). Choose another.") from error
     files = {}
     for name in TABLES:
         table = result.table(name)

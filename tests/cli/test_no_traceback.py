@@ -110,6 +110,14 @@ def test_a_full_disk_behind_the_output_is_said(arguments):
     assert done.stderr == "error: output: No space left on device. Is the disk full?\n"
 
 
+@pytest.mark.parametrize("option", ["--json", "--trace", "--save"])
+@pytest.mark.parametrize("name", ["\x00", "\ud800", "/proc/x"])
+def test_files_that_cannot_be_written_are_refused_in_words(accelsim, option, name):
+    done = accelsim(*RUN, option, name, "--quiet")
+    assert done.code == 2
+    assert "rror: " in done.err
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     command = f"{sys.executable} -m accelsim.cli.main show models | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=False)
