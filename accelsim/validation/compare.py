@@ -60,6 +60,7 @@ class Comparison:
         predicted_s: Seconds, NaN where nothing prices the row.
         measured_s: Seconds.
         notes: What to know.
+        unit: Of both numbers; ``s``, or ``B`` where the rows are peaks of memory.
     """
 
     suite: str
@@ -68,6 +69,7 @@ class Comparison:
     predicted_s: Array
     measured_s: Array
     notes: tuple[Note, ...] = ()
+    unit: str = "s"
 
     @property
     def num_unpriced(self) -> int:
@@ -122,7 +124,7 @@ def series(comparisons: Sequence[Comparison], most: int = 16) -> dict[str, tuple
     """
     for kept in ((0, 1, 2), (1,), ()):
         found: dict[str, list[tuple[float, float]]] = {}
-        for one in comparisons:
+        for one in (comparison for comparison in comparisons if comparison.unit == "s"):
             for label, predicted, measured in zip(one.labels, one.predicted_s, one.measured_s, strict=True):
                 if not np.isnan(predicted):
                     name = " ".join([one.suite, *(label[i] for i in kept)])

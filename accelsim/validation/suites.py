@@ -30,7 +30,7 @@ class SuiteSpec(Spec):
     """One measured set."""
 
     file: str = Field(description="Table beside the index.")
-    through: Literal["operators", "pipeline"] = Field("operators", description="What its rows are.")
+    through: Literal["operators", "pipeline", "memory"] = Field("operators", description="What its rows are.")
     hardware: str = Field("", description="Hardware of all rows, where the table has no such column.")
     title: str = Field(description="What was measured.")
     source: str = Field(description="Where the numbers come from.")
@@ -108,6 +108,10 @@ def run_suite(name: str, machines: Machines | None = None) -> Comparison:
         ConfigError: Unknown suite, or one none of whose rows can be priced.
     """
     table = suite_table(name)
+    if suite(name).through == "memory":
+        from accelsim.validation.memory import compare_memory
+
+        return compare_memory(name, table)
     if suite(name).through == "pipeline":
         from accelsim.validation.models import compare_models
 

@@ -26,6 +26,10 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
         Attention.of(batch=2, heads=8, kv_heads=2, head_dim=64, q_len=16, kv_len=48),
         Attention.of(batch=2, heads=8, kv_heads=8, head_dim=64, q_len=1, kv_len=48, window=32, dtype=DType.FP16),
     ),
+    "attention_backward": (
+        Attention.of(batch=2, heads=8, kv_heads=8, head_dim=64, q_len=48, kv_len=48).backward(),
+        Attention.of(batch=2, heads=8, kv_heads=2, head_dim=64, q_len=16, kv_len=48, window=32).backward(),
+    ),
     "collective": (
         Collective.of("all_reduce", nbytes=4096, num_ranks=4),
         Collective.of("all_gather", nbytes=4096, num_ranks=4),

@@ -10,6 +10,7 @@ import numpy as np
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model
 from accelsim.cost.gpu.attention import prefill_times
+from accelsim.cost.gpu.attention_backward import backward_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.decode import decode_times
@@ -165,6 +166,18 @@ def _gemm(job: _Job) -> _Priced:
     return _Priced(times, warnings + outside, detail, on_matrix_unit, residual)
 
 
+def _shapes(operators: Sequence[Any], element_bytes: float) -> AttentionShapes:
+    names = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
+    return AttentionShapes.of(
+        *([getattr(op, name) for op in operators] for name in names),
+        causal=[op.causal for op in operators],
+        window=[op.window for op in operators],
+        value_dim=[op.value_dim for op in operators],
+        latent=[op.latent > 0 for op in operators],
+        element_bytes=element_bytes,
+    )
+
+
 def _attention(job: _Job) -> _Priced:
     return _attentions(job, [job.operator])[0]
 
@@ -173,15 +186,7 @@ def _attentions(job: _Job, operators: Sequence[Any]) -> list[_Priced]:
     """Attentions of one kind and element type, priced at once."""
     machine, first = job.machine, operators[0]
     is_decode = _is_decode(first)
-    names = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
-    shapes = AttentionShapes.of(
-        *([getattr(op, name) for op in operators] for name in names),
-        causal=[op.causal for op in operators],
-        window=[op.window for op in operators],
-        value_dim=[op.value_dim for op in operators],
-        latent=[op.latent > 0 for op in operators],
-        element_bytes=(first.kv_dtype if is_decode else first.dtype).bits / 8,
-    )
+    shapes = _shapes(operators, (first.kv_dtype if is_decode else first.dtype).bits / 8)
     core_flops_per_s = job.chip.peak_flops_per_s(first.dtype, 1)
     if is_decode:
         name = "attention_decode"
@@ -210,6 +215,22 @@ def _attentions(job: _Job, operators: Sequence[Any]) -> list[_Priced]:
 
 def _is_decode(operator: Any) -> bool:
     return bool(operator.q_len <= MAX_DECODE_QUERIES and operator.kv_len > operator.q_len)
+
+
+def _attention_backward(job: _Job) -> _Priced:
+    op, machine = job.operator, job.machine
+    parameters, warnings = job.calibration.training()
+    section = f"attention_{parameters.library}"
+    times = backward_times(
+        machine,
+        parameters,
+        _shapes([op.forward], op.dtype.bits / 8),
+        core_flops_per_s=job.chip.peak_flops_per_s(op.dtype, 1),
+        cached=machine.cached_fraction(op.reads + op.writes),
+    )
+    outside = job.calibration.outside(section, head_dim=op.forward.head_dim, kv_len=op.forward.kv_len)
+    detail: dict[str, float | str] = {"kernel": f"{section} backward", "waves": float(times.waves[0])}
+    return _Priced(times, warnings + outside, detail, True, job.calibration.residual(section, outside))
 
 
 def _experts(job: _Job) -> _Priced:
@@ -318,6 +339,7 @@ _PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
     **_ROW_PRICES,
     "gemm": _gemm,
     "attention": _attention,
+    "attention_backward": _attention_backward,
     "experts": _experts,
     "norm": lambda job: _norm_of(job.operator.flavour)(job),
     "elementwise": lambda job: _elementwise_of(job.operator.is_gated)(job),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.workload.operator import Operator, register_operator
 from accelsim.workload.tensor import Axis, Role, Tensor
+
+if TYPE_CHECKING:
+    from accelsim.workload.operators.attention_backward import AttentionBackward
 
 #: Key positions streamed at a time; the published kernels use 64 or 128 and the traffic hardly depends on it.
 KV_BLOCK = 64
@@ -91,6 +94,12 @@ class Attention(Operator):
         k, v = (Tensor(f"{name}.{x}", kv_axes, kv_dtype or dtype, Role.KV_CACHE) for x in "kv")
         inputs = (Tensor(f"{name}.q", q_axes, dtype), k, v)
         return cls(name, inputs, (Tensor(f"{name}.out", q_axes, dtype),), causal, window)
+
+    def backward(self) -> AttentionBackward:
+        """The operator that computes the gradients of queries, keys and values."""
+        from accelsim.workload.operators.attention_backward import AttentionBackward
+
+        return AttentionBackward.of(self)
 
     @property
     def q(self) -> Tensor:

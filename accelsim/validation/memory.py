@@ -1,0 +1,48 @@
+"""Suites whose rows are peaks of memory: bytes alive during forward and backward of one attention."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from accelsim.cost.gpu.attention_table import AttentionOp
+from accelsim.cost.gpu.attention_tiles import BACKWARD, tiling
+from accelsim.dtypes import DType
+from accelsim.errors import ConfigError
+from accelsim.validation.compare import Comparison
+from accelsim.validation.table import Table
+from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention_backward import peak_training_bytes
+
+#: Column of the measured bytes.
+MEASURED_BYTES = "memory_bytes"
+_EXTENTS = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
+
+
+def compare_memory(suite: str, table: Table) -> Comparison:
+    """Predicted against measured peaks of each row; the comparison holds bytes.
+
+    Raises:
+        ConfigError: A row that is no attention of training.
+    """
+    every = np.arange(len(table))
+    shapes = np.stack([table.numbers(name, every) for name in _EXTENTS], axis=1).astype(int).tolist()
+    ops, dtypes = table.text("op"), table.text("dtype")
+    predicted = [_peak(op, shape, DType(dtype)) for op, shape, dtype in zip(ops, shapes, dtypes, strict=True)]
+    kinds = [f"{op} memory" for op in ops]
+    labels = list(zip(table.text("hardware"), kinds, dtypes, strict=True))
+    work = np.array([float(np.prod(shape)) for shape in shapes])
+    measured = table.numbers(MEASURED_BYTES, every)
+    return Comparison(suite, labels, work, np.array(predicted, dtype=np.float64), measured, unit="B")
+
+
+def _peak(op: str, shape: list[int], dtype: DType) -> int:
+    found = AttentionOp.of(op)
+    if found is None or found.direction != "training":
+        raise ConfigError(f"op: {op!r} has no peak of memory. Known: flash1_training, standard_training and the like.")
+    batch, heads, kv_heads, head_dim, q_len, kv_len = shape
+    forward = Attention.of(batch, heads, kv_heads, head_dim, q_len, kv_len, causal=False, dtype=dtype)
+    if found.library not in BACKWARD:
+        return peak_training_bytes(forward, standard=True)
+    width, keys = np.array([float(forward.head_dim)]), np.array([float(forward.kv_len)])
+    block = float(tiling(BACKWARD, found.library).extents(width, keys)[1][0])
+    return peak_training_bytes(forward, standard=False, sums_queries=forward.kv_len > block)
