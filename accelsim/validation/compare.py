@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 
 from accelsim.cost.calibrate import ErrorSummary
+from accelsim.units import format_quantity
 from accelsim.validation.machines import Machines
 from accelsim.validation.operations import OPERATIONS, Array
 from accelsim.validation.predict import Note, predict
+from accelsim.validation.rigs import rig_of
 from accelsim.validation.table import MEASURED, Table, check_table
 
 #: Name of a comparison with the user's own measurements.
 OWN_DATA = "data"
 SIZES = ("small", "medium", "large")
+#: Rows that are this many steps of their source's rounding long are not concerned by it.
+MANY_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,27 @@ def compare_table(suite: str, table: Table, machines: Machines | None = None) ->
     for (_, op, _, _), rows in table.groups().items():
         work[rows] = OPERATIONS[op].work(table.extents(op, rows))
     labels = list(zip(table.text("hardware"), table.text("op"), table.text("dtype"), strict=True))
-    return Comparison(suite, labels, work, prediction.seconds, table.numbers(MEASURED, every), prediction.notes)
+    measured = table.numbers(MEASURED, every)
+    notes = (*prediction.notes, *_rounding_notes(table, prediction.seconds, measured))
+    return Comparison(suite, labels, work, prediction.seconds, measured, notes)
+
+
+def _rounding_notes(table: Table, predicted_s: Array, measured_s: Array) -> list[Note]:
+    """Errors with predictions rounded as the source rounded its times, where short times make that matter."""
+    notes = []
+    for (hardware, op, dtype, timing), rows in table.groups().items():
+        step = rig_of(timing, op).rig.rounds_s
+        rows = rows[~np.isnan(predicted_s[rows])]
+        if not step or not rows.size or np.median(measured_s[rows]) > MANY_STEPS * step:
+            continue
+        rounded = np.maximum(np.round(predicted_s[rows] / step), 1.0) * step
+        error = ErrorSummary.of(rounded, measured_s[rows])
+        text = (
+            f"the source rounds to {format_quantity(step, 'time', 3)}; with predictions rounded alike the mean error "
+            f"is {100 * error.mape:.1f} %, the median {100 * error.median:.1f} %"
+        )
+        notes.append(Note(hardware, op, dtype, int(rows.size), False, text))
+    return notes
 
 
 def series(comparisons: Sequence[Comparison], most: int = 16) -> dict[str, tuple[Array, Array]]:

@@ -27,6 +27,8 @@ class RigSpec(Spec):
     library: str = Field("", description="Communication library behind a collective; blank is the system's own.")
     call_s: Seconds = Field(0.0, description="Time of the host per call of an eager framework, beside the device.")
 
+    rounds_s: Seconds = Field(0.0, description="What the source rounds its times to.")
+
     def rig(self) -> Rig:
         """The value the pricing functions take."""
         return Rig(
@@ -37,6 +39,7 @@ class RigSpec(Spec):
             quantizes=self.quantizes,
             library=self.library,
             call_s=self.call_s,
+            rounds_s=self.rounds_s,
         )
 
 

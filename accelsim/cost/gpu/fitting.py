@@ -98,7 +98,7 @@ FREE_PARAMETERS: Mapping[str, tuple[FreeParameter, ...]] = {
     "attention_flash1": FLASH_WHOLE_HEADS,
     "attention_flash2": FLASH_TRAINING,
     "attention_flash3": _FORWARD,
-    "rowwise": ROWWISE,
+    "rowwise": (*ROWWISE, FreeParameter("gather_s", 1 * _NS, 5 * _US, 1 * _US)),
     "reduction": ROWWISE,
     "elementwise": ROWWISE,
 }

@@ -291,6 +291,7 @@ def _rows(
             passes=1.0 + (_passes(op, passes) - 1.0) * _reread_share(op),
             block_threads=block_threads,
             cached=0.0 if op.weight_bytes > reads else machine.cached_fraction(reads + op.writes),
+            gathers=op.kind == "rope",
         )
         residual = job.calibration.residual(section, outside)
         return _Priced(times, warnings + outside, {"kernel": section}, False, residual)

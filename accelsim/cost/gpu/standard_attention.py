@@ -33,7 +33,7 @@ from accelsim.cost.gpu.rowwise import RowwiseParameters, rowwise_times, softmax_
 Direction = Literal["forward", "backward", "training"]
 #: Passes over the scores (each one read and one write) that a broadcast mask takes.  docs/assumptions.md#GPU-24
 CAUSAL_PASSES = 2.5
-MASK_PASSES = {"forward": 1.7, "backward": 6.9}
+MASK_PASSES = {"forward": 1.7, "backward": 7.3}
 #: Copies of a tensor of the size of the queries: q, k, v and O; dO, dQ, dK, dV and the three gathered into one.
 COPIES = {"forward": 4.0, "backward": 7.0}
 #: A fused mask reads its own bytes beside the scores.

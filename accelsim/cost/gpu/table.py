@@ -62,6 +62,7 @@ class Rig:
         library: Communication library behind a collective; blank is the system's own.
         call_s: Time of the host per call of an eager framework; the device works behind it, so that a row takes at
             least its calls.
+        rounds_s: What the source rounds its times to; 0 is nothing to speak of.
     """
 
     weight_copies: int = 1
@@ -71,6 +72,7 @@ class Rig:
     quantizes: bool = False
     library: str = ""
     call_s: float = 0.0
+    rounds_s: float = 0.0
 
     def seen(self, device_s: Array, calls: Array) -> Array:
         """What the clock sees of rows of ``device_s`` seconds that the host issues in so many calls."""
@@ -176,6 +178,7 @@ def rowwise_seconds(machine: GpuMachine, parameters: RowwiseParameters, table: C
         result,
         whole_rows=np.array([op in WHOLE_ROW_OPS for op in ops]),
         passes=np.where([op == "softmax" for op in ops], softmax_passes(width), [PASSES.get(op, 1.0) for op in ops]),
+        gathers=np.array([op == "rope" for op in ops]),
         block_threads=np.array([LAYERNORM_THREADS if op == "layernorm" else BLOCK_THREADS for op in ops]),
         cached=machine.cached_fraction(read + result),
     )

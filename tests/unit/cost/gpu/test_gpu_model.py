@@ -8,6 +8,8 @@ from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import load_chip
+from accelsim.pipeline import simulate
+from accelsim.workload.formats.hf import load_model
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.elementwise import Elementwise
@@ -16,6 +18,7 @@ from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.softmax import Softmax
+from accelsim.workload.phase import Decode
 
 OPERATORS: list[Operator] = [
     Gemm.of(4096, 4096, 4096),
@@ -23,6 +26,7 @@ OPERATORS: list[Operator] = [
     Gemm.of(128, 128, 64, batch=32),
     Attention.of(1, 32, 8, 128, 2048, 2048),
     Attention.of(8, 32, 8, 128, 1, 2048),
+    Attention.of(1, 32, 32, 128, 2048, 2048).backward(),
     Norm.of(2048, 4096),
     Norm.of(2048, 4096, flavour="layernorm"),
     Softmax.of(4096, 4096),
@@ -117,3 +121,41 @@ def test_an_l2_that_always_hits_as_a_whole_is_refused(chip: Chip) -> None:
     wrong = chip.model_copy(update={"calibration": {"l2": {"full_hit": 1.0}}})
     with pytest.raises(ConfigError, match=r"need 0 <= share < 1, got 1\.0"):
         GpuMachine.of(wrong)
+
+
+#: Operators by rows of 4,096 elements; all operands but weights are activations.
+BY_ROWS = {
+    "gemm": lambda rows: Gemm.of(rows, 512, 4096),
+    "norm": lambda rows: Norm.of(rows, 4096),
+    "softmax": lambda rows: Softmax.of(rows, 4096),
+    "elementwise": lambda rows: Elementwise.of(rows, 4096),
+    "gate": lambda rows: Elementwise.of(rows, 4096, function="silu_mul"),
+    "rope": lambda rows: Rope.of(rows, 4096),
+    "attention": lambda rows: Attention.of(1, 32, 32, 128, rows, rows),
+    "attention_backward": lambda rows: Attention.of(1, 32, 32, 128, rows, rows).backward(),
+}
+
+
+@pytest.mark.parametrize("kind", BY_ROWS)
+def test_what_was_just_written_and_fits_the_l2_is_not_read_from_main_memory(chip: Chip, kind: str) -> None:
+    # 40 MiB of L2: 64 rows of every operand fit half of it, 16,384 rows of one operand are 128 MiB
+    small, large = (cost(BY_ROWS[kind](rows), chip) for rows in (64, 16384))
+    weights = BY_ROWS[kind](64).weight_bytes
+    assert small.traffic_bytes["hbm"] == pytest.approx(weights, abs=64 * 1024)
+    operator = BY_ROWS[kind](16384)
+    assert large.traffic_bytes["hbm"] >= 0.99 * (operator.reads + operator.writes - operator.weight_bytes)
+
+
+def test_keys_of_earlier_tokens_come_from_main_memory_and_new_ones_do_not(chip: Chip) -> None:
+    # a chunk of 64 tokens after 960: 15 of 16 keys and values are old
+    chunk = cost(Attention.of(1, 32, 32, 128, 64, 1024), chip)
+    assert chunk.traffic_bytes["hbm"] == pytest.approx(2 * 960 * 32 * 128 * 2)
+
+
+def test_a_decode_step_of_a_model_reads_weights_and_cache_and_little_else() -> None:
+    result = simulate("llama3-8b", "nvidia-a100-sxm-80gb", Decode(batch=4, context=1024), what_ifs=False)
+    found = result.to_dict()
+    stored = found["memory_bytes"]["weight"] + found["memory_bytes"]["kv_cache"]
+    table = load_model("llama3-8b")
+    unread = table.vocab_size * table.hidden_size * 2  # of the embedding only the rows of the tokens
+    assert found["traffic_bytes"]["hbm"] == pytest.approx(stored - unread, rel=0.01)

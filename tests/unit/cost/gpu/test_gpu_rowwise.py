@@ -61,3 +61,20 @@ def test_smaller_blocks_keep_more_rows_in_flight_so_that_a_second_pass_misses_th
     )
     assert few == 16e6
     assert many == 24e6
+
+
+def test_a_kernel_that_looks_a_place_up_waits_once_more() -> None:
+    rope = replace(ROWS, gather_s=2e-6)
+    found = [rowwise_times(MACHINE, rope, 1, 64, 128, 128, gathers=x).total_s[0] for x in (False, True)]
+    assert found[1] - found[0] == pytest.approx(2e-6)
+
+
+def test_two_equal_limits_cost_a_fifth_more_with_a_norm_of_four() -> None:
+    # 10 MB at 1 TB/s from main memory and at 10 x 100 GB/s through the cores: 10 us each
+    equal = replace(ROWS, core_bandwidth_bytes_per_s=1e11)
+    shape = (1000, 2500, 5e6, 5e6)
+    sharp = rowwise_times(MACHINE, equal, *shape)
+    soft = rowwise_times(MACHINE, replace(equal, overlap_norm=4.0), *shape)
+    bodies = [times.total_s[0] - times.launch_s[0] - times.latency_s[0] for times in (sharp, soft)]
+    assert bodies[0] == pytest.approx(1e-5)
+    assert bodies[1] / bodies[0] == pytest.approx(2**0.25)
