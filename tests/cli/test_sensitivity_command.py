@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-RUN = ("sensitivity", "llama3-8b", "--on", "nvidia-a100-sxm-80gb", "--context", "256", "--only", "chip.memories")
+RUN = ("sensitivity", "llama3-8b", "--on", "nvidia-a100-sxm-80gb", "--context", "256")
+ONLY = ("--only", "chip.memories")
 
 
 def test_the_table_names_the_parameter_and_the_assumption_that_matter_most(accelsim, tmp_path):
-    done = accelsim(*RUN, "--png", str(tmp_path / "t.png"), "--json", str(tmp_path / "t.json"))
+    done = accelsim(*RUN, *ONLY, "--png", str(tmp_path / "t.png"), "--json", str(tmp_path / "t.json"))
     assert (done.code, done.err) == (0, "")
     found = json.loads((tmp_path / "t.json").read_text())
     assert found["parameters"][0]["path"] == "chip.memories.hbm.bandwidth"  # a decode is bound by HBM
@@ -40,6 +41,7 @@ def test_break_even_says_where_the_order_turns(accelsim):
         (("--step", "5 GB"), "--step: "),
         (("--step", "100%"), "step: 1 is not between 0 and 1"),
         (("--against", "nvidia-h100-sxm", "--vary", "chip.clok"), "Did you mean 'chip.clock'?"),
+        (("--against", "nvidia-h100-sxm", "--vary", "chip.clock", *ONLY), "leave them out with --against"),
     ],
 )
 def test_bad_input_is_refused_in_words(accelsim, options, message):
