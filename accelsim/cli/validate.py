@@ -30,9 +30,13 @@ def validate(
     json_: o.JsonOption = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     update: Annotated[
-        Path | None, typer.Option("--update", help="Renew the table between the markers of a Markdown file.")
+        list[Path] | None,
+        typer.Option("--update", help="Renew the tables between the markers of a Markdown file; may be given often."),
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw predicted against measured times.")] = None,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Price every chip with the numbers of the vendor's other chips instead.")
+    ] = False,
     strict: o.StrictOption = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also errors by size of the work.")] = False,
 ) -> None:
@@ -40,15 +44,15 @@ def validate(
     if list_:
         _print_suites()
         return
-    found = _comparisons(names or [], data)
+    found = _unseen(names or [], data) if unseen else _comparisons(names or [], data)
     if strict:
         from accelsim.validation.predict import refuse_notes
 
         refuse_notes(f"{one.suite}: {note}" for one in found for note in one.notes)
     if plot is not None:
         _draw(found, plot)
-    if update is not None:
-        _renew(found, update)
+    for page in update or ():
+        _renew(found, page)
     if json_ is not None:
         _write_json(found, json_, verbose)
     if markdown:
@@ -68,6 +72,25 @@ def _comparisons(names: list[str], data: Path | None) -> list[Comparison]:
     return found + (run_suites(names) if names or data is None else [])
 
 
+def _unseen(names: list[str], data: Path | None) -> list[Comparison]:
+    from accelsim.errors import ConfigError
+    from accelsim.validation.compare import OWN_DATA
+    from accelsim.validation.suites import suite, suite_table
+    from accelsim.validation.table import check_table, read_table
+    from accelsim.validation.unseen import compare_unseen
+
+    tables = {} if data is None else {OWN_DATA: read_table(data)}
+    if not names and data is None:
+        raise ConfigError("--unseen: name the suites, e.g. accelsim validate neusight --unseen.")
+    for name in names:
+        if suite(name).through != "operators":
+            raise ConfigError(f"--unseen: {name} holds whole models. Name suites of operators.")
+        tables[name] = suite_table(name)
+    for table in tables.values():
+        check_table(table, measured=True)
+    return [compare_unseen(f"{name}, unseen", table) for name, table in tables.items()]
+
+
 def _write_json(found: Sequence[Comparison], json_: str, verbose: bool) -> None:
     from accelsim.results.files import write_atomic
     from accelsim.validation.compare import to_dict
@@ -81,9 +104,9 @@ def _write_json(found: Sequence[Comparison], json_: str, verbose: bool) -> None:
 
 def _renew(found: Sequence[Comparison], path: Path) -> None:
     from accelsim.results.files import write_atomic
-    from accelsim.validation.markdown import accuracy_table, read_text, replaced_table
+    from accelsim.validation.markdown import read_text, renewed
 
-    write_atomic(path, replaced_table(read_text(path), accuracy_table(found), str(path)))
+    write_atomic(path, renewed(read_text(path), found, str(path)))
 
 
 def _draw(found: Sequence[Comparison], path: Path) -> None:

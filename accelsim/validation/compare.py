@@ -112,21 +112,26 @@ def compare_table(suite: str, table: Table, machines: Machines | None = None) ->
     """
     check_table(table, measured=True)
     prediction = predict(table, machines)
+    return comparison_of(suite, table, prediction.seconds, prediction.notes)
+
+
+def comparison_of(suite: str, table: Table, predicted_s: Array, notes: tuple[Note, ...] = ()) -> Comparison:
+    """Some predictions beside the times of a checked table."""
     every = np.arange(len(table))
     work = np.zeros(len(table))
     for (_, op, _, _), rows in table.groups().items():
         work[rows] = OPERATIONS[op].work(table.extents(op, rows))
     labels = list(zip(table.text("hardware"), table.text("op"), table.text("dtype"), strict=True))
     measured = table.numbers(MEASURED, every)
-    notes = (*prediction.notes, *_rounding_notes(table, prediction.seconds, measured))
-    return Comparison(suite, labels, work, prediction.seconds, measured, notes)
+    notes = (*notes, *_rounding_notes(table, predicted_s, measured))
+    return Comparison(suite, labels, work, predicted_s, measured, notes)
 
 
 def _rounding_notes(table: Table, predicted_s: Array, measured_s: Array) -> list[Note]:
     """Errors with predictions rounded as the source rounded its times, where short times make that matter."""
     notes = []
     for (hardware, op, dtype, timing), rows in table.groups().items():
-        step = rig_of(timing, op).rig.rounds_s
+        step = rig_of(timing, op, hardware).rig.rounds_s
         rows = rows[~np.isnan(predicted_s[rows])]
         if not step or not rows.size or np.median(measured_s[rows]) > MANY_STEPS * step:
             continue

@@ -143,9 +143,6 @@ class KernelSet:
     def free(self) -> tuple[FreeParameter, ...]:
         """The parameters to fit: all of the family that the rows can determine."""
         free = FREE_PARAMETERS[self.section]
-        if self.section.startswith("gemm"):
-            has_path = self.chip.calibrated(self.section, GemmParameters).single_row_s > 0
-            return tuple(parameter for parameter in free if has_path or parameter.name != "single_row_s")
         if self.section == "attention_prefill":
             now = self.chip.calibrated(self.section, PrefillParameters)
             absent = {"overlap_fraction"} if now.overlap_fraction == 0.0 else set()

@@ -1,17 +1,25 @@
-"""The accuracy table of the documentation: made, put into a file, and read back."""
+"""The accuracy tables of the documentation, one long and one short: made, put into a file, and read back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from accelsim.cost.calibrate import ErrorSummary
 from accelsim.errors import ConfigError
 from accelsim.validation.compare import Comparison
+from accelsim.validation.operations import OPERATIONS
 
 BEGIN = "<!-- accuracy: begin (made by `accelsim validate --update FILE`) -->"
 END = "<!-- accuracy: end -->"
+BEGIN_SHORT = "<!-- accuracy, short: begin (made by `accelsim validate --update FILE`) -->"
+END_SHORT = "<!-- accuracy, short: end -->"
 _HEADER = "| suite | hardware | operator | type | points | MAPE | median | p90 | bias |"
 _RULE = "|---|---|---|---|--:|--:|--:|--:|--:|"
+_SHORT_HEADER = "| suite | operators | hardware | points | MAPE | median | bias | MAPE by chip and operator |"
+_SHORT_RULE = "|---|---|---|--:|--:|--:|--:|--:|"
 
 
 def accuracy_table(comparisons: Sequence[Comparison]) -> str:
@@ -28,24 +36,75 @@ def accuracy_table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def replaced_table(text: str, table: str, name: str) -> str:
-    """``text`` with the lines between the markers replaced.
+def short_table(comparisons: Sequence[Comparison]) -> str:
+    """Errors in percent per suite, kind of operator and vendor, as a Markdown table."""
+    lines = [_SHORT_HEADER, _SHORT_RULE]
+    for one in comparisons:
+        groups: dict[tuple[str, str], list[int]] = {}
+        for row in np.flatnonzero(~np.isnan(one.predicted_s)).tolist():
+            hardware, op, _ = one.labels[row]
+            groups.setdefault((_kind(op), hardware.partition("-")[0]), []).append(row)
+        single = {(row.hardware, row.op): row.summary.mape for row in one.rows()}
+        for (kind, vendor), rows in sorted(groups.items()):
+            s = ErrorSummary.of(one.predicted_s[rows], one.measured_s[rows])
+            names = {one.labels[row][:2] for row in rows}
+            count = len({hardware for hardware, _ in names})
+            span = [100 * single[name] for name in names]
+            labels = f"{one.suite} | {kind} | {vendor} ({count} kind{'s' if count > 1 else ''})"
+            errors = f"{100 * s.mape:.1f} | {100 * s.median:.1f} | {100 * s.bias:+.1f}"
+            lines.append(f"| {labels} | {s.points} | {errors} | {min(span):.1f} to {max(span):.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _kind(op: str) -> str:
+    """What a short table counts an operator as."""
+    if op in ("gemm", "batched_gemm"):
+        return "products"
+    if op not in OPERATIONS:
+        return "whole models"
+    if op == "moe":
+        return "experts"
+    if OPERATIONS[op].collective or OPERATIONS[op].exchange:
+        return "collectives"
+    return "attention" if op.startswith("attention") else "row operators"
+
+
+def renewed(text: str, comparisons: Sequence[Comparison], name: str) -> str:
+    """``text`` with the accuracy tables that it has replaced.
 
     Raises:
-        ConfigError: The markers are missing.
+        ConfigError: It has none.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ConfigError(f"{name}: has no accuracy table. Put these two lines where it belongs:\n{BEGIN}\n{END}")
-    return f"{before}{BEGIN}\n{table}{END}{after}"
+    if BEGIN_SHORT in text:
+        text = _replaced(text, BEGIN_SHORT, END_SHORT, short_table(comparisons), name)
+        if BEGIN not in text:
+            return text
+    return _replaced(text, BEGIN, END, accuracy_table(comparisons), name)
+
+
+def _replaced(text: str, begin: str, end: str, table: str, name: str) -> str:
+    before, begins, rest = text.partition(begin)
+    _, ends, after = rest.partition(end)
+    if not begins or not ends:
+        raise ConfigError(f"{name}: has no accuracy table. Put these two lines where it belongs:\n{begin}\n{end}")
+    return f"{before}{begin}\n{table}{end}{after}"
 
 
 def recorded_rows(text: str) -> dict[tuple[str, ...], tuple[float, ...]]:
     """Points, MAPE, median, p90 and bias (in percent) by suite, hardware, operator and type, from a Markdown text."""
-    block = text.partition(BEGIN)[2].partition(END)[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines() if line[:1] == "|"]
+    rows = _cells(text, BEGIN, END)
     return {tuple(row[:4]): tuple(float(cell) for cell in row[4:]) for row in rows[2:]}
+
+
+def recorded_short_rows(text: str) -> dict[tuple[str, ...], tuple[float, ...]]:
+    """Points, MAPE, median and bias (in percent) by suite, kind of operator and vendor, from a Markdown text."""
+    rows = _cells(text, BEGIN_SHORT, END_SHORT)
+    return {tuple(row[:3]): tuple(float(cell) for cell in row[3:7]) for row in rows[2:]}
+
+
+def _cells(text: str, begin: str, end: str) -> list[list[str]]:
+    block = text.partition(begin)[2].partition(end)[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines() if line[:1] == "|"]
 
 
 def read_text(path: Path) -> str:

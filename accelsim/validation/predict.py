@@ -70,7 +70,7 @@ def predict(table: Table, machines: Machines | None = None) -> Prediction:
     seconds = np.full(len(table), np.nan)
     notes: list[Note] = []
     for (hardware, op, dtype, timing), rows in table.groups().items():
-        chosen = rig_of(timing, op)
+        chosen = rig_of(timing, op, hardware)
         batch = Batch(op, DType(dtype), table.extents(op, rows), chosen.rig)
         about = Note(hardware, op, dtype, rows.size, False, "")
         try:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import as_file, files
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from accelsim.config.loader import load_document, validate
 from accelsim.config.quantity import Seconds
@@ -28,14 +28,17 @@ class RigSpec(Spec):
     call_s: Seconds = Field(0.0, description="Time of the host per call of an eager framework, beside the device.")
 
     rounds_s: Seconds = Field(0.0, description="What the source rounds its times to.")
+    hosts: Mapping[str, PositiveFloat] = Field(
+        default_factory=dict, description="Host time of single machines over `overhead`, by the hardware in them."
+    )
 
-    def rig(self) -> Rig:
+    def rig(self, hardware: str = "") -> Rig:
         """The value the pricing functions take."""
         return Rig(
             weight_copies=self.weight_copies,
             has_launch=self.has_launch,
             appends_kv=self.appends_kv,
-            overhead_s=self.overhead_s,
+            overhead_s=self.overhead_s * self.hosts.get(hardware, 1.0),
             quantizes=self.quantizes,
             library=self.library,
             call_s=self.call_s,
@@ -50,13 +53,13 @@ class TimingSpec(RigSpec):
     source: str = Field("", description="Where the numbers come from.")
     by_op: Mapping[str, RigSpec] = Field(default_factory=dict, description="What differs for single operators.")
 
-    def rig_of(self, op: str) -> Rig:
-        """The rig of rows of ``op``."""
+    def rig_of(self, op: str, hardware: str = "") -> Rig:
+        """The rig of rows of ``op`` on ``hardware``."""
         special = self.by_op.get(op)
         if special is None:
-            return self.rig()
+            return self.rig(hardware)
         stated = {name: getattr(special, name) for name in special.model_fields_set}
-        return self.model_copy(update=stated).rig()
+        return self.model_copy(update=stated).rig(hardware)
 
 
 class RigTable(Spec):
@@ -83,15 +86,15 @@ def rig_table() -> RigTable:
         return validate(load_document(path), RigTable).spec
 
 
-def rig_of(timing: str, op: str) -> ChosenRig:
-    """How rows of ``op`` with this ``timing`` were measured.
+def rig_of(timing: str, op: str, hardware: str = "") -> ChosenRig:
+    """How rows of ``op`` with this ``timing`` were measured; ``hardware`` tells hosts of one source apart.
 
     A blank or unknown timing counts as a kernel of a captured graph, its launch inside and nothing of the host; an
     unknown one gets a note.
     """
     known = rig_table().timings
     if timing in known:
-        return ChosenRig(known[timing].rig_of(op))
+        return ChosenRig(known[timing].rig_of(op, hardware))
     if not timing:
         return ChosenRig(Rig())
     return ChosenRig(

@@ -19,6 +19,8 @@ ParametersT = TypeVar("ParametersT")
 
 #: Element types the 16-bit section ``gemm`` stands for.
 _HALF_TYPES = (DType.BF16, DType.FP16)
+#: Types of one width, whose kernels differ in the instruction only; vector fp32 is no stand-in for tf32.
+_SAME_WIDTH = {DType.INT8: ("fp8",), DType.FP8: ("int8",)}
 
 #: Used, with a warning, where a chip has no calibration: rounded middle values of the calibrated data-centre GPUs.
 TYPICAL_GEMM = GemmParameters(1.7e-6, 1e-6, 100e-9, 0.85, 0.83, 1.3, 2.8e-6, 0.65)
@@ -88,20 +90,24 @@ class GpuCalibration:
         return cls(chip)
 
     def gemm(self, dtype: DType) -> tuple[GemmParameters, tuple[str, ...]]:
-        """Parameters of GEMMs of ``dtype``; the section of 16-bit types stands in, with a warning."""
-        if dtype in _HALF_TYPES:
-            return self._read("gemm", GemmParameters, TYPICAL_GEMM)
-        section = f"gemm_{dtype.value}"
-        if section in self.chip.calibration:
-            return self._read(section, GemmParameters, TYPICAL_GEMM)
-        parameters, warnings = self._read("gemm", GemmParameters, TYPICAL_GEMM)
-        text = f"{self.chip.name}: no calibration of {dtype.value} gemm; efficiencies of 16-bit gemm used"
+        """Parameters of GEMMs of ``dtype``: of its section, or of the nearest type's with a warning.
+
+        bf16 and fp16 run the same kernels at the same rate and share a section.
+        """
+        section = self.gemm_section(dtype)
+        parameters, warnings = self._read(section, GemmParameters, TYPICAL_GEMM)
+        if dtype in _HALF_TYPES or section == f"gemm_{dtype.value}":
+            return parameters, warnings
+        stand_in = section.removeprefix("gemm_") if section != "gemm" else "16-bit"
+        text = f"{self.chip.name}: no calibration of {dtype.value} gemm; efficiencies of {stand_in} gemm used"
         return parameters, (*warnings, text)
 
     def gemm_section(self, dtype: DType) -> str:
-        """The section that prices GEMMs of ``dtype``."""
-        own = f"gemm_{dtype.value}"
-        return own if dtype not in _HALF_TYPES and own in self.chip.calibration else "gemm"
+        """The section that prices GEMMs of ``dtype``: its own, that of its width, or that of 16-bit types."""
+        if dtype in _HALF_TYPES:
+            return "gemm"
+        nearest = (f"gemm_{name}" for name in (dtype.value, *_SAME_WIDTH.get(dtype, ())))
+        return next((section for section in nearest if section in self.chip.calibration), "gemm")
 
     def residual(self, section: str, outside: tuple[str, ...]) -> Residual:
         """How far times of ``section`` may be off, given the warnings of extents outside its range."""
@@ -153,6 +159,10 @@ class GpuCalibration:
         if name not in self.chip.calibration:
             return CalibratedRange()
         return self.chip.calibrated(name, CalibratedRange)
+
+    def is_measured(self, section: str) -> bool:
+        """Whether the section's numbers were fitted to measurements of this very chip."""
+        return section in self.chip.calibration and not self._inherited(section)
 
     def _inherited(self, section: str) -> tuple[str, ...]:
         """A warning where the section's numbers are those of another chip."""

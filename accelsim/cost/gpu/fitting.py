@@ -9,8 +9,8 @@ from accelsim.cost.calibrate import FreeParameter
 _US, _NS, _GB = 1e-6, 1e-9, 1e9
 
 _NARROW_OWN = ("wave_s", "k_block_s", "matrix_efficiency", "serial_fraction")
+#: The launch is not fitted: replayed empty kernels take 1.26 to 1.34 us, and the data see its sum with ``wave_s`` only.
 GEMM = (
-    FreeParameter("launch_s", 1.0 * _US, 1.8 * _US, 1.3 * _US),  # replayed empty kernels take 1.26 to 1.34 us
     FreeParameter("wave_s", 0.05 * _US, 4 * _US, 1 * _US),
     FreeParameter("k_block_s", 5 * _NS, 400 * _NS, 80 * _NS),
     FreeParameter("matrix_efficiency", 0.3, 1.08, 0.85),
@@ -19,17 +19,20 @@ GEMM = (
     FreeParameter("split_k_s", 0.1 * _US, 8 * _US, 2.5 * _US),
     FreeParameter("serial_fraction", 0.01, 1.0, 0.7),
 )
-#: A narrow type shares launch, main memory and L2 of the 16-bit products.
+#: What a narrow type takes from the 16-bit products.
+SHARED_BY_NARROW = ("launch_s", "hbm_efficiency", "l2_efficiency", "split_k_s")
 GEMM_NARROW = (
     *(parameter for parameter in GEMM if parameter.name in _NARROW_OWN),
     FreeParameter("single_row_s", 1 * _NS, 30 * _US, 1 * _US),
     FreeParameter("quantize_row_s", 0.1 * _NS, 30 * _NS, 6 * _NS),
     FreeParameter("quantize_efficiency", 0.05, 1.0, 0.6),
 )
-#: Products of the vector unit, each launched alone; their launch is that of the chip.
+#: Products of the vector unit, each launched alone: microseconds of latency do not show beside tens of the host's.
 GEMM_FP32 = (
-    *(parameter for parameter in GEMM if parameter.name not in ("launch_s", "split_k_s")),
+    *(p for p in GEMM if p.name in ("matrix_efficiency", "hbm_efficiency", "l2_efficiency", "serial_fraction")),
     FreeParameter("misaligned_efficiency", 0.1, 1.0, 0.8),
+    FreeParameter("page_reach_bytes", 1e6, 1e9, 8e6),
+    FreeParameter("page_miss_s", 0.1 * _NS, 200 * _NS, 20 * _NS),
 )
 MOE = (
     FreeParameter("launch_s", 3 * _US, 60 * _US, 15 * _US),

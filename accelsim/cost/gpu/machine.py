@@ -38,6 +38,7 @@ class GpuMachine:
         num_cores: Streaming multiprocessors the kernel may use.
         l2_capacity_bytes: Capacity of the last-level cache.
         l2_bandwidth_bytes_per_s: Its bandwidth to the cores.
+        core_port_bytes_per_s: What one core gets of it: its share when all cores of the chip load.
         hbm_bandwidth_bytes_per_s: Published bandwidth of the main memory.
         sram_per_core_bytes: Shared memory one core can use.
         full_hit_fraction: Share of the L2 up to which data touched in turn are always found in it.
@@ -46,6 +47,7 @@ class GpuMachine:
     num_cores: int
     l2_capacity_bytes: float
     l2_bandwidth_bytes_per_s: float
+    core_port_bytes_per_s: float
     hbm_bandwidth_bytes_per_s: float
     sram_per_core_bytes: float
     full_hit_fraction: float = TWO_PARTITIONS
@@ -67,6 +69,7 @@ class GpuMachine:
             num_cores=chip.num_cores if num_cores is None else num_cores,
             l2_capacity_bytes=cache.capacity_bytes,
             l2_bandwidth_bytes_per_s=cache.bandwidth_bytes_per_s,
+            core_port_bytes_per_s=cache.bandwidth_bytes_per_s / chip.num_cores,
             hbm_bandwidth_bytes_per_s=main.bandwidth_bytes_per_s,
             sram_per_core_bytes=chip.sram_per_core_bytes,
             full_hit_fraction=_full_hit_fraction(chip),

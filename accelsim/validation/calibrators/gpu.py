@@ -10,7 +10,7 @@ import numpy as np
 
 from accelsim.cost.calibrate import FreeParameter, fit
 from accelsim.cost.gpu.calibration import CalibratedRange, GpuCalibration
-from accelsim.cost.gpu.fitting import FREE_PARAMETERS
+from accelsim.cost.gpu.fitting import FREE_PARAMETERS, GEMM_NARROW, SHARED_BY_NARROW
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 from accelsim.validation.calibrators.base import Array, Problem, Values, register_calibrator, span
@@ -32,10 +32,11 @@ class GpuCalibrator:
     def problems(self, chip: Chip, table: Table) -> list[Problem]:
         """See :class:`~accelsim.validation.calibrators.base.Calibrator`."""
         batches: dict[str, list[tuple[Rows, Batch]]] = {}
-        for (_, op, dtype, timing), rows in table.groups().items():
+        for (hardware, op, dtype, timing), rows in table.groups().items():
             section = section_of(op, DType(dtype))
             if section and not OPERATIONS[op].collective:
-                batch = Batch(op, DType(dtype), table.extents(op, rows), rig_of(timing, op).rig)
+                rig = rig_of(timing, op, hardware).rig
+                batch = Batch(op, DType(dtype), table.extents(op, rows), rig)
                 batches.setdefault(section, []).append((rows, batch))
         return [_problem(chip, table, section, parts) for section, parts in batches.items()]
 
@@ -84,7 +85,9 @@ def _start(chip: Chip, section: str, dtype: DType) -> Any:
     """The section's parameters, or those that stand in for it."""
     calibration = GpuCalibration.of(chip)
     if section.startswith("gemm"):
-        return calibration.gemm(dtype)[0]
+        start, wide = calibration.gemm(dtype)[0], calibration.gemm(DType.BF16)[0]
+        is_narrow = FREE_PARAMETERS.get(section) is GEMM_NARROW
+        return replace(start, **{name: getattr(wide, name) for name in SHARED_BY_NARROW}) if is_narrow else start
     if section.startswith("attention_flash"):
         return calibration.training(section.removeprefix("attention_"))[0]
     if section.startswith("attention"):

@@ -82,23 +82,35 @@ def seconds_with(parameters: Any, batch: Batch, chip: Chip) -> Array:
     return _family_with(parameters, (), batch, chip).seconds(_columns(batch))
 
 
-def _family(batch: Batch, chip: Chip) -> _Family:
-    calibration, section = GpuCalibration.of(chip), section_of(batch.op, batch.dtype)
-    if training := AttentionOp.of(batch.op):
-        if training.library not in FLASH:
-            return _standard(training, batch, chip)
-        return _family_with(*calibration.training(training.library), batch, chip)
+def parameters_of(op: str, dtype: DType, chip: Chip) -> Any:
+    """The calibrated numbers that price rows of ``op`` on ``chip``.
+
+    Raises:
+        ConfigError: The ``gpu`` model does not price the operator.
+    """
+    return _calibrated(op, dtype, chip)[0]
+
+
+def _calibrated(op: str, dtype: DType, chip: Chip) -> tuple[Any, tuple[str, ...]]:
+    calibration, section = GpuCalibration.of(chip), section_of(op, dtype)
+    if training := AttentionOp.of(op):
+        return calibration.training(training.library)
     if section.startswith("gemm"):
-        found: tuple[Any, tuple[str, ...]] = calibration.gemm(batch.dtype)
-    elif section.startswith("attention"):
-        found = calibration.prefill() if section == "attention_prefill" else calibration.decode()
-    elif section == "moe":
-        found = calibration.moe()
-    elif section:
-        found = calibration.rows(section)
-    else:
-        raise ConfigError(f"the gpu cost model does not price {batch.op}")
-    return _family_with(*found, batch, chip)
+        return calibration.gemm(dtype)
+    if section.startswith("attention"):
+        return calibration.prefill() if section == "attention_prefill" else calibration.decode()
+    if section == "moe":
+        return calibration.moe()
+    if section:
+        return calibration.rows(section)
+    raise ConfigError(f"the gpu cost model does not price {op}")
+
+
+def _family(batch: Batch, chip: Chip) -> _Family:
+    training = AttentionOp.of(batch.op)
+    if training and training.library not in FLASH:
+        return _standard(training, batch, chip)
+    return _family_with(*_calibrated(batch.op, batch.dtype, chip), batch, chip)
 
 
 def _family_with(parameters: Any, warnings: tuple[str, ...], batch: Batch, chip: Chip) -> _Family:

@@ -10,7 +10,15 @@ from accelsim.errors import ConfigError
 from accelsim.results.plots.validation import plot_validation, save_picture
 from accelsim.validation import suites as index
 from accelsim.validation.compare import Comparison, series, to_dict
-from accelsim.validation.markdown import BEGIN, END, accuracy_table, recorded_rows, replaced_table
+from accelsim.validation.markdown import (
+    BEGIN,
+    BEGIN_SHORT,
+    END,
+    END_SHORT,
+    recorded_rows,
+    recorded_short_rows,
+    renewed,
+)
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.predict import Note
 from accelsim.validation.table import check_table
@@ -70,16 +78,27 @@ def test_a_picture_names_as_much_as_fits() -> None:
 
 
 def test_the_markdown_table_is_read_back_as_it_was_written() -> None:
-    table = accuracy_table([comparison([1.1, 0.9, NAN])])
-    text = replaced_table(f"before\n{BEGIN}\nold\n{END}\nafter\n", table, "x.md")
+    text = renewed(f"before\n{BEGIN}\nold\n{END}\nafter\n", [comparison([1.1, 0.9, NAN])], "x.md")
     assert text.startswith("before\n") and text.endswith(f"{END}\nafter\n") and "old" not in text
     assert recorded_rows(text) == {("mine", "chip", "gemm", "bf16"): (2, 10.0, 10.0, 10.0, 0.0)}
     assert "Rows without a prediction: mine 1 of 3." in text
 
 
+def test_the_short_table_pools_the_chips_of_a_vendor_and_shows_the_span_of_its_rows() -> None:
+    labels = [("amd-x", "gemm", "bf16"), ("nvidia-y", "gemm", "bf16"), ("nvidia-z", "batched_gemm", "fp16")]
+    found = comparison([1.1, 0.7, 1.1], labels=labels)
+    text = renewed(f"a\n{BEGIN_SHORT}\nold\n{END_SHORT}\nz\n", [found], "x.md")
+    assert recorded_short_rows(text) == {
+        ("mine", "products", "amd (1 kind)"): (1, 10.0, 10.0, 10.0),
+        ("mine", "products", "nvidia (2 kinds)"): (2, 20.0, 20.0, -10.0),
+    }
+    assert "10.0 to 30.0" in text
+    assert "old" not in text
+
+
 def test_a_file_without_markers_is_told_which_lines_to_add() -> None:
     with pytest.raises(ConfigError, match=r"x\.md: has no accuracy table\. Put these two lines"):
-        replaced_table("nothing here", "table", "x.md")
+        renewed("nothing here", [comparison([1.0])], "x.md")
 
 
 def test_the_plot_leaves_out_what_has_no_prediction(tmp_path) -> None:

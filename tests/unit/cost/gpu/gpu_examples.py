@@ -8,11 +8,12 @@ from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.machine import GpuMachine
 from accelsim.cost.gpu.rowwise import RowwiseParameters
 
-#: 10 cores, 1 MB of L2, 10 TB/s from L2, 1 TB/s from main memory.
+#: 10 cores, 1 MB of L2, 10 TB/s from L2, 1 TB/s into each core, 1 TB/s from main memory.
 MACHINE = GpuMachine(
     num_cores=10,
     l2_capacity_bytes=1e6,
     l2_bandwidth_bytes_per_s=1e13,
+    core_port_bytes_per_s=1e12,
     hbm_bandwidth_bytes_per_s=1e12,
     sram_per_core_bytes=1e5,
 )
