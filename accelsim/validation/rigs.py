@@ -26,7 +26,6 @@ class RigSpec(Spec):
     quantizes: bool = Field(False, description="Whether 8-bit products quantise their activations first.")
     library: str = Field("", description="Communication library behind a collective; blank is the system's own.")
     call_s: Seconds = Field(0.0, description="Time of the host per call of an eager framework, beside the device.")
-
     rounds_s: Seconds = Field(0.0, description="What the source rounds its times to.")
     hosts: Mapping[str, PositiveFloat] = Field(
         default_factory=dict, description="Host time of single machines over `overhead`, by the hardware in them."

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from accelsim.cost.calibrate import ErrorSummary
+from accelsim.cost.gpu.fitting import FREE_PARAMETERS
 from accelsim.hardware.system import load_chip
 from accelsim.validation.gpu_kernels import KernelSet
 from accelsim.validation.suites import run_suite
@@ -42,7 +43,7 @@ EAGER_LEVELS = [
 
 # (chip, kernel family, points, largest MAPE, largest 90th percentile)
 LEVELS = [
-    ("nvidia-a100-sxm-80gb", "gemm", 190, 0.095, 0.21),
+    ("nvidia-a100-sxm-80gb", "gemm", 190, 0.090, 0.22),
     ("nvidia-a100-sxm-80gb", "attention_prefill", 136, 0.058, 0.13),
     ("nvidia-a100-sxm-80gb", "attention_decode", 149, 0.068, 0.16),
     ("nvidia-a100-sxm-80gb", "rowwise", 89, 0.115, 0.24),
@@ -58,14 +59,14 @@ LEVELS = [
     ("nvidia-h200-sxm", "gemm", 178, 0.053, 0.12),
     ("nvidia-h200-sxm", "attention_prefill", 160, 0.076, 0.15),
     ("nvidia-h200-sxm", "attention_decode", 154, 0.083, 0.19),
-    ("nvidia-b200-sxm", "gemm", 178, 0.082, 0.18),
+    ("nvidia-b200-sxm", "gemm", 178, 0.080, 0.18),
     ("nvidia-b200-sxm", "attention_prefill", 165, 0.076, 0.16),
     ("nvidia-b200-sxm", "attention_decode", 164, 0.085, 0.19),
-    ("nvidia-h100-sxm", "gemm_fp8", 91, 0.102, 0.22),
-    ("nvidia-h200-sxm", "gemm_fp8", 91, 0.097, 0.22),
-    ("nvidia-b200-sxm", "gemm_fp8", 91, 0.129, 0.27),
-    ("nvidia-l40s", "gemm_fp8", 81, 0.168, 0.47),
-    ("nvidia-l40s", "gemm", 181, 0.115, 0.24),
+    ("nvidia-h100-sxm", "gemm_fp8", 91, 0.097, 0.22),
+    ("nvidia-h200-sxm", "gemm_fp8", 91, 0.089, 0.21),
+    ("nvidia-b200-sxm", "gemm_fp8", 91, 0.119, 0.22),
+    ("nvidia-l40s", "gemm_fp8", 81, 0.151, 0.36),
+    ("nvidia-l40s", "gemm", 181, 0.117, 0.24),
     ("nvidia-l40s", "attention_prefill", 172, 0.080, 0.16),
     ("nvidia-l40s", "attention_decode", 168, 0.095, 0.23),
     ("nvidia-h100-sxm", "moe", 97, 0.111, 0.28),
@@ -139,3 +140,4 @@ def test_h100_gemm_errors_hold_on_shapes_the_fit_never_saw() -> None:
 def test_no_kernel_family_has_more_than_eight_fitted_parameters() -> None:
     for chip, section, *_ in LEVELS:
         assert len(KernelSet.of(load_chip(chip), section).free) <= 8
+    assert max(len(free) for section, free in FREE_PARAMETERS.items() if section.startswith("gemm")) <= 8

@@ -27,9 +27,13 @@ GEMM_NARROW = (
     FreeParameter("quantize_row_s", 0.1 * _NS, 30 * _NS, 6 * _NS),
     FreeParameter("quantize_efficiency", 0.05, 1.0, 0.6),
 )
-#: Products of the vector unit, each launched alone: microseconds of latency do not show beside tens of the host's.
+#: Products of the vector unit, each launched alone: the latency of a k-loop step does not show beside its arithmetic.
 GEMM_FP32 = (
-    *(p for p in GEMM if p.name in ("matrix_efficiency", "hbm_efficiency", "l2_efficiency", "serial_fraction")),
+    *(
+        p
+        for p in GEMM
+        if p.name in ("wave_s", "matrix_efficiency", "hbm_efficiency", "l2_efficiency", "serial_fraction")
+    ),
     FreeParameter("misaligned_efficiency", 0.1, 1.0, 0.8),
     FreeParameter("page_reach_bytes", 1e6, 1e9, 8e6),
     FreeParameter("page_miss_s", 0.1 * _NS, 200 * _NS, 20 * _NS),
