@@ -159,3 +159,23 @@ def test_a_decode_step_of_a_model_reads_weights_and_cache_and_little_else() -> N
     table = load_model("llama3-8b")
     unread = table.vocab_size * table.hidden_size * 2  # of the embedding only the rows of the tokens
     assert found["traffic_bytes"]["hbm"] == pytest.approx(stored - unread, rel=0.01)
+def test_int8_products_take_the_calibration_of_fp8_and_say_so() -> None:
+    h100, a100 = (load_chip(name) for name in ("nvidia-h100-sxm", "nvidia-a100-sxm-80gb"))
+    product = Gemm.of(4096, 4096, 4096, dtype=DType.INT8)
+    (text,) = cost(product, h100).warnings
+    assert "no calibration of int8 gemm; efficiencies of fp8 gemm used" in text
+    (text,) = cost(product, a100).warnings
+    assert "no calibration of int8 gemm; efficiencies of 16-bit gemm used" in text
+    assert cost(Gemm.of(4096, 4096, 4096, dtype=DType.FP16), h100).warnings == ()
+
+
+def test_tf32_products_take_the_calibration_of_16_bit_ones_and_say_so() -> None:
+    (text,) = cost(Gemm.of(4096, 4096, 4096, dtype=DType.TF32), load_chip("nvidia-h100-sxm")).warnings
+    assert "no calibration of tf32 gemm; efficiencies of 16-bit gemm used" in text
+
+
+def test_without_an_l2_a_product_takes_as_long_as_its_tiles_load_from_main_memory() -> None:
+    with_l2 = load_chip("nvidia-a100-sxm-80gb")
+    without = load_chip("nvidia-a100-sxm-80gb", (("chip.memories.l2.capacity", "1 B"),))
+    big = Gemm.of(4096, 4096, 4096)
+    assert cost(big, without).work_s > 1.5 * cost(big, with_l2).work_s
