@@ -1,8 +1,8 @@
 """Benchmark of a table of products; run with ``pytest tests/bench/test_bench_products.py --benchmark-enable``.
 
 It never fails on time; ``tests/unit/cost/gpu/test_gpu_gemm.py`` does (100,000 products in 5 s of CPU time).  On one
-core of a busy machine a product of 1 to 65,536 per extent took 25 us with the tiles of the A100 and 40 us with those of the
-H100.
+core of a busy machine a product of 1 to 65,536 per extent took 25 us with the tiles of the A100 and 40 us with those
+of the H100.
 """
 
 from __future__ import annotations
