@@ -7,7 +7,7 @@ source's clock saw, so that the same calibration prices all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +133,7 @@ class KernelSet:
         """Predicted seconds of all rows, with the chip's calibration or with ``values`` in its place."""
         parameters = self.chip.calibrated(self.section, _PARAMETERS[self.section])
         if values is not None:
-            parameters = type(parameters)(**{**_fields(parameters), **values})
+            parameters = replace(parameters, **values)
         machine = GpuMachine.of(self.chip)
         core = self.chip.peak_flops_per_s(_GEMM_DTYPES.get(self.section, DType.BF16), 1)
         parts = [_seconds(machine, parameters, rows, rig, core) for rows, rig in zip(self.rows, self.rigs, strict=True)]
@@ -181,10 +181,6 @@ def _llmcompass_rows(chip: Chip, section: str) -> list[tuple[pd.DataFrame, Rig]]
     table = measured("llmcompass_ops")
     table = table[(table.hardware == chip.name) & (table.op.map(ROW_SECTIONS) == section)]
     return [(rows, Rig(overhead_s=LLMCOMPASS_OVERHEAD_S[str(op)])) for op, rows in table.groupby("op")]
-
-
-def _fields(parameters: Any) -> dict[str, Any]:
-    return {name: getattr(parameters, name) for name in parameters.__dataclass_fields__}
 
 
 def _seconds(machine: GpuMachine, parameters: Any, rows: pd.DataFrame, rig: Rig, core_flops_per_s: float) -> Array:

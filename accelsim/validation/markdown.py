@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from accelsim.cost.calibrate import ErrorSummary
+from accelsim.cost.gpu.attention_table import AttentionOp
 from accelsim.errors import ConfigError
 from accelsim.validation.compare import Comparison
 from accelsim.validation.operations import OPERATIONS
@@ -18,7 +19,7 @@ BEGIN_SHORT = "<!-- accuracy, short: begin (made by `accelsim validate --update 
 END_SHORT = "<!-- accuracy, short: end -->"
 _HEADER = "| suite | hardware | operator | type | points | MAPE | median | p90 | bias |"
 _RULE = "|---|---|---|---|--:|--:|--:|--:|--:|"
-_SHORT_HEADER = "| suite | operators | hardware | points | MAPE | median | bias | MAPE by chip and operator |"
+_SHORT_HEADER = "| suite | operators | hardware (number) | points | MAPE | median | bias | MAPE of its parts |"
 _SHORT_RULE = "|---|---|---|--:|--:|--:|--:|--:|"
 
 
@@ -44,13 +45,13 @@ def short_table(comparisons: Sequence[Comparison]) -> str:
         for row in np.flatnonzero(~np.isnan(one.predicted_s)).tolist():
             hardware, op, _ = one.labels[row]
             groups.setdefault((_kind(op), hardware.partition("-")[0]), []).append(row)
-        single = {(row.hardware, row.op): row.summary.mape for row in one.rows()}
+        single = {(row.hardware, row.op, row.dtype): row.summary.mape for row in one.rows()}
         for (kind, vendor), rows in sorted(groups.items()):
             s = ErrorSummary.of(one.predicted_s[rows], one.measured_s[rows])
-            names = {one.labels[row][:2] for row in rows}
-            count = len({hardware for hardware, _ in names})
+            names = {one.labels[row] for row in rows}
+            count = len({hardware for hardware, _, _ in names})
             span = [100 * single[name] for name in names]
-            labels = f"{one.suite} | {kind} | {vendor} ({count} kind{'s' if count > 1 else ''})"
+            labels = f"{one.suite} | {kind} | {vendor} ({count})"
             errors = f"{100 * s.mape:.1f} | {100 * s.median:.1f} | {100 * s.bias:+.1f}"
             lines.append(f"| {labels} | {s.points} | {errors} | {min(span):.1f} to {max(span):.1f} |")
     return "\n".join(lines) + "\n"
@@ -64,9 +65,11 @@ def _kind(op: str) -> str:
         return "whole models"
     if op == "moe":
         return "experts"
+    if op.startswith("attention") or AttentionOp.of(op):
+        return "attention"
     if OPERATIONS[op].collective or OPERATIONS[op].exchange:
         return "collectives"
-    return "attention" if op.startswith("attention") else "row operators"
+    return "row operators"
 
 
 def renewed(text: str, comparisons: Sequence[Comparison], name: str) -> str:

@@ -89,8 +89,8 @@ def test_the_short_table_pools_the_chips_of_a_vendor_and_shows_the_span_of_its_r
     found = comparison([1.1, 0.7, 1.1], labels=labels)
     text = renewed(f"a\n{BEGIN_SHORT}\nold\n{END_SHORT}\nz\n", [found], "x.md")
     assert recorded_short_rows(text) == {
-        ("mine", "products", "amd (1 kind)"): (1, 10.0, 10.0, 10.0),
-        ("mine", "products", "nvidia (2 kinds)"): (2, 20.0, 20.0, -10.0),
+        ("mine", "products", "amd (1)"): (1, 10.0, 10.0, 10.0),
+        ("mine", "products", "nvidia (2)"): (2, 20.0, 20.0, -10.0),
     }
     assert "10.0 to 30.0" in text
     assert "old" not in text
