@@ -159,6 +159,8 @@ def test_a_decode_step_of_a_model_reads_weights_and_cache_and_little_else() -> N
     table = load_model("llama3-8b")
     unread = table.vocab_size * table.hidden_size * 2  # of the embedding only the rows of the tokens
     assert found["traffic_bytes"]["hbm"] == pytest.approx(stored - unread, rel=0.01)
+
+
 def test_int8_products_take_the_calibration_of_fp8_and_say_so() -> None:
     h100, a100 = (load_chip(name) for name in ("nvidia-h100-sxm", "nvidia-a100-sxm-80gb"))
     product = Gemm.of(4096, 4096, 4096, dtype=DType.INT8)
