@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from accelsim.engine import simulate
 from accelsim.engine.taskgraph import TaskGraph
 from accelsim.hardware.link import LinkSpec
+from accelsim.hardware.optical import OpticalSwitch
 from accelsim.hardware.system import load_system
 from accelsim.network.collective import collective_steps
 from accelsim.network.collectives import get_algorithm
 from accelsim.network.collectives.base import closed_form_s
+from accelsim.network.optical import circuit_graph, cut_into_slots
 from accelsim.network.play import schedule_graph
 from accelsim.network.topology import TOPOLOGIES
 
@@ -46,3 +49,15 @@ def test_folded_hierarchical_all_reduce_of_100_000_chips(benchmark: BenchmarkFix
     cost = benchmark(collective_steps, "all_reduce", 2**30, 100_000, system, 1, "hierarchical")
     assert cost.num_ranks == 100_000
     assert {phase.level for phase in cost.phases} == {"nvlink", "infiniband"}
+
+
+def test_permutation_through_a_circuit_switch_of_1024_ports(benchmark: BenchmarkFixture) -> None:
+    switch = OpticalSwitch(schema_version=1, kind="optical_switch", name="ocs", description="", ports=1024,
+                           reconfiguration_s=10e-3, insertion_loss=2.0)  # fmt: skip
+    traffic = np.zeros((1024, 1024), dtype=np.int64)
+    traffic[np.arange(1024), np.random.default_rng(0).permutation(1024)] = 10**6
+    timeline = benchmark.pedantic(
+        lambda: simulate(circuit_graph(cut_into_slots(traffic), switch, LINK), "simpy"), rounds=1
+    )
+    # every port sets its one circuit and sends 1 MB over 50 GB/s, all at once
+    assert timeline.makespan_s == pytest.approx(10e-3 + 1e-6 + 10**6 / 50e9, rel=1e-9)
