@@ -38,7 +38,7 @@ def test_times_of_the_tables_are_within_fifteen_percent(library: str) -> None:
     error = summary(*(f"{library}_{direction}" for direction in ("forward", "backward", "training")))
     print(f"\n{library}: {error}")
     assert error.mape <= 0.09
-    assert abs(error.bias) <= 0.03
+    assert abs(error.bias) <= 0.04
 
 
 def test_a_fused_softmax_is_within_fifteen_percent_beside_one_row_that_contradicts_the_others() -> None:
