@@ -54,8 +54,10 @@ def test_cost_follows_an_override_of_the_chip(accelsim, table):
         done = accelsim("cost", "--chip", A100, "--data", "add.csv", *options)
         return float(done.out.splitlines()[1].split(",")[-1])
 
-    slow = memory_bound("--set", "chip.memories.hbm.bandwidth=1019.5 GB/s")
-    assert slow == pytest.approx(2 * memory_bound(), rel=0.02)
+    # At a tenth of its bandwidth and less, nothing but the memory counts.
+    slow, slower = (memory_bound("--set", f"chip.memories.hbm.bandwidth={rate} GB/s") for rate in (200, 100))
+    assert slower == pytest.approx(2 * slow, rel=0.02)
+    assert slow > 5 * memory_bound()
 
 
 def test_cost_accepts_a_table_without_hardware_only_with_a_chip(accelsim, table):

@@ -56,7 +56,7 @@ def compared(hardware: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("hardware", "points", "mean", "largest"), [
-    ("nvidia-h100-sxm", 15, 0.07, 0.13),
+    ("nvidia-h100-sxm", 16, 0.07, 0.13),
     ("nvidia-b200-sxm", 7, 0.105, 0.26),
 ])  # fmt: skip
 def test_power_of_a_decoding_gpu_is_that_of_the_board(hardware, points, mean, largest):

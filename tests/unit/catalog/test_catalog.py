@@ -79,7 +79,7 @@ def test_a_file_in_the_current_folder_does_not_hide_a_name(
     [
         ("chips", "alhpa", "unknown chip 'alhpa'. Known: alpha, beta. Did you mean 'alpha'?"),
         ("models", "llama", "unknown model 'llama'. Known: none."),
-        ("chip", "alpha", "unknown kind 'chip'. Known: chips, systems, optics, models, runs, traces."),
+        ("chip", "alpha", "unknown kind 'chip'. Known: chips, systems, optics, profiles, models, runs, traces."),
         ("chips", "./alhpa.yaml", "alhpa.yaml: no such file."),
         ("chips", "no/such/folder.yaml", "The folder no/such does not exist."),
         ("chips", "../secrets", "no such file"),

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -174,7 +175,8 @@ def test_the_table_of_rigs_says_what_the_kernel_sets_were_fitted_with() -> None:
     assert rig_of("cuda_graph_event", "gemm").rig.weight_copies == GEMM_RIG.weight_copies
     for op in ("attention_prefill", "attention_decode"):
         assert rig_of("cuda_graph_event", op).rig == ATTENTION_RIG
-    assert rig_of("gpu_kernel_time_sum", "rope").rig == VIDUR_RIG
+    vidur = rig_of("gpu_kernel_time_sum", "rope").rig
+    assert replace(vidur, rounds_s=0.0) == VIDUR_RIG  # rounding concerns the comparison, not the fit
     for op, overhead_s in LLMCOMPASS_OVERHEAD_S.items():
         assert rig_of("host_wall_sync", op).rig.overhead_s == pytest.approx(overhead_s)
     assert {ours: theirs for ours, theirs in VIDUR_NAMES.items() if our_name(theirs) != ours} == {}
