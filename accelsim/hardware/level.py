@@ -72,7 +72,8 @@ class CollectiveSpec(Spec):
 class LinkFault(Spec):
     """One direction of one link that is dead or slow.
 
-    Nodes are numbered as in the topology: members first, then switches (the switch of 8 members is node 8).
+    Nodes are numbered as in the topology: members in use first, then switches (the switch of 8 members is node 8). A
+    fault of a level whose members are groups is one of every chip of the group.
     """
 
     src: int = Field(ge=0, description="Node the link leaves.")

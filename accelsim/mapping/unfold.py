@@ -99,7 +99,10 @@ def unfold_block(block: PricedBlock, system: System, num_ranks: int) -> TaskGrap
 def _machine(system: System, num_ranks: int) -> _Machine:
     span = system.group(num_ranks)
     if len(span) != 1:
-        raise PlanError(f"{num_ranks} ranks of {system.name} span {len(span)} levels; only one can be unfolded.")
+        raise PlanError(
+            f"{num_ranks} ranks of {system.name} span {len(span)} levels; with dead or slow links, ranks of a group "
+            "are simulated one by one on a single level only. Use a smaller group, or leave the faults out."
+        )
     topology = build_topology(span[0].level)
     chip = system.chip
     memory = chip.memories.get(chip.main_memory)

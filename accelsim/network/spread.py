@@ -22,6 +22,7 @@ from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import GroupLevel
 from accelsim.network.collectives.base import CollectiveAlgorithm, FoldedStep
 from accelsim.network.topology.base import build_topology
+from accelsim.network.topology.faults import faults_of_block
 from accelsim.network.topology.levels import join_levels
 
 #: Ranks up to which an algorithm is laid over the graph transfer by transfer; all pairs of them have a route each.
@@ -81,7 +82,7 @@ def spread(
     folded = algorithm.folded(nbytes, (num_ranks,))
     on_known_links = all(level.topology not in _IRREGULAR and not level.spec.faults for level in levels)
     if algorithm.pattern == "ring" and (on_known_links or num_ranks > MAX_RANKS_ON_GRAPH):
-        return _as_rings(algorithm, folded, span, levels, warnings)
+        return _as_rings(algorithm, folded, span, levels, (*warnings, *_not_seen(levels)))
     if len(levels) == 1 and levels[0].topology == _PORTS and not warnings and on_known_links:
         halves = 2 if algorithm.opt_in else 1  # to the switch and no further
         latency_s = levels[0].link.latency_s / halves
@@ -95,6 +96,16 @@ def spread(
     if not on_graph or num_ranks > MAX_RANKS_ON_GRAPH:
         return None
     return _on_graph(algorithm, nbytes, span, levels, warnings)
+
+
+def _not_seen(levels: Sequence[SystemLevel]) -> tuple[str, ...]:
+    """Faults that rings without a graph leave out, one text per level."""
+    return tuple(
+        f"{level.name}: {len(level.spec.faults)} dead or slow links are not seen by rings of more than "
+        f"{MAX_RANKS_ON_GRAPH} ranks."
+        for level in levels
+        if level.spec.faults
+    )
 
 
 def _as_rings(
@@ -131,15 +142,16 @@ def ports_of(level: SystemLevel, inner: int) -> int:
 def _on_grid(
     algorithm: CollectiveAlgorithm, nbytes: int, levels: Sequence[SystemLevel], warnings: tuple[str, ...]
 ) -> tuple[SpreadStep, ...] | None:
-    """On a block of two or more dimensions whose extents above two all wrap."""
+    """On a block of two or more dimensions whose extents above two all wrap; its slowest link sets the pace."""
     block = levels[0]
+    left = min((fault.capacity_fraction for fault in block.spec.faults), default=1.0)
     dimensions = sum(extent > 1 for extent in block.shape)
     wraps = all(wrap for extent, wrap in zip(block.shape, block.wrap, strict=True) if extent > 2)
-    if warnings or dimensions < 2 or not wraps:
+    if warnings or dimensions < 2 or not wraps or left == 0:
         return None
     links = algorithm.links(block.shape)
     return tuple(
-        SpreadStep(step.repeat, block.link.latency_s, (Load(block, step.nbytes, links),))
+        SpreadStep(step.repeat, block.link.latency_s, (Load(block, math.ceil(step.nbytes / left), links),))
         for step in algorithm.folded(nbytes, block.shape)
     )
 
@@ -203,8 +215,8 @@ def _on_graph(
     shared = [chips / ports_of(level, int(chips)) for level, chips in zip(levels, inner, strict=True)]
     slowness = rated / topology.capacity_bytes_per_s * np.array(shared)[joined.level]
     schedule = algorithm.schedule(nbytes, (topology.num_chips,))
-    pairs, which = np.unique(schedule.src * topology.num_chips + schedule.dst, return_inverse=True)
-    routes = [topology.route(*divmod(pair, topology.num_chips)) for pair in pairs.tolist()]
+    pairs, which = np.unique(schedule.src * topology.num_nodes + schedule.dst, return_inverse=True)
+    routes = [topology.route(*divmod(pair, topology.num_nodes)) for pair in pairs.tolist()]
     latency_s = np.array([topology.latency_of(route) for route in routes])
     num_steps = int(schedule.step.max(initial=-1)) + 1
     moved = csr_matrix((schedule.nbytes, (schedule.step, which)), shape=(num_steps, len(pairs)))
@@ -246,7 +258,8 @@ def block_of(part: GroupLevel) -> tuple[SystemLevel, tuple[str, ...]]:
     level = part.level
     if len(level.shape) == 1:
         full = part.members == level.size
-        return SystemLevel(level.name, level.spec, (part.members,), (full and level.wrap[0],)), ()
+        spec = faults_of_block(level, (part.members,), part.stride)
+        return SystemLevel(level.name, spec, (part.members,), (full and level.wrap[0],)), ()
     shape, stride, remaining = [1] * len(level.shape), part.stride, part.members
     for axis in reversed(range(len(level.shape))):
         extent = level.shape[axis]
@@ -257,7 +270,8 @@ def block_of(part: GroupLevel) -> tuple[SystemLevel, tuple[str, ...]]:
             remaining //= shape[axis]
     if remaining == 1:
         wrap = tuple(w and n == full for w, n, full in zip(level.wrap, shape, level.shape, strict=True))
-        return SystemLevel(level.name, level.spec, tuple(shape), wrap), ()
-    warning = f"{part.members} ranks, {part.stride} apart, are no block of {level}; priced as a line of neighbours."
-    line = level.spec.model_copy(update={"topology": "line", "size": part.members, "options": {}})
+        return SystemLevel(level.name, faults_of_block(level, tuple(shape)), tuple(shape), wrap), ()
+    warning = f"{part.members} ranks, {part.stride} apart, are no block of {level}; priced as a line of neighbours"
+    warning += ", whose links are whole." if level.spec.faults else "."
+    line = level.spec.model_copy(update={"topology": "line", "size": part.members, "options": {}, "faults": ()})
     return SystemLevel(level.name, line, (part.members,), (False,)), (warning,)

@@ -10,6 +10,7 @@ import numpy as np
 
 from accelsim.hardware.level import SystemLevel
 from accelsim.network.topology.base import IntArray, Topology, build_topology
+from accelsim.network.topology.faults import faults_of_ports
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +48,12 @@ def join_levels(levels: Sequence[SystemLevel]) -> LevelledTopology:
 
     Every chip has its own link at every level. A switch outside joins the ports of all chips; any other topology
     outside joins the chips of the same place in each group, one copy of it per place. A way between groups leaves over
-    the outermost level that differs and then, unless that is a switch, goes on inside.
+    the outermost level that differs and then, unless that is a switch, goes on inside. One level alone is its own
+    graph, so that ways may end at its switches too.
     """
+    if len(levels) == 1:
+        alone = build_topology(levels[0])
+        return LevelledTopology(alone, np.zeros(alone.num_links, dtype=np.int64))
     num_chips = math.prod(level.size for level in levels)
     parts: list[_Part] = []
     num_nodes, inner = num_chips, 1
@@ -78,7 +83,8 @@ def join_levels(levels: Sequence[SystemLevel]) -> LevelledTopology:
 def _embed(level: SystemLevel, inner: int, num_chips: int, num_nodes: int) -> _Part:
     rails = inner
     if level.topology == "switch":  # one switch for the ports of all chips, whatever the groups inside
-        level, rails = replace(level, shape=(inner * level.size,), wrap=(False,)), 1
+        ports = faults_of_ports(level, inner)
+        level, rails = replace(level, spec=ports, shape=(inner * level.size,), wrap=(False,)), 1
     topology, block = build_topology(level), inner * level.size // (1 if rails > 1 or inner == 1 else inner)
     chips = np.arange(num_chips).reshape(-1, topology.num_chips, rails).swapaxes(1, 2).reshape(-1, topology.num_chips)
     extra = topology.num_nodes - topology.num_chips
