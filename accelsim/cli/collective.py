@@ -121,7 +121,7 @@ def _print_band(console: Any, rows: list[dict[str, Any]]) -> None:
     """How far measured times lie from the fastest algorithm's, and what that rests on."""
     from accelsim.cost.residual import WITHIN_90_PERCENT
 
-    for basis, deviation in dict.fromkeys((row["basis"], row["log_deviation"]) for row in rows):
+    for basis, deviation in dict.fromkeys((row["basis"], row["log_deviation"]) for row in rows if row["time_s"]):
         factor = math.exp(WITHIN_90_PERCENT * deviation)
         console.print(f"9 of 10 measured times from {1 / factor:.0%} to {factor:.0%} of these ({basis})")
 

@@ -33,6 +33,9 @@ from accelsim.network.library import (
 from accelsim.network.spread import SpreadStep, ports_of, require, spread
 from accelsim.workload.operators.collective import Collective
 
+#: Largest call: beyond it sums of bytes leave 64 bits.
+_MOST_BYTES = 2**50
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -184,8 +187,8 @@ def collective_choices(
     Raises:
         ConfigError: As :func:`collective_steps`.
     """
-    if nbytes < 0:
-        raise ConfigError(f"{kind}: {nbytes} bytes; expected 0 or more.")
+    if not 0 <= nbytes <= _MOST_BYTES:
+        raise ConfigError(f"{kind}: {nbytes} bytes; expected 0 to {_MOST_BYTES} (1 PiB).")
     span = system.group(num_ranks, stride)
     known = algorithms_of(kind)
     if algorithm != AUTO:
@@ -202,8 +205,12 @@ def collective_choices(
         costs += collective_choices(kind, nbytes, num_ranks, system, stride)
     if not costs:
         require(" or ".join(names), kind, None)
-    unseen = tuple(f"{kind} over {span[-1].level.name}: {text}" for text in outside_measured(chosen, nbytes, num_ranks))
-    return [replace(cost, warnings=(*cost.warnings, *unseen)) for cost in costs] if unseen else costs
+    notes = [f"{kind} over {span[-1].level.name}: {text}" for text in outside_measured(chosen, nbytes, num_ranks)]
+    filled = math.prod(part.members for part in span)
+    if filled != num_ranks:
+        inner = " x ".join(f"{part.members} of {part.level.name}" for part in span)
+        notes.append(f"{kind}: {num_ranks} ranks do not divide evenly; priced as {filled} ({inner})")
+    return [replace(cost, warnings=(*cost.warnings, *notes)) for cost in costs] if notes else costs
 
 
 def _priced(

@@ -26,6 +26,7 @@ def floorplan(result: Result, run: SpatialRun) -> tuple[go.Figure, str]:
     rows, cols = plan.grid
     _add_groups(figure, plan)
     _add_links(figure, plan, result)
+    _add_names(figure, plan)
     figure.update_layout(height=_PIXELS)
     figure.update_xaxes(title="column of tiles", range=[0, cols], constrain="domain", showgrid=False)
     figure.update_yaxes(title="row of tiles", range=[rows, 0], scaleanchor="x", constrain="domain", showgrid=False)
@@ -39,11 +40,10 @@ def floorplan(result: Result, run: SpatialRun) -> tuple[go.Figure, str]:
 
 
 def _add_groups(figure: go.Figure, plan: Floorplan) -> None:
-    """A rectangle per group, with its name in the middle where it is wide enough."""
+    """A rectangle per group, and in its middle what a pointer shows."""
     import plotly.graph_objects as go
 
-    pixels_per_tile = _PIXELS / plan.grid[0] * _USED
-    text, names = [], []
+    text = []
     for group in plan.groups:
         r, fill = group.rectangle, group.fill
         figure.add_shape(
@@ -52,21 +52,34 @@ def _add_groups(figure: go.Figure, plan: Floorplan) -> None:
         )  # fmt: skip
         held = f"SRAM {percent_text(fill.fraction)}: {size_text(fill.peak_bytes)} per tile"
         text.append(f"{group.name}<br>{r.rows} x {r.cols} tiles<br>{held}")
+    x, y = _middles(plan)
+    marker = {"opacity": 0, "size": 14}
+    figure.add_trace(
+        go.Scatter(x=x, y=y, mode="markers", name="groups", marker=marker, hovertext=text, hoverinfo="text")
+    )
+
+
+def _add_names(figure: go.Figure, plan: Floorplan) -> None:
+    """The names of groups where they are wide enough, above the links and set off against them."""
+    import plotly.graph_objects as go
+
+    pixels_per_tile = _PIXELS / plan.grid[0] * _USED
+    names = []
+    for group in plan.groups:
         fitting = (
             lines
             for lines in group.labels
-            if r.cols * pixels_per_tile > _CHARACTER_PIXELS * max(len(line) for line in lines)
+            if group.rectangle.cols * pixels_per_tile > _CHARACTER_PIXELS * max(len(line) for line in lines)
         )
         names.append("<br>".join(next(fitting, ())))
-    figure.add_trace(
-        go.Scatter(
-            x=[group.rectangle.col + group.rectangle.cols / 2 for group in plan.groups],
-            y=[group.rectangle.row + group.rectangle.rows / 2 for group in plan.groups],
-            mode="markers+text", name="groups",
-            text=names, textfont_size=9,
-            marker={"opacity": 0, "size": 14}, hovertext=text, hoverinfo="text",
-        )
-    )  # fmt: skip
+    x, y = _middles(plan)
+    font = {"size": 9, "shadow": "auto"}
+    figure.add_trace(go.Scatter(x=x, y=y, mode="text", name="names", text=names, textfont=font, hoverinfo="skip"))
+
+
+def _middles(plan: Floorplan) -> tuple[list[float], list[float]]:
+    rectangles = [group.rectangle for group in plan.groups]
+    return [r.col + r.cols / 2 for r in rectangles], [r.row + r.rows / 2 for r in rectangles]
 
 
 def _add_links(figure: go.Figure, plan: Floorplan, result: Result) -> None:
@@ -86,7 +99,7 @@ def _add_links(figure: go.Figure, plan: Floorplan, result: Result) -> None:
             text=[percent_text(share) for share in shares],
             hovertemplate="%{customdata}<br>busy %{text}<extra></extra>",
             marker={
-                "color": [share * 100 for share in shares], "colorscale": "Viridis", "cmin": 0, "size": 10,
+                "color": [share * 100 for share in shares], "colorscale": "Viridis", "cmin": 0, "size": 7,
                 "symbol": "square", "line": {"width": 0.5, "color": "#888888"},
                 "colorbar": {"title": {"text": "busy (%)"}, "thickness": 12},
             },

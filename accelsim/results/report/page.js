@@ -118,7 +118,7 @@
   async function draw(name, figure) {
     const chart = document.getElementById(`chart-${name}`);
     if (isNarrow) {  // a tap shows the names on the floorplan one by one
-      for (const trace of figure.data) if (trace.mode === "markers+text") trace.text = trace.text.map(() => "");
+      for (const trace of figure.data) if (trace.mode === "text") trace.text = trace.text.map(() => "");
     }
     await Plotly.newPlot(chart, figure.data, themed(figure.layout), config);
     legend(name, chart, figure.data);

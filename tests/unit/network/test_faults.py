@@ -23,14 +23,11 @@ def seconds(system: System, kind: str, ranks: int, algorithm: str, nbytes: int =
 
 @pytest.mark.parametrize("algorithm", ["in_network", "ring"])
 def test_a_port_at_full_speed_is_no_fault_and_at_half_speed_doubles_what_it_carries(algorithm: str) -> None:
-    whole, same, slow = (
-        faulty("nvidia-dgx-h100", "nvlink", f"[{{src: 0, dst: 8, capacity_fraction: {share}}}]")
-        for share in (1, 1, 0.5)
+    whole, slow = (
+        faulty("nvidia-dgx-h100", "nvlink", f"[{{src: 0, dst: 8, capacity_fraction: {share}}}]") for share in (1, 0.5)
     )
-    assert seconds(same, "all_reduce", 8, algorithm) == seconds(whole, "all_reduce", 8, algorithm)
-    assert seconds(load_system("nvidia-dgx-h100"), "all_reduce", 8, algorithm) == pytest.approx(
-        seconds(same, "all_reduce", 8, algorithm), rel=2e-3
-    )
+    by_formula_s = seconds(load_system("nvidia-dgx-h100"), "all_reduce", 8, algorithm)
+    assert seconds(whole, "all_reduce", 8, algorithm) == pytest.approx(by_formula_s, rel=2e-3)
     more = collective_steps("all_reduce", 64 * MIB, 8, slow, algorithm=algorithm)
     base = collective_steps("all_reduce", 64 * MIB, 8, whole, algorithm=algorithm)
     assert max(step.nbytes for step in more.steps) == pytest.approx(2 * max(s.nbytes for s in base.steps), rel=1e-6)
