@@ -15,6 +15,7 @@ from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System
 from accelsim.job import AttentionName, Job, choose_dtype, choose_profile, load_inputs
 from accelsim.mapping.capacity import last_step
+from accelsim.mapping.placement.base import check_placer
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.ranks import ChipGraph, RankPlacement, rank_traffic
@@ -86,6 +87,7 @@ def simulate(
     inputs |= dict([asked.source]) if asked is not None and asked.source is not None else {}
     job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed, asked, routing, profile)
     job = replace(job, plan=choose_plan(job, plan))
+    check_placer(job.plan.placer)
 
     played = play(job)
     job = replace(job, plan=played.plan)
@@ -126,6 +128,7 @@ def place(
     plan = Plan.parse(plan) if isinstance(plan, str) else plan
     if plan.execution != "spatial":
         raise PlanError(f"plan: only execution=spatial places groups on tiles, got {plan.execution!r}.")
+    check_placer(plan.placer)
     asked = as_constraints(constraints)
     job = Job(model, system, phase, plan, choose_dtype(model, system, dtype), seed=seed, constraints=asked)
     return map_spatial(job, build_step(model, phase, last_step(phase), job.dtype), budget)
@@ -154,6 +157,8 @@ def place_ranks(
     """
     model, system, _ = load_inputs(model, system, overrides, catalog or Catalog())
     plan = Plan.parse(plan) if isinstance(plan, str) else plan
+    for placer in placers:
+        check_placer(placer)
     workload = build_step(model, phase, last_step(phase), choose_dtype(model, system, dtype))
     traffic, graph = rank_traffic(shard(workload, plan), plan, system), ChipGraph(system)
     return tuple(arrange_ranks(traffic, graph, placer, seed, budget) for placer in placers)

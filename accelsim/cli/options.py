@@ -34,7 +34,7 @@ ProfileOption = Annotated[
     typer.Option("--profile", help="How a host gets kernels to a GPU: graph, eager, compiled, or a profile's YAML."),
 ]
 EngineOption = Annotated[str, typer.Option("--engine", help="auto, simpy or compiled.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random, kept in the manifest.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random, kept in the manifest.", min=0)]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help='KEY=VALUE, e.g. chip.sram_per_core="64 KiB"; may be given often.')
 ]

@@ -41,13 +41,18 @@ def place(
     ] = "",
     constraints: o.ConstraintsOption = None,
     seed: o.SeedOption = 0,
-    budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.")] = 50_000,
+    budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.", min=1)] = 50_000,
     set_: o.SetOption = None,
-    defects: Annotated[float, typer.Option("--defects", help="Sample wafers: probability that a tile is dead.")] = 0.0,
-    link_defects: Annotated[
-        float, typer.Option("--link-defects", help="Sample wafers: probability that a link between tiles is dead.")
+    defects: Annotated[
+        float, typer.Option("--defects", help="Sample wafers: probability that a tile is dead.", min=0, max=1)
     ] = 0.0,
-    wafers: Annotated[int, typer.Option("--wafers", help="Wafers to sample.")] = 10,
+    link_defects: Annotated[
+        float,
+        typer.Option(
+            "--link-defects", help="Sample wafers: probability that a link between tiles is dead.", min=0, max=1
+        ),
+    ] = 0.0,
+    wafers: Annotated[int, typer.Option("--wafers", help="Wafers to sample.", min=1)] = 10,
     png: Annotated[Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.")] = None,
     save: Annotated[Path | None, typer.Option("--save", help="Write the placement as YAML.")] = None,
 ) -> None:
@@ -60,9 +65,12 @@ def place(
     from accelsim.mapping.placement.base import PLACERS
     from accelsim.progress import track
 
+    keys = [item.partition("=")[0].strip() for item in plan.split(",")]
+    if "placer" in keys:
+        raise ConfigError("plan: placer has a place of its own here. Write --placer NAME.")
     work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
     names = [name for name in PLACERS.names() if name != "exact"] if placer == "all" else [placer]
-    if any(item.partition("=")[0].strip() in _RANK_KEYS for item in plan.split(",")):
+    if any(key in _RANK_KEYS for key in keys):
         _refuse_for_ranks({"--constraints": constraints, "--png": png, "--defects": defects or link_defects})
         _place_ranks(model, on, work, plan, names, dtype, seed, budget, set_, save)
         return

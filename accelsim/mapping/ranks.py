@@ -28,7 +28,7 @@ from accelsim.engine.template import concatenate
 from accelsim.errors import PlacementError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.placement.arrange import arrange
-from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
+from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES, PLACERS, Item, Problem, Wire
 from accelsim.mapping.plan import Plan
 from accelsim.network.collective import price_collective
 from accelsim.network.collectives.base import Schedule, get_algorithm
@@ -226,7 +226,7 @@ def place_ranks(traffic: RankTraffic, graph: ChipGraph, placer: str, seed: int, 
 
     ranks = tuple(Item(f"rank{i}", 1) for i in range(num_ranks))
     problem = Problem(graph.grid, (*ranks, *idle), traffic.wires, seconds=link_s)
-    if placer.endswith((".yaml", ".yml", ".json")):
+    if placer.endswith(PLACEMENT_SUFFIXES):
         chips = np.array(load_ranks(placer), dtype=np.int64)
         if len(chips) != num_ranks or chips.max() >= num_chips:
             raise PlacementError(f"{placer}: {len(chips)} ranks up to chip {chips.max()}; {num_ranks} of {num_chips}.")

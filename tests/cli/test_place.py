@@ -94,11 +94,28 @@ def test_a_saved_placement_runs(files, tmp_path, capsys):
     assert sum(data["time_by_cause_s"].values()) == pytest.approx(data["latency_s"])
 
 
-def test_an_unknown_placer_is_bad_input_and_names_the_nearest(files, capsys):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--placer", "anealing"), "Did you mean 'annealing'?"),
+        (("--placer", "none.yaml"), "none.yaml: no such file"),
+        (("--placer", "anealing", "--plan", "tp=2"), "Did you mean 'annealing'?"),
+        (("--plan", "placer=snake"), "Write --placer NAME"),
+        (("--budget", 0), "--budget"),
+        (("--defects", 2), "--defects"),
+        (("--wafers", 0), "--wafers"),
+        (("--seed", -1), "--seed"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(files, capsys, monkeypatch, options, message):
+    def work(*_, **__):
+        raise AssertionError("worked before it looked")
+
+    monkeypatch.setattr("accelsim.pipeline.build_step", work)
     model, chip = files
-    code, _, err = run(capsys, "place", model, "--on", chip, "--placer", "anealing", "--prompt", 64)
+    code, _, err = run(capsys, "place", model, "--on", chip, "--prompt", 64, *options)
     assert code == 2
-    assert "Did you mean 'annealing'?" in err
+    assert message in err
 
 
 def test_a_model_that_does_not_fit_exits_with_3(files, capsys):

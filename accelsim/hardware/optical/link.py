@@ -94,11 +94,18 @@ class Reach:
         length_m: Length of its medium.
         switch_loss_db: Loss of the circuit switches on the way.
         switch_latency_s: Time through them.
+
+    Raises:
+        ConfigError: A length below zero.
     """
 
     length_m: float = 0.0
     switch_loss_db: float = 0.0
     switch_latency_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.length_m < 0:
+            raise ConfigError(f"length: {format_quantity(self.length_m, 'length')} is below zero. Give 0 m or more.")
 
 
 class OpticalLink(Spec):

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.errors import ConfigError
 from accelsim.network.noc import Rectangle
 from accelsim.registry import Registry
 
@@ -134,6 +136,23 @@ class Placer(Protocol):
 
 PLACERS: Registry[Placer] = Registry("placer", "accelsim.mapping.placement")
 register_placer = PLACERS.register
+
+#: A placer whose name ends so is a placement file.
+PLACEMENT_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def check_placer(name: str | None) -> None:
+    """Refuse a placer, or a placement file, that does not exist before the work that leads up to it.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if name is None:
+        return
+    if not name.endswith(PLACEMENT_SUFFIXES):
+        PLACERS.get(name)
+    elif not Path(name).is_file():
+        raise ConfigError(f"{name}: no such file. Write one with accelsim place --save.")
 
 
 def mean_aspect(rectangles: Sequence[Rectangle]) -> float:

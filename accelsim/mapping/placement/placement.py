@@ -16,9 +16,6 @@ from accelsim.errors import PlacementError
 from accelsim.network.noc import Rectangle
 from accelsim.units import repr_quantity
 
-#: A placer whose name ends so is a placement file.
-PLACEMENT_SUFFIXES = (".yaml", ".yml", ".json")
-
 
 class Place(Spec):
     """Where one group sits; one entry of ``groups``."""

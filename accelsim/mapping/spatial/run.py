@@ -17,8 +17,9 @@ from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
+from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES
 from accelsim.mapping.placement.constraints import PlacementConstraints, ResolvedConstraints
-from accelsim.mapping.placement.placement import PLACEMENT_SUFFIXES, Placement, load_placement
+from accelsim.mapping.placement.placement import Placement, load_placement
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.booking import book
 from accelsim.mapping.spatial.casts import Cast, casts_of
