@@ -48,9 +48,7 @@ def place(
     ] = 0.0,
     link_defects: Annotated[
         float,
-        typer.Option(
-            "--link-defects", help="Sample wafers: probability that a link between tiles is dead.", min=0, max=1
-        ),
+        typer.Option("--link-defects", help="Sample wafers: probability that a link is dead.", min=0, max=1),
     ] = 0.0,
     wafers: Annotated[int, typer.Option("--wafers", help="Wafers to sample.", min=1)] = 10,
     png: Annotated[Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.")] = None,
