@@ -18,10 +18,11 @@ from matplotlib.axes import Axes
 
 from accelsim import Decode, Prefill, Result, load_model, load_system, simulate
 from accelsim.network.collective import collective_steps
+from accelsim.network.sweep import bus_bytes_per_s
 from accelsim.results.plots import (
     TornadoBar,
     plot_breakdown,
-    plot_collective_sweep,
+    plot_collective,
     plot_floorplan,
     plot_link_load,
     plot_memory,
@@ -69,15 +70,15 @@ def pareto() -> Axes:
     return plot_pareto(x, [run.tokens_per_s / run.num_chips for run in runs.values()], list(runs))
 
 
-def collective_sweep() -> Axes:
+def collective() -> Axes:
     """An all-reduce over sizes on two machines."""
     sizes = [2**power for power in range(10, 31, 2)]
     systems = {name: load_system(name) for name in (f"{NODE}:8", "google-tpu-v4-pod:8")}
-    times = {
-        name: [collective_steps("all_reduce", size, 8, system).seconds for size in sizes]
+    curves = {
+        name: (sizes, [bus_bytes_per_s(collective_steps("all_reduce", size, 8, system)) for size in sizes])
         for name, system in systems.items()
     }
-    return plot_collective_sweep(sizes, times)
+    return plot_collective(curves, "all_reduce of 8 ranks")
 
 
 def tornado() -> Axes:
@@ -105,7 +106,7 @@ def pictures() -> Iterator[tuple[str, Callable[[], Axes]]]:
     yield from {
         "scaling": scaling,
         "pareto": pareto,
-        "collective_sweep": collective_sweep,
+        "collective": collective,
         "tornado": tornado,
         "predicted_against_measured": predicted_against_measured,
     }.items()

@@ -128,7 +128,7 @@ def _print_band(console: Any, rows: list[dict[str, Any]]) -> None:
 
 def _plot(swept: Sweep, system: System, target: Path) -> None:
     from accelsim.network.sweep import bus_bytes_per_s
-    from accelsim.results.plots.collective import plot_collective
+    from accelsim.results.plots import plot_collective
 
     curves = {
         name: ([cost.nbytes for cost in costs], [bus_bytes_per_s(cost) for cost in costs])

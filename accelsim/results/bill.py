@@ -38,7 +38,7 @@ class Rates:
             ("grid intensity", self.grid_gco2_per_kwh),
         ):
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise ConfigError(f"{name}: {value} is not a price. Give a finite number, 0 or more.")
+                raise ConfigError(f"{name}: {value} is not a rate. Give a finite number, 0 or more.")
 
 
 def bill(result: Result, rates: Rates) -> dict[str, dict[str, float]]:

@@ -8,7 +8,8 @@ Examples:
 """
 
 from accelsim.results.plots.breakdown import plot_breakdown
-from accelsim.results.plots.curves import pareto_front, plot_collective_sweep, plot_pareto, plot_scaling
+from accelsim.results.plots.collective import plot_collective
+from accelsim.results.plots.curves import pareto_front, plot_pareto, plot_scaling
 from accelsim.results.plots.floorplan import plot_floorplan, plot_link_load
 from accelsim.results.plots.memory import plot_memory
 from accelsim.results.plots.roofline import plot_roofline
@@ -20,7 +21,7 @@ __all__ = [
     "TornadoBar",
     "pareto_front",
     "plot_breakdown",
-    "plot_collective_sweep",
+    "plot_collective",
     "plot_floorplan",
     "plot_link_load",
     "plot_memory",

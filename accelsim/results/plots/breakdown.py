@@ -73,7 +73,11 @@ def plot_breakdown(
     names = list(labels or run_labels(runs))
     if by == "operator" and len(runs) == 1:
         names, bars = _operator_bars(runs[0], max_operators)
-        return _draw(names, _gather(bars), CAUSE_FILLS, ax, scale, run_text(runs[0]), runs[0].latency_s)
+        whole_s, title = runs[0].latency_s, run_text(runs[0])
+        if runs[0].plan.execution == "spatial":  # operators work at once, each for nearly all of the latency
+            whole_s = sum(row.time_s for row in runs[0].ledger.rows)
+            title += "\noperators overlap; shares are of their summed time"
+        return _draw(names, _gather(bars), CAUSE_FILLS, ax, scale, title, whole_s)
     title = run_text(runs[0]) if len(runs) == 1 else _common_title(runs, by)
     if by == "cause":
         return _draw(names, _gather([dict(run.ledger.cause_s) for run in runs]), CAUSE_FILLS, ax, scale, title)

@@ -1,14 +1,12 @@
-"""Curves over many runs: scaling with its ideal, collectives over their size, Pareto fronts; from plain numbers."""
+"""Curves over many runs: scaling with its ideal, Pareto fronts; from plain numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
-from accelsim.results.plots.style import BLUE, GREY, OKABE_ITO, bytes_text, new_axes
+from accelsim.results.plots.style import BLUE, GREY, OKABE_ITO, new_axes
 
 _MARKERS = "osD^vP*X"
 
@@ -42,33 +40,6 @@ def plot_scaling(
     ax.set_xticks(chips, [str(n) for n in chips])
     ax.set_xlabel("chips")
     ax.set_ylabel(what)
-    _finish(ax)
-    return ax
-
-
-def plot_collective_sweep(
-    sizes_bytes: Sequence[float], seconds: Mapping[str, Sequence[float]], ax: Axes | None = None
-) -> Axes:
-    """Draw the time of a collective over its size, one curve per algorithm or machine, both axes logarithmic.
-
-    Args:
-        sizes_bytes: Sizes of the call, rising.
-        seconds: Time at each, by the name of the curve.
-        ax: Axes to draw on; None makes a figure.
-
-    Raises:
-        ValueError: A curve has another length than ``sizes_bytes``.
-    """
-    ax = new_axes(ax, 7.0, 5.0)
-    _check_lengths(sizes_bytes, seconds)
-    for index, (name, values) in enumerate(seconds.items()):
-        colour, marker = OKABE_ITO[index % len(OKABE_ITO)], _MARKERS[index % len(_MARKERS)]
-        ax.plot(sizes_bytes, np.asarray(values) * 1e6, color=colour, marker=marker, markersize=4, label=name)
-    ax.set_xscale("log", base=2)
-    ax.set_yscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: bytes_text(value)))
-    ax.set_xlabel("size")
-    ax.set_ylabel("time (\u00b5s)")
     _finish(ax)
     return ax
 

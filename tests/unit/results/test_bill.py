@@ -31,5 +31,5 @@ def test_cost_is_chip_hours_and_carbon_the_energy_in_kwh(result):
 def test_free_chips_cost_nothing_and_impossible_prices_are_refused(result):
     assert replace(result, rates=Rates(price_per_chip_hour=0.0)).bill["cost"]["total"] == 0.0
     for wrong in (-1.0, float("nan"), float("inf")):
-        with pytest.raises(ConfigError, match="is not a price"):
+        with pytest.raises(ConfigError, match="is not a rate"):
             Rates(grid_gco2_per_kwh=wrong)

@@ -10,7 +10,7 @@ import pytest
 from accelsim.results.plots import (
     TornadoBar,
     pareto_front,
-    plot_collective_sweep,
+    plot_collective,
     plot_pareto,
     plot_scaling,
     plot_tornado,
@@ -41,9 +41,13 @@ def test_scaling_draws_the_ideal_through_the_first_point_and_states_the_efficien
         plot_scaling([1, 2, 4], {"a": [1.0, 2.0]})
 
 
-def test_the_collective_sweep_has_a_curve_per_algorithm_in_microseconds():
-    ax = plot_collective_sweep([1024, 2048], {"ring": [1e-6, 2e-6], "direct": [3e-6, 4e-6]})
-    assert [list(line.get_ydata()) for line in ax.lines] == [pytest.approx([1.0, 2.0]), pytest.approx([3.0, 4.0])]
+def test_the_collective_plot_has_a_curve_per_algorithm_in_gigabytes_per_second_and_the_link_above():
+    curves = {"ring": ([1024, 2048], [1e9, 2e9]), "direct": ([1024, 2048], [3e9, 4e9])}
+    ax = plot_collective(curves, link_bytes_per_s=5e9)
+    drawn = [list(line.get_ydata()) for line in ax.lines]
+    assert drawn == [pytest.approx([1.0, 2.0]), pytest.approx([3.0, 4.0]), pytest.approx([5.0, 5.0])]
+    with pytest.raises(ValueError, match="ring: 1 sizes but 2 bandwidths"):
+        plot_collective({"ring": ([1024], [1e9, 2e9])})
 
 
 def test_the_pareto_front_holds_what_nothing_beats():

@@ -101,6 +101,16 @@ def test_bars_by_operator_sum_to_the_operator_times(run: Result) -> None:
     assert texts_that_meet(ax) == []
 
 
+def test_shares_of_operators_that_work_at_once_sum_to_all_of_their_time() -> None:
+    result = simulate("llama3-8b", "cerebras-cs2", Prefill(1, 128), "execution=spatial", what_ifs=False)
+    ax = plot_breakdown(result, by="operator", max_operators=5)
+    shares = [float(text.get_text().split()[-2]) for text in ax.texts if "s  " in text.get_text()]
+    assert len(shares) == 6
+    assert sum(shares) == pytest.approx(100, abs=0.3)
+    assert "shares are of their summed time" in ax.get_title(loc="left")
+    plt.close("all")
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_runs_beside_each_other_keep_their_own_latency(phase: str, runs: Runs) -> None:
     results = [runs[system, phase] for system in SYSTEMS]
