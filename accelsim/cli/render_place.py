@@ -50,7 +50,9 @@ def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityE
     console = make_console()
     console.print(table)
     if len(runs) > 1 and runs[0].plan.objective == "byte_hops":
-        console.print("Made least: bytes x hops, raised for long rectangles. --plan objective=latency: estimated latency.")
+        console.print(
+            "Made least: bytes x hops, raised for long rectangles. --plan objective=latency: estimated latency."
+        )
     for name, error in refused.items():
         console.print(f"[yellow]{name}:[/] {escape(str(error))}")
 

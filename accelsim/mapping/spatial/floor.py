@@ -17,10 +17,10 @@ from accelsim.network.noc import (
     CoarseMesh,
     Rectangle,
     Routes,
-    coarse_topology,
     rect_to_rect_flows,
     rect_to_rects_flows,
 )
+from accelsim.network.on_chip import on_chip_network
 
 #: Blocks of the coarse mesh along the shorter side of a typical rectangle; more blocks, more tasks.
 _BLOCKS_PER_SIDE = 1
@@ -84,7 +84,7 @@ class Floor:
     def mesh(self) -> CoarseMesh:
         """Coarse mesh of one chip; blocks are about as wide as a typical rectangle."""
         sides = [min(spot.rectangle.rows, spot.rectangle.cols) for spot in self.spots]
-        return coarse_topology(self.system.chip, max(1, round(float(np.median(sides)) / _BLOCKS_PER_SIDE)))
+        return on_chip_network(self.system.chip, max(1, round(float(np.median(sides)) / _BLOCKS_PER_SIDE)))
 
     @cached_property
     def num_chips(self) -> int:

@@ -152,7 +152,7 @@ class CoarseMesh:
 
 
 def coarse_topology(chip: Chip, block: int = 1) -> CoarseMesh:
-    """The on-chip mesh of ``chip`` in blocks of ``block`` x ``block`` cores, or its optical layer in clusters.
+    """The on-chip mesh of ``chip`` in blocks of ``block`` x ``block`` cores, whether or not an optical layer is above.
 
     A grid of 1,000 x 1,000 cores has 4 million links; in blocks of 25 it has 6,240.
 
@@ -161,10 +161,6 @@ def coarse_topology(chip: Chip, block: int = 1) -> CoarseMesh:
     """
     if chip.noc is None:
         raise ConfigError(f"chip {chip.name}: no 'noc'. Add noc.link_bandwidth and noc.hop_latency to its file.")
-    if chip.noc.optical is not None:
-        from accelsim.network.optical.layer import optical_layer  # stands on this module
-
-        return optical_layer(chip)
     return CoarseMesh(
         name=chip.name,
         core_grid=chip.core_grid,

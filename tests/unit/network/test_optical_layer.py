@@ -12,7 +12,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.optical import OpticalLink, load_optics
 from accelsim.hardware.system import load_chip, load_system
-from accelsim.network.noc import coarse_topology
+from accelsim.network.on_chip import on_chip_network
 from accelsim.network.optical.layer import OPTICAL_NOC, OpticalLayer, optical_layer
 from accelsim.network.optical.power import idle_w
 from accelsim.pipeline import simulate
@@ -35,7 +35,7 @@ def chip(*overrides: tuple[str, str]) -> Chip:
 
 
 def test_the_layer_takes_the_place_of_the_mesh() -> None:
-    layer = coarse_topology(chip(), block=3)
+    layer = on_chip_network(chip(), block=3)
     assert isinstance(layer, OpticalLayer)
     assert (layer.grid.rows, layer.grid.cols) == (8, 8)  # 64 cores in clusters of 8, whatever block is asked
     optics = load_optics("passage-like")

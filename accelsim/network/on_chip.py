@@ -1,0 +1,18 @@
+"""What carries activations between operators on a chip: its electrical mesh, or its optical layer where it has one."""
+
+from __future__ import annotations
+
+from accelsim.hardware.chip import Chip
+from accelsim.network.noc.coarse import CoarseMesh, coarse_topology
+from accelsim.network.optical.layer import optical_layer
+
+
+def on_chip_network(chip: Chip, block: int = 1) -> CoarseMesh:
+    """The optical layer of ``chip`` in its clusters, or its mesh in blocks of ``block`` x ``block`` cores.
+
+    Raises:
+        ConfigError: The chip has no on-chip network, the block is not positive, or light does not cross the chip.
+    """
+    if chip.noc is not None and chip.noc.optical is not None:
+        return optical_layer(chip)
+    return coarse_topology(chip, block)
