@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.mapping.price import PricedBlock
 from accelsim.mapping.spatial.lowering import LoweredPipeline
+from accelsim.mapping.spatial.occupancy import occupancy_curve
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role, Tensor
 
@@ -24,8 +26,11 @@ def memory_table(result: Result) -> pd.DataFrame:
     """Bytes alive from ``time_s`` on, operator after operator, on one chip; its largest total is the footprint.
 
     Weights and the KV cache are reserved for the whole run (the cache for the last step); an activation lives from the
-    operator that writes it to its last reader in the block.  Repeated blocks are drawn once.  A run in which operators
-    stream through their own rectangles has one row: what its tiles must hold.
+    operator that writes it to its last reader in the block.  Repeated blocks are drawn once.
+
+    Where operators stream through their own rectangles, the tiles of the fullest chip: the KV cache fills as each group
+    takes up a unit (``operator`` is the group); weights and buffers are set aside for the whole run.  Where weights stream in,
+    one row: what is set aside for them.
     """
     import pandas as pd
 
@@ -34,7 +39,8 @@ def memory_table(result: Result) -> pd.DataFrame:
     other = sum(resident.values()) - weight - kv_cache
     rows: list[tuple[object, ...]] = []
     if isinstance(result.lowered, LoweredPipeline):
-        rows.append((0.0, 0, "", weight, kv_cache, other, weight + kv_cache + other))
+        for time_s, group, cached in _cached_over_time(result, kv_cache):
+            rows.append((time_s, 0, group, weight, cached, other, weight + cached + other))
         return pd.DataFrame(rows, columns=list(COLUMNS))
     alive_of: dict[int, list[int]] = {}
     for index, (stage, block) in enumerate(zip(result.timeline.stages, result.lowered.blocks, strict=True)):
@@ -47,6 +53,42 @@ def memory_table(result: Result) -> pd.DataFrame:
             total = weight + kv_cache + activation
             rows.append((time_s, index, priced.operator.name, weight, kv_cache, activation, total))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _cached_over_time(result: Result, kv_cache_bytes: int) -> Iterator[tuple[float, str, int]]:
+    """Time, group and bytes of KV cache on the fullest chip, from each unit that a group takes up on."""
+    run, stage = result.spatial, result.timeline.stages[0]
+    if run is None:
+        yield 0.0, "", kv_cache_bytes
+        return
+    fills = run.occupancy.fills
+    held_by_chip = np.bincount(
+        [spot.chip for spot in run.floor.spots], [fill.peak_bytes * fill.num_tiles for fill in fills]
+    )
+    tokens = np.array([run.stream.shapes[shape].tokens for shape in run.stream.unit_shape], dtype=np.float64)
+    first = [run.stream.shapes[shape] for shape in run.stream.unit_shape[: run.stream.period]]
+    before = float(sum(shape.batch * shape.past_len for shape in first))
+    times_s, added_bytes, groups, at_start = [], [], [], 0.0
+    for fill, spot in zip(fills, run.floor.spots, strict=True):
+        if spot.chip != int(held_by_chip.argmax()) or fill.kv_bytes == 0:
+            continue
+        task = int(np.flatnonzero(stage.stage.graph.server == stage.stage.graph.servers.index(fill.name))[0])
+        num_tasks = stage.stage.graph.num_tasks // run.stream.num_units
+        curve_s, held = occupancy_curve(fill, task, num_tasks, tokens, before, stage.timeline)
+        at_start += fill.kv_bytes * fill.num_tiles - float(held[-1] - held[0]) * fill.num_tiles
+        times_s.append(curve_s[1:])
+        added_bytes.append(np.diff(held) * fill.num_tiles)
+        groups += [fill.name] * run.stream.num_units
+    if not groups:
+        yield 0.0, "", kv_cache_bytes
+        return
+    time_s, added = np.concatenate(times_s), np.concatenate(added_bytes)
+    order = np.argsort(time_s, kind="stable")
+    cached = at_start + np.cumsum(added[order])
+    scale = kv_cache_bytes / cached[-1]  # the footprint is rounded to whole bytes per group
+    yield 0.0, "", round(at_start * scale)
+    for at, index in enumerate(order):
+        yield float(time_s[index]), groups[index], round(float(cached[at]) * scale)
 
 
 def _alive_bytes(block: PricedBlock) -> list[int]:

@@ -71,3 +71,16 @@ def test_occupancy_grows_with_the_cache_and_ends_at_the_peak(tiny, small_array):
     assert (np.diff(times_s) >= 0).all()
     assert (np.diff(held) >= 0).all()
     assert held[-1] == pytest.approx(fill.peak_bytes)
+
+
+def test_the_memory_of_a_pipeline_fills_with_every_unit_each_group_takes_up():
+    result = simulate(
+        "llama3-8b", "cerebras-cs2", Decode(batch=2, context=64, steps=3), "execution=spatial,chunk=1", what_ifs=False
+    )
+    memory = result.table("memory")
+    # 32 groups of attention take up 3 steps of 2 requests each; a token's keys and values take 4,096 bytes a layer.
+    assert len(memory) == 1 + 32 * 3 * 2
+    token_bytes = 2 * 8 * 128 * 2
+    assert memory["kv_cache_bytes"].tolist() == [32 * token_bytes * 2 * 64 + token_bytes * n for n in range(193)]
+    assert memory["time_s"].is_monotonic_increasing
+    assert memory["total_bytes"].iloc[-1] == sum(result.footprint.role_bytes.values())
