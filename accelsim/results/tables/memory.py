@@ -29,8 +29,8 @@ def memory_table(result: Result) -> pd.DataFrame:
     operator that writes it to its last reader in the block.  Repeated blocks are drawn once.
 
     Where operators stream through their own rectangles, the tiles of the fullest chip: the KV cache fills as each group
-    takes up a unit (``operator`` is the group); weights and buffers are set aside for the whole run.  Where weights stream in,
-    one row: what is set aside for them.
+    takes up a unit (``operator`` is the group); weights and buffers are set aside for the whole run.  Where weights
+    stream in, one row: what is set aside for them.
     """
     import pandas as pd
 
