@@ -32,6 +32,7 @@ from accelsim.cost.gpu.table import (
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
+from accelsim.validation.operations import of_kernel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,7 @@ _PARAMETERS: Mapping[str, type[Any]] = {
     "gemm": GemmParameters,
     "gemm_fp8": GemmParameters,
     "moe": MoeParameters,
+    "moe_cutlass": MoeParameters,
     "attention_prefill": PrefillParameters,
     "attention_decode": DecodeParameters,
     "rowwise": RowwiseParameters,
@@ -101,9 +103,10 @@ class KernelSet:
             table = measured("aiconfigurator_gemm")
             of_type = table.dtype == _GEMM_DTYPES[section].value
             found = [(table[(table.hardware == chip.name) & of_type], GEMM_RIG)]
-        elif section == "moe":
+        elif section.startswith("moe"):
             table = measured("aiconfigurator_moe")
-            found = [(table[table.hardware == chip.name], GRAPH_RIG)]
+            is_section = table.kernel.map(lambda kernel: of_kernel("moe", kernel)) == section
+            found = [(table[(table.hardware == chip.name) & is_section], GRAPH_RIG)]
         elif section.startswith("attention"):
             table = measured("aiconfigurator_attention")
             found = [(table[(table.hardware == chip.name) & (table.op == section)], ATTENTION_RIG)]
@@ -150,6 +153,12 @@ class KernelSet:
         elif self.section == "attention_decode":
             packs = self.chip.calibrated(self.section, DecodeParameters).packs_windowed
             absent = {"regroup_s"} if packs else {"wide_head_s"}
+        elif self.section == "moe":
+            # one wave per product and small tiles: launches, waves, and blocks of a loop are told apart by nothing
+            fused = {"stream_efficiency", "launch_s", "k_block_s", "serial_fraction"}
+            absent = (
+                fused if self.chip.calibrated(self.section, MoeParameters).kernels.fuses_activation else {"route_s"}
+            )
         else:
             absent = set()
         return tuple(parameter for parameter in free if parameter.name not in absent)

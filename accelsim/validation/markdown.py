@@ -63,7 +63,7 @@ def _kind(op: str) -> str:
         return "products"
     if op not in OPERATIONS:
         return "whole models"
-    if op == "moe":
+    if op in ("moe", "moe_cutlass"):
         return "experts"
     if op.startswith("attention") or AttentionOp.of(op):
         return "attention"

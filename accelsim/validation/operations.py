@@ -128,6 +128,15 @@ def _training_attention() -> Mapping[str, Operation]:
     return {name: Operation(_ATTENTION, _training_work, optional=switches, flags=tuple(switches)) for name in names}
 
 
+#: Operators of a second library on a chip, by operator and what the column ``kernel`` of a table says.
+_OF_KERNEL = {("moe", "cutlass"): "moe_cutlass"}
+
+
+def of_kernel(op: str, kernel: str) -> str:
+    """The operator ``op`` of the library that ``kernel`` names, where that is one of its own."""
+    return next((name for (of, word), name in _OF_KERNEL.items() if op == of and word in kernel), op)
+
+
 #: Operators by the spelling of tables.
 OPERATIONS: Mapping[str, Operation] = {
     "gemm": Operation(_PRODUCT, _product_work, _gemm, {"batch": 1}),
@@ -149,7 +158,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "p2p": _collective("send_recv"),
     "send_recv": _collective("send_recv"),
     **_training_attention(),
-    "moe": Operation(_MOE, _moe_work, optional=_MOE_DIVISION, flags=("gated",)),
+    **{name: Operation(_MOE, _moe_work, optional=_MOE_DIVISION, flags=("gated",)) for name in ("moe", "moe_cutlass")},
     "moe_dispatch": _exchange("dispatch"),
     "moe_combine": _exchange("combine"),
 }

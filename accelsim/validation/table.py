@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
-from accelsim.validation.operations import OPERATIONS
+from accelsim.validation.operations import OPERATIONS, of_kernel
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -65,10 +65,11 @@ class Table:
         return self.files[row] if self.files else self.name
 
     def groups(self) -> dict[tuple[str, str, str, str], Rows]:
-        """Rows by (hardware, op, dtype, timing), in the order of their first row."""
+        """Rows by (hardware, op, dtype, timing), in the order of their first row; ``op`` is that of their kernel."""
         found: dict[tuple[str, str, str, str], list[int]] = {}
-        for row, (hardware, op, dtype, timing) in enumerate(zip(*(self.text(key) for key in _KEYS), strict=True)):
-            found.setdefault((hardware, op, dtype, timing), []).append(row)
+        cells = zip(*(self.text(key) for key in (*_KEYS, "kernel")), strict=True)
+        for row, (hardware, op, dtype, timing, kernel) in enumerate(cells):
+            found.setdefault((hardware, of_kernel(op, kernel), dtype, timing), []).append(row)
         return {key: np.array(rows, dtype=np.intp) for key, rows in found.items()}
 
     def take(self, rows: Iterable[int]) -> Table:

@@ -71,7 +71,8 @@ LEVELS = [
     ("nvidia-l40s", "attention_decode", 168, 0.095, 0.23),
     ("nvidia-h100-sxm", "moe", 97, 0.111, 0.28),
     ("nvidia-h200-sxm", "moe", 99, 0.121, 0.24),
-    ("nvidia-b200-sxm", "moe", 92, 0.152, 0.35),
+    ("nvidia-b200-sxm", "moe", 82, 0.075, 0.19),
+    ("nvidia-b200-sxm", "moe_cutlass", 10, 0.090, 0.19),
     ("nvidia-l40s", "moe", 89, 0.122, 0.30),
 ]
 

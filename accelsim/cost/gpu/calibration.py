@@ -29,7 +29,7 @@ TYPICAL_TRAINING = TrainingParameters(5e-6, 2.5e-6, 0.7, 2.3e-11, 0.7, 8.5e-11, 
 #: Libraries of the attention of training, the newest first.
 TRAINING_LIBRARIES = ("flash3", "flash2")
 TYPICAL_DECODE = DecodeParameters(3.6e-6, 2.5e-6, 5e-7, 30e9, 0.85, 2e-6)
-TYPICAL_MOE = MoeParameters(30e-6, 1.5e-6, 100e-9, 0.6, 0.9, 1.2, 0.5, holds_all_rows=True)
+TYPICAL_MOE = MoeParameters(30e-6, 1.5e-6, 100e-9, 0.6, 0.9, 1.2, 0.5, library="triton")
 TYPICAL_ROWS = {
     "rowwise": RowwiseParameters(1.3e-6, 1.8e-6, 0.8, 11e9, 10e9),
     "reduction": RowwiseParameters(1.3e-6, 5e-6, 0.85, 25e9, 12e9),
@@ -76,7 +76,8 @@ class CalibratedRange:
 class GpuCalibration:
     """Reads the sections of one chip's calibration block.
 
-    Sections: ``gemm`` (bf16 and fp16), ``gemm_<dtype>``, ``attention_prefill``, ``attention_decode``, ``moe``;
+    Sections: ``gemm`` (bf16 and fp16), ``gemm_<dtype>``, ``attention_prefill``, ``attention_decode``, ``moe``,
+    ``moe_cutlass`` (where the library of ``moe`` does not know the activation);
     ``rowwise`` (kernels of inference libraries with one block per row: rmsnorm, rope, gated activations), ``reduction``
     (a framework's layernorm and softmax), ``elementwise`` (a framework's additions and activations, lookups); each with
     an optional ``<section>_range``.
@@ -128,9 +129,15 @@ class GpuCalibration:
         name = library or (known[0] if known else TYPICAL_TRAINING.library)
         return self._read(f"attention_{name}", TrainingParameters, replace(TYPICAL_TRAINING, library=name))
 
-    def moe(self) -> tuple[MoeParameters, tuple[str, ...]]:
-        """Parameters of fused mixture-of-experts layers."""
-        return self._read("moe", MoeParameters, TYPICAL_MOE)
+    def moe(self, section: str = "moe") -> tuple[MoeParameters, tuple[str, ...]]:
+        """Parameters of fused mixture-of-experts layers; those of ``moe`` where there are none of ``section``."""
+        return self._read(section if section in self.chip.calibration else "moe", MoeParameters, TYPICAL_MOE)
+
+    def moe_section(self, function: str) -> str:
+        """The section of the library that runs experts with this activation."""
+        known = self.moe()[0].kernels.functions
+        takes_other = bool(known) and function not in known and "moe_cutlass" in self.chip.calibration
+        return "moe_cutlass" if takes_other else "moe"
 
     def rows(self, section: str) -> tuple[RowwiseParameters, tuple[str, ...]]:
         """Parameters of the row-wise kernels of ``section``."""

@@ -47,7 +47,10 @@ MOE = (
     FreeParameter("l2_efficiency", 0.3, 2.0, 1.0),
     FreeParameter("stream_efficiency", 0.05, 1.0, 0.6),
     FreeParameter("serial_fraction", 0.01, 1.0, 0.7),
+    FreeParameter("route_s", 1e-12, 1e-8, 7e-10),
 )
+#: What few rows of a second library determine; the rest is that of the first.
+_CUTLASS_OWN = ("launch_s", "k_block_s", "matrix_efficiency", "hbm_efficiency")
 PREFILL = (
     FreeParameter("launch_s", 1 * _US, 20 * _US, 5 * _US),
     FreeParameter("tile_s", 0.01 * _US, 8 * _US, 2 * _US),
@@ -100,6 +103,7 @@ FREE_PARAMETERS: Mapping[str, tuple[FreeParameter, ...]] = {
     "gemm_int8": GEMM_NARROW,
     "gemm_fp32": GEMM_FP32,
     "moe": MOE,
+    "moe_cutlass": tuple(p for p in MOE if p.name in _CUTLASS_OWN),
     "attention_prefill": PREFILL,
     "attention_decode": DECODE,
     "attention_flash1": FLASH_WHOLE_HEADS,

@@ -165,7 +165,7 @@ def gemm_times(
         element_bytes: Bytes of an element of ``A`` and ``B``.
         result_bytes: Bytes of an element of ``C``; default ``element_bytes``.
         a_cached: Share of ``A`` already in the L2, 0 to 1.
-        b_cached: Share of ``B`` already in the L2, 0 to 1.
+        b_cached: Share of ``B`` already in the L2, 0 to 1; less what is read of it again.
         c_cached: Share of ``C`` that stays in the L2 instead of being written to main memory, 0 to 1.
     """
     elements = element_bytes if result_bytes is None else result_bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -240,9 +239,8 @@ def _experts(job: _Job) -> _Priced:
     sent to their ranks.
     """
     op = job.operator
-    parameters, warnings = job.calibration.moe()
-    if op.is_dispatched:
-        parameters = replace(parameters, holds_all_rows=False)
+    section = job.calibration.moe_section(op.function)
+    parameters, warnings = job.calibration.moe(section)
     outside: tuple[str, ...] = ()
     if op.dtype.bits != 16:
         outside = (f"{job.chip.name}: no calibration of {op.dtype.value} experts; efficiencies of 16-bit ones used",)
@@ -259,10 +257,11 @@ def _experts(job: _Job) -> _Priced:
         gated=op.is_gated,
         imbalance=op.load,
         touched=op.touched,
+        is_dispatched=op.is_dispatched,
         element_bytes=op.dtype.bits / 8,
     )
-    detail: dict[str, float | str] = {"kernel": "moe", "experts": op.touched, "rows": float(op.rows)}
-    return _Priced(times, warnings + outside, detail, True, job.calibration.residual("moe", outside))
+    detail: dict[str, float | str] = {"kernel": section, "experts": op.touched, "rows": float(op.rows)}
+    return _Priced(times, warnings + outside, detail, True, job.calibration.residual(section, outside))
 
 
 def _new_share(op: Any) -> float:

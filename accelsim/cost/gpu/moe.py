@@ -5,7 +5,8 @@
     launches, sorting of tokens | up (and gate) product | activation | down product | weighted sum of a token's experts
 
 The grouped products are one kernel each: every expert that has tokens is an independent product of its tokens, and the
-tiles of all experts share the waves of cores.  Weights of experts with tokens are read once from main memory.
+tiles of all experts share the waves of cores.  Weights of experts with tokens are read once from main memory, but by
+a library that finishes one row of tiles before the next once per row of tiles of an expert, unless the L2 holds them.
 
 With expert parallelism a rank holds its share of the experts and works on the tokens routed to them; ``imbalance`` is
 the load of this rank over the mean, ``touched`` the experts that get a token.
@@ -17,8 +18,8 @@ of one rank, quantised experts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,38 @@ from numpy.typing import ArrayLike
 from accelsim.cost.gpu.fitting import largest_of
 from accelsim.cost.gpu.gemm import GemmParameters, GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
+from accelsim.errors import ConfigError
+from accelsim.registry import did_you_mean
+
+
+class Library(NamedTuple):
+    """How the kernels of a library do the layer.
+
+    Attributes:
+        holds_all_rows: Whether a rank of several keeps rows for all tokens and experts, writes zeros to those of
+            other ranks and runs the small kernels on them too.
+        fuses_activation: Whether the up product applies the activation before it writes.
+        column_block: Weights are stored in whole blocks of so many inner columns.
+        takes_tiles_by_load: Whether the tile height is half the power of two that covers the tokens per stored expert,
+            counted as if no other rank had any; and one row of tiles passes over all weights before the next.
+        functions: Activations it knows; empty: all.
+    """
+
+    holds_all_rows: bool = False
+    fuses_activation: bool = False
+    column_block: int = 1
+    takes_tiles_by_load: bool = False
+    functions: tuple[str, ...] = ()
+
+
+#: Triton: vLLM's fused_moe.  CUTLASS and TensorRT-LLM: FlashInfer's (``computeSelectedTileN`` of its launcher, first
+#: candidate).  vLLM takes TensorRT-LLM's on Blackwell where it knows the activation (and squared ReLU, no function of
+#: ours), else CUTLASS.
+LIBRARIES: Mapping[str, Library] = {
+    "triton": Library(holds_all_rows=True),
+    "cutlass": Library(),
+    "trtllm": Library(fuses_activation=True, column_block=128, takes_tiles_by_load=True, functions=("silu_mul",)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +66,7 @@ class MoeParameters:
     """Calibrated numbers of the fused mixture-of-experts kernels of one library on one chip.
 
     Attributes:
-        launch_s: All launches, the sorting of tokens by expert, and the least durations of the small kernels.
+        launch_s: All launches, the least time of sorting tokens by expert, the least durations of the small kernels.
         wave_s: Prologue and epilogue of one wave of a grouped product.
         k_block_s: Least time of one k-loop step, from latencies.
         matrix_efficiency: Share of the published matrix peak a full tile sustains.
@@ -41,8 +74,8 @@ class MoeParameters:
         l2_efficiency: L2-to-core throughput over the published one.
         stream_efficiency: Share of the published bandwidths of the small kernels.
         serial_fraction: Share of a wave's prologue and result writes that other waves do not hide.
-        holds_all_rows: Whether a rank of several keeps rows for all tokens and experts, writes zeros to those of
-            other ranks and runs the small kernels on them too.
+        route_s: Time of one expert of one token in the sorting and the weighted sum.
+        library: Whose kernels, one of :data:`LIBRARIES`.
         tile_rows: Tile heights (along the tokens of an expert) of the library.
         tile_cols: Tile widths.
     """
@@ -57,9 +90,23 @@ class MoeParameters:
     l2_efficiency: float
     stream_efficiency: float
     serial_fraction: float = 1.0
-    holds_all_rows: bool = False
+    route_s: float = 0.0
+    library: str = "triton"
     tile_rows: tuple[int, ...] = (16, 32, 64, 128)
     tile_cols: tuple[int, ...] = (64, 128, 256)
+
+    @property
+    def kernels(self) -> Library:
+        """What the library does.
+
+        Raises:
+            ConfigError: No such library.
+        """
+        if self.library not in LIBRARIES:
+            known = ", ".join(LIBRARIES)
+            hint = did_you_mean(self.library, list(LIBRARIES))
+            raise ConfigError(f"calibration: unknown library {self.library!r} of experts. Known: {known}.{hint}")
+        return LIBRARIES[self.library]
 
     @property
     def products(self) -> GemmParameters:
@@ -107,6 +154,7 @@ def moe_times(
     gated: ArrayLike = True,
     imbalance: ArrayLike = 1.0,
     touched: ArrayLike | None = None,
+    is_dispatched: bool = False,
     element_bytes: float = 2.0,
 ) -> MoeTimes:
     """Time of the layer on one rank, for arrays of shapes.
@@ -125,45 +173,82 @@ def moe_times(
         gated: Whether an expert has a gate beside its up projection.
         imbalance: Tokens routed to this rank over the mean of the ranks.
         touched: Experts of this rank that get a token; default: as many as balanced routing reaches.
+        is_dispatched: Whether the rank holds the tokens sent to it alone, instead of all.
         element_bytes: Bytes of an element.
+
+    Raises:
+        ConfigError: An unknown library.
     """
     most_touched = np.inf if touched is None else touched
     given = (tokens, hidden, inter, topk, num_experts, core_flops_per_s, tp, ep, gated, imbalance, most_touched)
     m, d, f, k, e, peak, ranks, shares, gate, load, most = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given)
     )
-    width = f / ranks
+    library = parameters.kernels
+    width = np.ceil(f / ranks / library.column_block) * library.column_block
     routed = np.maximum(m * k * load / shares, 1.0)
+    routes = routed if is_dispatched else m * k
     experts = np.minimum(np.minimum(e / shares, np.ceil(routed)), most)
     each = routed / experts
-    rows = m * k if parameters.holds_all_rows else routed
+    rows = routes if library.holds_all_rows else routed
     up = width * (1.0 + gate)
-    p, size = parameters.products, element_bytes
-    weights = experts * (up + width) * d * size
-    in_all = weights + size * (m * d + rows * (up + width + d))
+    size = element_bytes
+    written, between = (width, width) if library.fuses_activation else (up, up + width)
+    in_all = size * (experts * (up + width) * d + m * d + rows * (between + d))
+    heights = _heights(parameters, routes * shares / e) if library.takes_tiles_by_load else np.zeros_like(m)
 
-    def product(n: Array, inner: Array, read: Array) -> GemmTimes:
-        return gemm_times(
-            machine,
-            p,
-            each,
-            n,
-            inner,
-            batch=experts,
-            core_flops_per_s=peak,
-            element_bytes=size,
-            a_cached=machine.cached_fraction(size * read),
-            b_cached=machine.cached_fraction(in_all),
-            c_cached=machine.cached_fraction(size * rows * (n + inner)),
-        )
+    def product(n: Array, inner: Array, read: Array, columns: Array) -> GemmTimes:
+        shapes = {
+            "m": each,
+            "n": n,
+            "k": inner,
+            "batch": experts,
+            "core_flops_per_s": peak,
+            "element_bytes": np.full_like(m, size),
+            "result_bytes": size * columns / n,
+            "a_cached": machine.cached_fraction(size * read),
+            "b_cached": machine.cached_fraction(in_all),
+            "c_cached": machine.cached_fraction(size * rows * (n + inner)),
+        }
+        return _product(machine, parameters.products, heights, shapes)
 
     idle = rows - routed
-    streams = [size * elements for elements in (idle * up, idle * d, rows * (up + width), rows * d + m * d)]
-    return _sum(machine, parameters, (product(up, d, m * d), product(d, width, rows * width)), streams)
+    elements = [idle * up, idle * d, rows * d + m * d]
+    if not library.fuses_activation:
+        elements.append(rows * (up + width))
+    products = (product(up, d, m * d, written), product(d, width, rows * width, d))
+    launch_s = parameters.launch_s + routes * parameters.route_s
+    return _sum(machine, parameters, launch_s, products, [size * count for count in elements])
+
+
+def _heights(parameters: MoeParameters, load: Array) -> Array:
+    """Half the power of two that covers ``load`` tokens per expert, among the tile heights of the library."""
+    ladder = np.array(sorted(parameters.tile_rows), dtype=np.float64)
+    return np.asarray(ladder[np.clip(np.searchsorted(ladder, load) - 1, 0, ladder.size - 2)])
+
+
+def _product(machine: GpuMachine, p: GemmParameters, heights: Array, shapes: Mapping[str, Array]) -> GemmTimes:
+    """A grouped product by tiles of given heights; of height 0: by the fastest tiles, which share what they load."""
+    parts: list[tuple[Any, GemmTimes]] = []
+    for height in np.unique(heights):
+        chosen = np.flatnonzero(heights == height)
+        x = {name: values[chosen] for name, values in shapes.items()}
+        if height:
+            again = np.ceil(x["m"] / height) - 1.0
+            x["b_cached"] -= again * (1.0 - machine.cached_fraction(x["n"] * x["k"] * x["element_bytes"]))
+        own = replace(p, tile_rows=(int(height),)) if height else p
+        parts.append((chosen, gemm_times(machine, own, **x)))
+    order = np.argsort(np.concatenate([chosen for chosen, _ in parts]))
+    fields = zip(*(times for _, times in parts), strict=True)
+    return GemmTimes(*(np.concatenate(values)[order] for values in fields))
 
 
 def _sum(
-    machine: GpuMachine, parameters: MoeParameters, products: tuple[GemmTimes, GemmTimes], streams: list[Array]
+    machine: GpuMachine,
+    parameters: MoeParameters,
+    launch_s: Array,
+    products: tuple[GemmTimes, GemmTimes],
+    streams: list[Array],
 ) -> MoeTimes:
     """Launches, both products, and kernels that only move bytes (zeros, activation, weighted sum)."""
     hits = [machine.cached_fraction(nbytes) for nbytes in streams]
@@ -172,7 +257,6 @@ def _sum(
     hbm_s = missed / (machine.hbm_bandwidth_bytes_per_s * parameters.stream_efficiency)
     l2_s = found / (machine.l2_bandwidth_bytes_per_s * parameters.stream_efficiency)
     up, down = products
-    launch_s = np.full_like(up.total_s, parameters.launch_s)
     return MoeTimes(
         total_s=launch_s + up.total_s + down.total_s + hbm_s + l2_s,
         launch_s=launch_s,

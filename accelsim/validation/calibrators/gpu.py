@@ -92,7 +92,7 @@ def _start(chip: Chip, section: str, dtype: DType) -> Any:
         return calibration.training(section.removeprefix("attention_"))[0]
     if section.startswith("attention"):
         return (calibration.prefill() if section == "attention_prefill" else calibration.decode())[0]
-    return (calibration.moe() if section == "moe" else calibration.rows(section))[0]
+    return (calibration.moe(section) if section.startswith("moe") else calibration.rows(section))[0]
 
 
 def _free(chip: Chip, section: str, start: Any) -> tuple[FreeParameter, ...]:

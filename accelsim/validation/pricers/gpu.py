@@ -74,7 +74,7 @@ def section_of(op: str, dtype: DType) -> str:
         return "gemm" if dtype in (DType.BF16, DType.FP16) else f"gemm_{dtype.value}"
     if training := AttentionOp.of(op):
         return f"attention_{training.library}"
-    return op if op.startswith("attention") or op == "moe" else ROW_SECTIONS.get(op, "")
+    return op if op.startswith(("attention", "moe")) else ROW_SECTIONS.get(op, "")
 
 
 def seconds_with(parameters: Any, batch: Batch, chip: Chip) -> Array:
@@ -99,8 +99,8 @@ def _calibrated(op: str, dtype: DType, chip: Chip) -> tuple[Any, tuple[str, ...]
         return calibration.gemm(dtype)
     if section.startswith("attention"):
         return calibration.prefill() if section == "attention_prefill" else calibration.decode()
-    if section == "moe":
-        return calibration.moe()
+    if section.startswith("moe"):
+        return calibration.moe(section)
     if section:
         return calibration.rows(section)
     raise ConfigError(f"the gpu cost model does not price {op}")
@@ -122,7 +122,7 @@ def _family_with(parameters: Any, warnings: tuple[str, ...], batch: Batch, chip:
         return _Family(
             section, warnings, lambda rows: flash_seconds(machine, parameters, rows, rig, core, training.direction)
         )
-    if section == "moe":
+    if section.startswith("moe"):
         return _Family(section, warnings, lambda rows: moe_layer_seconds(machine, parameters, rows, rig, core))
     if section.startswith("attention"):
         return _Family(section, warnings, lambda rows: attention_seconds(machine, parameters, rows, rig, core))

@@ -132,3 +132,10 @@ def test_joined_tables_keep_the_file_and_line_of_each_row() -> None:
     assert both.columns == {"op": ["add"] * 3, "m": ["1", "2", ""], "n": ["", "", "3"]}
     assert [both.where(row, "m") for row in range(3)] == ["a.csv:2:m", "a.csv:3:m", "b.csv:2:m"]
     assert both.take([2]).where(0, "n") == "b.csv:2:n"
+
+
+def test_rows_whose_kernel_is_of_a_second_library_are_an_operator_of_their_own() -> None:
+    header = "hardware,op,dtype,kernel,m\n"
+    rows = [f"b200,{op},bf16,{kernel},1\n" for op, kernel in (("moe", "a_trtllm_b"), ("moe", "a_cutlass_b"))]
+    table = parse_table(header + "".join(rows) + "b200,gemm,bf16,a_cutlass_b,1\n", "my.csv")
+    assert [op for _, op, _, _ in table.groups()] == ["moe", "moe_cutlass", "gemm"]

@@ -9,7 +9,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from gpu_examples import CORE_FLOPS_PER_S, MACHINE
 
+from accelsim import load_chip
+from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.moe import MoeParameters, moe_times
+from accelsim.errors import ConfigError
 
 MOE = MoeParameters(
     launch_s=1e-5,
@@ -20,6 +23,7 @@ MOE = MoeParameters(
     l2_efficiency=1e6,
     stream_efficiency=1.0,
     serial_fraction=0.0,
+    library="cutlass",
 )
 LAYER = {"hidden": 1024, "inter": 2048, "topk": 2, "num_experts": 8, "core_flops_per_s": CORE_FLOPS_PER_S}
 
@@ -54,9 +58,55 @@ def test_a_rank_with_twice_the_mean_load_takes_twice_as_long() -> None:
 
 
 def test_a_library_that_holds_all_rows_pays_for_those_of_other_ranks() -> None:
-    holding = replace(MOE, holds_all_rows=True)
+    holding = replace(MOE, library="triton")
     assert seconds(8192, holding) == seconds(8192)
     # of 16,384 rows 3/4 belong to others: zeros of (4096 + 1024) x 12,288 x 2 B = 126 MB are written in 126 us, and the
     # small kernels read and write 12,288 x (3 x 2048 + 1024) x 2 B = 176 MB more
     more = seconds(8192, holding, ep=4) - seconds(8192, ep=4)
     assert more == pytest.approx(302e-6, rel=0.05)
+
+
+def main_memory_bytes(tokens: int, parameters: MoeParameters) -> float:
+    return float(moe_times(MACHINE, parameters, tokens, **LAYER).hbm_bytes[0])  # type: ignore[arg-type]
+
+
+def test_a_library_that_finishes_a_row_of_tiles_first_reads_weights_once_per_row_of_tiles() -> None:
+    # 512 tokens x 2 of 8 experts: 128 rows each, two tiles of half the height that covers them
+    low, high = (replace(MOE, library="trtllm", tile_rows=rows) for rows in ((64, 128), (128, 256)))
+    weights = 8 * 3 * 1024 * 2048 * 2
+    assert main_memory_bytes(512, low) - main_memory_bytes(512, high) == pytest.approx(weights)
+
+
+def test_that_library_takes_tile_heights_as_if_every_token_were_its_own() -> None:
+    # 4 ranks with 2 experts each: 512 x 2 / 2 = 512 rows per expert by its count, 128 in truth
+    tall = replace(MOE, library="trtllm", tile_rows=(16, 32, 128, 256))
+    alone = replace(tall, tile_rows=(128, 256))
+    assert seconds(512, tall, ep=4) == seconds(512, alone, ep=4)
+    assert main_memory_bytes(512, tall) > main_memory_bytes(512, alone)
+
+
+def test_weights_are_stored_in_whole_blocks_of_columns() -> None:
+    padded = replace(MOE, library="trtllm")
+    assert seconds(4, padded, inter=58) == seconds(4, padded, inter=128)
+    assert seconds(4, inter=58) < seconds(4, inter=128)
+
+
+def test_sorting_takes_time_per_expert_of_each_token_the_rank_sees() -> None:
+    sorting = replace(MOE, library="cutlass", route_s=1e-9)
+    assert seconds(8192, sorting, ep=4) - seconds(8192, ep=4) == pytest.approx(8192 * 2 * 1e-9)
+    sent = seconds(8192, sorting, ep=4, is_dispatched=True) - seconds(8192, ep=4)
+    assert sent == pytest.approx(8192 * 2 / 4 * 1e-9)
+
+
+def test_an_activation_the_first_library_lacks_runs_in_the_second() -> None:
+    b200, h100 = (GpuCalibration.of(load_chip(name)) for name in ("nvidia-b200-sxm", "nvidia-h100-sxm"))
+    assert [b200.moe_section(name) for name in ("silu_mul", "gelu_mul")] == ["moe", "moe_cutlass"]
+    assert h100.moe_section("gelu_mul") == "moe"
+    assert b200.moe("moe_cutlass")[0].library == "cutlass"
+
+
+def test_an_unknown_library_is_named_with_the_known_ones() -> None:
+    with pytest.raises(
+        ConfigError, match=r"unknown library 'trtlm' of experts\. Known: triton, cutlass, trtllm\. Did you"
+    ):
+        seconds(1, replace(MOE, library="trtlm"))
