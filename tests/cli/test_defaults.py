@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from accelsim.cli.main import app
+from accelsim.cli.main import app, main
 
 RUN = ("run", "gpt2-xl", "--on", "nvidia-a100-sxm-80gb", "--plan", "tp=1", "--json", "-")
 
@@ -36,3 +36,9 @@ def test_routing_is_refused_in_words() -> None:
     done = CliRunner().invoke(app, [*RUN, "--routing", "skewed"])
     assert done.exit_code != 0
     assert "unknown kind 'skewed'" in str(done.exception)
+
+
+def test_an_override_of_a_model_is_named_as_it_was_typed(capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "llama3-8b", "--on", "nvidia-a100-sxm-80gb", "--set", "model.hidden=1"])
+    assert "--set model.hidden=1: hidden: unknown key" in " ".join(capsys.readouterr().err.split())

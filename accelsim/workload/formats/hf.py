@@ -84,7 +84,7 @@ def load_model_file(
     document = resolve_extends(document, lambda name, _: catalog.find("models", name))
     overrides = tuple(overrides)
     for path, text in overrides:
-        document = document.apply_override(path, text)
+        document = document.apply_override(path, text, f"--set model.{path}={text}")
     if overrides:  # a changed model need not have the published figures
         document = _without_checks(document, {path for path, _ in overrides})
     if "kind" in document.root.children:
