@@ -153,8 +153,8 @@ def test_most_held_out_runs_lie_inside_the_band() -> None:
 def test_products_of_other_sources_lie_inside_the_band_of_their_family(case: tuple[str, str, str, str]) -> None:
     number, inside = operators_inside(*case)
     assert number > 20
-    # 49 % on Vidur's H100: dummy weights, so that clocks are not limited, and short rows are rounded to 1 us.
-    assert inside >= (0.4 if case[:3] == ("vidur_compute", "gemm", "nvidia-h100-sxm") else 0.7)
+    # 68 % on Vidur's H100: dummy weights, so that clocks are not limited, and short rows are rounded to 1 us.
+    assert inside >= (0.6 if case[:3] == ("vidur_compute", "gemm", "nvidia-h100-sxm") else 0.7)
 
 
 def main() -> None:
