@@ -100,6 +100,8 @@ def run(
     from accelsim.results.save import check_format
 
     check_format(tables)
+    if tables != "auto" and save is None:
+        raise ConfigError("--tables is the format of what --save writes. Add --save DIR, or leave --tables out.")
     rates = Rates(price_per_chip_hour, grid_gco2_per_kwh)
     with working("simulating"):
         result = _simulate(

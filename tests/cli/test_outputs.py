@@ -37,3 +37,9 @@ def test_text_names_the_busiest_link_and_the_power(accelsim):
     assert "busiest link: " in done.out
     assert "mean, " in done.out
     assert "\x1b[" not in done.out  # no colour where the output is piped
+
+
+def test_a_format_of_tables_without_a_folder_is_refused(accelsim):
+    done = accelsim("run", "llama3-8b", "--on", "nvidia-dgx-h100:1", "--tables", "csv")
+    assert (done.code, done.out) == (2, "")
+    assert "Add --save DIR" in done.err
