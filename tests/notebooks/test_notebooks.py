@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -30,6 +31,20 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.Note
     return notebook
 
 
+def printed(notebook: nbformat.NotebookNode) -> str:
+    """Everything the cells print."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "\n".join(output["text"] for output in outputs if output.get("name") == "stdout")
+
+
+def figures(text: str) -> list[list[float]]:
+    """Numbers of the rows below ``| MODEL | decode 1 | ...``, whatever the rows are called."""
+    tables = re.findall(r"^\|[^|]*\| decode 1 \|.*\n\|[-|]+\|\n((?:\|.*\n?)+)", text, flags=re.MULTILINE)
+    rows = [row for table in tables for row in table.splitlines()]
+    assert len(rows) == 12, "two tables of six rows"
+    return [[float(cell) for cell in row.split("|")[2:-1]] for row in rows]
+
+
 def test_there_are_notebooks_to_test() -> None:
     assert [path.name for path in NOTEBOOKS][:1] == ["01_quickstart.ipynb"]
 
@@ -46,6 +61,8 @@ def test_notebook_is_committed_without_outputs(path: Path) -> None:
 def test_notebook_runs_in_any_folder(path: Path, tmp_path: Path) -> None:
     notebook = run_notebook(nbformat.read(path, as_version=4), tmp_path)
     assert list(tmp_path.iterdir()) == []  # it leaves no files behind
+    if path.name.startswith("03"):
+        assert figures(printed(notebook)) == figures((path.parents[1] / "README.md").read_text(encoding="utf-8"))
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source.rstrip().endswith(";"):  # how our notebooks end a plot
             kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
