@@ -1,0 +1,122 @@
+"""A run of the golden matrix: from a line of options to plain figures.  The only file here that knows the library."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from accelsim.cli.options import check_engine, make_dtype, make_overrides, make_phase, make_routing
+from accelsim.errors import AccelsimError
+from accelsim.pipeline import simulate
+from accelsim.results.result import Result
+
+HERE = Path(__file__).parent
+#: Folders of this checkout that texts may name.
+_ROOTS = (f"{HERE}/", f"{HERE.parent.parent}/")
+
+
+def run_one(line: str) -> dict[str, Any]:
+    """Figures of the run, or type and first line of the error it ends in."""
+    asked = _parser().parse_args(shlex.split(line))
+    try:
+        return _figures(_simulate(asked), asked.what_ifs)
+    except AccelsimError as error:
+        return {"error": type(error).__name__, "text": _first_line(error)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The options of ``accelsim run``, and two that only the library has: --attention and --what-ifs."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("model", type=_file)
+    parser.add_argument("--on", required=True, type=_file)
+    parser.add_argument("--phase")
+    for name in ("--prompt", "--context", "--steps"):
+        parser.add_argument(name, type=int)
+    for name, number in (("--batch", 1), ("--seed", 0)):
+        parser.add_argument(name, type=int, default=number)
+    for name, text in (("--plan", "auto"), ("--profile", "graph"), ("--engine", "auto"), ("--routing", "random")):
+        parser.add_argument(name, default=text, type=_file)
+    parser.add_argument("--attention", default="flash")
+    parser.add_argument("--dtype")
+    parser.add_argument("--constraints", type=_file)
+    parser.add_argument("--set", action="append", dest="set_")
+    parser.add_argument("--ignore-capacity", action="store_true")
+    parser.add_argument("--what-ifs", action="store_true")
+    return parser
+
+
+def _file(text: str) -> str:
+    """The text with files relative to this folder spelled out."""
+    return re.sub(r"(?:\.\./data|inputs)/[^,:]*", lambda found: str((HERE / found[0]).resolve()), text)
+
+
+def _simulate(asked: argparse.Namespace) -> Result:
+    return simulate(
+        asked.model,
+        asked.on,
+        make_phase(asked.phase, asked.batch, asked.prompt, asked.context, asked.steps, asked.model, asked.set_),
+        asked.plan,
+        dtype=make_dtype(asked.dtype),
+        attention=asked.attention,
+        profile=asked.profile,
+        engine=check_engine(asked.engine),
+        overrides=make_overrides(asked.set_),
+        ignore_capacity=asked.ignore_capacity,
+        seed=asked.seed,
+        constraints=asked.constraints,
+        routing=make_routing(asked.routing),
+        what_ifs=asked.what_ifs,
+    )
+
+
+def _figures(result: Result, with_what_ifs: bool) -> dict[str, Any]:
+    ledger, energy = result.ledger, result.energy
+    figures: dict[str, Any] = {
+        "ticks": int(result.timeline.makespan_ticks),
+        "plan": _relative(str(result.plan)),
+        "tokens": result.tokens,
+        "flops": ledger.flops,
+        "traffic_bytes": _plain(ledger.traffic_bytes),
+        "role_bytes": _plain(ledger.role_bytes),
+        "memory_bytes": _plain(result.footprint.role_bytes),
+        "cause_s": _plain(ledger.cause_s),
+        "energy_j": {"dynamic": energy.dynamic_j, "busy": energy.busy_j, "static": energy.static_j},
+        "band_s": [result.band.low_s, result.band.high_s],
+        "utilisation": [result.utilisation.mfu_fraction, result.utilisation.mbu_fraction],
+        "warnings": [_warning_id(warning) for warning in result.warnings],
+    }
+    if with_what_ifs:
+        figures["bottleneck"] = result.bottleneck.sentence
+        figures["what_ifs"] = {
+            what_if.change: [what_if.latency_s, what_if.speedup] for what_if in result.bottleneck.what_ifs
+        }
+    return figures
+
+
+def _first_line(error: AccelsimError) -> str:
+    """Without the names it lists: each new chip would change them."""
+    return re.sub(r"Known: .*", "Known: ...", _relative(str(error).splitlines()[0]))
+
+
+def _warning_id(text: str) -> str:
+    """What is left of a warning without its numbers, names in quotes and list of operators at the end."""
+    text = re.sub(r" \([\w., \-/*]+\)$", "", _relative(text))
+    return re.sub(r"\d[\d.,]*|'[^']*'", "#", text)
+
+
+def _relative(text: str) -> str:
+    for root in _ROOTS:
+        text = text.replace(root, "")
+    return text
+
+
+def _plain(numbers: Any) -> dict[str, int | float]:
+    """By name; whole numbers as integers, which compare exactly."""
+    return {str(name): _number(value) for name, value in numbers.items()}
+
+
+def _number(value: Any) -> int | float:
+    return int(value) if float(value).is_integer() else float(value)
