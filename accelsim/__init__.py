@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from accelsim.pipeline import simulate
     from accelsim.results.result import Result
     from accelsim.results.saved import load_result
+    from accelsim.workload.build import build_workload
     from accelsim.workload.formats.hf import load_model
     from accelsim.workload.graph import OperatorGraph, Workload
     from accelsim.workload.model import Model
-    from accelsim.workload.phase import Decode, Prefill, build_workload
+    from accelsim.workload.phase import Decode, Prefill
 
 __version__ = "0.1.0"
 
@@ -52,7 +53,7 @@ _HOME = {
     "TaskGraph": "accelsim.engine.taskgraph",
     "TaskGraphBuilder": "accelsim.engine.taskgraph",
     "Workload": "accelsim.workload.graph",
-    "build_workload": "accelsim.workload.phase",
+    "build_workload": "accelsim.workload.build",
     "load_chip": "accelsim.hardware.system",
     "load_result": "accelsim.results.saved",
     "load_model": "accelsim.workload.formats.hf",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -39,3 +40,25 @@ _BITS = {
     DType.FP4: 4,
     DType.INT4: 4,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Element types by role.
+
+    Attributes:
+        weights: Of weights.
+        activations: Of activations.
+        kv: Of the KV cache.
+        links: Of what collectives carry.
+    """
+
+    weights: DType
+    activations: DType
+    kv: DType
+    links: DType
+
+    @classmethod
+    def of(cls, dtype: DType) -> Types:
+        """One type for every role."""
+        return cls(dtype, dtype, dtype, dtype)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from accelsim.catalog import Catalog
 from accelsim.config.document import Document
@@ -19,9 +18,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
-from accelsim.workload.routing import RANDOM, Routing
-
-AttentionName = Literal["flash", "standard"]
+from accelsim.workload.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -32,14 +29,17 @@ class Job:
     system: System
     phase: Phase
     plan: Plan
-    dtype: DType
-    attention: AttentionName = "flash"
+    recipe: Recipe
     engine: EngineName = "auto"
     ignore_capacity: bool = False
     seed: int = 0
     constraints: PlacementConstraints | None = None
-    routing: Routing = RANDOM
     profile: LaunchProfile = GRAPH
+
+    @property
+    def dtype(self) -> DType:
+        """Element type of the products."""
+        return self.recipe.types.activations
 
 
 def load_inputs(

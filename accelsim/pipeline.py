@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from accelsim.catalog import Catalog
-from accelsim.dtypes import DType
+from accelsim.dtypes import DType, Types
 from accelsim.engine.run import EngineName
 from accelsim.errors import AccelsimError, PlanError
 from accelsim.hardware.profile import DEFAULT_PROFILE, GRAPH, LaunchProfile
 from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System
-from accelsim.job import AttentionName, Job, choose_dtype, choose_profile, load_inputs
-from accelsim.mapping.capacity import last_step
+from accelsim.job import Job, choose_dtype, choose_profile, load_inputs
 from accelsim.mapping.placement.base import check_placer
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.plan import Plan
@@ -27,8 +26,10 @@ from accelsim.play import Played, choose_plan, map_spatial, play
 from accelsim.report import keep_books, manifest_of, report
 from accelsim.results.bottleneck import WhatIf, causes_to_relieve
 from accelsim.results.result import Result
+from accelsim.workload.build import build_traversal
 from accelsim.workload.model import Model
-from accelsim.workload.phase import Phase, build_step
+from accelsim.workload.phase import Phase
+from accelsim.workload.recipe import AttentionName, Recipe
 from accelsim.workload.routing import RANDOM, Routing
 
 NUM_WHAT_IFS, WHAT_IF_FACTOR = 2, 2.0
@@ -85,7 +86,8 @@ def simulate(
     dtype = choose_dtype(model, system, dtype)
     asked = as_constraints(constraints)
     inputs |= dict([asked.source]) if asked is not None and asked.source is not None else {}
-    job = Job(model, system, phase, Plan(), dtype, attention, engine, ignore_capacity, seed, asked, routing, profile)
+    recipe = Recipe(Types.of(dtype), attention, routing=routing)
+    job = Job(model, system, phase, Plan(), recipe, engine, ignore_capacity, seed, asked, profile)
     job = replace(job, plan=choose_plan(job, plan))
     check_placer(job.plan.placer)
 
@@ -130,8 +132,9 @@ def place(
         raise PlanError(f"plan: only execution=spatial places groups on tiles, got {plan.execution!r}.")
     check_placer(plan.placer)
     asked = as_constraints(constraints)
-    job = Job(model, system, phase, plan, choose_dtype(model, system, dtype), seed=seed, constraints=asked)
-    return map_spatial(job, build_step(model, phase, last_step(phase), job.dtype), budget)
+    recipe = Recipe(Types.of(choose_dtype(model, system, dtype)))
+    job = Job(model, system, phase, plan, recipe, seed=seed, constraints=asked)
+    return map_spatial(job, build_traversal(model, phase.fullest(), recipe), budget)
 
 
 def place_ranks(
@@ -159,7 +162,8 @@ def place_ranks(
     plan = Plan.parse(plan) if isinstance(plan, str) else plan
     for placer in placers:
         check_placer(placer)
-    workload = build_step(model, phase, last_step(phase), choose_dtype(model, system, dtype))
+    recipe = Recipe(Types.of(choose_dtype(model, system, dtype)))
+    workload = build_traversal(model, phase.fullest(), recipe)
     traffic, graph = rank_traffic(shard(workload, plan), plan, system), ChipGraph(system)
     return tuple(arrange_ranks(traffic, graph, placer, seed, budget) for placer in placers)
 

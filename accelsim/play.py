@@ -11,7 +11,7 @@ from accelsim.hardware.profile import launches_kernels
 from accelsim.hardware.system import System
 from accelsim.job import Job
 from accelsim.mapping.candidates import candidate_plans
-from accelsim.mapping.capacity import check_capacity, last_step
+from accelsim.mapping.capacity import check_capacity
 from accelsim.mapping.footprint import Footprint, footprint
 from accelsim.mapping.fuse import fuse_all
 from accelsim.mapping.host import with_host
@@ -25,8 +25,10 @@ from accelsim.mapping.spatial.groups import GRANULARITIES
 from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRun
 from accelsim.mapping.streaming import lower_streaming, streaming_footprint
 from accelsim.mapping.symmetry import symmetry_broken_by
+from accelsim.workload.build import build_steps, build_traversal
 from accelsim.workload.graph import Workload
-from accelsim.workload.phase import Decode, Phase, build_step, build_steps
+from accelsim.workload.phase import Phase
+from accelsim.workload.routing import RANDOM
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ class Played:
 def play(job: Job) -> Played:
     """Take a job through the stages: operator graphs, one rank's share, prices, task graphs, timeline."""
     _check_plan(job.plan, job.system, job.phase, job.constraints)
-    replica = replace(job.phase, batch=job.phase.batch // job.plan.dp)
-    passes = build_steps(job.model, replica, job.dtype, attention=job.attention, routing=job.routing)
+    passes = build_steps(job.model, job.phase.replica(job.plan.dp), job.recipe)
     if job.plan.execution == "spatial":
         return _play_spatial(job, passes)
     if job.plan.execution == "weight_streaming":
@@ -66,7 +67,7 @@ def play(job: Job) -> Played:
 
     shares = shard_all(passes, job.plan)
     shares = fuse_all(shares) if job.profile.fuses_rows and has_kernels(job) else shares
-    warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.dtype, shares[-1], job.ignore_capacity)
+    warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.recipe, shares[-1], job.ignore_capacity)
     pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
     unfolded = symmetry_broken_by(job.system, max(job.plan.tp, job.plan.ep))
     if unfolded and job.plan.ep > job.plan.tp:
@@ -104,9 +105,7 @@ def _play_streaming(job: Job, passes: Sequence[Workload]) -> Played:
 
 def map_spatial(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> SpatialRun:
     """Groups of the job's operators on tiles; ``fullest`` is the pass that holds most."""
-    mapper = SpatialMapper(
-        job.model, job.system, job.phase, job.dtype, job.attention, fullest.segments, job.constraints, job.routing
-    )
+    mapper = SpatialMapper(job.model, job.system, job.phase, job.recipe, fullest.segments, job.constraints)
     try:
         return mapper.run(job.plan, job.seed, budget)
     except CapacityError as error:
@@ -119,19 +118,15 @@ def _spatial_changes(job: Job) -> Iterator[str]:
     """Changes of one thing with which the groups fit by their sizes: chunk, granularity, batch, length."""
 
     def fits(plan: Plan, phase: Phase) -> bool:
-        largest = build_step(job.model, phase, last_step(phase), job.dtype, attention=job.attention).segments
-        mapper = SpatialMapper(
-            job.model, job.system, phase, job.dtype, job.attention, largest, job.constraints, job.routing
-        )
-        return mapper.fits(plan)
+        largest = build_traversal(job.model, phase.fullest(), replace(job.recipe, routing=RANDOM)).segments
+        return SpatialMapper(job.model, job.system, phase, job.recipe, largest, job.constraints).fits(plan)
 
     if job.plan.chunk not in (None, 1) and fits(replace(job.plan, chunk=1), job.phase):
         yield "chunk=1"
     for finer in GRANULARITIES[GRANULARITIES.index(job.plan.granularity) + 1 :]:
         if fits(replace(job.plan, granularity=finer), job.phase):
             yield f"granularity={finer}"
-    length = "context" if isinstance(job.phase, Decode) else "prompt"
-    for field in ("batch", length):
+    for field in ("batch", job.phase.length_name):
         tried = getattr(job.phase, field) // 2
         while tried and not fits(job.plan, replace(job.phase, **{field: tried})):
             tried //= 2
@@ -148,7 +143,7 @@ def choose_plan(job: Job, plan: Plan | str) -> Plan:
         return plan
     if plan != "auto":
         return Plan.parse(plan)
-    phase = replace(job.phase, steps=1) if isinstance(job.phase, Decode) else job.phase
+    phase = job.phase.first()
     best: tuple[float, Plan] | None = None
     refused: CapacityError | PlanError | None = None
     for candidate in candidate_plans(job.model, job.system, job.phase.batch):

@@ -110,8 +110,8 @@ def _show_file(console: Console, name: str) -> None:
 def _show_graph(console: Console, model: str, phase: Phase, plan: str) -> None:
     from accelsim.mapping.plan import Plan
     from accelsim.mapping.shard import shard
+    from accelsim.workload.build import build_workload
     from accelsim.workload.formats.hf import load_model
-    from accelsim.workload.phase import build_workload
 
     workload = shard(build_workload(load_model(model), phase), Plan.parse("" if plan == "auto" else plan))
     console.print(f"[bold]{workload.name}[/]: {workload.flops:.4g} FLOPs on one rank")

@@ -8,17 +8,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from accelsim.catalog import Catalog
+from accelsim.dtypes import Types
 from accelsim.engine.program import run_program
 from accelsim.errors import PlacementError, PlanError
 from accelsim.job import choose_dtype, load_inputs
-from accelsim.mapping.capacity import last_step
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.placement.placement import Placement
 from accelsim.mapping.placement.swap import swap
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.report import PlacementReport, explain, placement_of
 from accelsim.mapping.spatial.run import DEFAULT_PLACER, SpatialMapper, SpatialRun
-from accelsim.workload.phase import Decode, Phase, Prefill, build_step
+from accelsim.workload.build import build_traversal
+from accelsim.workload.phase import Decode, Phase, Prefill
+from accelsim.workload.recipe import Recipe
 
 if TYPE_CHECKING:
     from accelsim.workload.model import Model
@@ -222,11 +224,9 @@ class Exploration:
         if key not in self._mappers:
             asked = (*self._overrides, ("chip.core_grid", f"[{grid[0]}, {grid[1]}]"))
             model, system, _ = load_inputs(self._model, self._system, asked, self._catalog)
-            dtype = choose_dtype(model, system, None)
-            fullest = build_step(model, phase, last_step(phase), dtype)
-            self._mappers[key] = SpatialMapper(
-                model, system, phase, dtype, "flash", fullest.segments, self._constraints
-            )
+            recipe = Recipe(Types.of(choose_dtype(model, system, None)))
+            fullest = build_traversal(model, phase.fullest(), recipe)
+            self._mappers[key] = SpatialMapper(model, system, phase, recipe, fullest.segments, self._constraints)
         return self._mappers[key]
 
     def _repr_png_(self) -> bytes:
@@ -249,10 +249,9 @@ class Exploration:
 
 def _phase(old: Phase, kind: PhaseKind | None, batch: int | None, tokens: int | None) -> Phase:
     """``old`` with what is given changed; a decode keeps its steps."""
-    was = "decode" if isinstance(old, Decode) else "prefill"
-    length = old.context if isinstance(old, Decode) else old.prompt
+    was, length = old.kind, old.length
     batch = old.batch if batch is None else batch
     tokens = length if tokens is None else tokens
     if (kind or was) == "prefill":
         return Prefill(batch, tokens)
-    return Decode(batch, tokens, old.steps if isinstance(old, Decode) else 1)
+    return Decode(batch, tokens, len(old.traversals()))

@@ -10,7 +10,6 @@ from accelsim.explore.exploration import Exploration, Step
 from accelsim.mapping.placement.base import PLACERS
 from accelsim.results.floorplan import Floorplan, GroupBox, LinkLine, floorplan_of
 from accelsim.results.format import percent_text, seconds_text, size_text
-from accelsim.workload.phase import Decode
 
 #: Flows of a link that are named one by one, and hottest links that are listed.
 MOST_USERS, HOTTEST = 6, 5
@@ -162,7 +161,7 @@ def _settings(now: Step) -> dict[str, Any]:
         "seed": now.settings.seed,
         "kind": phase.kind,
         "batch": phase.batch,
-        "tokens": phase.context if isinstance(phase, Decode) else phase.prompt,
+        "tokens": phase.length,
         "rows": now.settings.grid[0],
         "cols": now.settings.grid[1],
     }

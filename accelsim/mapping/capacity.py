@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from accelsim.dtypes import DType
+from accelsim.dtypes import DType, Types
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import footprint
@@ -13,9 +13,13 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.regions import RegionLayout, lay_out
 from accelsim.mapping.shard import shard
 from accelsim.units import format_quantity
+from accelsim.workload.build import build_traversal
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
-from accelsim.workload.phase import Decode, Phase, build_step
+from accelsim.workload.phase import Phase
+from accelsim.workload.recipe import Recipe
+from accelsim.workload.routing import RANDOM
+from accelsim.workload.traversal import Traversal
 
 
 def check_capacity(
@@ -23,7 +27,7 @@ def check_capacity(
     phase: Phase,
     plan: Plan,
     system: System,
-    dtype: DType,
+    recipe: Recipe,
     fullest: Workload,
     ignore_capacity: bool,
 ) -> tuple[str, ...]:
@@ -34,7 +38,7 @@ def check_capacity(
         phase: The whole phase, all replicas.
         plan: The plan asked for.
         system: The system.
-        dtype: Element type of weights and activations.
+        recipe: How the model is computed.
         fullest: One rank's share of the pass that holds most.
         ignore_capacity: Turn the error into a warning.
 
@@ -47,14 +51,14 @@ def check_capacity(
     where = f"{model.name} on {system.name}:{system.num_chips}, plan {plan}"
     if ignore_capacity:
         return (f"capacity ignored: {where}: {problem}",)
-    fix = next(_changes_that_fit(model, phase, plan, system, dtype), None)
+    fix = next(_changes_that_fit(model, phase, plan, system, recipe), None)
     advice = (
         f"Smallest change that fits: {fix}." if fix else "No larger tp, smaller batch or region of this system fits."
     )
     raise CapacityError(f"{where}: {problem} {advice}")
 
 
-def kv_capacity_tokens(model: Model, system: System, plan: Plan, dtype: DType, batch: int = 1) -> int:
+def kv_capacity_tokens(model: Model, system: System, plan: Plan, recipe: Recipe, batch: int = 1) -> int:
     """Most tokens that each of ``batch`` sequences can hold in the KV cache beside weights and activations.
 
     The model's own limit of positions is not looked at.  0 if not even the weights fit.
@@ -62,8 +66,8 @@ def kv_capacity_tokens(model: Model, system: System, plan: Plan, dtype: DType, b
     free = model.model_copy(update={"max_position_embeddings": _MOST_TOKENS})
 
     def fits(context: int) -> bool:
-        phase = Decode(batch=batch, context=context)
-        return _problem(shard(build_step(free, phase, 0, dtype), plan), plan, system) is None
+        workload = build_traversal(free, Traversal.uniform(batch, 1, context), recipe)
+        return _problem(shard(workload, plan), plan, system) is None
 
     low, high = 0, 1
     while high < _MOST_TOKENS and fits(high):
@@ -75,11 +79,6 @@ def kv_capacity_tokens(model: Model, system: System, plan: Plan, dtype: DType, b
 
 
 _MOST_TOKENS = 1 << 30
-
-
-def last_step(phase: Phase) -> int:
-    """Index of the pass that holds most."""
-    return phase.steps - 1 if isinstance(phase, Decode) else 0
 
 
 def _problem(workload: Workload, plan: Plan, system: System) -> str | None:
@@ -104,13 +103,15 @@ def _layout_problem(layout: RegionLayout) -> str:
     )
 
 
-def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, dtype: DType) -> Iterator[str]:
+def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, recipe: Recipe) -> Iterator[str]:
     """Changes of one thing that fit, the smallest of each kind first: region, ep, tp, batch, length, dtype."""
+    dtype = recipe.types.activations
+    recipe = replace(recipe, routing=RANDOM, attention="flash")
 
-    def fits(plan: Plan, phase: Phase, dtype: DType = dtype) -> bool:
+    def fits(plan: Plan, phase: Phase, recipe: Recipe = recipe) -> bool:
         try:
             local = replace(phase, batch=max(1, phase.batch // plan.dp))
-            workload = shard(build_step(model, local, last_step(local), dtype), plan)
+            workload = shard(build_traversal(model, local.fullest(), recipe), plan)
         except PlanError:
             return False
         return _problem(workload, plan, system) is None
@@ -135,6 +136,7 @@ def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, dt
             break
         batch //= 2
     for smaller in (DType.FP8, DType.INT8, DType.INT4):
-        if smaller.bits < dtype.bits and smaller in system.chip.matrix_flops_per_cycle and fits(plan, phase, smaller):
+        runs = smaller.bits < dtype.bits and smaller in system.chip.matrix_flops_per_cycle
+        if runs and fits(plan, phase, replace(recipe, types=Types.of(smaller))):
             yield f"dtype={smaller.value}"
             break

@@ -16,12 +16,12 @@ from typing import Any
 from accelsim.dtypes import DType
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.hardware.system import System
-from accelsim.job import AttentionName
 from accelsim.mapping.plan import Plan
 from accelsim.pipeline import simulate
 from accelsim.study.parameters import ASSUMED, Parameter, parameters, scaled
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
+from accelsim.workload.recipe import AttentionName
 
 DEFAULT_STEP = 0.1
 #: Elasticities below this are rounding.

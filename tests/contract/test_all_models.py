@@ -9,8 +9,10 @@ import pytest
 from accelsim.catalog import Catalog
 from accelsim.dtypes import DType
 from accelsim.workload.blocks.base import TENSOR_PARALLEL_AXES, entering, leaving
+from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model, load_model_file
-from accelsim.workload.phase import Decode, Phase, Prefill, build_workload
+from accelsim.workload.phase import Decode, Phase, Prefill
+from accelsim.workload.recipe import Recipe
 
 MODELS = Catalog(environment=()).names("models")
 PHASES = [Prefill(batch=2, prompt=64), Decode(batch=2, context=64)]
@@ -39,7 +41,7 @@ def test_a_model_states_its_source_and_a_check_it_meets_within_one_percent(name:
 @pytest.mark.parametrize("name", MODELS)
 def test_the_weights_of_the_graphs_are_the_parameters_of_the_model(name: str, attention: str, phase: Phase) -> None:
     model = load_model(name)
-    workload = build_workload(model, phase, dtype=DType.FP16, attention=attention)  # type: ignore[arg-type]
+    workload = build_workload(model, phase, Recipe.of(DType.FP16, attention=attention))  # type: ignore[arg-type]
     assert workload.num_parameters == model.num_parameters
     assert workload.weight_bytes == 2 * model.num_parameters
 
@@ -48,7 +50,9 @@ def test_the_weights_of_the_graphs_are_the_parameters_of_the_model(name: str, at
 @pytest.mark.parametrize("name", MODELS)
 def test_blocks_chain_by_one_activation_of_the_hidden_size(name: str, phase: Phase) -> None:
     model = load_model(name)
-    graphs = [segment.graph for segment in build_workload(model, phase, logits="all").segments]
+    graphs = [
+        segment.graph for segment in build_workload(model, phase, Recipe.of(model.torch_dtype, logits="all")).segments
+    ]
     for before, after in itertools.pairwise(graphs):
         assert leaving(before).shape == entering(after).shape
         assert leaving(before).shape[-1] == model.hidden_size

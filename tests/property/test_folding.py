@@ -17,8 +17,9 @@ from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
 from accelsim.mapping.unfold import unfold_block
+from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
-from accelsim.workload.phase import Decode, Prefill, build_workload
+from accelsim.workload.phase import Decode, Prefill
 
 SYSTEMS = ["nvidia-dgx-a100:2", "nvidia-dgx-a100:8", "nvidia-dgx-h100:4", "google-tpu-v4-pod:4", "google-tpu-v4-pod:8"]
 OTHER_TOPOLOGIES = ["ring", "line", "switch", "torus", "mesh"]

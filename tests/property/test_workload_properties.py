@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from accelsim.dtypes import DType
 from accelsim.workload.blocks.base import TENSOR_PARALLEL_AXES, entering, leaving
+from accelsim.workload.build import build_workload
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
 from accelsim.workload.operator import role_bytes
 from accelsim.workload.operators.attention import Attention
-from accelsim.workload.phase import Decode, Phase, Prefill, build_workload
+from accelsim.workload.phase import Decode, Phase, Prefill
+from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Role
 
 FLAGS = ("gated_mlp", "parallel_block", "tie_word_embeddings", "attention_bias", "attention_output_bias", "mlp_bias")
@@ -57,7 +59,7 @@ def graphs_of(workload: Workload) -> list[Any]:
 @given(models(), PHASES, ATTENTIONS)
 @settings(deadline=None)
 def test_the_weights_of_the_graphs_are_the_parameters_of_the_model(model: Model, phase: Phase, attention: Any) -> None:
-    workload = build_workload(model, phase, DType.FP16, attention=attention)
+    workload = build_workload(model, phase, Recipe.of(DType.FP16, attention=attention))
     assert workload.num_parameters == model.num_parameters
     assert workload.weight_bytes == 2 * model.num_parameters
 
@@ -65,7 +67,9 @@ def test_the_weights_of_the_graphs_are_the_parameters_of_the_model(model: Model,
 @given(models(), PHASES, ATTENTIONS)
 @settings(deadline=None)
 def test_every_graph_has_one_entry_and_one_exit_and_they_chain(model: Model, phase: Phase, attention: Any) -> None:
-    embedding, decoder, head = graphs_of(build_workload(model, phase, attention=attention, logits="all"))
+    embedding, decoder, head = graphs_of(
+        build_workload(model, phase, Recipe.of(model.torch_dtype, attention=attention, logits="all"))
+    )
     assert leaving(embedding).shape == entering(decoder).shape == leaving(decoder).shape == entering(head).shape
 
 
@@ -76,7 +80,7 @@ def test_shares_of_matrix_work_sum_to_the_whole_unless_kv_heads_are_replicated(
 ) -> None:
     degree = math.gcd(degree, model.num_attention_heads)
     replicated = model.num_key_value_heads < degree
-    for graph in graphs_of(build_workload(model, phase, attention=attention)):
+    for graph in graphs_of(build_workload(model, phase, Recipe.of(model.torch_dtype, attention=attention))):
         for operator in graph:
             share = operator.shard(dict.fromkeys(TENSOR_PARALLEL_AXES, degree))
             assert degree * share.flops >= operator.flops
@@ -90,7 +94,9 @@ def test_shares_of_matrix_work_sum_to_the_whole_unless_kv_heads_are_replicated(
 @given(models(), PHASES)
 @settings(deadline=None)
 def test_standard_attention_does_at_least_the_work_and_traffic_of_flash(model: Model, phase: Phase) -> None:
-    flash, standard = (build_workload(model, phase, attention=name) for name in ("flash", "standard"))  # type: ignore[arg-type]
+    flash, standard = (
+        build_workload(model, phase, Recipe.of(model.torch_dtype, attention=name)) for name in ("flash", "standard")
+    )  # type: ignore[arg-type]
     assert standard.flops >= flash.flops
     assert sum(op.reads + op.writes for op in graphs_of(standard)[1]) > sum(
         op.reads + op.writes for op in graphs_of(flash)[1]

@@ -19,6 +19,7 @@ from accelsim.hardware.system import load_system
 from accelsim.mapping.capacity import kv_capacity_tokens
 from accelsim.mapping.plan import Plan
 from accelsim.workload.formats.hf import load_model
+from accelsim.workload.recipe import Recipe
 
 ROWS = list(csv.DictReader((Path(__file__).parent / "data" / "waferllm_kv.csv").open(encoding="utf-8")))
 #: Largest error allowed by model; the 13B row is a known miss.
@@ -27,7 +28,8 @@ LIMIT = {"llama3-8b": 0.25, "llama2-13b": 0.60}
 
 def predicted_tokens(row: dict[str, str], plan: str = "") -> int:
     plan = plan or f"region={row['region']}"
-    tokens = kv_capacity_tokens(load_model(row["model"]), load_system("cerebras-wse2"), Plan.parse(plan), DType.FP16)
+    model, wafer = load_model(row["model"]), load_system("cerebras-wse2")
+    tokens = kv_capacity_tokens(model, wafer, Plan.parse(plan), Recipe.of(DType.FP16))
     return tokens // int(row["region"].partition("x")[0]) if row["cache"] == "concat" else tokens
 
 

@@ -26,10 +26,11 @@ from accelsim.config.validate import validate
 from accelsim.cost.base import COST_MODELS, Region
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
+from accelsim.workload.build import build_workload
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
 from accelsim.workload.operators.gemm import Gemm
-from accelsim.workload.phase import Decode, Prefill, build_workload
+from accelsim.workload.phase import Decode, Prefill
 
 ROW_LIMIT = 0.15
 MEAN_LIMIT = 0.06

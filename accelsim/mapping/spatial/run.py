@@ -8,12 +8,10 @@ from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import Literal
 
 import numpy as np
 
 from accelsim.cost.base import Region
-from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
@@ -36,11 +34,9 @@ from accelsim.mapping.spatial.stream import Shape, Stream, build_stream, segment
 from accelsim.units import format_quantity
 from accelsim.workload.graph import Segment
 from accelsim.workload.model import Model
-from accelsim.workload.phase import Decode, Phase
-from accelsim.workload.routing import RANDOM, Routing
+from accelsim.workload.phase import Phase
+from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Role
-
-Attention = Literal["flash", "standard"]
 
 DEFAULT_PLACER = "snake"
 #: Evaluations of the cost a placer may spend inside a run.
@@ -112,11 +108,9 @@ class SpatialMapper:
         model: What is computed.
         system: A machine of cores with SRAM and an on-chip mesh; all its chips are used.
         phase: On which tokens.
-        dtype: Element type of weights and activations.
-        attention: ``flash`` or ``standard``.
+        recipe: How the model is computed.
         largest: Segments of the pass that holds most, all sequences.
         constraints: What the placement must respect.
-        routing: How tokens spread over experts.
 
     Raises:
         PlanError: The chip has no on-chip network.
@@ -128,11 +122,9 @@ class SpatialMapper:
         model: Model,
         system: System,
         phase: Phase,
-        dtype: DType,
-        attention: Attention,
+        recipe: Recipe,
         largest: Sequence[Segment],
         constraints: PlacementConstraints | None = None,
-        routing: Routing = RANDOM,
     ) -> None:
         if system.chip.noc is None:
             raise PlanError(
@@ -140,10 +132,9 @@ class SpatialMapper:
                 "Use execution=whole_chip, or add noc to the chip's file."
             )
         self._model, self._system, self._phase = model, system, phase
-        self._dtype, self._attention, self._largest, self._constraints = dtype, attention, largest, constraints
+        self._recipe, self._largest, self._constraints = recipe, largest, constraints
         check_reachable(system.chip)
         self._pricer, self._working = GroupPricer(system.chip), WorkingTiles(system.chip)
-        self._routing = routing
         self._segments: dict[Shape, Sequence[Segment]] = {}
 
     def run(
@@ -162,7 +153,7 @@ class SpatialMapper:
             PlanError: Unknown granularity.
             PlacementError: No layout on the grid.
         """
-        pipeline = build_pipeline(self._largest, plan.granularity, isinstance(self._phase, Decode))
+        pipeline = build_pipeline(self._largest, plan.granularity, self._phase.feeds_back)
         constraints, space = self._space(pipeline)
         stream, sizes = self._choose_chunk(pipeline, plan, space)
         placer = plan.placer or DEFAULT_PLACER
@@ -209,7 +200,7 @@ class SpatialMapper:
     def fits(self, plan: Plan) -> bool:
         """Whether the groups fit the chips by their sizes; their rectangles are not looked for."""
         try:
-            pipeline = build_pipeline(self._largest, plan.granularity, isinstance(self._phase, Decode))
+            pipeline = build_pipeline(self._largest, plan.granularity, self._phase.feeds_back)
             self._choose_chunk(pipeline, plan, self._space(pipeline)[1])
         except (CapacityError, PlanError):
             return False
@@ -223,12 +214,12 @@ class SpatialMapper:
 
     def _segments_of(self, shape: Shape) -> Sequence[Segment]:
         if shape not in self._segments:
-            self._segments[shape] = segments_of(self._model, shape, self._dtype, self._attention, self._routing)
+            self._segments[shape] = segments_of(self._model, shape, self._recipe)
         return self._segments[shape]
 
     def _choose_chunk(self, pipeline: Pipeline, plan: Plan, space: Space) -> tuple[Stream, Sizes]:
         """The chunk asked for, or the one with the least estimated time; sizes that fit it."""
-        longest = self._phase.batch if isinstance(self._phase, Decode) else self._phase.prompt
+        longest = self._phase.batch if self._phase.feeds_back else self._phase.length
         asked = [plan.chunk] if plan.chunk is not None else [c for c in CHUNKS if c < longest] + [longest]
         best: tuple[float, Stream, Sizes] | None = None
         refused: CapacityError | None = None
@@ -367,9 +358,8 @@ class SpatialMapper:
                     capacity_bytes=self._system.chip.sram_per_core_bytes,
                 )
             )
-        phase = self._phase
-        cached = phase.batch * (phase.context + phase.steps if isinstance(phase, Decode) else phase.prompt)
-        return Occupancy(tuple(fills), kv_capacity(fills, cached))
+        fullest = self._phase.fullest()
+        return Occupancy(tuple(fills), kv_capacity(fills, fullest.sequences * fullest.length))
 
     def _footprint(self, floor: Floor, occupancy: Occupancy) -> Footprint:
         """Weights, KV cache, and buffers with operator scratch, of the chip that holds most."""

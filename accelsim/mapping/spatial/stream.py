@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dtypes import DType
-from accelsim.workload.blocks.base import Pass
+from accelsim.workload.build import build_segments
 from accelsim.workload.graph import Segment
 from accelsim.workload.model import Model
-from accelsim.workload.phase import Decode, Phase, build_segments
-from accelsim.workload.routing import RANDOM, Routing
+from accelsim.workload.phase import Phase
+from accelsim.workload.recipe import Recipe
+from accelsim.workload.traversal import Traversal
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +92,18 @@ def build_stream(phase: Phase, chunk: int) -> Stream:
             are cut into micro-batches of ``chunk``, step after step.
         chunk: Tokens of one unit, at least 1; the last unit may have fewer.
     """
-    if isinstance(phase, Decode):
+    if phase.feeds_back:
         sizes = _pieces(phase.batch, chunk)
-        rows = [Shape(size, 1, phase.context + step, True) for step in range(phase.steps) for size in sizes]
+        rows = [Shape(size, 1, t.length - 1, True) for t in phase.traversals() for size in sizes]
         return _stream(rows, len(sizes))
-    starts = range(0, phase.prompt, chunk)
-    prompt = [Shape(1, min(chunk, phase.prompt - at), at, at + chunk >= phase.prompt) for at in starts]
+    starts = range(0, phase.length, chunk)
+    prompt = [Shape(1, min(chunk, phase.length - at), at, at + chunk >= phase.length) for at in starts]
     return _stream(prompt * phase.batch, 0)
 
 
-def segments_of(
-    model: Model, shape: Shape, dtype: DType, attention: Literal["flash", "standard"], routing: Routing = RANDOM
-) -> Sequence[Segment]:
+def segments_of(model: Model, shape: Shape, recipe: Recipe) -> Sequence[Segment]:
     """Operator graphs of one unit."""
-    return build_segments(
-        model, Pass(shape.batch, shape.q_len, shape.past_len, dtype, dtype, attention, routing=routing)
-    )
+    return build_segments(model, Traversal.uniform(shape.batch, shape.q_len, shape.past_len), recipe)
 
 
 def _pieces(total: int, size: int) -> list[int]:

@@ -33,7 +33,7 @@ def _grouped(wiring: Wiring, layer: Layer, x: Tensor) -> Tensor:
     heads = Axis.of("heads", model.num_attention_heads, model.head_dim)
     kv_heads = Axis.of("kv_heads", model.num_key_value_heads, model.head_dim)
     q = wiring.activation("attn.q", heads)
-    k = replace(wiring.activation("attn.k", kv_heads), dtype=step.kv_dtype, role=Role.KV_CACHE)
+    k = replace(wiring.activation("attn.k", kv_heads), dtype=step.types.kv, role=Role.KV_CACHE)
     v = replace(k, name="attn.v")
     qkv = Axis("qkv", heads.parts + kv_heads.parts * 2)
     is_rotated = model.position == "rope"
@@ -86,7 +86,7 @@ def _scores_to_values(
     batch, q_len, heads = q.axes
     width = latent or values[0].axes[-1].width
     result = replace(q, name="attn.attention.out", axes=(batch, q_len, Axis.of("heads", heads.count, width)))
-    if wiring.step.attention == "flash":
+    if wiring.step.recipe.attention == "flash":
         return wiring.add(Attention("attn.attention", (q, *keys, *values), (result,), window=window, latent=latent))
     values = values or tuple(replace(k, axes=(*k.axes[:2], Axis.of("kv_heads", k.axes[2].count, latent))) for k in keys)
     head = Axis.of("heads", heads.count)
@@ -130,7 +130,7 @@ def _latent(wiring: Wiring, x: Tensor) -> Tensor:
     model, step = wiring.model, wiring.step
     _, _, rope, _ = _latent_extents(wiring)
     latent = replace(
-        wiring.activation("attn.latent", Axis.of("latent", model.kv_lora_rank)), dtype=step.kv_dtype, role=Role.KV_CACHE
+        wiring.activation("attn.latent", Axis.of("latent", model.kv_lora_rank)), dtype=step.types.kv, role=Role.KV_CACHE
     )
     key = replace(latent, name="attn.k_rope", axes=(*latent.axes[:2], Axis.of("rope", rope)))
     raw = (wiring.activation("attn.latent_raw", latent.axes[-1]), wiring.activation("attn.k_rope_raw", key.axes[-1]))
@@ -165,7 +165,7 @@ def _expanded(wiring: Wiring, x: Tensor, latent: Tensor, raw_key: Tensor, key: T
     cached = latent.axes[0], Axis.of("kv_len", step.q_len)
 
     def per_head(name: str, size: int) -> Tensor:
-        return Tensor(name, (*cached, Axis.of("kv_heads", heads, size)), step.dtype)
+        return Tensor(name, (*cached, Axis.of("kv_heads", heads, size)), step.types.activations)
 
     k_nope, k, v = per_head("attn.k_nope", nope), per_head("attn.k", nope + rope), per_head("attn.v", value)
     seen = replace(latent, axes=(*cached, latent.axes[-1])), replace(key, axes=(*cached, key.axes[-1]))

@@ -37,7 +37,7 @@ def build_head(model: Model, step: Pass) -> OperatorGraph:
 
     Not modelled: sampling.
     """
-    wiring = Wiring(model, step if step.logits == "all" else replace(step, q_len=1))
+    wiring = Wiring(model, step.last())
     x = wiring.activation("head.in", wiring.hidden)
     if model.final_norm:
         x = wiring.norm("head.norm", x)

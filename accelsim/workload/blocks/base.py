@@ -22,9 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from accelsim.dtypes import DType
+from accelsim.dtypes import Types
 from accelsim.errors import ShapeError
 from accelsim.registry import Registry
 from accelsim.workload.graph import OperatorGraph
@@ -33,8 +32,9 @@ from accelsim.workload.operator import Operator
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
-from accelsim.workload.routing import RANDOM, Routing
+from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Axis, Role, Tensor
+from accelsim.workload.traversal import Traversal
 
 #: Axes that tensor parallelism divides.
 TENSOR_PARALLEL_AXES = ("heads", "kv_heads", "qkv", "ffn", "gate_up", "vocab")
@@ -42,27 +42,41 @@ TENSOR_PARALLEL_AXES = ("heads", "kv_heads", "qkv", "ffn", "gate_up", "vocab")
 
 @dataclass(frozen=True)
 class Pass:
-    """One traversal of the model.
+    """One traversal of the model and how it is computed.
 
     Attributes:
-        batch: Sequences.
-        q_len: New tokens per sequence.
-        past_len: Tokens per sequence already in the KV cache.
-        dtype: Element type of weights and activations.
-        kv_dtype: Element type of the KV cache.
-        attention: ``"flash"`` is one operator, ``"standard"`` is Gemm, Softmax, Gemm with the scores in memory.
-        logits: Positions per sequence whose logits are computed: the ``"last"`` one or ``"all"``.
-        routing: How tokens spread over experts.
+        traversal: The tokens; one span.
+        recipe: Element types, attention, logits, routing.
     """
 
-    batch: int
-    q_len: int
-    past_len: int
-    dtype: DType
-    kv_dtype: DType
-    attention: Literal["flash", "standard"] = "flash"
-    logits: Literal["last", "all"] = "last"
-    routing: Routing = RANDOM
+    traversal: Traversal
+    recipe: Recipe
+
+    @property
+    def batch(self) -> int:
+        """Sequences."""
+        return self.traversal.sequences
+
+    @property
+    def q_len(self) -> int:
+        """New tokens per sequence."""
+        return self.traversal.spans[0].new
+
+    @property
+    def past_len(self) -> int:
+        """Tokens per sequence already in the KV cache."""
+        return self.traversal.spans[0].cached
+
+    @property
+    def types(self) -> Types:
+        """Element types by role."""
+        return self.recipe.types
+
+    def last(self) -> Pass:
+        """The pass of the positions whose logits are computed."""
+        if self.recipe.logits == "all":
+            return self
+        return replace(self, traversal=Traversal(tuple(replace(span, new=1) for span in self.traversal.spans)))
 
 
 BlockBuilder = Callable[[Model, Pass, Layer], OperatorGraph]
@@ -84,11 +98,11 @@ class Wiring:
     def activation(self, name: str, *axes: Axis) -> Tensor:
         """Activation ``[batch, q_len, *axes]``."""
         outer = Axis.of("batch", self.step.batch), Axis.of("q_len", self.step.q_len)
-        return Tensor(name, (*outer, *axes), self.step.dtype)
+        return Tensor(name, (*outer, *axes), self.step.types.activations)
 
     def weight(self, name: str, *axes: Axis) -> Tensor:
         """Weight of the given axes."""
-        return Tensor(name, axes, self.step.dtype, Role.WEIGHT)
+        return Tensor(name, axes, self.step.types.weights, Role.WEIGHT)
 
     def add(self, operator: Operator) -> Tensor:
         """Add any operator; returns its first result."""

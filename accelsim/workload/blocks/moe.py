@@ -61,8 +61,8 @@ def _experts(wiring: Wiring, x: Tensor) -> Tensor:
             activation(wiring),
             model.num_experts_per_tok,
             model.num_experts,
-            step.batch * step.q_len,
-            step.routing,
+            step.traversal.tokens,
+            step.recipe.routing,
             has_bias=model.mlp_bias,
         )
     )

@@ -18,6 +18,7 @@ from accelsim.mapping.spatial.groups import build_pipeline
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.experts import Exchange as Kernel
 from accelsim.network.experts import expert_exchange
+from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
@@ -25,7 +26,8 @@ from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.exchange import Exchange
 from accelsim.workload.operators.experts import Experts
-from accelsim.workload.phase import Decode, Prefill, build_workload
+from accelsim.workload.phase import Decode, Prefill
+from accelsim.workload.recipe import Recipe
 from accelsim.workload.routing import Routing, copies
 
 BALANCED = Routing("balanced")
@@ -34,6 +36,10 @@ BALANCED = Routing("balanced")
 @pytest.fixture(scope="module")
 def deepseek() -> Model:
     return load_model("deepseek-v3")
+
+
+def routed(routing: Routing) -> Recipe:
+    return Recipe.of(DType.BF16, routing=routing)
 
 
 def layer(workload: Workload) -> dict[str, Operator]:
@@ -48,7 +54,7 @@ def experts(workload: Workload) -> Experts:
 
 @pytest.mark.parametrize(("tp", "ep"), [(8, 2), (8, 4), (8, 8), (8, 1)])
 def test_inside_a_group_each_rank_has_whole_or_divided_experts_and_one_sum(deepseek: Model, tp: int, ep: int) -> None:
-    whole = build_workload(deepseek, Decode(32, 100), routing=BALANCED)
+    whole = build_workload(deepseek, Decode(32, 100), routed(BALANCED))
     share = shard(whole, Plan(tp=tp, ep=ep))
     mine = experts(share)
     assert (mine.local_experts, mine.ffn) == (256 // ep, 2048 // (tp // ep))
@@ -60,7 +66,7 @@ def test_inside_a_group_each_rank_has_whole_or_divided_experts_and_one_sum(deeps
 
 
 def test_over_replicas_tokens_travel_to_their_experts_and_back(deepseek: Model) -> None:
-    whole = build_workload(deepseek, Decode(16, 100), DType.BF16, routing=BALANCED)  # of one replica
+    whole = build_workload(deepseek, Decode(16, 100), Recipe.of(DType.BF16, routing=BALANCED))  # of one replica
     share = shard(whole, Plan(dp=32, ep=32))
     ops = layer(share)
     there, mine, back = ops["moe.dispatch"], experts(share), ops["moe.combine"]
@@ -75,16 +81,16 @@ def test_over_replicas_tokens_travel_to_their_experts_and_back(deepseek: Model) 
 
 
 def test_a_narrow_type_is_sent_out_and_16_bits_come_back(deepseek: Model) -> None:
-    whole = build_workload(deepseek, Decode(16, 100), DType.FP8, routing=BALANCED)
+    whole = build_workload(deepseek, Decode(16, 100), Recipe.of(DType.FP8, routing=BALANCED))
     ops = layer(shard(whole, Plan(dp=8, ep=8)))
     assert ops["moe.combine"].nbytes == 2 * ops["moe.dispatch"].nbytes  # type: ignore[attr-defined]
-    wide = build_workload(deepseek, Decode(16, 100), DType.BF16, routing=BALANCED)
+    wide = build_workload(deepseek, Decode(16, 100), Recipe.of(DType.BF16, routing=BALANCED))
     ops = layer(shard(wide, Plan(dp=8, ep=8, dispatch=DType.FP8)))
     assert ops["moe.combine"].nbytes == 2 * ops["moe.dispatch"].nbytes  # type: ignore[attr-defined]
 
 
 def test_tensor_parallel_ranks_send_a_part_each_and_gather_what_comes_back(deepseek: Model) -> None:
-    whole = build_workload(deepseek, Prefill(1, 1001), routing=BALANCED)
+    whole = build_workload(deepseek, Prefill(1, 1001), routed(BALANCED))
     ops = layer(shard(whole, Plan(tp=4, dp=2, ep=8)))
     there, gather = ops["moe.dispatch"], ops["moe.all_gather"]
     assert isinstance(there, Exchange) and isinstance(gather, Collective)
@@ -96,7 +102,7 @@ def test_tensor_parallel_ranks_send_a_part_each_and_gather_what_comes_back(deeps
 @pytest.mark.parametrize("plan", [Plan(ep=2, tp=2), Plan(ep=8, dp=8), Plan(ep=8, tp=2, dp=4)], ids=str)
 def test_the_ranks_together_compute_every_row_once(plan: Plan) -> None:
     model = load_model("mixtral-8x7b")
-    whole = build_workload(model, Prefill(1, 512), routing=BALANCED)
+    whole = build_workload(model, Prefill(1, 512), Recipe.of(model.torch_dtype, routing=BALANCED))
     mine, all_of_it = experts(shard(whole, plan)), experts(whole)
     replicas = plan.dp if plan.ep > plan.tp else 1
     ranks = plan.tp * replicas
@@ -107,7 +113,7 @@ def test_the_ranks_together_compute_every_row_once(plan: Plan) -> None:
 def test_the_fullest_rank_sets_the_pace(deepseek: Model) -> None:
     plan = Plan(dp=32, ep=32)
     rows = [
-        experts(shard(build_workload(deepseek, Decode(16, 100), routing=routing), plan)).rows
+        experts(shard(build_workload(deepseek, Decode(16, 100), routed(routing)), plan)).rows
         for routing in (BALANCED, Routing(), Routing("factor", 2.0))
     ]
     assert rows[0] == 128 and rows[2] == 256
@@ -115,7 +121,10 @@ def test_the_fullest_rank_sets_the_pace(deepseek: Model) -> None:
 
 
 def test_experts_that_do_not_divide_are_rounded_up_to_the_fullest_rank(deepseek: Model) -> None:
-    share = shard(build_workload(deepseek, Decode(8, 100), routing=BALANCED), Plan(dp=144, ep=144))
+    share = shard(
+        build_workload(deepseek, Decode(8, 100), routed(BALANCED)),
+        Plan(dp=144, ep=144),
+    )
     assert experts(share).local_experts == 2  # 256 / 144
     assert experts(share).rows == 8 * 144 * 8 * 2 // 256
 
@@ -152,7 +161,7 @@ def test_the_plan_is_read_and_written() -> None:
 @pytest.mark.parametrize("name", ["nvidia-dgx-h100", "nvidia-dgx-a100"])
 def test_an_exchange_is_priced_by_measured_kernels_where_there_are_any(deepseek: Model, name: str) -> None:
     system = load_system(name)
-    share = shard(build_workload(deepseek, Decode(16, 100), DType.BF16, routing=BALANCED), Plan(dp=8, ep=8))
+    share = shard(build_workload(deepseek, Decode(16, 100), Recipe.of(DType.BF16, routing=BALANCED)), Plan(dp=8, ep=8))
     priced = Pricer(system, region_of(Plan(), system.chip)).price(share)[-2]
     cost = next(op.cost for op in priced.operators if op.operator.name == "moe.combine")
     assert isinstance(cost, CollectiveCost)

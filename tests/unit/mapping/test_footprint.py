@@ -8,10 +8,12 @@ from accelsim.mapping.footprint import footprint, peak_activation_bytes
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.regions import lay_out
 from accelsim.mapping.shard import shard
+from accelsim.workload.build import build_traversal, build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.graph import OperatorGraph
 from accelsim.workload.operators.elementwise import Elementwise
-from accelsim.workload.phase import Decode, Prefill, build_step, build_workload
+from accelsim.workload.phase import Decode, Prefill
+from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Axis, Tensor
 
 LLAMA = load_model("llama3-8b")
@@ -45,8 +47,8 @@ def test_activations_live_from_producer_to_last_consumer():
 
 def check(model, phase, plan, system, dtype=DType.BF16, ignore=False):
     model = load_model(model)
-    fullest = shard(build_step(model, phase, phase.steps - 1 if isinstance(phase, Decode) else 0, dtype), plan)
-    return check_capacity(model, phase, plan, system, dtype, fullest, ignore)
+    fullest = shard(build_traversal(model, phase.fullest(), Recipe.of(dtype)), plan)
+    return check_capacity(model, phase, plan, system, Recipe.of(dtype), fullest, ignore)
 
 
 def test_what_fits_gives_no_warning():
@@ -76,7 +78,7 @@ def test_a_batch_too_large_is_answered_with_a_smaller_one():
 
 
 def test_layers_fill_as_many_regions_as_their_weights_need():
-    workload = build_workload(LLAMA, Decode(1, 2048), DType.FP16)
+    workload = build_workload(LLAMA, Decode(1, 2048), Recipe.of(DType.FP16))
     # 660 x 660 cores x 48 KiB = 21.4 GB hold the 16.1 GB of weights; 360 x 360 = 6.37 GB need three.
     assert lay_out(workload, WSE2.chip, Plan(region=(660, 660))).num_regions == 1
     layout = lay_out(workload, WSE2.chip, Plan(region=(360, 360)))

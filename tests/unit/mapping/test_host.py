@@ -18,7 +18,7 @@ from accelsim.mapping.lower import _sizes
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.servers import HOST, STREAM
 from accelsim.play import play
-from accelsim.workload.phase import build_workload
+from accelsim.workload.build import build_workload, own_recipe
 
 US = 1e-6
 
@@ -30,7 +30,7 @@ def small_model(layers=9):
 def played(dispatch_us, phase, system="nvidia-h100-sxm", plan="tp=1", layers=9):
     model, machine = small_model(layers), load_system(system)
     profile = LaunchProfile(name="test", dispatch_s=dispatch_us * US)
-    return play(Job(model, machine, phase, Plan.parse(plan), model.torch_dtype, profile=profile))
+    return play(Job(model, machine, phase, Plan.parse(plan), own_recipe(model), profile=profile))
 
 
 def unfolded_ticks(found, dispatch_us, passes):

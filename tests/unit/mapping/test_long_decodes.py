@@ -12,8 +12,10 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard, shard_all
+from accelsim.workload.build import build_step, build_steps
 from accelsim.workload.formats.hf import load_model
-from accelsim.workload.phase import Decode, build_step, build_steps
+from accelsim.workload.phase import Decode
+from accelsim.workload.recipe import Recipe
 
 PHASE = Decode(batch=2, context=0, steps=5)
 PLAN = Plan(tp=4)
@@ -22,14 +24,14 @@ COLUMNS = ("server", "work_ticks", "nbytes", "latency_ticks", "priority", "route
 
 def one_by_one(model, attention):
     """Every step on its own, sharing nothing with the others."""
-    return [build_step(model, PHASE, step, attention=attention) for step in range(PHASE.steps)]
+    return [build_step(model, PHASE, step, Recipe.of(model.torch_dtype, attention)) for step in range(PHASE.steps)]
 
 
 @pytest.mark.parametrize("attention", ["flash", "standard"])
 @pytest.mark.parametrize("name", ["llama3-8b", "mistral-7b", "gpt3-13b"])
 def test_steps_built_together_equal_steps_built_alone(name, attention):
     model = load_model(name)
-    assert build_steps(model, PHASE, attention=attention) == one_by_one(model, attention)
+    assert build_steps(model, PHASE, Recipe.of(model.torch_dtype, attention=attention)) == one_by_one(model, attention)
 
 
 def test_only_what_depends_on_the_length_of_the_cache_is_new_in_a_step():
@@ -50,7 +52,7 @@ def test_steps_of_a_full_window_are_one_object():
 @pytest.mark.parametrize("attention", ["flash", "standard"])
 def test_steps_sharded_together_equal_steps_sharded_alone(attention):
     model = load_model("llama3-8b")
-    together = shard_all(build_steps(model, PHASE, attention=attention), PLAN)
+    together = shard_all(build_steps(model, PHASE, Recipe.of(model.torch_dtype, attention=attention)), PLAN)
     assert together == [shard(step, PLAN) for step in one_by_one(model, attention)]
     assert together[1].segments[0] is together[0].segments[0]
 
@@ -61,7 +63,7 @@ def test_steps_lowered_together_equal_steps_lowered_alone(plan, attention):
     model, system = load_model("llama3-8b"), load_system("nvidia-dgx-h100:4")
     region = region_of(plan, system.chip)
     pricer = Pricer(system, region)
-    shares = shard_all(build_steps(model, PHASE, attention=attention), plan)
+    shares = shard_all(build_steps(model, PHASE, Recipe.of(model.torch_dtype, attention=attention)), plan)
     together = lower([pricer.price(share) for share in shares], system)
     alone = [lower([Pricer(system, region).price(shard(step, plan))], system) for step in one_by_one(model, attention)]
     stages = [stage for one in alone for stage in one.program.stages]

@@ -3,9 +3,10 @@ import pytest
 from accelsim.errors import PlanError
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.shard import shard
+from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.operators.collective import Collective
-from accelsim.workload.phase import Decode, Prefill, build_workload
+from accelsim.workload.phase import Decode, Prefill
 
 LLAMA = load_model("llama3-8b")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from accelsim.errors import ShapeError
+from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.model import Model
 from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.experts import Experts
-from accelsim.workload.phase import Decode, Phase, Prefill, build_workload
+from accelsim.workload.phase import Decode, Phase, Prefill
+from accelsim.workload.recipe import Recipe
 from accelsim.workload.routing import Routing
 from accelsim.workload.tensor import Role
 
@@ -28,7 +30,8 @@ LATENT = {"kv_lora_rank": 6, "qk_nope_head_dim": 3, "qk_rope_head_dim": 2, "v_he
 
 def operators(model: Model | str, phase: Phase, segment: int = -2, **options: object) -> dict[str, Operator]:
     model = load_model(model) if isinstance(model, str) else model
-    graph = build_workload(model, phase, **options).segments[segment].graph  # type: ignore[arg-type]
+    recipe = Recipe.of(model.torch_dtype, **options)  # type: ignore[arg-type]
+    graph = build_workload(model, phase, recipe).segments[segment].graph
     return {operator.name: operator for operator in graph}
 
 

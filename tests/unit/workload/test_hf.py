@@ -10,8 +10,10 @@ import pytest
 
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
+from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
-from accelsim.workload.phase import Prefill, build_workload
+from accelsim.workload.phase import Prefill
+from accelsim.workload.recipe import Recipe
 
 CONFIGS = Path(__file__).parents[2] / "data" / "hf"
 
@@ -68,7 +70,10 @@ def test_an_unchanged_config_gives_the_parameters_of_the_release_without_warning
 def test_a_config_and_the_shipped_model_describe_the_same_work(name: str, shipped: str) -> None:
     ours, theirs = load_model(shipped), load_model(CONFIGS / name)
     phase = Prefill(batch=2, prompt=300)
-    assert build_workload(ours, phase, DType.BF16).segments == build_workload(theirs, phase, DType.BF16).segments
+    assert (
+        build_workload(ours, phase, Recipe.of(DType.BF16)).segments
+        == build_workload(theirs, phase, Recipe.of(DType.BF16)).segments
+    )
 
 
 def test_head_dim_is_not_derived_when_the_key_is_present() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from accelsim.errors import ConfigError
+from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.model import Model
-from accelsim.workload.phase import Decode, Prefill, build_workload
+from accelsim.workload.phase import Decode, Prefill
 
 CONFIGS = Path(__file__).parents[2] / "data" / "hf"
 

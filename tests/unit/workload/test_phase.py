@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from accelsim.dtypes import DType
+from accelsim.dtypes import DType, Types
 from accelsim.errors import ConfigError, ShapeError
+from accelsim.workload.build import build_step, build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.graph import OperatorGraph, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.operators.collective import Collective
-from accelsim.workload.phase import Decode, Prefill, build_step, build_workload
+from accelsim.workload.phase import Decode, Prefill
+from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Role
+
+ALL_LOGITS = Recipe.of(DType.BF16, logits="all")
+STANDARD = Recipe.of(DType.BF16, attention="standard")
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +94,14 @@ def test_prefill_flops_are_two_per_multiplied_parameter_and_token(llama: Model) 
     attention = 32 * 4 * 4096 * (512 * 513 // 2) * 2
     every = 2 * (llama.num_parameters - table) * phase.tokens + attention
     last = 2 * (llama.num_parameters - 2 * table) * phase.tokens + attention + 2 * table * phase.batch
-    assert build_workload(llama, phase, logits="all").flops == pytest.approx(every, rel=2e-3)
+    assert build_workload(llama, phase, ALL_LOGITS).flops == pytest.approx(every, rel=2e-3)
     assert build_workload(llama, phase).flops == pytest.approx(last, rel=2e-3)
 
 
 def test_prefill_computes_logits_of_the_last_token_only_unless_told(llama: Model) -> None:
     phase = Prefill(batch=2, prompt=512)
     assert operators(build_workload(llama, phase))["head.logits"].flops == 2 * 2 * 4096 * 128256
-    assert operators(build_workload(llama, phase, logits="all"))["head.logits"].flops == 2 * 1024 * 4096 * 128256
+    assert operators(build_workload(llama, phase, ALL_LOGITS))["head.logits"].flops == 2 * 1024 * 4096 * 128256
 
 
 def test_each_decode_step_sees_one_position_more(llama: Model) -> None:
@@ -119,14 +126,14 @@ def test_the_caches_of_a_block_hold_past_and_new_tokens_of_kv_heads_only(llama: 
 
 
 def test_the_cache_has_its_own_element_type(llama: Model) -> None:
-    workload = build_workload(llama, Decode(1, 100), DType.BF16, kv_dtype=DType.FP8)
+    workload = build_workload(llama, Decode(1, 100), Recipe(replace(Types.of(DType.BF16), kv=DType.FP8)))
     assert {tensor.dtype for tensor in decoder(workload).kv_caches} == {DType.FP8}
     assert 32 * sum(t.size_bytes for t in decoder(workload).kv_caches) == 101 * 65_536
 
 
 def test_standard_attention_writes_and_reads_the_whole_score_matrix() -> None:
     model = small(num_key_value_heads=2)
-    ops = operators(build_workload(model, Prefill(batch=2, prompt=8), DType.FP16, attention="standard"))
+    ops = operators(build_workload(model, Prefill(batch=2, prompt=8), Recipe.of(DType.FP16, attention="standard")))
     scores_bytes = 2 * 4 * 8 * 8 * 2  # batch, heads, q_len, kv_len, 2 B
     assert ops["attn.scores"].writes == ops["attn.softmax"].reads == ops["attn.softmax"].writes == scores_bytes
     assert ops["attn.context"].reads == scores_bytes + 2 * 8 * 2 * 16 * 2  # and v of 2 heads of 16
@@ -138,7 +145,7 @@ def test_standard_attention_writes_and_reads_the_whole_score_matrix() -> None:
 
 
 def test_standard_decode_reads_cached_and_new_keys() -> None:
-    ops = operators(build_workload(small(), Decode(batch=3, context=9), attention="standard"))
+    ops = operators(build_workload(small(), Decode(batch=3, context=9), STANDARD))
     assert ops["attn.scores"].n == ops["attn.context"].k == 10  # type: ignore[attr-defined]
     assert role_bytes(ops["attn.scores"])[Role.KV_CACHE] == 3 * 10 * 64 * 2
 
@@ -203,8 +210,14 @@ def test_a_tied_embedding_is_stored_once_and_read_by_the_head() -> None:
         (lambda: Decode(1, 1, 0), "steps must be >= 1, got 0"),
         (lambda: Prefill(1.5, 1), "batch must be a whole number, got 1.5"),
         (lambda: Prefill(True, 1), "batch must be a whole number, got True"),
-        (lambda: build_workload(small(), Prefill(1, 1), attention="fast"), "unknown attention 'fast'. Known: flash"),
-        (lambda: build_workload(small(), Prefill(1, 1), logits="none"), "unknown logits 'none'. Known: all, last"),
+        (
+            lambda: Recipe.of(DType.BF16, attention="fast"),
+            "unknown attention 'fast'. Known: flash",
+        ),
+        (
+            lambda: Recipe.of(DType.BF16, logits="none"),
+            "unknown logits 'none'. Known: all, last",
+        ),
         (lambda: build_workload(small(block="mo"), Prefill(1, 1)), "unknown block 'mo'. Known: dense"),
     ],
 )

@@ -2,7 +2,8 @@ import pytest
 
 from accelsim.errors import PlanError
 from accelsim.mapping.spatial.groups import build_pipeline, flow_bytes, operators_of
-from accelsim.workload.phase import Decode, Prefill, build_workload
+from accelsim.workload.build import build_workload
+from accelsim.workload.phase import Decode, Prefill
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import pytest
 from accelsim.errors import CapacityError, PlanError
 from accelsim.mapping.placement.constraints import parse_constraints
 from accelsim.pipeline import place, simulate
-from accelsim.workload.phase import Decode, Prefill, build_step, build_workload
+from accelsim.workload.build import build_step, build_workload
+from accelsim.workload.phase import Decode, Prefill
 
 
 def run(model, system, phase, plan="execution=spatial", **options):

@@ -2,7 +2,8 @@ import pytest
 
 from accelsim.errors import CapacityError, PlanError
 from accelsim.pipeline import simulate
-from accelsim.workload.phase import Decode, Prefill, build_step, build_workload
+from accelsim.workload.build import build_step, build_workload
+from accelsim.workload.phase import Decode, Prefill
 
 STREAMING = "execution=weight_streaming"
 

@@ -1,0 +1,137 @@
+"""The workload of a model on some tokens: operator graphs of one traversal, or of all traversals of a phase."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accelsim.errors import ConfigError
+from accelsim.workload.blocks._ends import TOKEN_TABLE, build_embedding, build_head
+from accelsim.workload.blocks.base import BLOCKS, Pass
+from accelsim.workload.graph import OperatorGraph, Segment, Workload
+from accelsim.workload.model import Model
+from accelsim.workload.phase import Phase
+from accelsim.workload.recipe import Recipe
+from accelsim.workload.steps import between
+from accelsim.workload.traversal import Traversal
+
+
+def build_workload(model: Model, phase: Phase, recipe: Recipe | None = None) -> Workload:
+    """Workload of the first pass of a phase: the whole prefill, or the first decode step.
+
+    Args:
+        model: What is computed.
+        phase: On which tokens.
+        recipe: How; None takes the model's own element type for everything.
+
+    Returns:
+        Segments ``embedding``, each run of equal layers, ``head``.
+
+    Raises:
+        ConfigError: The sequence is longer than a learned position table.
+    """
+    return build_step(model, phase, 0, recipe)
+
+
+def build_step(model: Model, phase: Phase, step: int, recipe: Recipe | None = None) -> Workload:
+    """Workload of pass ``step`` of the phase.
+
+    Raises:
+        ConfigError: The phase has no such step, or the sequence does not fit the positions.
+    """
+    traversals = phase.traversals()
+    if not 0 <= step < len(traversals):
+        raise ConfigError(f"step must be in 0..{len(traversals) - 1} for {phase}, got {step}")
+    suffix = f" step={step}" if len(traversals) > 1 else ""
+    return replace(build_traversal(model, traversals[step], recipe), name=f"{model.name} {phase}{suffix}")
+
+
+def build_traversal(model: Model, traversal: Traversal, recipe: Recipe | None = None) -> Workload:
+    """Workload of one traversal; see :func:`build_workload`."""
+    recipe = recipe or own_recipe(model)
+    return Workload(
+        name=model.name,
+        segments=build_segments(model, traversal, recipe),
+        tokens=traversal.tokens,
+        tied_weights=(TOKEN_TABLE,) if model.tie_word_embeddings else (),
+        warnings=model.warnings + _length_warnings(model, traversal.length),
+    )
+
+
+def own_recipe(model: Model) -> Recipe:
+    """The model's own element type for everything."""
+    return Recipe.of(model.torch_dtype)
+
+
+#: Decodes of so few steps are built step by step.
+_FEWEST_STEPS = 4
+
+
+def build_steps(model: Model, phase: Phase, recipe: Recipe | None = None) -> list[Workload]:
+    """Workloads of all passes of the phase, in order; operators that one step has like the step before are one object.
+
+    Of a long decode only what depends on the length of the KV cache is new in a step; later stages look at the same
+    object once.
+
+    Raises:
+        ConfigError: As :func:`build_workload`.
+    """
+    steps = len(phase.traversals())
+
+    def build(step: int, before: Workload | None) -> Workload:
+        workload = build_step(model, phase, step, recipe)
+        if before is None or len(before.segments) != len(workload.segments):
+            return workload
+        pairs = zip(workload.segments, before.segments, strict=True)
+        return replace(workload, segments=tuple(_sharing(*pair) for pair in pairs))
+
+    workloads: list[Workload] = []
+    for step in range(steps):
+        workloads.append(build(step, workloads[-1] if workloads else None))
+        # The first step may start without a cache, so growth is read off the second and third.
+        if step == 2 and steps > _FEWEST_STEPS:
+            rest = between(workloads[1], workloads[2], build(steps - 1, None), steps - 1)
+            if rest is not None:
+                return [
+                    workloads[0],
+                    *(replace(w, name=f"{model.name} {phase} step={i}") for i, w in enumerate(rest, start=1)),
+                ]
+    return workloads
+
+
+def _sharing(segment: Segment, before: Segment) -> Segment:
+    """An equal segment that is ``before``, or has the operators of ``before`` where they are equal."""
+    old = before.graph.operators
+    if segment.repeat != before.repeat or len(segment.graph) != len(old):
+        return segment
+    shared = tuple(b if a == b else a for a, b in zip(segment.graph, old, strict=True))
+    if all(a is b for a, b in zip(shared, old, strict=True)) and segment.name == before.name:
+        return before
+    return Segment(OperatorGraph(segment.graph.name, shared), segment.repeat)
+
+
+def build_segments(model: Model, traversal: Traversal, recipe: Recipe) -> tuple[Segment, ...]:
+    """Segments ``embedding``, each run of equal layers in order, ``head`` of one traversal.
+
+    A traversal may be a piece of a phase: some tokens of a prompt behind others that are cached already.
+    """
+    step = Pass(traversal, recipe)
+    kinds = dict.fromkeys(layer for layer, _ in model.layers)
+    graphs = {layer: BLOCKS.get(layer.block)(model, step, layer) for layer in kinds}
+    runs = {run: Segment(graphs[run[0]], run[1]) for run in dict.fromkeys(model.layers)}
+    return (
+        Segment(build_embedding(model, step)),
+        *(runs[run] for run in model.layers),
+        Segment(build_head(model, step)),
+    )
+
+
+def _length_warnings(model: Model, length: int) -> tuple[str, ...]:
+    limit = model.max_position_embeddings
+    if length <= limit:
+        return ()
+    if model.position == "learned":
+        raise ConfigError(
+            f"{model.name}: {length} positions, but its learned position table holds max_position_embeddings={limit}. "
+            f"Use at most {limit} tokens."
+        )
+    return (f"long-context: {length} positions exceed max_position_embeddings={limit} of {model.name}",)

@@ -1,0 +1,51 @@
+"""How a traversal of a model is computed: what is left open by its shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from accelsim.dtypes import DType, Types
+from accelsim.errors import ConfigError
+from accelsim.workload.routing import RANDOM, Routing
+
+AttentionName = Literal["flash", "standard"]
+LogitsName = Literal["last", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is computed.
+
+    Attributes:
+        types: Element types by role.
+        attention: ``"flash"`` is one operator, ``"standard"`` is Gemm, Softmax, Gemm with the scores in memory.
+        logits: Positions per sequence whose logits are computed: the ``"last"`` one, as serving engines do, or
+            ``"all"``.
+        routing: How tokens spread over experts.
+
+    Raises:
+        ConfigError: Unknown attention or logits.
+    """
+
+    types: Types
+    attention: AttentionName = "flash"
+    logits: LogitsName = "last"
+    routing: Routing = RANDOM
+
+    @classmethod
+    def of(
+        cls,
+        dtype: DType,
+        attention: AttentionName = "flash",
+        logits: LogitsName = "last",
+        routing: Routing = RANDOM,
+    ) -> Recipe:
+        """The recipe with one element type for every role."""
+        return cls(Types.of(dtype), attention, logits, routing)
+
+    def __post_init__(self) -> None:
+        if self.attention not in ("flash", "standard"):
+            raise ConfigError(f"unknown attention {self.attention!r}. Known: flash, standard.")
+        if self.logits not in ("last", "all"):
+            raise ConfigError(f"unknown logits {self.logits!r}. Known: all, last.")
