@@ -1,45 +1,18 @@
-"""A job: everything that decides a run, and how it is read from what a user names."""
+"""How a job is read from what a user names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.catalog import Catalog
 from accelsim.config.document import Document
 from accelsim.dtypes import DType
-from accelsim.engine.run import EngineName
 from accelsim.errors import ConfigError
-from accelsim.hardware.profile import GRAPH, LaunchProfile, load_profile
+from accelsim.hardware.profile import LaunchProfile, load_profile
 from accelsim.hardware.system import System, load_system
-from accelsim.mapping.placement.constraints import PlacementConstraints
-from accelsim.mapping.plan import Plan
 from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.model import Model
-from accelsim.workload.phase import Phase
-from accelsim.workload.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything that decides a run: what is computed, where, how."""
-
-    model: Model
-    system: System
-    phase: Phase
-    plan: Plan
-    recipe: Recipe
-    engine: EngineName = "auto"
-    ignore_capacity: bool = False
-    seed: int = 0
-    constraints: PlacementConstraints | None = None
-    profile: LaunchProfile = GRAPH
-
-    @property
-    def dtype(self) -> DType:
-        """Element type of the products."""
-        return self.recipe.types.activations
 
 
 def load_inputs(

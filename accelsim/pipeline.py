@@ -13,7 +13,8 @@ from accelsim.errors import AccelsimError, PlanError
 from accelsim.hardware.profile import DEFAULT_PROFILE, GRAPH, LaunchProfile
 from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System
-from accelsim.job import Job, choose_dtype, choose_profile, load_inputs
+from accelsim.job import choose_dtype, choose_profile, load_inputs
+from accelsim.mapping.job import Job
 from accelsim.mapping.placement.base import check_placer
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.plan import Plan

@@ -9,12 +9,12 @@ from accelsim.engine.program import ProgramTimeline, run_program
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.profile import launches_kernels
 from accelsim.hardware.system import System
-from accelsim.job import Job
 from accelsim.mapping.candidates import candidate_plans
 from accelsim.mapping.capacity import check_capacity
 from accelsim.mapping.footprint import Footprint, footprint
 from accelsim.mapping.fuse import fuse_all
 from accelsim.mapping.host import with_host
+from accelsim.mapping.job import Job
 from accelsim.mapping.lower import LoweredProgram, lower
 from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan

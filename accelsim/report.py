@@ -10,7 +10,7 @@ import accelsim
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.hardware.system import System
-from accelsim.job import Job
+from accelsim.mapping.job import Job
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.servers import HOST

@@ -12,8 +12,8 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.level import LinkFault
 from accelsim.hardware.profile import LaunchProfile
 from accelsim.hardware.system import load_system
-from accelsim.job import Job
 from accelsim.mapping.fuse import fuse
+from accelsim.mapping.job import Job
 from accelsim.mapping.lower import _sizes
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.servers import HOST, STREAM

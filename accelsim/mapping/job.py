@@ -1,0 +1,49 @@
+"""A job: everything that decides a run, as values; what the stages of mapping work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.dtypes import DType
+from accelsim.engine.run import EngineName
+from accelsim.hardware.profile import GRAPH, LaunchProfile
+from accelsim.hardware.system import System
+from accelsim.mapping.placement.constraints import PlacementConstraints
+from accelsim.mapping.plan import Plan
+from accelsim.workload.model import Model
+from accelsim.workload.phase import Phase
+from accelsim.workload.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """A case with everything that it names looked up: what is computed, where, how.
+
+    Attributes:
+        model: The model.
+        system: The machine.
+        phase: On which tokens.
+        plan: How the work is divided and run.
+        recipe: How the model is computed.
+        engine: Which engine plays the tasks.
+        ignore_capacity: Go on with a warning when the model does not fit.
+        seed: Of placers that draw random numbers.
+        constraints: What placements must respect, in spatial execution.
+        profile: How a host gets kernels to a GPU.
+    """
+
+    model: Model
+    system: System
+    phase: Phase
+    plan: Plan
+    recipe: Recipe
+    engine: EngineName = "auto"
+    ignore_capacity: bool = False
+    seed: int = 0
+    constraints: PlacementConstraints | None = None
+    profile: LaunchProfile = GRAPH
+
+    @property
+    def dtype(self) -> DType:
+        """Element type of the products."""
+        return self.recipe.types.activations
