@@ -121,10 +121,10 @@ def _spatial_changes(job: Job) -> Iterator[str]:
         largest = build_traversal(job.model, phase.fullest(), replace(job.recipe, routing=RANDOM)).segments
         return SpatialMapper(job.model, job.system, phase, job.recipe, largest, job.constraints).fits(plan)
 
-    if job.plan.chunk not in (None, 1) and fits(replace(job.plan, chunk=1), job.phase):
+    if job.plan.chunk not in (None, 1) and fits(job.plan.replace(chunk=1), job.phase):
         yield "chunk=1"
     for finer in GRANULARITIES[GRANULARITIES.index(job.plan.granularity) + 1 :]:
-        if fits(replace(job.plan, granularity=finer), job.phase):
+        if fits(job.plan.replace(granularity=finer), job.phase):
             yield f"granularity={finer}"
     for field in ("batch", job.phase.length_name):
         tried = getattr(job.phase, field) // 2

@@ -30,12 +30,13 @@ def _help_of(field: str) -> list[tuple[str, str]]:
     from accelsim.config.explain import explain
     from accelsim.hardware.chip import Chip
     from accelsim.hardware.system import SystemSpec, provenance
-    from accelsim.mapping.plan import PLAN_HELP, Plan
+    from accelsim.mapping.plan import explain_key
     from accelsim.workload.model import Model
 
     root, _, key = field.partition(".")
-    if root == "plan" and key in PLAN_HELP:
-        return [("field", field), ("meaning", PLAN_HELP[key]), ("default", str(getattr(Plan(), key)))]
+    of_plan = explain_key(key) if root == "plan" else None
+    if of_plan is not None:
+        return [("field", field), *of_plan.items()]
     help_ = explain(field, {"chip": Chip, "system": SystemSpec, "model": Model}, provenance())
     rows = [
         ("field", help_.path),

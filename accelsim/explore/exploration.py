@@ -213,7 +213,7 @@ class Exploration:
     def _map(self, settings: Settings, placement: Placement | None, done: str) -> None:
         """Add a step: a placement given, or one by the placer of the settings."""
         mapper = self._mapper(settings.phase, settings.grid)
-        plan = replace(self._plan, placer=settings.placer if placement is None else BY_HAND)
+        plan = self._plan.replace(placer=settings.placer if placement is None else BY_HAND)
         run = mapper.run(plan, settings.seed, self._budget, placement)
         latency_s = run_program(run.lowered.program).makespan_s
         self._steps.append(Step(settings, run, latency_s, done, is_placed=placement is None))

@@ -116,15 +116,15 @@ def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, re
             return False
         return _problem(workload, plan, system) is None
 
-    if plan.region is not None and fits(replace(plan, region=None), phase):
+    if plan.region is not None and fits(plan.replace(region=None), phase):
         yield "no region (the whole grid)"
     for ep in (plan.tp, plan.num_ranks) if model.num_experts else ():
-        if ep > plan.ep and fits(replace(plan, ep=ep), phase):
+        if ep > plan.ep and fits(plan.replace(ep=ep), phase):
             yield f"ep={ep}"
             break
     tp = plan.tp * 2
     while tp <= model.num_attention_heads:
-        if fits(replace(plan, tp=tp), phase):
+        if fits(plan.replace(tp=tp), phase):
             chips = tp * plan.dp
             yield f"tp={tp}" if chips <= system.num_chips else f"tp={tp} on {chips} chips"
             break

@@ -13,7 +13,8 @@ from accelsim.cost.base import Region
 from accelsim.errors import PlanError
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.footprint import kv_cache_bytes, peak_activation_bytes
-from accelsim.mapping.plan import Plan, format_region
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.plan_keys import format_region
 from accelsim.workload.graph import Workload
 
 

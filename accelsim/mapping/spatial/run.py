@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 import numpy as np
@@ -182,7 +182,7 @@ class SpatialMapper:
         occupancy = self._occupancy(pipeline, stream, floor, prices)
         streamed = Streamed(pipeline, stream, floor, prices, flows)
         return SpatialRun(
-            plan=replace(plan, chunk=chunk, placer=placer),
+            plan=plan.replace(chunk=chunk, placer=placer),
             pipeline=pipeline,
             stream=stream,
             sizes=sizes,

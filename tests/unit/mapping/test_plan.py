@@ -1,7 +1,11 @@
+import copy
+import dataclasses
+import pickle
+
 import pytest
 
 from accelsim.errors import PlanError
-from accelsim.mapping.plan import EXECUTIONS, Plan
+from accelsim.mapping.plan import Plan, explain_key
 
 KEYS = "tp, dp, ep, dispatch, execution, region, placer, chunk, granularity, objective"
 
@@ -28,12 +32,18 @@ def test_empty_text_is_the_default_plan():
         ("regoin=4x4", f"plan: unknown key 'regoin'. Known: {KEYS}. Did you mean 'region'?"),
         ("region=480", "plan: region '480' is not ROWSxCOLS. Write e.g. 'region=480x480'."),
         ("region=0x480", "plan: region must be ROWSxCOLS with both >= 1, got (0, 480)."),
-        ("execution=spatail", f"plan: unknown execution 'spatail'. Allowed: {', '.join(EXECUTIONS)}."),
-        ("placer=snake", "plan: placer has no meaning with execution=whole_chip. Use spatial."),
+        (
+            "execution=spatail",
+            "plan: unknown execution 'spatail'. Known: spatial, weight_streaming, whole_chip. Did you mean 'spatial'?",
+        ),
+        (
+            "placer=snake",
+            "plan: placer has no meaning with execution=whole_chip. Leave placer out, or use execution=spatial.",
+        ),
         ("chunk=0,execution=spatial", "plan: chunk must be an integer >= 1, got 0."),
         (
             "tp=2,execution=spatial",
-            "plan: tp has no meaning with execution=spatial. Leave tp out.",
+            "plan: tp has no meaning with execution=spatial. Leave tp out, or use execution=whole_chip.",
         ),
     ],
 )
@@ -41,3 +51,41 @@ def test_a_wrong_plan_says_what_is_wrong_and_what_to_write(text, message):
     with pytest.raises(PlanError) as error:
         Plan.parse(text)
     assert str(error.value) == message
+
+
+def test_a_key_given_its_default_is_a_key_left_out():
+    assert Plan.parse("tp=1,execution=whole_chip") == Plan() == Plan(region=None)
+    assert hash(Plan(tp=2, dp=1)) == hash(Plan.parse("tp=2"))
+    assert Plan.parse("execution=spatial,granularity=block,tp=1") == Plan(execution="spatial")
+
+
+def test_replace_changes_one_key_and_checks_the_whole_again():
+    plan = Plan(tp=8, region=(4, 4))
+    assert plan.replace(region=None) == dataclasses.replace(plan, region=None) == Plan(tp=8)
+    with pytest.raises(PlanError, match="region has no meaning with execution=spatial"):
+        plan.replace(execution="spatial", tp=1)
+
+
+def test_a_key_of_another_execution_reads_as_its_default():
+    assert Plan(tp=2).chunk is None
+    assert Plan(execution="spatial", chunk=4).tp == 1
+    with pytest.raises(AttributeError, match="no key 'chnuk'"):
+        _ = Plan().chnuk
+
+
+def test_plain_data_has_the_keys_that_the_execution_reads():
+    shown = Plan.parse("dp=2,ep=2,dispatch=fp8,region=3x4").to_dict()
+    assert shown == {"execution": "whole_chip", "tp": 1, "dp": 2, "ep": 2, "dispatch": "fp8", "region": "3x4"}
+    assert Plan(execution="weight_streaming").to_dict() == {"execution": "weight_streaming"}
+
+
+def test_a_plan_survives_copies_and_pickles():
+    plan = Plan.parse("tp=4,region=4x4")
+    assert pickle.loads(pickle.dumps(plan)) == copy.deepcopy(plan) == plan
+    assert eval(repr(plan)) == plan
+
+
+def test_explain_names_the_executions_that_read_a_key():
+    assert explain_key("region")["with"] == "whole_chip"
+    assert explain_key("chunk")["with"] == "spatial"
+    assert explain_key("regoin") is None

@@ -1,0 +1,1 @@
+"""Executions: the ways in which chips run their share of a model."""

@@ -1,0 +1,1 @@
+"""How the work of a model is divided over chips: degrees of parallelism and the ranks they make."""

@@ -1,0 +1,52 @@
+"""Keys of a plan that say over how many chips what is divided.
+
+Ranks are numbered tp fastest, then dp, so that tensor-parallel groups sit on neighbouring chips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from accelsim.dtypes import DType
+from accelsim.mapping.plan_keys import Count, ElementType, PlanKey
+
+
+def _dispatch_rule(value: DType, values: Mapping[str, Any]) -> str | None:
+    """Tokens travel to experts of other ranks only where these reach over several tensor-parallel groups."""
+    if values["ep"] > values["tp"]:
+        return None
+    return f"dispatch has no meaning unless ep > tp, got ep={values['ep']}, tp={values['tp']}."
+
+
+TP = PlanKey(
+    "tp",
+    Count(),
+    "Tensor-parallel degree: heads, FFN and vocabulary are divided over tp chips (Megatron style).",
+    default=1,
+    counts_ranks=True,
+)
+DP = PlanKey(
+    "dp",
+    Count(),
+    "Data-parallel degree: dp replicas of the model each take batch / dp sequences.",
+    default=1,
+    counts_ranks=True,
+)
+EP = PlanKey(
+    "ep",
+    Count(),
+    "Expert-parallel degree: experts are divided over ep neighbouring ranks; a divisor or a multiple of tp.",
+    default=1,
+)
+DISPATCH = PlanKey(
+    "dispatch",
+    ElementType(),
+    "Element type of tokens on their way to experts of other ranks, e.g. fp8; default: the activations'.",
+    rule=_dispatch_rule,
+)
+
+#: Keys that every execution over several ranks reads.
+PARALLEL_KEYS = (TP, DP, EP, DISPATCH)
+#: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
+NOT_MODELLED = ("pp", "sp", "cp", "schedule", "recompute", "zero_stage")
