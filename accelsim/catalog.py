@@ -108,8 +108,9 @@ class Catalog:
     def _named(self, kind: str, name: str) -> list[Path]:
         if not name or Path(name).name != name:
             return []
-        wanted = {name, *(f"{name}{suffix}" for suffix in SUFFIXES)}
-        return [path for folder in self._folders(kind) for path in _files(folder) if path.name in wanted]
+        candidates = sorted((name, *(name + suffix for suffix in SUFFIXES)))
+        paths = [folder / file for folder in self._folders(kind) for file in candidates]
+        return [path for path in paths if path.suffix in SUFFIXES and _is_file(path)]
 
     def _folders(self, kind: str) -> list[Path]:
         if kind not in _FOLDERS:

@@ -1,16 +1,25 @@
-"""One configuration document: its tree, where it came from, the overrides on top of it, and the sources it states."""
+"""One configuration document: its tree, where it came from, the overrides on top of it, and the sources it states.
+
+A document knows the fingerprint of all that its tree was made from.  What is derived from a document is therefore kept
+under the document itself (``lru_cache``): a file that did not change is parsed, merged and checked once per process,
+and one that did is another document.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from accelsim.config.tree import Node, Plain, resolve_scalar
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 
+#: Documents of which a pass keeps its outcome; the packaged catalog has about 100 files.
+MAX_KEPT = 128
 SOURCE_KINDS = ("datasheet", "measured", "derived", "assumed", "calibrated")
 OVERRIDE_KIND = "override"
 
@@ -37,21 +46,32 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file with its overrides; a value, never changed in place.
+    """A parsed file with its overrides; a value, never changed in place. Two are equal when their fingerprints are.
 
     Attributes:
         path: File it was read from.
         sha256: Hash of that file's bytes.
         root: The tree.
+        fingerprint: Hash of everything the tree was made from, pass by pass: equal ones have equal trees.
         overrides: ``(key path, text)`` in the order they were applied.
         parents: ``(path, sha256)`` of each file that ``extends`` pulled in.
     """
 
-    path: Path
-    sha256: str
-    root: Node
-    overrides: tuple[tuple[str, str], ...] = ()
-    parents: tuple[tuple[Path, str], ...] = ()
+    path: Path = field(compare=False)
+    sha256: str = field(compare=False)
+    root: Node = field(compare=False)
+    fingerprint: str
+    overrides: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    parents: tuple[tuple[Path, str], ...] = field(default=(), compare=False)
+
+    def derived(self, root: Node, *made_from: str) -> Document:
+        """This document with the tree that a pass made of it.
+
+        Args:
+            root: The new tree.
+            made_from: Name of the pass and, as text, everything but this document that decides the new tree.
+        """
+        return replace(self, root=root, fingerprint=fingerprint_of(self.fingerprint, *made_from))
 
     @property
     def data(self) -> Plain:
@@ -97,11 +117,12 @@ class Document:
         parts = split_path(path)
         origin = origin or f"--set {path}={text}"
         root = _replaced(self.root, parts, 0, _override_node(text, origin), origin)
-        return replace(self, root=root, overrides=(*self.overrides, (path, text)))
+        changed = self.derived(root, "override", path, text, origin)
+        return replace(changed, overrides=(*self.overrides, (path, text)))
 
     def unwrapped(self) -> Node:
         """The tree with each sourced value replaced by its value."""
-        return _unwrap(self.root)
+        return _unwrapped(self)
 
     def value_paths(self) -> list[str]:
         """Key path of every plain value and list, sources unwrapped."""
@@ -114,6 +135,20 @@ class Document:
         found: dict[str, Source] = {}
         _collect_sources(self.root, (), found)
         return found
+
+
+def fingerprint_of(*parts: str) -> str:
+    """Hash of texts, with their boundaries: ``("ab", "c")`` is not ``("a", "bc")``."""
+    digest = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()
+
+
+@lru_cache(MAX_KEPT)
+def _unwrapped(document: Document) -> Node:
+    return _unwrap(document.root)
 
 
 def _collect_paths(node: Node, path: tuple[str, ...], found: list[str]) -> None:

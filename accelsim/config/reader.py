@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -171,7 +171,7 @@ class _TreeBuilder:
         else:
             top = self.stack[-1]
             if top.key is not None:
-                top.members[top.key] = replace(node, line=top.key_line)
+                top.members[top.key] = Node(node.value, node.origin, top.key_line, node.text)
             top.key = None
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from accelsim.config.document import SOURCE_KINDS, Document, Source, child_key, split_path, value_of
+from accelsim.config.document import MAX_KEPT, SOURCE_KINDS, Document, Source, child_key, split_path, value_of
 from accelsim.config.messages import describe
 from accelsim.config.quantity import FROM_FILE
 from accelsim.config.schema import Spec
@@ -56,10 +57,23 @@ def validate(document: Document, spec_class: type[S], at: str = "") -> Loaded[S]
 
     Types are strict: ``true`` is no number and ``"5"`` no integer. Quantities need their unit.
 
+    Args:
+        document: A document, overrides applied.
+        spec_class: What it must describe.
+        at: Key path of the section to check, e.g. ``levels.nvlink``; blank for the whole document.
+
+    Returns:
+        The description with its provenance; the same object for equal arguments.
+
     Raises:
         ConfigError: One line per problem, ordered by file and line:
             ``file:line: key.path: what is wrong. fix.``
     """
+    return _validated(document, spec_class, at)
+
+
+@lru_cache(MAX_KEPT)
+def _validated(document: Document, spec_class: type[S], at: str) -> Loaded[S]:
     node = document.node(at) if at else document.root
     prefix = tuple(split_path(at)) if at else ()
     problems = _source_problems(node, prefix)

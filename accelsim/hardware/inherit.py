@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
-from accelsim.config.document import Document
+from accelsim.config.document import MAX_KEPT, Document
 from accelsim.config.loader import load_document, resolve_extends
 from accelsim.config.tree import Node, deep_merge
 from accelsim.errors import ConfigError
@@ -32,22 +33,33 @@ def inherit_calibration(document: Document, resolve: Callable[[str, Document], P
     wanted = document.root.children.get("calibration_from")
     if wanted is None or not wanted.is_section:
         return document  # what is no section is reported by the check against the description
+    others = tuple(
+        (section, resolve_extends(load_document(resolve(name.value, document)), resolve))
+        for section, name in wanted.children.items()
+        if isinstance(name.value, str)
+    )
+    return _filled_in(document, others)
+
+
+@lru_cache(MAX_KEPT)
+def _filled_in(document: Document, others: tuple[tuple[str, Document], ...]) -> Document:
+    """The document with sections taken from ``others``: pairs of a section and the chip that has it."""
+    wanted = document.root.children["calibration_from"]
     calibration = document.root.children.get("calibration", replace(wanted, value={}))
     still, parents = dict(wanted.children), list(document.parents)
-    for section, name in wanted.children.items():
-        if not isinstance(name.value, str):
-            continue
-        parent = resolve_extends(load_document(resolve(name.value, document)), resolve)
+    for section, parent in others:
+        name = wanted.children[section]
         theirs = _section(parent, section, name)
         own = calibration.children.get(section, replace(theirs, value={}))
         if _is_restated(theirs, own):
             del still[section]
-        taken = _taken_over(theirs, name.value)
+        taken = _taken_over(theirs, name.text)
         calibration = calibration.with_child(section, deep_merge(taken, own))
         parents += [(parent.path, parent.sha256), *parent.parents]
     root = document.root.with_child("calibration", calibration)
     root = root.with_child("calibration_from", replace(wanted, value=still))
-    return replace(document, root=root, parents=tuple(dict.fromkeys(parents)))
+    filled = document.derived(root, "calibration_from", *(other.fingerprint for _, other in others))
+    return replace(filled, parents=tuple(dict.fromkeys(parents)))
 
 
 def _section(parent: Document, section: str, name: Node) -> Node:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeVar
@@ -13,8 +14,8 @@ from typing import Literal, TypeVar
 from pydantic import Field, PositiveInt
 
 from accelsim.catalog import Catalog
-from accelsim.config.document import Source
-from accelsim.config.loader import Document, Loaded, load_document, resolve_extends, validate
+from accelsim.config.document import MAX_KEPT, Source
+from accelsim.config.loader import MAX_EXTENDS, Document, Loaded, load_document, resolve_extends, validate
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -164,6 +165,9 @@ def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | No
             ``("chip.sram_per_core", "64 KiB")``, ``("system.levels.nvlink.link.bandwidth", "600 GB/s")``.
         catalog: Where names are looked up.
 
+    Returns:
+        The system; the same object as long as its files and the arguments are the same.
+
     Raises:
         ConfigError: Unknown name, malformed file, a published peak that the structure does not reproduce, an
             override that fits no key, or a size that cannot be cut.
@@ -180,12 +184,11 @@ def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | No
         chip = _load_chip(document, parts["chip"], catalog)
         if chips not in (None, "1"):
             raise ConfigError(f"{reference}: a chip is a system of one. Use a system's name for {chips} chips.")
-        return _assemble(chip, None, {}, overrides)
+        return _assemble(chip.document, None, None, overrides)
     system = _checked(document, SystemSpec, parts["system"], "systems", catalog)
     chip_path = _chip_path(system, catalog)
     chip = _load_chip(load_document(chip_path), parts["chip"], catalog)
-    levels = cut(system.spec.name, system.spec.levels, chips or system.spec.default_chips)
-    return _assemble(chip, system, levels, overrides)
+    return _assemble(chip.document, system.document, chips, overrides)
 
 
 def load_chip(reference: str, overrides: Overrides = (), catalog: Catalog | None = None) -> Chip:
@@ -230,12 +233,20 @@ def _split_overrides(overrides: Iterable[tuple[str, str]]) -> dict[str, list[tup
 
 
 def _kind(document: Document, found: str, catalog: Catalog) -> str:
-    """``chip`` or ``system`` as the file says, or the file it extends; else the folder it was found in."""
-    node = document.root.children.get("kind")
-    if node is None:
+    """``chip`` or ``system`` as the file says, or a file it extends; else the folder that one was found in."""
+    for _ in range(MAX_EXTENDS):
+        node = document.root.children.get("kind")
         parent = document.root.children.get("extends")
-        extends_chip = parent is not None and parent.value in catalog.names("chips")
-        return "chip" if extends_chip else found.removesuffix("s")
+        if node is not None or parent is None:
+            break
+        beside = document.path.parent / parent.text
+        try:
+            found, path = (found, beside) if beside.is_file() else catalog.find_any(("systems", "chips"), parent.text)
+            document = load_document(path)
+        except ConfigError:
+            break  # told with its line where the parents are put together
+    if node is None:
+        return found.removesuffix("s")
     if node.value not in _SECTIONS:
         raise ConfigError(f"{node.where}: kind: {node.text!r} is no hardware. Allowed: chip, system.")
     return str(node.value)
@@ -311,32 +322,29 @@ def _chip_path(system: Loaded[SystemSpec], catalog: Catalog) -> Path:
         raise ConfigError(f"{system.document.where('chip')}: chip: {err}") from err
 
 
+@lru_cache(MAX_KEPT)
 def _assemble(
-    chip: Loaded[Chip],
-    system: Loaded[SystemSpec] | None,
-    levels: Mapping[str, SystemLevel],
-    overrides: tuple[tuple[str, str], ...],
+    chip: Document, system: Document | None, chips: str | None, overrides: tuple[tuple[str, str], ...]
 ) -> System:
-    loaded: dict[str, Loaded[Chip] | Loaded[SystemSpec]] = {"chip": chip}
-    if system is not None:
-        loaded["system"] = system
+    """The system of checked documents, cut to ``chips``; of one chip where there is no document of a system."""
+    spec = validate(system, SystemSpec).spec if system is not None else None
+    levels = cut(spec.name, spec.levels, chips or spec.default_chips) if spec is not None else {}
+    documents = {"chip": chip} if system is None else {"chip": chip, "system": system}
     return System(
-        name=system.spec.name if system is not None else chip.spec.name,
-        chip=chip.spec,
+        name=(spec or validate(chip, Chip).spec).name,
+        chip=validate(chip, Chip).spec,
         levels=levels,
         num_chips=math.prod(level.size for level in levels.values()),
-        max_chips=system.spec.max_chips if system is not None else 1,
-        host=system.spec.host if system is not None else None,
+        max_chips=spec.max_chips if spec is not None else 1,
+        host=spec.host if spec is not None else None,
         provenance={
-            f"{part}.{path}": source for part, one in loaded.items() for path, source in one.provenance.items()
+            f"{part}.{path}": source for part, one in documents.items() for path, source in one.sources().items()
         },
         files=tuple(
-            (str(path), sha256)
-            for one in loaded.values()
-            for path, sha256 in ((one.document.path, one.document.sha256), *one.document.parents)
+            (str(path), sha256) for one in documents.values() for path, sha256 in ((one.path, one.sha256), *one.parents)
         ),
         overrides=overrides,
-        stated=_stated(chip.document),
+        stated=_stated(chip),
     )
 
 

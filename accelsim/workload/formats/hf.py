@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from accelsim.catalog import Catalog
+from accelsim.config.document import MAX_KEPT
 from accelsim.config.loader import Document, Loaded, load_document, resolve_extends, validate
 from accelsim.config.messages import describe
 from accelsim.errors import ConfigError
@@ -90,10 +92,15 @@ def load_model_file(
     if "kind" in document.root.children:
         return validate(document, Model)
     if "model_type" in document.root.children or "architectures" in document.root.children:
-        return Loaded(read_config(document), document.sources(), document)
+        return _read_config(document)
     raise ConfigError(
         f"{document.root.where}: not a model. Write 'kind: model', or give a Hugging Face config.json with model_type."
     )
+
+
+@lru_cache(MAX_KEPT)
+def _read_config(document: Document) -> Loaded[Model]:
+    return Loaded(read_config(document), document.sources(), document)
 
 
 def _without_checks(document: Document, stated: set[str]) -> Document:

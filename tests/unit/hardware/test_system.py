@@ -135,3 +135,18 @@ def test_the_slice_of_a_number_is_the_most_cubic_of_all_slices(reference):
             fitting = [one for one in every if math.prod(one) == members]
             expected = min(fitting, key=lambda s: (sum(s), [n == 1 for n in s], s), default=None)
             assert level.slice_of(members) == expected
+
+
+def test_a_chip_may_extend_a_file_beside_it_without_saying_that_it_is_a_chip(tmp_path: Path) -> None:
+    shutil.copy(Catalog().find("chips", "nvidia-a100-sxm-80gb"), tmp_path / "mine.yaml")
+    (tmp_path / "variant.yaml").write_text("extends: mine.yaml\nname: variant\ntdp: 300 W\n")
+    (tmp_path / "variant-of-variant.yaml").write_text("extends: variant.yaml\nname: second\n")
+    assert load_system(str(tmp_path / "variant.yaml")).chip.tdp_w == 300.0
+    assert load_system(str(tmp_path / "variant-of-variant.yaml")).chip.tdp_w == 300.0
+
+
+@pytest.mark.parametrize(("parent", "complaint"), [("nonesuch", "nonesuch"), ("variant.yaml", "circle")])
+def test_an_extended_file_that_is_missing_or_in_a_circle_is_named(tmp_path: Path, parent: str, complaint: str) -> None:
+    (tmp_path / "variant.yaml").write_text(f"extends: {parent}\nname: variant\n")
+    with pytest.raises(ConfigError, match=complaint):
+        load_system(str(tmp_path / "variant.yaml"))
