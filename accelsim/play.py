@@ -25,6 +25,7 @@ from accelsim.mapping.spatial.groups import GRANULARITIES
 from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRun
 from accelsim.mapping.streaming import lower_streaming, streaming_footprint
 from accelsim.mapping.symmetry import symmetry_broken_by
+from accelsim.warning import warn
 from accelsim.workload.build import build_steps, build_traversal
 from accelsim.workload.graph import Workload
 from accelsim.workload.phase import Phase
@@ -71,12 +72,12 @@ def play(job: Job) -> Played:
     pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
     unfolded = symmetry_broken_by(job.system, max(job.plan.tp, job.plan.ep))
     if unfolded and job.plan.ep > job.plan.tp:
-        raise PlanError(f"plan: ep={job.plan.ep} > tp={job.plan.tp} cannot be simulated rank by rank. {unfolded[0]}.")
+        raise PlanError(f"plan: ep={job.plan.ep} > tp={job.plan.tp} cannot be simulated rank by rank: {unfolded[0]}.")
     lowered = lower(pricer.price_all(shares), job.system, job.plan.tp if unfolded else None)
     if job.profile.dispatch_s and has_kernels(job):
         lowered = with_host(lowered, job.profile, len(lowered.blocks) // len(shares), job.engine)
     timeline = run_program(lowered.program, job.engine)
-    warnings += unfolded
+    warnings += tuple(warn("folding-off", reason) for reason in unfolded)
     need = footprint(shares[-1], job.system.chip)
     return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, job.plan.num_ranks)
 

@@ -26,6 +26,7 @@ from accelsim.results.metrics import utilisation
 from accelsim.results.residuals import band_of_run
 from accelsim.results.result import Energy, Result
 from accelsim.results.unread import unread_warnings
+from accelsim.warning import warn
 from accelsim.workload.graph import Workload
 from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.operators.experts import Experts
@@ -129,7 +130,8 @@ def _server_s(played: Played, server: str) -> float:
 
 def _idle_chips(job: Job, num_chips: int) -> tuple[str, ...]:
     idle = job.system.num_chips - num_chips
-    return (f"{idle} of {job.system.num_chips} chips are idle under plan {job.plan}",) if idle else ()
+    text = f"{idle} of {job.system.num_chips} chips are idle under plan {job.plan}"
+    return (warn("idle-chips", text),) if idle else ()
 
 
 def _faults_ignored(job: Job) -> tuple[str, ...]:
@@ -139,17 +141,18 @@ def _faults_ignored(job: Job) -> tuple[str, ...]:
     found = " and ".join(f"{count} {what}" for what, count in dead.items() if count)
     if job.plan.execution == "spatial" or not found:
         return ()
-    return (f"chip {chip.name}: {found} are ignored by execution={job.plan.execution}",)
+    return (warn("faults-ignored", f"chip {chip.name}: {found} are ignored by execution={job.plan.execution}"),)
 
 
 def _profile_ignored(job: Job) -> tuple[str, ...]:
     if job.profile.is_default or has_kernels(job):
         return ()
     chip = job.system.chip
-    return (
+    text = (
         f"profile {job.profile.name} is ignored: {chip.name} (cost model {chip.cost_model}, "
-        f"execution {job.plan.execution}) runs a compiled program as a whole",
+        f"execution {job.plan.execution}) runs a compiled program as a whole"
     )
+    return (warn("profile-ignored", text),)
 
 
 def _cost_warnings(lowered: LoweredProgram) -> tuple[str, ...]:

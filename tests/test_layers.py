@@ -15,7 +15,7 @@ PACKAGE = ROOT / "accelsim"
 
 # An earlier layer never imports a later one; layers on one line do not import each other.
 LAYERS = [
-    {"errors", "progress"},
+    {"errors", "progress", "warning"},
     {"dtypes"},
     {"registry"},
     {"units"},

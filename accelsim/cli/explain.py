@@ -1,4 +1,4 @@
-"""``accelsim explain FIELD``: what a field of a configuration means."""
+"""``accelsim explain FIELD``: what a field of a configuration, or a warning, means."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ def register(app: typer.Typer) -> None:
 
 def explain_field(
     field: Annotated[
-        str, typer.Argument(help="E.g. chip.clock, system.levels.link.bandwidth, model.head_dim, plan.tp.")
+        str,
+        typer.Argument(help="E.g. chip.clock, system.levels.link.bandwidth, model.head_dim, plan.tp, idle-chips."),
     ],
 ) -> None:
-    """Meaning, unit, range, default and sources of a field."""
+    """Meaning, unit, range, default and sources of a field; meaning of a warning and what to do about it."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -31,8 +32,11 @@ def _help_of(field: str) -> list[tuple[str, str]]:
     from accelsim.hardware.chip import Chip
     from accelsim.hardware.system import SystemSpec, provenance
     from accelsim.mapping.plan import explain_key
+    from accelsim.warning import WARNINGS
     from accelsim.workload.model import Model
 
+    if field in WARNINGS:
+        return [("warning", field), ("meaning", WARNINGS[field].meaning), ("remedy", WARNINGS[field].remedy)]
     root, _, key = field.partition(".")
     of_plan = explain_key(key) if root == "plan" else None
     if of_plan is not None:

@@ -26,6 +26,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.calibration import parameters_from
 from accelsim.hardware.optical.decibel import LossDb
+from accelsim.warning import warn
 
 ParametersT = TypeVar("ParametersT")
 
@@ -239,7 +240,8 @@ class Chip(Spec):
     def inherited(self, section: str) -> tuple[str, ...]:
         """The warning for results that rest on another chip's calibration ``section``; none for the chip's own."""
         other = self.calibration_from.get(section)
-        return (f"{self.name}: {section} calibration inherited from {other}",) if other is not None else ()
+        text = f"{self.name}: {section} calibration inherited from {other}"
+        return (warn("inherited-calibration", text),) if other is not None else ()
 
     @cached_property
     def _read(self) -> dict[tuple[str, type[Any]], tuple[Mapping[str, Any], Any]]:

@@ -13,6 +13,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.regions import RegionLayout, lay_out
 from accelsim.mapping.shard import shard
 from accelsim.units import format_quantity
+from accelsim.warning import warn
 from accelsim.workload.build import build_traversal
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
@@ -50,7 +51,7 @@ def check_capacity(
         return ()
     where = f"{model.name} on {system.name}:{system.num_chips}, plan {plan}"
     if ignore_capacity:
-        return (f"capacity ignored: {where}: {problem}",)
+        return (warn("capacity-ignored", f"{where}: {problem}"),)
     fix = next(_changes_that_fit(model, phase, plan, system, recipe), None)
     advice = (
         f"Smallest change that fits: {fix}." if fix else "No larger tp, smaller batch or region of this system fits."

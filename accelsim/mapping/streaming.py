@@ -32,6 +32,7 @@ from accelsim.mapping.servers import STREAM
 from accelsim.mapping.spatial.booking import Transfer
 from accelsim.mapping.spatial.lowering import Booking, LoweredPipeline
 from accelsim.units import format_quantity
+from accelsim.warning import warn
 from accelsim.workload.graph import Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role
@@ -104,7 +105,7 @@ def streaming_footprint(workload: Workload, system: System, ignore_capacity: boo
         f"{format_quantity(need.short_bytes, 'bytes')} short."
     )
     if ignore_capacity:
-        return need, (f"capacity ignored: {problem}",)
+        return need, (warn("capacity-ignored", problem),)
     raise CapacityError(f"{problem} Lower batch, prompt or context.")
 
 

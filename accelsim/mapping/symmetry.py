@@ -18,7 +18,7 @@ def symmetry_broken_by(system: System, num_ranks: int) -> tuple[str, ...]:
         if faults:
             dead = sum(fault.capacity_fraction == 0 for fault in faults)
             reasons.append(
-                f"folding is off: {part.level.name} has {dead} dead and {len(faults) - dead} slow links, "
+                f"{part.level.name} has {dead} dead and {len(faults) - dead} slow links, "
                 f"so all {num_ranks} ranks are simulated"
             )
     return tuple(reasons)

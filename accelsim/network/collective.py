@@ -31,6 +31,7 @@ from accelsim.network.library import (
     outside_measured,
 )
 from accelsim.network.spread import SpreadStep, ports_of, require, spread
+from accelsim.warning import warn
 from accelsim.workload.operators.collective import Collective
 
 #: Largest call: beyond it sums of bytes leave 64 bits.
@@ -205,11 +206,15 @@ def collective_choices(
         costs += collective_choices(kind, nbytes, num_ranks, system, stride)
     if not costs:
         require(" or ".join(names), kind, None)
-    notes = [f"{kind} over {span[-1].level.name}: {text}" for text in outside_measured(chosen, nbytes, num_ranks)]
+    notes = [
+        warn("collective-outside-measured", f"{kind} over {span[-1].level.name}: {text}")
+        for text in outside_measured(chosen, nbytes, num_ranks)
+    ]
     filled = math.prod(part.members for part in span)
     if filled != num_ranks:
         inner = " x ".join(f"{part.members} of {part.level.name}" for part in span)
-        notes.append(f"{kind}: {num_ranks} ranks do not divide evenly; priced as {filled} ({inner})")
+        text = f"{kind}: {num_ranks} ranks do not divide evenly; priced as {filled} ({inner})"
+        notes.append(warn("ranks-uneven", text))
     return [replace(cost, warnings=(*cost.warnings, *notes)) for cost in costs] if notes else costs
 
 

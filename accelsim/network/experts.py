@@ -35,6 +35,7 @@ from accelsim.hardware.system import GroupLevel, System
 from accelsim.network.collectives.base import get_algorithm
 from accelsim.network.spread import require, spread
 from accelsim.registry import did_you_mean
+from accelsim.warning import warn
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -250,7 +251,7 @@ def _kernel_at(level: SystemLevel, kernel: str) -> tuple[ExpertKernelSpec, tuple
     known = level.spec.expert_kernels
     if kernel in known:
         text = f"{level.name}: no exchange of {kernel} kernels was measured; their numbers are assumed."
-        return known[kernel], () if known[kernel].measured else (text,)
+        return known[kernel], () if known[kernel].measured else (warn("exchange-assumed", text),)
     if kernel not in ("normal", LOW_LATENCY):
         names = list(dict.fromkeys((*known, LOW_LATENCY, "normal")))
         raise ConfigError(
@@ -259,7 +260,9 @@ def _kernel_at(level: SystemLevel, kernel: str) -> tuple[ExpertKernelSpec, tuple
     ideal = ExchangeSpec()
     pattern = "direct" if kernel == LOW_LATENCY else "forward"
     text = f"{level.name}: {kernel} expert kernels are not calibrated; the link's own latency and bandwidth are used."
-    return ExpertKernelSpec(pattern=pattern, dispatch=ideal, combine=ideal, measured={}), (text,)
+    return ExpertKernelSpec(pattern=pattern, dispatch=ideal, combine=ideal, measured={}), (
+        warn("exchange-uncalibrated", text),
+    )
 
 
 def _outside(exchange: Exchange, spec: ExpertKernelSpec) -> tuple[str, ...]:
@@ -269,5 +272,5 @@ def _outside(exchange: Exchange, spec: ExpertKernelSpec) -> tuple[str, ...]:
         value = getattr(exchange, name)
         if not low <= value <= high:
             span = f"{low}" if low == high else f"{low} to {high}"
-            found.append(f"{name} {value} is outside the measured {span}.")
+            found.append(warn("exchange-outside-measured", f"{name} {value} is outside the measured {span}."))
     return tuple(found)

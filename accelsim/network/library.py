@@ -10,6 +10,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.level import AlgorithmSpec, CollectiveSpec, ProtocolSpec, SystemLevel
 from accelsim.network.collectives.base import COLLECTIVES, algorithms_of, get_algorithm
 from accelsim.registry import did_you_mean
+from accelsim.warning import warn
 
 AUTO = "auto"
 #: The level's own collectives.
@@ -100,7 +101,8 @@ def numbers_for(level: SystemLevel, kind: str, algorithm: str, library: str = DE
     warnings: tuple[str, ...] = ()
     if not protocols:
         protocols = {"ideal": ProtocolSpec()}
-        warnings = (f"{level.name}: collectives are not calibrated; the link's own latency and bandwidth are used.",)
+        text = f"{level.name}: collectives are not calibrated; the link's own latency and bandwidth are used."
+        warnings = (warn("collective-uncalibrated", text),)
     launch_s = spec.launch_s if own.launch_s is None else own.launch_s
     copy_bytes_per_s = own.copy_bandwidth_bytes_per_s or spec.copy_bandwidth_bytes_per_s or math.inf
     return Numbers(launch_s, copy_bytes_per_s, protocols, warnings)

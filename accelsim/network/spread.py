@@ -24,6 +24,7 @@ from accelsim.network.collectives.base import CollectiveAlgorithm, FoldedStep
 from accelsim.network.topology.base import build_topology
 from accelsim.network.topology.faults import faults_of_block
 from accelsim.network.topology.levels import join_levels
+from accelsim.warning import warn
 
 #: Ranks up to which an algorithm is laid over the graph transfer by transfer; all pairs of them have a route each.
 MAX_RANKS_ON_GRAPH = 128
@@ -101,8 +102,11 @@ def spread(
 def _not_seen(levels: Sequence[SystemLevel]) -> tuple[str, ...]:
     """Faults that rings without a graph leave out, one text per level."""
     return tuple(
-        f"{level.name}: {len(level.spec.faults)} dead or slow links are not seen by rings of more than "
-        f"{MAX_RANKS_ON_GRAPH} ranks."
+        warn(
+            "faults-unseen",
+            f"{level.name}: {len(level.spec.faults)} dead or slow links are not seen by rings of more than "
+            f"{MAX_RANKS_ON_GRAPH} ranks.",
+        )
         for level in levels
         if level.spec.faults
     )
@@ -271,7 +275,7 @@ def block_of(part: GroupLevel) -> tuple[SystemLevel, tuple[str, ...]]:
     if remaining == 1:
         wrap = tuple(w and n == full for w, n, full in zip(level.wrap, shape, level.shape, strict=True))
         return SystemLevel(level.name, faults_of_block(level, tuple(shape)), tuple(shape), wrap), ()
-    warning = f"{part.members} ranks, {part.stride} apart, are no block of {level}; priced as a line of neighbours"
-    warning += ", whose links are whole." if level.spec.faults else "."
+    text = f"{part.members} ranks, {part.stride} apart, are no block of {level}; priced as a line of neighbours"
+    text += ", whose links are whole." if level.spec.faults else "."
     line = level.spec.model_copy(update={"topology": "line", "size": part.members, "options": {}, "faults": ()})
-    return SystemLevel(level.name, line, (part.members,), (False,)), (warning,)
+    return SystemLevel(level.name, line, (part.members,), (False,)), (warn("ranks-apart", text),)

@@ -24,6 +24,7 @@ from statistics import NormalDist
 from typing import Any
 
 from accelsim.cost.residual import BASES, FITTED_ON_RUNS, Residual
+from accelsim.warning import warn
 
 #: Share of measurements that the band means to hold.
 LEVEL = 0.8
@@ -76,7 +77,7 @@ class Band:
             if part.residual.is_widened and part.time_s > 0:
                 bases.setdefault(part.residual.basis, {})[part.residual.family] = None
         wider = "; ".join(f"{', '.join(bases[basis])} {basis}" for basis in BASES if basis in bases)
-        return (f"error band is wider: {wider}",) if wider else ()
+        return (warn("wider-band", f"the error band allows for {wider}"),) if wider else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data of the JSON, beside the interval itself."""

@@ -8,6 +8,7 @@ from accelsim.cost.base import unread_remark
 from accelsim.dtypes import DType
 from accelsim.hardware.system import System
 from accelsim.mapping.plan import Plan
+from accelsim.warning import warn
 
 _SPARES = ("spare_rows", "spare_cols")
 #: Sections of which a run reads a part, by its operators and types.
@@ -42,9 +43,12 @@ def unread_warnings(
         elif traffic is not None:
             found[path] = _of_level(path, traffic)
     return tuple(
-        f"{path} {_SHAPE_ONLY[path]}"
+        warn("override-partial", f"{path} {_SHAPE_ONLY[path]}")
         if path in _SHAPE_ONLY
-        else f"{path} changes no figure of this result (cost model {system.chip.cost_model}): {remark}"
+        else warn(
+            "override-unread",
+            f"{path} changes no figure of this result (cost model {system.chip.cost_model}): {remark}",
+        )
         for path, remark in found.items()
         if remark is not None or path in _SHAPE_ONLY
     )

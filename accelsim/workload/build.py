@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accelsim.errors import ConfigError
+from accelsim.warning import warn
 from accelsim.workload.blocks._ends import TOKEN_TABLE, build_embedding, build_head
 from accelsim.workload.blocks.base import BLOCKS, Pass
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
@@ -134,4 +135,4 @@ def _length_warnings(model: Model, length: int) -> tuple[str, ...]:
             f"{model.name}: {length} positions, but its learned position table holds max_position_embeddings={limit}. "
             f"Use at most {limit} tokens."
         )
-    return (f"long-context: {length} positions exceed max_position_embeddings={limit} of {model.name}",)
+    return (warn("long-context", f"{length} positions exceed max_position_embeddings={limit} of {model.name}"),)

@@ -92,7 +92,7 @@ def test_a_model_too_large_for_the_memory_exits_3_and_says_what_would_fit(accels
 def test_capacity_can_be_ignored_and_the_result_says_so(accelsim):
     done = accelsim("run", "llama3-70b", "--on", CHIP, "--plan", "tp=1", "--ignore-capacity", "--json", "-")
     assert done.code == 0
-    assert any(w.startswith("capacity ignored: llama3-70b") for w in json.loads(done.out)["warnings"])
+    assert any(w.startswith("capacity-ignored: llama3-70b") for w in json.loads(done.out)["warnings"])
 
 
 def test_malformed_yaml_names_the_line(accelsim, tmp_path, monkeypatch):

@@ -88,7 +88,7 @@ def test_strict_turns_a_warning_into_a_failure(accelsim):
     options = "run llama3-70b --on nvidia-a100-sxm-80gb --plan tp=1 --ignore-capacity --strict".split()
     done = accelsim(*options)
     assert done.code == 2
-    assert done.err.startswith("error: strict: the result carries warnings:\n- capacity ignored: llama3-70b")
+    assert done.err.startswith("error: strict: the result carries warnings:\n- capacity-ignored: llama3-70b")
 
 
 def test_save_writes_the_tables_and_trace_opens_as_chrome_events(accelsim, tmp_path):
@@ -128,6 +128,7 @@ def test_compare_puts_every_system_into_one_table(accelsim):
         ("explain system.levels.link.bandwidth", "nvidia-dgx-a100"),
         ("explain plan.region", "ROWSxCOLS"),
         ("explain model.head_dim", "model.head_dim"),
+        ("explain idle-chips", "Raise tp or dp"),
     ],
 )
 def test_show_and_explain_print_what_they_are_asked_for(accelsim, arguments, expected):

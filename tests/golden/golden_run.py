@@ -12,6 +12,7 @@ from accelsim.cli.options import check_engine, make_dtype, make_overrides, make_
 from accelsim.errors import AccelsimError
 from accelsim.pipeline import simulate
 from accelsim.results.result import Result
+from accelsim.warning import warning_id
 
 HERE = Path(__file__).parent
 #: Folders of this checkout that texts may name.
@@ -86,7 +87,7 @@ def _figures(result: Result, with_what_ifs: bool) -> dict[str, Any]:
         "energy_j": {"dynamic": energy.dynamic_j, "busy": energy.busy_j, "static": energy.static_j},
         "band_s": [result.band.low_s, result.band.high_s],
         "utilisation": [result.utilisation.mfu_fraction, result.utilisation.mbu_fraction],
-        "warnings": [_warning_id(warning) for warning in result.warnings],
+        "warnings": [warning_id(warning) or warning for warning in result.warnings],
     }
     if with_what_ifs:
         figures["bottleneck"] = result.bottleneck.sentence
@@ -99,12 +100,6 @@ def _figures(result: Result, with_what_ifs: bool) -> dict[str, Any]:
 def _first_line(error: AccelsimError) -> str:
     """Without the names it lists: each new chip would change them."""
     return re.sub(r"Known: .*", "Known: ...", _relative(str(error).splitlines()[0]))
-
-
-def _warning_id(text: str) -> str:
-    """What is left of a warning without its numbers, names in quotes and list of operators at the end."""
-    text = re.sub(r" \([\w., \-/*]+\)$", "", _relative(text))
-    return re.sub(r"\d[\d.,]*|'[^']*'", "#", text)
 
 
 def _relative(text: str) -> str:

@@ -93,7 +93,7 @@ def test_a_slow_link_switches_folding_off_and_slows_the_whole_group():
     healthy = simulate("llama3-8b", system, Prefill(1, 512), "tp=4", what_ifs=False)
     limping = simulate("llama3-8b", slow, Prefill(1, 512), "tp=4", what_ifs=False)
     assert not any("folding" in warning for warning in healthy.warnings)
-    assert "folding is off: nvlink has 0 dead and 1 slow links, so all 4 ranks are simulated" in limping.warnings
+    assert "folding-off: nvlink has 0 dead and 1 slow links, so all 4 ranks are simulated" in limping.warnings
     assert limping.latency_s > healthy.latency_s
     assert limping.ledger.cause_s["exposed communication"] > healthy.ledger.cause_s["exposed communication"]
 
@@ -103,7 +103,7 @@ def test_a_dead_link_is_routed_around_where_there_is_another_way():
     dead = with_faults(system, LinkFault(src=0, dst=1))
     healthy = simulate("llama3-8b", system, Prefill(1, 512), "tp=4", what_ifs=False)
     around = simulate("llama3-8b", dead, Prefill(1, 512), "tp=4", what_ifs=False)
-    assert any(warning.startswith("folding is off: links has 1 dead") for warning in around.warnings)
+    assert any(warning.startswith("folding-off: links has 1 dead") for warning in around.warnings)
     assert around.latency_s > healthy.latency_s
 
 

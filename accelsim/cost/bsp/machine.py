@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
+from accelsim.warning import warn
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -192,11 +193,13 @@ def bsp_machine(chip: Chip, dtype: DType, rows: int, cols: int) -> tuple[BspMach
         if alike is None:
             known = ", ".join(sorted(d.value for d in chip.matrix_flops_per_cycle))
             raise ConfigError(f"chip {chip.name}: no matrix rate for {dtype.value}. Use one of: {known}.")
-        warnings += (f"chip {chip.name} has no rate for {dtype.value}; priced as {alike.value}",)
+        text = f"chip {chip.name} has no rate for {dtype.value}; priced as {alike.value}"
+        warnings += (warn("dtype-without-rate", text),)
         rate = chip.matrix_flops_per_cycle[alike]
     parameters = chip.calibrated("bsp", BspParameters)
     if not parameters.measured:
-        warnings += (f"chip {chip.name}: the bsp parameters are assumed, not measured on this chip",)
+        text = f"chip {chip.name}: the bsp parameters are assumed, not measured on this chip"
+        warnings += (warn("assumed-calibration", text),)
     machine = BspMachine(
         rows=rows,
         cols=cols,

@@ -18,6 +18,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.units import format_quantity
+from accelsim.warning import warn
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.concat import Concat
@@ -172,7 +173,8 @@ def _dtype_of(operator: Operator) -> DType:
 
 def _too_large(operator: Operator, cost: Cost, machine: BspMachine, region: Region) -> str:
     needed, there = format_quantity(float(cost.tile_bytes), "bytes"), format_quantity(machine.sram_bytes, "bytes")
-    return (
+    return warn(
+        "exceeds-sram",
         f"{operator.name}: blocks of {needed} per tile on {region} tiles exceed the {there} of SRAM it leaves to "
-        "operands; time is as if they fitted"
+        "operands; time is as if they fitted",
     )

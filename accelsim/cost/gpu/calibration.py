@@ -14,6 +14,7 @@ from accelsim.cost.gpu.rowwise import RowwiseParameters
 from accelsim.cost.residual import LIBRARY_DEVIATION, Residual, residual_of
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
+from accelsim.warning import warn
 
 ParametersT = TypeVar("ParametersT")
 
@@ -101,7 +102,7 @@ class GpuCalibration:
             return parameters, warnings
         stand_in = section.removeprefix("gemm_") if section != "gemm" else "16-bit"
         text = f"{self.chip.name}: no calibration of {dtype.value} gemm; efficiencies of {stand_in} gemm used"
-        return parameters, (*warnings, text)
+        return parameters, (*warnings, warn("dtype-uncalibrated", text))
 
     def gemm_section(self, dtype: DType) -> str:
         """The section that prices GEMMs of ``dtype``: its own, that of its width, or that of 16-bit types."""
@@ -148,8 +149,11 @@ class GpuCalibration:
         limits = self._limits(section)
         known = {field.name: getattr(limits, field.name) for field in fields(limits)}
         return tuple(
-            f"{self.chip.name}: {section} {key}={extent} lies outside the calibrated range "
-            f"{known[key][0]} to {known[key][1]}"
+            warn(
+                "outside-calibration",
+                f"{self.chip.name}: {section} {key}={extent} lies outside the calibrated range "
+                f"{known[key][0]} to {known[key][1]}",
+            )
             for key, extent in extents.items()
             if len(known.get(key, ())) == 2 and not known[key][0] <= extent <= known[key][1]
         )
@@ -159,7 +163,8 @@ class GpuCalibration:
     ) -> tuple[ParametersT, tuple[str, ...]]:
         if section in self.chip.calibration:
             return self.chip.calibrated(section, parameters), self._inherited(section)
-        return typical, (f"{self.chip.name}: no calibration of {section}; typical efficiencies of GPUs used",)
+        text = f"{self.chip.name}: no calibration of {section}; typical efficiencies of GPUs used"
+        return typical, (warn("typical-calibration", text),)
 
     def _limits(self, section: str) -> CalibratedRange:
         name = f"{section}_range"
@@ -176,4 +181,5 @@ class GpuCalibration:
         if whole := self.chip.inherited(section):
             return whole
         other = self._limits(section).inherited
-        return (f"{self.chip.name}: {section} was not measured; calibration of {other} used",) if other else ()
+        text = f"{self.chip.name}: {section} was not measured; calibration of {other} used"
+        return (warn("inherited-calibration", text),) if other else ()

@@ -27,6 +27,7 @@ from accelsim.cost.gpu.rowwise import (
 from accelsim.cost.residual import KERNEL_STACK, Residual
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
+from accelsim.warning import warn
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.tensor import Role
@@ -243,7 +244,8 @@ def _experts(job: _Job) -> _Priced:
     parameters, warnings = job.calibration.moe(section)
     outside: tuple[str, ...] = ()
     if op.dtype.bits != 16:
-        outside = (f"{job.chip.name}: no calibration of {op.dtype.value} experts; efficiencies of 16-bit ones used",)
+        text = f"{job.chip.name}: no calibration of {op.dtype.value} experts; efficiencies of 16-bit ones used"
+        outside = (warn("dtype-uncalibrated", text),)
     times = moe_times(
         job.machine,
         parameters,

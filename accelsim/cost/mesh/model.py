@@ -17,6 +17,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.units import format_quantity
+from accelsim.warning import warn
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.concat import Concat
@@ -111,7 +112,8 @@ def mesh_machine(chip: Chip, dtype: DType) -> tuple[MeshMachine, tuple[str, ...]
         if alike is None:
             known = ", ".join(sorted(d.value for d in rates))
             raise ConfigError(f"chip {chip.name}: no matrix rate for {dtype.value}. Use one of: {known}.")
-        warnings += (f"chip {chip.name} has no rate for {dtype.value}; priced as {alike.value}",)
+        text = f"chip {chip.name} has no rate for {dtype.value}; priced as {alike.value}"
+        warnings += (warn("dtype-without-rate", text),)
         rates = {**rates, dtype: rates[alike]}
     machine = MeshMachine(
         clock_hz=chip.clock_hz,
@@ -233,9 +235,10 @@ def _dtype_of(operator: Operator) -> DType:
 
 def _too_large(operator: Operator, cost: Cost, machine: MeshMachine, region: Region) -> str:
     needed, there = format_quantity(float(cost.tile_bytes), "bytes"), format_quantity(machine.sram_bytes, "bytes")
-    return (
+    return warn(
+        "exceeds-sram",
         f"{operator.name}: tiles of {needed} per core on {region} cores, double buffers included, exceed its {there} "
-        "of SRAM; time is as if they fitted"
+        "of SRAM; time is as if they fitted",
     )
 
 
@@ -243,7 +246,8 @@ def _outside_range(chip: Chip, region: Region, parameters: MeshParameters) -> tu
     small, large = parameters.min_side, parameters.max_side
     if small <= min(region.rows, region.cols) and max(region.rows, region.cols) <= large:
         return ()
-    return (
+    text = (
         f"chip {chip.name}: a region is outside the calibrated range of the mesh cost model "
-        f"({small}x{small} to {large}x{large} cores)",
+        f"({small}x{small} to {large}x{large} cores)"
     )
+    return (warn("outside-calibration", text),)

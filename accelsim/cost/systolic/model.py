@@ -15,6 +15,7 @@ from accelsim.cost.systolic.rows import row_times
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
+from accelsim.warning import warn
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.experts import Experts
@@ -107,7 +108,8 @@ def _attention_cost(
     longest = max(busy, key=lambda cause: busy[cause])
     parts = {longest: busy[longest], "launch": times.launch_s}  # the others are hidden under it
     traffic = (times.hbm_bytes, times.sram_bytes)
-    warnings = ("attention on systolic arrays is assumed, not calibrated: no measurement is public",)
+    text = "attention on systolic arrays is assumed, not calibrated: no measurement is public"
+    warnings = (warn("assumed-calibration", text),)
     vector_flops = times.vector_s * machine.vector_ops_per_s
     return _assembled(parts, traffic, chip, operator.flops, vector_flops, warnings, {"cores": float(times.cores)})
 
@@ -160,11 +162,12 @@ def _dtype_warnings(dtype: DType, parameters: SystolicParameters) -> tuple[str, 
     if dtype.value in parameters.calibrated_dtypes:
         return ()
     measured = ", ".join(parameters.calibrated_dtypes) or "nothing"
-    return (f"systolic: {dtype.value} is outside the calibration, which saw {measured}; its rates are assumed",)
+    text = f"systolic: {dtype.value} is outside the calibration, which saw {measured}; its rates are assumed"
+    return (warn("dtype-uncalibrated", text),)
 
 
 def _extent_warnings(extents: tuple[int, ...], parameters: SystolicParameters) -> tuple[str, ...]:
     low, high = parameters.calibrated_extents
     if low <= min(extents) and max(extents) <= high:
         return ()
-    return (f"systolic: a product extent is outside the calibrated {low} to {high}",)
+    return (warn("outside-calibration", f"systolic: a product extent is outside the calibrated {low} to {high}"),)

@@ -27,6 +27,7 @@ from accelsim.errors import CapacityError, RoutingError
 from accelsim.hardware.chip import Chip
 from accelsim.network.noc import Rectangle
 from accelsim.network.noc.coarse import check_links
+from accelsim.warning import warn
 
 
 def forbidden_tiles(chip: Chip) -> tuple[Rectangle, ...]:
@@ -123,11 +124,12 @@ def fault_warnings(chip: Chip, num_given: int) -> tuple[str, ...]:
         return ()
     how = "skipped inside the groups, which" if chip.bypass else "groups placed around them"
     dead_links = f", {links} dead links" if links else ""
-    return (
+    text = (
         f"chip {chip.name}: {len(set(chip.dead_tiles))} dead tiles{dead_links}, {len(uncovered_tiles(chip))} tiles of "
         f"them not covered by {chip.spare_rows} spare rows and {chip.spare_cols} spare columns; {how} hold "
-        f"{num_given:,} of {chip.num_cores:,} tiles",
+        f"{num_given:,} of {chip.num_cores:,} tiles"
     )
+    return (warn("chip-faults", text),)
 
 
 def without_faults(chip: Chip) -> Chip:

@@ -26,6 +26,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.validation.pricers.base import Array, Batch, Prices, register_table_pricer
+from accelsim.warning import warn
 
 #: Rows of one call; calls run in parallel, because numpy lets other threads work.
 _CHUNK_ROWS = 4096
@@ -164,5 +165,6 @@ def _outside(batch: Batch, chip: Chip, section: str) -> dict[str, int]:
         if len(span) == 2:
             count = int(((values < span[0]) | (values > span[1])).sum())
             if count:
-                found[f"{column} outside the calibrated {span[0]} to {span[1]}"] = count
+                text = f"{column} outside the calibrated {span[0]} to {span[1]}"
+                found[warn("outside-calibration", text)] = count
     return found

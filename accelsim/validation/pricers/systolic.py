@@ -9,6 +9,7 @@ from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.hardware.chip import Chip
 from accelsim.validation.pricers.base import Batch, OperatorByOperator, Prices, register_table_pricer
+from accelsim.warning import warn
 
 
 @register_table_pricer("systolic")
@@ -32,10 +33,11 @@ def _warnings(batch: Batch, parameters: SystolicParameters) -> dict[str, int]:
     found = {}
     if batch.dtype.value not in parameters.calibrated_dtypes:
         seen = ", ".join(parameters.calibrated_dtypes) or "nothing"
-        found[f"{batch.dtype.value} is outside the calibration, which saw {seen}; its rates are assumed"] = len(batch)
+        text = f"{batch.dtype.value} is outside the calibration, which saw {seen}; its rates are assumed"
+        found[warn("dtype-uncalibrated", text)] = len(batch)
     low, high = parameters.calibrated_extents
     sides = np.stack([batch.extents[name] for name in "mnk"])
     count = int(((sides < low) | (sides > high)).any(axis=0).sum())
     if count:
-        found[f"an extent outside the calibrated {low} to {high}"] = count
+        found[warn("outside-calibration", f"an extent outside the calibrated {low} to {high}")] = count
     return found

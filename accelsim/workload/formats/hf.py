@@ -16,6 +16,7 @@ from accelsim.config.loader import Document, Loaded, load_document, resolve_exte
 from accelsim.config.messages import describe
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
+from accelsim.warning import warn
 from accelsim.workload.formats._families import ACTIVATIONS, FAMILIES, HARMLESS, UNSUPPORTED
 from accelsim.workload.formats._family import Family
 from accelsim.workload.model import Model
@@ -217,8 +218,9 @@ def _warnings(config: Mapping[str, Any], family: Family) -> tuple[str, ...]:
     if family.supports:
         read |= {*_SPARSE_KEYS, *family.supports}
     unknown = [key for key in config if key not in read and not _HARMLESS.fullmatch(key)]
-    left_out = [f"{key}: {text}" for key, text in family.notes.items() if config.get(key) not in (None, 0, False)]
-    return (*left_out, *(f"unknown-key: {key!r} of config.json is not modelled" for key in unknown))
+    asked = [(key, text) for key, text in family.notes.items() if config.get(key) not in (None, 0, False)]
+    left_out = [warn("left-out", f"{key}: {text}") for key, text in asked]
+    return (*left_out, *(warn("unknown-key", f"{key!r} of config.json is not modelled") for key in unknown))
 
 
 def _name(document: Document, config: Mapping[str, Any]) -> str:

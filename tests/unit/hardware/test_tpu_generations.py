@@ -104,7 +104,7 @@ def test_times_without_measurements_are_those_of_the_v4_and_say_so(generation: s
 )
 def test_every_result_warns_of_the_inherited_calibration(generation: str, operator: Operator) -> None:
     chip = load_chip(f"google-tpu-{generation}")
-    warning = f"google-tpu-{generation}: systolic calibration inherited from google-tpu-v4"
+    warning = f"inherited-calibration: google-tpu-{generation}: systolic calibration inherited from google-tpu-v4"
     assert price(operator, chip).warnings.count(warning) == 1
     assert not any("inherited" in text for text in price(operator, load_chip("google-tpu-v4")).warnings)
 
@@ -133,7 +133,7 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_a_chip_of_ones_own_may_inherit_too(tmp_path: Path) -> None:
     one = written(tmp_path, "extends: cerebras-wse1\nname: mine\n")
     chip = load_chip(str(one))
-    assert chip.inherited("mesh") == ("mine: mesh calibration inherited from cerebras-wse2",)
+    assert chip.inherited("mesh") == ("inherited-calibration: mine: mesh calibration inherited from cerebras-wse2",)
     assert chip.calibration["mesh"] == load_chip("cerebras-wse2").calibration["mesh"]
     assert chip.inherited("no such section") == ()
 

@@ -67,7 +67,7 @@ def test_a_model_too_large_says_how_many_bytes_short_and_what_fits():
 
 def test_capacity_can_be_ignored_with_a_named_warning():
     (warning,) = check("llama3-70b", Decode(1, 2048), Plan(), A100, ignore=True)
-    assert warning.startswith("capacity ignored: llama3-70b on nvidia-a100-sxm-80gb:1")
+    assert warning.startswith("capacity-ignored: llama3-70b on nvidia-a100-sxm-80gb:1")
 
 
 def test_a_batch_too_large_is_answered_with_a_smaller_one():

@@ -145,7 +145,8 @@ def test_a_call_outside_what_was_measured_says_so() -> None:
     inside = collective_steps("all_reduce", 2**29, 8, system)
     outside = collective_steps("all_reduce", 2**29 + 1, 8, system)
     assert inside.warnings == ()
-    assert outside.warnings == ("all_reduce over nvlink: 536870913 bytes are outside the measured 512 to 536870912.",)
+    text = "all_reduce over nvlink: 536870913 bytes are outside the measured 512 to 536870912."
+    assert outside.warnings == (f"collective-outside-measured: {text}",)
 
 
 def test_an_algorithm_may_have_numbers_for_one_collective_alone() -> None:

@@ -66,7 +66,7 @@ def test_outside_the_measured_shapes_there_is_a_warning() -> None:
     system = load_system("nvidia-dgx-h200")
     assert expert_exchange(Exchange("dispatch", 1024, 7168, 8, 256, 8), system).warnings == ()
     assert expert_exchange(Exchange("dispatch", 1025, 7168, 8, 256, 8), system).warnings == (
-        "tokens 1025 is outside the measured 1 to 1024.",
+        "exchange-outside-measured: tokens 1025 is outside the measured 1 to 1024.",
     )
 
 

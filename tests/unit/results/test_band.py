@@ -85,8 +85,8 @@ def test_a_chip_without_measurements_has_a_wider_band_and_says_so():
     inherited, gb200 = relative_width("nvidia-gb200")
     typical, mi300x = relative_width("amd-mi300x")
     assert measured < inherited < typical * 1.2
-    assert any(text.startswith("error band is wider") and "inherited" in text for text in gb200.warnings)
-    assert any(text.startswith("error band is wider") and "typical values" in text for text in mi300x.warnings)
+    assert any(text.startswith("wider-band: ") and "inherited" in text for text in gb200.warnings)
+    assert any(text.startswith("wider-band: ") and "typical values" in text for text in mi300x.warnings)
 
 
 def test_collectives_and_context_beyond_the_measured_range_are_parts_of_the_band():

@@ -23,7 +23,7 @@ def named(system, *overrides, phase=Prefill(1, 64), plan="tp=1"):  # noqa: B008
 )
 def test_a_field_that_nothing_reads_is_named_with_the_reason(path, value, reason):
     (text,) = named("nvidia-h100-sxm", (path, value))
-    assert text.startswith(f"{path} changes no figure of this result (cost model gpu): ")
+    assert text.startswith(f"override-unread: {path} changes no figure of this result (cost model gpu): ")
     assert reason in text
 
 
@@ -47,4 +47,4 @@ def test_what_the_file_of_a_variant_states_is_judged_like_an_override(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("extends: nvidia-h100-sxm\nname: mine\nlaunch: 3 us\nclock: 1700 MHz\nchecks: null\n")
     (text,) = named(str(path))
-    assert text.startswith("chip.launch changes no figure")
+    assert text.startswith("override-unread: chip.launch changes no figure")

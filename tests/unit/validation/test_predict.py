@@ -101,7 +101,7 @@ def test_rows_outside_the_calibrated_range_are_counted() -> None:
     limit = load_chip(A100).calibration["gemm_range"]["m"][1]
     rows = [f"{A100},gemm,bf16,{m},1024,1024," for m in (limit, limit + 1, 2 * limit)]
     notes = [str(note) for note in predict(table(*rows)).notes]
-    assert notes == [f"{A100} gemm bf16: 2 rows: m outside the calibrated 1 to {limit}"]
+    assert notes == [f"{A100} gemm bf16: 2 rows: outside-calibration: m outside the calibrated 1 to {limit}"]
 
 
 def test_one_chip_can_stand_for_all_hardware() -> None:

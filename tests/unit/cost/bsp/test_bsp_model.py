@@ -80,7 +80,10 @@ def test_a_chip_without_its_own_measurements_says_so(gc2: Chip) -> None:
     operator = Gemm.of(512, 512, 512, dtype=FP16)
     assert price(operator, gc2).warnings == ()
     (warning,) = price(operator, load_chip("graphcore-gc200")).warnings
-    assert warning == "chip graphcore-gc200: the bsp parameters are assumed, not measured on this chip"
+    assert (
+        warning
+        == "assumed-calibration: chip graphcore-gc200: the bsp parameters are assumed, not measured on this chip"
+    )
 
 
 def test_a_type_without_a_rate_is_priced_as_one_of_its_width_or_refused(gc2: Chip) -> None:

@@ -78,25 +78,29 @@ def test_energy_counts_arithmetic_and_bytes_of_each_level(chip: Chip) -> None:
 
 def test_an_element_type_without_calibration_is_a_named_warning(chip: Chip) -> None:
     (warning,) = cost(Gemm.of(64, 4096, 4096, dtype=DType.INT8), chip).warnings
-    assert warning == "nvidia-a100-sxm-80gb: no calibration of int8 gemm; efficiencies of 16-bit gemm used"
+    text = "nvidia-a100-sxm-80gb: no calibration of int8 gemm; efficiencies of 16-bit gemm used"
+    assert warning == f"dtype-uncalibrated: {text}"
 
 
 def test_a_shape_outside_the_calibrated_range_is_a_named_warning(chip: Chip) -> None:
     (warning,) = cost(Gemm.of(64, 4096, 131072), chip).warnings
-    assert warning == "nvidia-a100-sxm-80gb: gemm k=131072 lies outside the calibrated range 32 to 65536"
+    text = "nvidia-a100-sxm-80gb: gemm k=131072 lies outside the calibrated range 32 to 65536"
+    assert warning == f"outside-calibration: {text}"
 
 
 def test_a_chip_without_calibration_gets_typical_efficiencies_and_a_warning(chip: Chip) -> None:
     bare = chip.model_copy(update={"calibration": {}})
     result = cost(Norm.of(2048, 4096), bare)
     assert result.work_s > 0
-    assert result.warnings == ("nvidia-a100-sxm-80gb: no calibration of rowwise; typical efficiencies of GPUs used",)
+    text = "nvidia-a100-sxm-80gb: no calibration of rowwise; typical efficiencies of GPUs used"
+    assert result.warnings == (f"typical-calibration: {text}",)
 
 
 def test_numbers_of_another_chip_are_a_named_warning(chip: Chip) -> None:
     calibration = {**chip.calibration, "rowwise_range": {"inherited": "other-chip"}}
     result = cost(Norm.of(2048, 4096), chip.model_copy(update={"calibration": calibration}))
-    assert result.warnings == ("nvidia-a100-sxm-80gb: rowwise was not measured; calibration of other-chip used",)
+    text = "nvidia-a100-sxm-80gb: rowwise was not measured; calibration of other-chip used"
+    assert result.warnings == (f"inherited-calibration: {text}",)
 
 
 def test_a_region_larger_than_the_chip_is_refused(chip: Chip) -> None:

@@ -77,7 +77,7 @@ def test_tile_that_fills_the_sram_fits_and_one_byte_less_warns(wse2: Chip) -> No
     short = wse2.model_copy(update={"sram_per_core_bytes": needed - 1})
     assert price(operator, exact).warnings == ()
     (warning,) = price(operator, short).warnings
-    assert warning.startswith("gemm: tiles of ")
+    assert warning.startswith("exceeds-sram: gemm: tiles of ")
     assert "480x480 cores, double buffers included, exceed its" in warning
 
 
@@ -86,13 +86,14 @@ def test_region_outside_the_calibrated_range_warns(wse2: Chip) -> None:
     assert price(operator, wse2, Region(360, 750)).warnings == ()
     (warning,) = price(operator, wse2, Region(359, 750)).warnings
     assert warning == (
-        "chip cerebras-wse2: a region is outside the calibrated range of the mesh cost model (360x360 to 750x750 cores)"
+        "outside-calibration: chip cerebras-wse2: a region is outside the calibrated range of the mesh cost model "
+        "(360x360 to 750x750 cores)"
     )
 
 
 def test_type_without_a_rate_is_priced_as_one_of_its_width_and_says_so(wse2: Chip) -> None:
     cost = price(Gemm.of(1, 4096, 4096, dtype=DType.TF32), wse2)
-    assert cost.warnings == ("chip cerebras-wse2 has no rate for tf32; priced as fp32",)
+    assert cost.warnings == ("dtype-without-rate: chip cerebras-wse2 has no rate for tf32; priced as fp32",)
 
 
 def test_type_of_a_width_the_chip_lacks_is_an_error(wse2: Chip) -> None:

@@ -76,10 +76,10 @@ def test_fp16_inside_the_measured_range_carries_no_warning() -> None:
 
 def test_bf16_and_extents_outside_the_measured_range_are_named() -> None:
     assert price(Gemm.of(1024, 1024, 1024)).warnings == (
-        "systolic: bf16 is outside the calibration, which saw fp16; its rates are assumed",
+        "dtype-uncalibrated: systolic: bf16 is outside the calibration, which saw fp16; its rates are assumed",
     )
     assert price(Gemm.of(1024, 8192, 1024, dtype=DType.FP16)).warnings == (
-        "systolic: a product extent is outside the calibrated 32 to 4096",
+        "outside-calibration: systolic: a product extent is outside the calibrated 32 to 4096",
     )
     assert "assumed, not calibrated" in price(Attention.of(1, 8, 8, 128, 64, 64)).warnings[0]
 

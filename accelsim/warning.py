@@ -1,0 +1,169 @@
+"""Every warning of a result: its stable id, what it means, and what to do about it.
+
+A warning is a text ``id: what happened here``.  Programs tell warnings apart by the id, people read the text; only the
+text may be reworded.  docs/warnings.md is this table, and ``accelsim explain ID`` prints a row of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class WarningHelp(NamedTuple):
+    """What a reader of a warning wants to know.
+
+    Attributes:
+        meaning: What is less certain, or was left out.
+        remedy: How to get rid of it, or how to judge it.
+    """
+
+    meaning: str
+    remedy: str
+
+
+WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
+    {
+        # The model and its description
+        "long-context": WarningHelp(
+            "Tokens beyond the positions the model was trained for; rotary positions have no end, so it runs.",
+            "Shorten prompt, context or steps, or take a model with more positions.",
+        ),
+        "left-out": WarningHelp(
+            "The model's config asks for something that is not modelled; the text names key and consequence.",
+            "Judge by the text whether it matters for your question.",
+        ),
+        "unknown-key": WarningHelp(
+            "A key of an imported config is unknown, so what it asks for is not modelled.",
+            "Nothing, if the key is about training or tokens; else describe the model in a YAML, docs/models.md.",
+        ),
+        # The job: what of it is not taken into account
+        "capacity-ignored": WarningHelp(
+            "The model does not fit the memory, and the run went on because it was told to.",
+            "Leave --ignore-capacity out to see the smallest change that fits.",
+        ),
+        "idle-chips": WarningHelp(
+            "The plan uses fewer chips than the system has; these draw no power in the result.",
+            "Raise tp or dp, or ask for a smaller system with SYSTEM:CHIPS.",
+        ),
+        "profile-ignored": WarningHelp(
+            "A launch profile was asked for on a machine that runs a compiled program as a whole.",
+            "Leave --profile out.",
+        ),
+        "override-unread": WarningHelp(
+            "A value of --set, or of a variant's file, changes no figure of this result.",
+            "Set what the text names instead.",
+        ),
+        "override-partial": WarningHelp(
+            "A value of --set, or of a variant's file, changes less than its name says.",
+            "Set what the text names too.",
+        ),
+        # Faults of chips and links
+        "chip-faults": WarningHelp(
+            "Dead tiles and links of the chip, or the spares kept for them, leave fewer tiles to the groups.",
+            "Nothing: the result accounts for them.",
+        ),
+        "faults-ignored": WarningHelp(
+            "The chip has dead tiles or links, but this execution spans the whole grid as if all worked.",
+            "Use execution=spatial.",
+        ),
+        "faults-unseen": WarningHelp(
+            "Dead or slow links of a level are left out of a collective: its ring has too many ranks for a graph.",
+            "Simulate fewer ranks to see what the faults cost.",
+        ),
+        "folding-off": WarningHelp(
+            "Dead or slow links make ranks unequal, so that every one is simulated; slower, no less exact.",
+            "Nothing.",
+        ),
+        # Prices of operators
+        "outside-calibration": WarningHelp(
+            "An extent of an operator, or a region, lies outside what the cost model was fitted on.",
+            "Trust the number less; the error band is wider for it.",
+        ),
+        "inherited-calibration": WarningHelp(
+            "The numbers of a cost model were fitted on another chip.",
+            "Calibrate the chip: accelsim calibrate, docs/validation.md.",
+        ),
+        "typical-calibration": WarningHelp(
+            "The chip has no calibration for these operators; typical efficiencies of GPUs stand in.",
+            "Calibrate the chip: accelsim calibrate, docs/validation.md.",
+        ),
+        "assumed-calibration": WarningHelp(
+            "Parameters of the cost model are assumptions: no measurement is public.",
+            "Compare alternatives rather than rely on the absolute number.",
+        ),
+        "dtype-uncalibrated": WarningHelp(
+            "The calibration saw other element types; those of the nearest type, or assumed rates, stand in.",
+            "Calibrate the type, or run with one that was measured.",
+        ),
+        "dtype-without-rate": WarningHelp(
+            "The chip states no rate for the element type; one of the same width stands in.",
+            "State the rate in the chip's file, or choose another type with --dtype.",
+        ),
+        "exceeds-sram": WarningHelp(
+            "An operator's own blocks do not fit a core's SRAM; its time is as if they did.",
+            "Use a larger region, a smaller chunk or a smaller batch.",
+        ),
+        # Prices of collectives and exchanges
+        "collective-uncalibrated": WarningHelp(
+            "Collectives of a level have no calibration: a lower bound from the link's latency and bandwidth.",
+            "Calibrate them: accelsim calibrate, docs/validation.md.",
+        ),
+        "collective-outside-measured": WarningHelp(
+            "Size or ranks of a collective lie outside the measured calls.",
+            "Trust the number less.",
+        ),
+        "ranks-uneven": WarningHelp(
+            "The ranks of a collective do not divide over the levels; more ranks are priced.",
+            "Use a number of ranks that fills whole groups.",
+        ),
+        "ranks-apart": WarningHelp(
+            "The ranks of a collective are no block of the level; they are priced as a line of neighbours.",
+            "Use degrees that cut the level into blocks.",
+        ),
+        "exchange-uncalibrated": WarningHelp(
+            "Exchanges between experts have no calibration at this level: the link's latency and bandwidth alone.",
+            "Calibrate them, or take it as a lower bound.",
+        ),
+        "exchange-assumed": WarningHelp(
+            "Exchanges between experts were not measured at this level; their numbers are assumed.",
+            "Trust the number less.",
+        ),
+        "exchange-outside-measured": WarningHelp(
+            "An extent of an exchange between experts lies outside the measured ones.",
+            "Trust the number less.",
+        ),
+        # The result as a whole
+        "wider-band": WarningHelp(
+            "The error band allows for more than the residuals of rows measured on the chip; the text says for what.",
+            "Use the band, not only the latency; docs/results.md.",
+        ),
+    }
+)
+
+
+def warn(warning_id: str, text: str) -> str:
+    """The warning ``id: text``.
+
+    Args:
+        warning_id: A key of :data:`WARNINGS`.
+        text: What happened in this run, with its names and numbers.
+
+    Examples:
+        >>> warn("idle-chips", "6 of 8 chips are idle")
+        'idle-chips: 6 of 8 chips are idle'
+    """
+    assert warning_id in WARNINGS, f"{warning_id} has no entry in accelsim.warning.WARNINGS"
+    return f"{warning_id}: {text}"
+
+
+def warning_id(text: str) -> str:
+    """Id of a warning; empty for a text that is none of the library's, e.g. from a user's model file.
+
+    Examples:
+        >>> warning_id("idle-chips: 6 of 8 chips are idle")
+        'idle-chips'
+    """
+    before = text.partition(": ")[0]
+    return before if before in WARNINGS else ""
