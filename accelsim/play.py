@@ -25,6 +25,7 @@ from accelsim.mapping.spatial.groups import GRANULARITIES
 from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRun
 from accelsim.mapping.streaming import lower_streaming, streaming_footprint
 from accelsim.mapping.symmetry import symmetry_broken_by
+from accelsim.network.seats import Seats
 from accelsim.warning import warn
 from accelsim.workload.build import build_steps, build_traversal
 from accelsim.workload.graph import Workload
@@ -69,7 +70,7 @@ def play(job: Job) -> Played:
     shares = shard_all(passes, job.plan)
     shares = fuse_all(shares) if job.profile.fuses_rows and has_kernels(job) else shares
     warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.recipe, shares[-1], job.ignore_capacity)
-    pricer = Pricer(job.system, region_of(job.plan, job.system.chip))
+    pricer = Pricer(job.system, region_of(job.plan, job.system.chip), Seats(job.plan.num_ranks))
     unfolded = symmetry_broken_by(job.system, max(job.plan.tp, job.plan.ep))
     if unfolded and job.plan.ep > job.plan.tp:
         raise PlanError(f"plan: ep={job.plan.ep} > tp={job.plan.tp} cannot be simulated rank by rank: {unfolded[0]}.")

@@ -31,6 +31,9 @@ def collective(
     on: Annotated[str, typer.Option("--on", help="System, e.g. nvidia-dgx-h100:8.")],
     size: Annotated[str, typer.Option("--bytes", help="Size of the call as nccl-tests count it.")] = "64MiB",
     ranks: Annotated[int | None, typer.Option("--ranks", help="Ranks; default: all chips.")] = None,
+    stride: Annotated[
+        int, typer.Option("--stride", min=1, help="Chips from one rank to the next, e.g. 8: one chip of each node.")
+    ] = 1,
     algorithm: Annotated[str, typer.Option("--algorithm", help="A name, or auto: the fastest.")] = "auto",
     library: Annotated[str, typer.Option("--library", help="Library of the system, e.g. vllm; default: its own.")] = "",
     sweep: Annotated[bool, typer.Option("--sweep", help="Sizes from 1 KiB to 1 GiB instead of one.")] = False,
@@ -42,14 +45,15 @@ def collective(
     from accelsim.hardware.system import load_system
     from accelsim.network.sweep import sweep_collective
     from accelsim.units import parse_quantity
+    from accelsim.workload.group import Group
 
     system = load_system(on, o.make_overrides(set_))
-    num_ranks = system.num_chips if ranks is None else ranks
+    num_ranks = -(-system.num_chips // stride) if ranks is None else ranks
     if kind == "send_recv" and ranks is None:
         num_ranks = 2
     sizes = [2**power for power in range(_SWEEP_FROM, _SWEEP_TO + 1)] if sweep or plot else []
     sizes = sizes or [round(parse_quantity(size, "bytes"))]
-    swept = sweep_collective(kind, sizes, num_ranks, system, algorithm, library)
+    swept = sweep_collective(kind, sizes, Group("ranks", num_ranks, stride), system, algorithm, library)
     if plot is not None:
         _plot(swept, system, plot)
     if json_ is not None:

@@ -11,7 +11,7 @@ from accelsim.cli.output import write_json
 
 if TYPE_CHECKING:
     from accelsim.hardware.system import System
-    from accelsim.network.experts import ExchangeCost
+    from accelsim.network.expert_kernels import ExchangeCost
 
 
 def register(app: typer.Typer) -> None:
@@ -38,12 +38,12 @@ def experts(
     """
     from accelsim.errors import AccelsimError
     from accelsim.hardware.system import load_system
-    from accelsim.network.experts import COMBINE, DISPATCH, Exchange, expert_exchange
+    from accelsim.network.expert_kernels import COMBINE, DISPATCH, ExpertExchange, expert_exchange
 
     system = load_system(on, o.make_overrides(set_))
     chips = system.num_chips if ranks is None else ranks
     shape = (tokens, hidden, topk, num_experts, chips, topk_groups)
-    costs = [expert_exchange(Exchange(way, *shape), system, kernel) for way in (DISPATCH, COMBINE)]
+    costs = [expert_exchange(ExpertExchange(way, *shape), system, kernel) for way in (DISPATCH, COMBINE)]
     warnings = list(dict.fromkeys(text for cost in costs for text in cost.warnings))
     if strict and warnings:
         raise AccelsimError("strict: the result carries warnings:\n" + "\n".join(f"- {text}" for text in warnings))

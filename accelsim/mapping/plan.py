@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from accelsim.errors import PlanError
+from accelsim.mapping.mesh import Mesh
 from accelsim.mapping.parallel.keys import NOT_MODELLED, PARALLEL_KEYS
 from accelsim.mapping.plan_keys import (
     DEFAULT_EXECUTION,
@@ -76,9 +76,14 @@ class Plan:
         raise AttributeError(f"a plan has no key {name!r}")
 
     @property
+    def mesh(self) -> Mesh:
+        """The ranks by axis."""
+        return Mesh(self.degrees)
+
+    @property
     def num_ranks(self) -> int:
         """Chips the plan uses."""
-        return math.prod(value for _, value in self.degrees)
+        return self.mesh.num_ranks
 
     @property
     def degrees(self) -> tuple[tuple[str, int], ...]:

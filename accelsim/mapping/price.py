@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from accelsim.cost.base import COST_MODELS, OperatorCost, Region
 from accelsim.hardware.system import System
-from accelsim.network.collective import CollectiveCost, price_collective
-from accelsim.network.exchange import price_exchange
+from accelsim.network.collective import CollectiveCost
+from accelsim.network.pricing import NetworkPricer
+from accelsim.network.seats import Seats
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
-from accelsim.workload.operators.collective import Collective
-from accelsim.workload.operators.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,10 @@ class PricedBlock:
 class Pricer:
     """Prices blocks on one system; remembers operators and blocks, because layers and decode steps repeat them."""
 
-    def __init__(self, system: System, region: Region) -> None:
+    def __init__(self, system: System, region: Region, seats: Seats | None = None) -> None:
         self._system = system
         self._region = region
+        self._network = NetworkPricer(system, seats)
         self._model = COST_MODELS.get(system.chip.cost_model)()
         self._operators: dict[Operator, PricedOperator] = {}
         # Operators and segments already seen, by identity: finding an object is quicker than comparing its tensors.
@@ -104,10 +104,8 @@ class Pricer:
         return priced
 
     def _cost(self, operator: Operator) -> OperatorCost | CollectiveCost:
-        if isinstance(operator, Exchange):
-            return price_exchange(operator, self._system)
-        if isinstance(operator, Collective):
-            return price_collective(operator, self._system)
+        if self._network.prices(operator):
+            return self._network.cost(operator)
         return self._model.cost(operator, self._system.chip, self._region)
 
 

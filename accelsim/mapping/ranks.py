@@ -30,10 +30,10 @@ from accelsim.hardware.system import System
 from accelsim.mapping.placement.arrange import arrange
 from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES, PLACERS, Item, Problem, Wire
 from accelsim.mapping.plan import Plan
-from accelsim.network.collective import price_collective
 from accelsim.network.collectives.base import Schedule, get_algorithm
 from accelsim.network.noc import Rectangle
 from accelsim.network.play import schedule_graph
+from accelsim.network.pricing import price_collective
 from accelsim.network.topology.base import Topology
 from accelsim.network.topology.levels import join_levels
 from accelsim.workload.graph import Workload

@@ -3,7 +3,7 @@
 An axis is divided by its *name*, so the pass knows no operator: an operator whose contracted axis was divided
 leaves partial sums, and an ``all_reduce`` over the group follows it (row-parallel GEMM, vocabulary-parallel
 embedding), or the sum it is added to if that sums nothing else (routed and shared experts); a divided tensor that
-leaves the model is gathered (the logits).  Experts are divided by :mod:`accelsim.mapping.experts`.
+leaves the model is gathered (the logits).  Experts are divided by :mod:`accelsim.mapping.parallel.experts`.
 
 Source:
     Shoeybi et al., *Megatron-LM*, arXiv:1909.08053, section 3 (column- then row-parallel pairs).
@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from accelsim.errors import PlanError, ShapeError, VerificationError
-from accelsim.mapping.experts import check_experts, exchange_experts, share_experts
+from accelsim.mapping.parallel.experts import check_experts, exchange_experts, share_experts
 from accelsim.mapping.plan import Plan
 from accelsim.workload.blocks.base import TENSOR_PARALLEL_AXES
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
+from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.elementwise import Elementwise
@@ -70,6 +71,7 @@ class _Sharder:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._tp = plan.tp
+        self._group = plan.mesh.group("tp")
         self._degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, plan.tp)
         self._segments: dict[int, Segment] = {}
         self._operators: dict[tuple[int, bool, bool], tuple[Operator, ...]] = {}
@@ -152,16 +154,16 @@ class _Sharder:
         if is_unreduced:
             return (local,)
         if reduces_here or self._leaves_partial_sums(operator):
-            return _with_collective(local, "all_reduce", local.outputs[0], self._tp)
+            return _with_collective(local, "all_reduce", local.outputs[0], self._group)
         if not is_read and local.outputs != operator.outputs:
-            return _with_collective(local, "all_gather", operator.outputs[0], self._tp)
+            return _with_collective(local, "all_gather", operator.outputs[0], self._group)
         return (local,)
 
 
-def _with_collective(local: Operator, function: str, whole: Tensor, tp: int) -> tuple[Operator, Operator]:
+def _with_collective(local: Operator, function: str, whole: Tensor, group: Group) -> tuple[Operator, Operator]:
     """``local`` writing a partial tensor, and the collective that makes ``whole`` of it."""
     partial = replace(local.outputs[0], name=f"{whole.name}.partial")
-    collective = Collective(f"{local.name}.{function}", (partial,), (whole,), function, "tp", tp)
+    collective = Collective(f"{local.name}.{function}", (partial,), (whole,), function, group)
     return replace(local, outputs=(partial, *local.outputs[1:])), collective
 
 

@@ -30,16 +30,16 @@ from accelsim.network.library import (
     numbers_for,
     outside_measured,
 )
-from accelsim.network.spread import SpreadStep, ports_of, require, spread
+from accelsim.network.on_graph import SpreadStep
+from accelsim.network.spread import ports_of, require, spread
 from accelsim.warning import warn
-from accelsim.workload.operators.collective import Collective
 
 #: Largest call: beyond it sums of bytes leave 64 bits.
 _MOST_BYTES = 2**50
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class LevelSteps:
     """Steps of a collective over the links of one level.
 
     Attributes:
@@ -111,14 +111,14 @@ class CollectiveCost:
     bandwidth_bytes_per_s: float
     link_energy_j_per_byte: float = 0.0
     warnings: tuple[str, ...] = ()
-    rest: tuple[Phase, ...] = ()
+    rest: tuple[LevelSteps, ...] = ()
     hidden_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def phases(self) -> tuple[Phase, ...]:
+    def phases(self) -> tuple[LevelSteps, ...]:
         """All phases in order."""
         rates = (self.step_latency_s, self.bandwidth_bytes_per_s, self.link_energy_j_per_byte)
-        return (Phase(self.level, self.steps, self.links, *rates), *self.rest)
+        return (LevelSteps(self.level, self.steps, self.links, *rates), *self.rest)
 
     def step_s(self, nbytes: int) -> float:
         """Time of one step of the first phase that sends ``nbytes`` over one link, in seconds."""
@@ -140,9 +140,23 @@ class CollectiveCost:
         return sum(phase.sent_bytes * phase.link_energy_j_per_byte for phase in self.phases)
 
 
-def price_collective(operator: Collective, system: System, stride: int = 1, algorithm: str = AUTO) -> CollectiveCost:
-    """Cost of a collective operator whose ranks are chips ``stride`` apart; see :func:`collective_steps`."""
-    return collective_steps(operator.function, operator.nbytes, operator.num_ranks, system, stride, algorithm)
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a collective by one algorithm of a library.
+
+    Attributes:
+        kind: ``all_reduce``, ``all_gather`` ...
+        algorithm: Name in the registry.
+        num_ranks: Ranks of the group.
+        nbytes: Size as nccl-tests count it.
+        library: Name of one of the level's further libraries; empty for its own collectives.
+    """
+
+    kind: str
+    algorithm: str
+    num_ranks: int
+    nbytes: int
+    library: str = DEFAULT_LIBRARY
 
 
 def collective_steps(
@@ -229,22 +243,15 @@ def _priced(
         return
     steps = spread(get_algorithm(kind, algorithm), nbytes, span, on_graph)
     if steps is not None:
-        yield _fastest_protocol(kind, algorithm, nbytes, span, steps, library)
+        num_ranks = math.prod(part.members for part in span)
+        yield fastest_protocol(Call(kind, algorithm, num_ranks, nbytes, library), span[-1].level, steps)
 
 
-def _fastest_protocol(
-    kind: str,
-    algorithm: str,
-    nbytes: int,
-    span: tuple[GroupLevel, ...],
-    steps: tuple[SpreadStep, ...],
-    library: str,
-) -> CollectiveCost:
+def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ...]) -> CollectiveCost:
     """The call under each protocol of the outermost level, whose latency every step waits for."""
-    outer, num_ranks = span[-1].level, math.prod(part.members for part in span)
-    numbers = numbers_for(outer, kind, algorithm, library)
+    numbers = numbers_for(outer, call.kind, call.algorithm, call.library)
     warnings = tuple(dict.fromkeys((*(text for step in steps for text in step.warnings), *numbers.warnings)))
-    chunk_bytes = 0 if kind in ("send_recv", "broadcast", "reduce") else -(-nbytes // num_ranks)
+    chunk_bytes = 0 if call.kind in ("send_recv", "broadcast", "reduce") else -(-call.nbytes // call.num_ranks)
     largest = max((load.nbytes for step in steps for load in step.loads), default=0)
     options = {name: tuple(_phases(steps, outer, numbers, name)) for name in allowed_protocols(numbers, largest)}
     protocol = min(
@@ -252,14 +259,15 @@ def _fastest_protocol(
     )
     own_s = numbers.launch_s + numbers.protocols[protocol].launch_s
     launch_s = own_s + chunk_bytes / numbers.copy_bytes_per_s
-    first, *rest = options[protocol] or (Phase(outer.name, (), 1, 0.0, math.inf),)
+    first, *rest = options[protocol] or (LevelSteps(outer.name, (), 1, 0.0, math.inf),)
     return CollectiveCost(
-        kind, algorithm, protocol, num_ranks, nbytes, first.level, first.steps, first.links, launch_s,
-        first.step_latency_s, first.bandwidth_bytes_per_s, first.link_energy_j_per_byte, warnings, tuple(rest),
+        call.kind, call.algorithm, protocol, call.num_ranks, call.nbytes, first.level, first.steps, first.links,
+        launch_s, first.step_latency_s, first.bandwidth_bytes_per_s, first.link_energy_j_per_byte, warnings,
+        tuple(rest),
     )  # fmt: skip
 
 
-def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, numbers: Numbers, protocol: str) -> Iterator[Phase]:
+def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, numbers: Numbers, protocol: str) -> Iterator[LevelSteps]:
     """Steps under one protocol, equal neighbours joined into phases; of several levels the slowest sets the pace."""
     spec = numbers.protocols[protocol]
     rates = {
@@ -268,12 +276,12 @@ def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, numbers: Numbers, p
         for step in steps
         for load in step.loads
     }
-    phase: Phase | None = None
+    phase: LevelSteps | None = None
     for step in steps:
         slowest = max(step.loads, key=lambda load: load.nbytes / rates[load.level.name])
         link = slowest.level.link
         folded = FoldedStep(slowest.nbytes, step.repeat)
-        found = Phase(
+        found = LevelSteps(
             slowest.level.name,
             (folded,),
             slowest.links,

@@ -1,8 +1,8 @@
-"""What the exchange of tokens between experts takes in a run: a level's own kernels, else its all_to_all.
+"""What the exchange of tokens between experts takes in a run where a level has kernels of its own for it.
 
-Where the level that the group spans has measured kernels (:mod:`accelsim.network.experts`) the faster of them is taken,
+The fastest of the measured kernels (:mod:`accelsim.network.expert_kernels`) of the level that the group spans is taken,
 with the tokens of the fullest rank in place of an even share.  Elsewhere the exchange is an ``all_to_all`` of one copy
-per token and rank.
+per token and rank (:mod:`accelsim.network.pricing`).
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ import math
 
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
-from accelsim.network.collective import CollectiveCost, price_collective
+from accelsim.network.collective import CollectiveCost
 from accelsim.network.collectives.base import FoldedStep
-from accelsim.network.experts import Exchange as Kernel
-from accelsim.network.experts import ExchangeCost, expert_exchange
+from accelsim.network.expert_kernels import ExchangeCost, ExpertExchange, expert_exchange
 from accelsim.workload.operators.exchange import Exchange
 
 
+def has_expert_kernels(operator: Exchange, system: System) -> bool:
+    """Whether the outermost level that the group spans has measured kernels."""
+    span = system.group(operator.group.size, operator.group.stride)
+    return bool(span) and bool(span[-1].level.spec.expert_kernels)
+
+
 def price_exchange(operator: Exchange, system: System) -> CollectiveCost:
-    """Cost of an exchange between neighbouring chips.
+    """Cost of an exchange by the kernels of the level that the group spans.
 
     Raises:
         ConfigError: The group is larger than the system.
     """
-    span = system.group(operator.num_ranks)
-    kernels = span[-1].level.spec.expert_kernels if span else {}
-    if not kernels:
-        return price_collective(operator, system)
-    asked = Kernel(
+    span = system.group(operator.group.size, operator.group.stride)
+    asked = ExpertExchange(
         direction=operator.direction,
         tokens=max(1, math.ceil(operator.tokens * operator.load)),
         hidden=operator.hidden,
@@ -37,7 +39,8 @@ def price_exchange(operator: Exchange, system: System) -> CollectiveCost:
         ranks=operator.num_ranks,
         dispatch_bytes=operator.dtype.bits / 8,
     )
-    costs = [expert_exchange(asked, system, kernel) for kernel in kernels]
+    kernels = span[-1].level.spec.expert_kernels
+    costs = [expert_exchange(asked, system, kernel, operator.group.stride) for kernel in kernels]
     cost = min(costs, key=lambda cost: cost.seconds)
     pace = next(part.level for part in span if part.level.name == cost.level)
     return _as_collective(operator, cost, pace)

@@ -10,10 +10,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import GroupLevel
 from accelsim.network.collectives.base import CollectiveAlgorithm, FoldedStep
+from accelsim.network.on_graph import Load, SpreadStep, routes_of, steps_on_graph
 from accelsim.network.topology.base import build_topology
 from accelsim.network.topology.faults import faults_of_block
 from accelsim.network.topology.levels import join_levels
@@ -31,32 +31,6 @@ MAX_RANKS_ON_GRAPH = 128
 _PORTS = "switch"
 #: Where what a ring loads depends on the routes.
 _IRREGULAR = frozenset({"awgr", "dragonfly", "fat_tree", "graph", "rail_fat_tree"})
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Bytes of one step over each of ``links`` links of a rank at one level."""
-
-    level: SystemLevel
-    nbytes: int
-    links: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SpreadStep:
-    """Equal steps and what they load; the level that takes longest sets the pace.
-
-    Attributes:
-        repeat: Steps.
-        latency_s: Latency of the links on the longest way of the step.
-        loads: One or more.
-        warnings: Why the number should be trusted less.
-    """
-
-    repeat: int
-    latency_s: float
-    loads: tuple[Load, ...]
-    warnings: tuple[str, ...] = ()
 
 
 def spread(
@@ -209,37 +183,18 @@ def _on_graph(
     levels: Sequence[SystemLevel],
     warnings: tuple[str, ...],
 ) -> tuple[SpreadStep, ...]:
-    """Bytes over the busiest link of each level, as if it had the level's bandwidth, by step; equal ones joined."""
-    from scipy.sparse import csr_matrix
-
+    """The graph of blocks that the group fills, its ranks one after another on their chips."""
     joined = join_levels(levels)
-    topology = joined.topology
-    rated = np.array([level.link.bandwidth_bytes_per_s for level in levels])[joined.level]
     inner = np.cumprod([1, *(part.members for part in span[:-1])])
     shared = [chips / ports_of(level, int(chips)) for level, chips in zip(levels, inner, strict=True)]
-    slowness = rated / topology.capacity_bytes_per_s * np.array(shared)[joined.level]
-    schedule = algorithm.schedule(nbytes, (topology.num_chips,))
-    pairs, which = np.unique(schedule.src * topology.num_nodes + schedule.dst, return_inverse=True)
-    routes = [topology.route(*divmod(pair, topology.num_nodes)) for pair in pairs.tolist()]
-    latency_s = np.array([topology.latency_of(route) for route in routes])
-    num_steps = int(schedule.step.max(initial=-1)) + 1
-    moved = csr_matrix((schedule.nbytes, (schedule.step, which)), shape=(num_steps, len(pairs)))
-    hops = np.repeat(np.arange(len(pairs)), [len(route) for route in routes])
-    links = np.fromiter(itertools.chain.from_iterable(routes), dtype=np.int64)
-    over = csr_matrix((np.ones(len(links)), (hops, links)), shape=(len(pairs), topology.num_links))
-    load = (moved @ over).toarray() * slowness
-    busiest = np.stack([load[:, joined.level == index].max(axis=1, initial=0.0) for index in range(len(levels))], 1)
-    waits = np.zeros(num_steps)
-    np.maximum.at(waits, schedule.step, latency_s[which])
-    found: list[SpreadStep] = []
-    for wait_s, tops in zip(waits.tolist(), np.ceil(busiest).astype(np.int64).tolist(), strict=True):
-        loads = tuple(Load(part.level, top) for part, top in zip(span, tops, strict=True))
-        step = SpreadStep(1, wait_s, loads, warnings)
-        if found and replace(found[-1], repeat=1) == step:
-            found[-1] = replace(found[-1], repeat=found[-1].repeat + 1)
-        else:
-            found.append(step)
-    return tuple(found)
+    schedule = algorithm.schedule(nbytes, (joined.topology.num_chips,))
+    routes = routes_of(schedule, np.arange(joined.topology.num_chips)[None], joined)
+    steps = steps_on_graph(schedule, routes, joined, levels, np.array(shared)[joined.level], warnings)
+    # Loads name the levels as a whole, not the blocks cut from them.
+    whole = {part.level.name: part.level for part in span}
+    return tuple(
+        replace(step, loads=tuple(replace(load, level=whole[load.level.name]) for load in step.loads)) for step in steps
+    )
 
 
 def require(algorithm: str, kind: str, steps: tuple[SpreadStep, ...] | None) -> tuple[SpreadStep, ...]:

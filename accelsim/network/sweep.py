@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accelsim.errors import ConfigError
 from accelsim.hardware.system import System
 from accelsim.network.collective import CollectiveCost, collective_choices
 from accelsim.network.library import AUTO, DEFAULT_LIBRARY
+from accelsim.network.placed import PlacedNetwork
+from accelsim.network.seats import Seats, interleaved
+from accelsim.workload.group import Group
 
 #: Times that (n - 1) / n of the buffer passes a link in an ideal ring of n; the other collectives count it whole.
 _BUS_PASSES = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1}
@@ -70,19 +74,29 @@ class Sweep:
 def sweep_collective(
     kind: str,
     sizes_bytes: Sequence[int],
-    num_ranks: int,
+    group: Group,
     system: System,
     algorithm: str = AUTO,
     library: str = DEFAULT_LIBRARY,
 ) -> Sweep:
     """Price a collective at every size, by the algorithms ``auto`` chooses from, or by one.
 
+    A group that does not lie on whole levels is priced on its chips, with the groups between its ranks beside it.
+
     Raises:
-        ConfigError: As :func:`accelsim.network.collective.collective_steps`.
+        ConfigError: As :func:`accelsim.network.collective.collective_steps`, or an algorithm or library asked for
+            where the group does not lie on whole levels.
     """
     fastest, found = [], dict[str, list[CollectiveCost]]()
+    on_levels = Seats(group.size * group.stride).follow_levels(group, system)
+    if not on_levels and (algorithm, library) != (AUTO, DEFAULT_LIBRARY):
+        raise ConfigError(f"{group} do not lie on whole levels of {system.name}; choose no algorithm or library there.")
+    placed = PlacedNetwork(system)
     for nbytes in sizes_bytes:
-        choices = collective_choices(kind, nbytes, num_ranks, system, 1, algorithm, library)
+        if on_levels:
+            choices = collective_choices(kind, nbytes, group.size, system, group.stride, algorithm, library)
+        else:
+            choices = placed.choices(kind, nbytes, interleaved(group, system))
         fastest.append(min(choices, key=lambda cost: cost.seconds))
         for cost in choices:
             found.setdefault(cost.algorithm, []).append(cost)

@@ -39,3 +39,22 @@ def test_bad_names_are_told_what_is_known(accelsim):
     outcome = accelsim("collective", "all_reduce", "--on", "nvidia-dgx-a100:4", "--library", "vlm")
     assert outcome.code == 2
     assert "Did you mean 'vllm'" in outcome.err
+
+
+def test_a_stride_prices_one_chip_of_each_node(accelsim):
+    call = ("collective", "all_reduce", "--on", "nvidia-dgx-h100:64", "--bytes", "64MiB", "--json", "-")
+    inside, across = (
+        json.loads(accelsim(*call, "--ranks", "8", "--stride", stride).out)["fastest"][0] for stride in ("1", "8")
+    )
+    assert inside["ranks"] == across["ranks"] == 8
+    # an H100 has 450 GB/s of NVLink and 50 GB/s of InfiniBand
+    assert across["time_s"] > 5 * inside["time_s"]
+    assert json.loads(accelsim(*call, "--stride", "8").out)["fastest"] == [across]
+
+
+def test_a_stride_off_whole_levels_takes_no_algorithm(accelsim):
+    call = ("collective", "all_reduce", "--on", "nvidia-dgx-h100:64", "--ranks", "8", "--stride", "3")
+    assert accelsim(*call).code == 0
+    refused = accelsim(*call, "--algorithm", "ring")
+    assert refused.code == 2
+    assert "8 ranks of ranks, 3 apart do not lie on whole levels" in refused.err

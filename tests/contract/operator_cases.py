@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accelsim.dtypes import DType
+from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.collective import Collective
@@ -18,6 +19,7 @@ from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
+from accelsim.workload.operators.send_recv import SendRecv
 from accelsim.workload.operators.softmax import Softmax
 
 _ADD, _NORM = Elementwise.of(rows=4, width=64, name="add"), Norm.of(rows=4, width=64, name="norm")
@@ -31,10 +33,10 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
         Attention.of(batch=2, heads=8, kv_heads=2, head_dim=64, q_len=16, kv_len=48, window=32).backward(),
     ),
     "collective": (
-        Collective.of("all_reduce", nbytes=4096, num_ranks=4),
-        Collective.of("all_gather", nbytes=4096, num_ranks=4),
-        Collective.of("reduce_scatter", nbytes=4096, num_ranks=4),
-        Collective.of("all_to_all", nbytes=4096, num_ranks=4),
+        Collective.of("all_reduce", nbytes=4096, group=Group("tp", 4)),
+        Collective.of("all_gather", nbytes=4096, group=Group("tp", 4)),
+        Collective.of("reduce_scatter", nbytes=4096, group=Group("tp", 4)),
+        Collective.of("all_to_all", nbytes=4096, group=Group("tp", 4)),
     ),
     "combine": (Combine.of(returned=10, rows=4, width=64),),
     "concat": (Concat.of(rows=4, widths=(64, 16)),),
@@ -44,7 +46,7 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
         Elementwise.of(rows=4, width=64, function="gelu"),
     ),
     "embedding": (Embedding.of(rows=4, width=64, vocab=1000),),
-    "exchange": (Exchange.of(rows=16, hidden=64, num_ranks=4),),
+    "exchange": (Exchange.of(rows=16, hidden=64, group=Group("ep", 4)),),
     "experts": (
         Experts.of(tokens=6, hidden=64, ffn=128, num_experts=8, top_k=2),
         Experts.of(tokens=6, hidden=64, ffn=128, num_experts=4, top_k=1, function="gelu"),
@@ -56,5 +58,6 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
     "norm": (Norm.of(rows=4, width=64), Norm.of(rows=4, width=64, flavour="layernorm")),
     "rope": (Rope.of(rows=4, width=64),),
     "router": (Router.of(rows=4, num_experts=64, top_k=2),),
+    "send_recv": (SendRecv.of(4096, Group("pp", 4, stride=8), source=2),),
     "softmax": (Softmax.of(rows=4, width=64),),
 }

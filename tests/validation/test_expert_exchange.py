@@ -15,8 +15,8 @@ import pytest
 
 from accelsim.hardware.expert_kernel import ExchangeSpec
 from accelsim.hardware.system import System, load_system
-from accelsim.network.experts import Exchange, expert_exchange
-from accelsim.network.experts_fit import fit_exchange, with_exchange
+from accelsim.network.expert_kernels import ExpertExchange, expert_exchange
+from accelsim.network.expert_kernels_fit import fit_exchange, with_exchange
 
 SYSTEMS = {
     "nvidia-h100-sxm": "nvidia-dgx-h100",
@@ -32,7 +32,7 @@ GOAL = 0.20
 
 
 @cache
-def measured(hardware: str, direction: str) -> tuple[tuple[Exchange, ...], np.ndarray]:
+def measured(hardware: str, direction: str) -> tuple[tuple[ExpertExchange, ...], np.ndarray]:
     """Exchanges and their seconds."""
     text = files("accelsim.validation").joinpath("data/expert_exchange.csv").read_text(encoding="utf-8")
     rows = [
@@ -41,7 +41,7 @@ def measured(hardware: str, direction: str) -> tuple[tuple[Exchange, ...], np.nd
         if row["hardware"] == hardware and row["op"] == f"moe_{direction}"
     ]
     names = ("m", "hidden", "topk", "num_experts", "ep")
-    exchanges = tuple(Exchange(direction, *(int(row[name]) for name in names)) for row in rows)
+    exchanges = tuple(ExpertExchange(direction, *(int(row[name]) for name in names)) for row in rows)
     return exchanges, np.array([float(row["time_s"]) for row in rows])
 
 

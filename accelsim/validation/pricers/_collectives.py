@@ -10,7 +10,7 @@ import numpy as np
 from accelsim.errors import AccelsimError
 from accelsim.hardware.system import System
 from accelsim.network.collective import collective_steps
-from accelsim.network.experts import Exchange, expert_exchange
+from accelsim.network.expert_kernels import ExpertExchange, expert_exchange
 from accelsim.validation.machines import Machines
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.pricers.base import Batch, Prices
@@ -46,7 +46,7 @@ def predict_exchanges(batch: Batch, hardware: str, machines: Machines) -> Prices
 
     def price(call: tuple[int, ...], system: System) -> tuple[float, tuple[str, ...]]:
         ranks, _, tokens, hidden, topk, num_experts = call
-        cost = expert_exchange(Exchange(direction, tokens, hidden, topk, num_experts, ranks), system)
+        cost = expert_exchange(ExpertExchange(direction, tokens, hidden, topk, num_experts, ranks), system)
         return cost.seconds, cost.warnings
 
     columns = ("ep", "ranks_per_node", "m", "hidden", "topk", "num_experts")

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
+from accelsim.workload.group import ALONE, Group
 from accelsim.workload.operator import Operator, register_operator
 from accelsim.workload.operators._rows import check_arity
 from accelsim.workload.tensor import Axis, Tensor
@@ -18,7 +19,7 @@ FUNCTIONS = ("all_gather", "all_reduce", "all_to_all", "reduce_scatter")
 @register_operator("collective")
 @dataclass(frozen=True)
 class Collective(Operator):
-    """A collective over the ``num_ranks`` ranks of a named group.
+    """A collective over the ranks of a group.
 
     ``nbytes`` follows the size column of nccl-tests: the larger of a rank's send and receive buffers, so the whole
     tensor for ``all_reduce``, the gathered result for ``all_gather``, the unreduced input for ``reduce_scatter``.
@@ -26,11 +27,10 @@ class Collective(Operator):
 
     Attributes:
         function: One of :data:`FUNCTIONS`.
-        group: Parallel dimension whose ranks take part, e.g. ``"tp"``.
-        num_ranks: Ranks in one group.
+        group: Ranks that take part.
 
     Raises:
-        ShapeError: Unknown function, no ranks, or a result that does not match the input.
+        ShapeError: Unknown function, or a result that does not match the input.
 
     Source:
         NVIDIA nccl-tests, doc/PERFORMANCE.md.
@@ -39,15 +39,12 @@ class Collective(Operator):
     kind: ClassVar[str] = "collective"
 
     function: str = "all_reduce"
-    group: str = "tp"
-    num_ranks: int = 1
+    group: Group = ALONE
 
     def __post_init__(self) -> None:
         check_arity(self, range(1, 2))
         if self.function not in FUNCTIONS:
             raise ShapeError(f"{self.name}: unknown collective {self.function!r}. Known: {', '.join(FUNCTIONS)}.")
-        if self.num_ranks < 1:
-            raise ShapeError(f"{self.name}: num_ranks must be >= 1, got {self.num_ranks}")
         before, after = self.inputs[0], self.outputs[0]
         if self.function == "all_gather":
             fits = self._is_share(before, after)
@@ -73,21 +70,25 @@ class Collective(Operator):
         cls,
         function: str,
         nbytes: int,
-        num_ranks: int,
-        group: str = "tp",
+        group: Group,
         dtype: DType = DType.BF16,
         name: str = "collective",
     ) -> Self:
         """Collective of ``nbytes`` (nccl-tests size), rounded up to whole elements (per rank, where it is divided)."""
         whole = max(1, -(-nbytes * 8 // dtype.bits))
-        share = -(-whole // num_ranks)
+        share = -(-whole // group.size)
         if function in ("all_gather", "reduce_scatter"):
-            whole = share * num_ranks
+            whole = share * group.size
         before = share if function == "all_gather" else whole
         after = share if function == "reduce_scatter" else whole
         source = Tensor(f"{name}.in", (Axis.of("elements", before),), dtype)
         result = Tensor(f"{name}.out", (Axis.of("elements", after),), dtype)
-        return cls(name, (source,), (result,), function, group, num_ranks)
+        return cls(name, (source,), (result,), function, group)
+
+    @property
+    def num_ranks(self) -> int:
+        """Ranks of the group."""
+        return self.group.size
 
     @property
     def dtype(self) -> DType:

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
+from accelsim.workload.group import Group
 from accelsim.workload.operator import register_operator
 from accelsim.workload.operators._rows import row_tensor
 from accelsim.workload.operators.collective import Collective
@@ -34,7 +35,7 @@ class Exchange(Collective):
         ShapeError: As :class:`Collective`, or an unknown direction.
 
     Examples:
-        >>> there = Exchange.of(rows=100, hidden=64, num_ranks=4)
+        >>> there = Exchange.of(rows=100, hidden=64, group=Group("ep", 4))
         >>> there.function, there.nbytes
         ('all_to_all', 12800)
     """
@@ -54,11 +55,11 @@ class Exchange(Collective):
 
     @classmethod
     def of(  # type: ignore[override]
-        cls, rows: int, hidden: int, num_ranks: int, dtype: DType = DType.BF16, name: str = "exchange"
+        cls, rows: int, hidden: int, group: Group, dtype: DType = DType.BF16, name: str = "exchange"
     ) -> Self:
         """Dispatch of ``rows`` tokens of ``hidden`` elements."""
         there, here = (row_tensor(f"{name}.{end}", rows, hidden, dtype) for end in ("in", "out"))
-        return cls(name, (there,), (here,), "all_to_all", "ep", num_ranks, tokens=rows, num_experts=num_ranks)
+        return cls(name, (there,), (here,), "all_to_all", group, tokens=rows, num_experts=group.size)
 
     @property
     def hidden(self) -> int:

@@ -16,11 +16,11 @@ from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
 from accelsim.mapping.spatial.groups import build_pipeline
 from accelsim.network.collective import CollectiveCost
-from accelsim.network.experts import Exchange as Kernel
-from accelsim.network.experts import expert_exchange
+from accelsim.network.expert_kernels import ExpertExchange, expert_exchange
 from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.graph import Workload
+from accelsim.workload.group import Group
 from accelsim.workload.model import Model
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
@@ -95,7 +95,7 @@ def test_tensor_parallel_ranks_send_a_part_each_and_gather_what_comes_back(deeps
     there, gather = ops["moe.dispatch"], ops["moe.all_gather"]
     assert isinstance(there, Exchange) and isinstance(gather, Collective)
     assert there.tokens == 251  # 1,001 / 4, rounded up
-    assert (gather.group, gather.num_ranks) == ("tp", 4)
+    assert gather.group == Group("tp", 4)
     assert experts(shard(whole, Plan(tp=4, dp=2, ep=8))).tokens == 2002
 
 
@@ -168,7 +168,7 @@ def test_an_exchange_is_priced_by_measured_kernels_where_there_are_any(deepseek:
     if name == "nvidia-dgx-a100":
         assert cost.algorithm == "direct"
     else:
-        kernel = expert_exchange(Kernel("combine", 16, 7168, 8, 256, 8), system, cost.algorithm)
+        kernel = expert_exchange(ExpertExchange("combine", 16, 7168, 8, 256, 8), system, cost.algorithm)
         assert cost.seconds == pytest.approx(kernel.seconds, rel=1e-9)
 
 

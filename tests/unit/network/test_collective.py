@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
 from accelsim.hardware.system import System, load_system
-from accelsim.network.collective import collective_steps, price_collective
+from accelsim.network.collective import collective_steps
 from accelsim.network.collectives.base import FoldedStep
+from accelsim.network.pricing import price_collective
+from accelsim.workload.group import Group
 from accelsim.workload.operators.collective import Collective
 
 POD = load_system("google-tpu-v4-pod:64")
@@ -111,7 +113,7 @@ def test_errors_name_what_is_known() -> None:
 
 
 def test_an_operator_is_priced_by_its_function_size_and_group() -> None:
-    operator = Collective.of("all_reduce", 1 << 20, 8)
+    operator = Collective.of("all_reduce", 1 << 20, Group("tp", 8))
     assert price_collective(operator, DGX) == collective_steps("all_reduce", 1 << 20, 8, DGX)
 
 

@@ -11,6 +11,7 @@ from accelsim.network.collective import CollectiveCost
 from accelsim.network.collectives.base import FoldedStep
 from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, account
 from accelsim.results.bottleneck import WhatIf, causes_to_relieve, find_bottleneck
+from accelsim.workload.group import Group
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.gemm import Gemm
 
@@ -27,7 +28,7 @@ def gemm(name, compute_s, hbm_bytes=0.0, launch_s=0.0):
 def all_reduce(name, step_s, steps=2):
     """A collective whose steps move no bytes, so that its time is the latency of its steps."""
     cost = CollectiveCost("all_reduce", "ring", "x", 2, 0, "nvlink", (FoldedStep(0, steps),), 1, 0.0, step_s, 1e12)
-    return PricedOperator(Collective.of("all_reduce", 64, 2, name=name), cost)
+    return PricedOperator(Collective.of("all_reduce", 64, Group("tp", 2), name=name), cost)
 
 
 def book(*blocks, num_ranks=1):

@@ -6,6 +6,7 @@ import pytest
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
+from accelsim.workload.group import Group
 from accelsim.workload.operator import role_bytes
 from accelsim.workload.operators.attention import KV_BLOCK, Attention
 from accelsim.workload.operators.collective import Collective
@@ -155,7 +156,7 @@ def test_an_unknown_function_or_flavour_is_named() -> None:
     with pytest.raises(ShapeError, match="unknown norm 'batchnorm'"):
         Norm.of(3, 10, flavour="batchnorm")
     with pytest.raises(ShapeError, match="unknown collective 'gossip'"):
-        Collective.of("gossip", 8, 2)
+        Collective.of("gossip", 8, Group("tp", 2))
 
 
 def test_embedding_reads_only_the_rows_used_but_holds_the_whole_table() -> None:
@@ -175,5 +176,5 @@ def test_embedding_reads_only_the_rows_used_but_holds_the_whole_table() -> None:
     ],
 )
 def test_a_collective_is_sized_like_nccl_tests(function: str, before: int, after: int) -> None:
-    collective = Collective.of(function, nbytes=4096, num_ranks=4)
+    collective = Collective.of(function, nbytes=4096, group=Group("tp", 4))
     assert (collective.nbytes, collective.reads, collective.writes, collective.flops) == (4096, before, after, 0)

@@ -11,6 +11,7 @@ from accelsim.errors import ConfigError, ShapeError
 from accelsim.workload.build import build_step, build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.graph import OperatorGraph, Workload
+from accelsim.workload.group import Group
 from accelsim.workload.model import Model
 from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.operators.collective import Collective
@@ -231,7 +232,7 @@ def test_a_vocabulary_that_does_not_split_is_padded() -> None:
     logits = operators(workload)["head.logits"]
     share = logits.shard({"vocab": 4})
     assert share.n == 26  # type: ignore[attr-defined]  # 101 / 4 rounded up
-    gather = Collective("gather", share.outputs, logits.outputs, "all_gather", "tp", 4)
+    gather = Collective("gather", share.outputs, logits.outputs, "all_gather", Group("tp", 4))
     assert gather.nbytes == 2 * 101 * 2
     with pytest.raises(ShapeError, match="all_gather over 3 ranks does not fit"):
-        Collective("gather", share.outputs, logits.outputs, "all_gather", "tp", 3)
+        Collective("gather", share.outputs, logits.outputs, "all_gather", Group("tp", 3))

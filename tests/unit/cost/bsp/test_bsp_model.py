@@ -7,6 +7,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import load_chip
+from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.collective import Collective
@@ -97,7 +98,7 @@ def test_a_chip_without_exchange_and_an_unknown_operator_are_errors(gc2: Chip) -
     with pytest.raises(ConfigError, match="Add noc: to its file"):
         price(Norm.of(8, 64, FP16), gc2.model_copy(update={"noc": None}))
     with pytest.raises(ConfigError, match="does not price 'collective'"):
-        price(Collective.of("all_reduce", 1024, 4), gc2)
+        price(Collective.of("all_reduce", 1024, Group("tp", 4)), gc2)
 
 
 def test_gc200_multiplies_faster_than_gc2_by_its_matrix_rate(gc2: Chip) -> None:

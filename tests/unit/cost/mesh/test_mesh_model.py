@@ -9,6 +9,7 @@ from accelsim.cost.base import COST_MODELS, OperatorCost, Region
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
+from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.collective import Collective
@@ -113,7 +114,7 @@ def test_chip_without_calibration_is_an_error(wse2: Chip) -> None:
 
 def test_operator_the_model_does_not_know_is_an_error(wse2: Chip) -> None:
     with pytest.raises(ConfigError, match="does not price 'collective'"):
-        price(Collective.of("all_reduce", 1024, 4, dtype=FP16), wse2)
+        price(Collective.of("all_reduce", 1024, Group("tp", 4), dtype=FP16), wse2)
 
 
 def test_sequences_of_a_batch_cost_no_more_than_one_after_another(wse2: Chip) -> None:

@@ -46,7 +46,7 @@ _SCALE_GROUP, _SCALE_BYTES, _HEADER_BYTES = 128, 4, 16
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class ExpertExchange:
     """One exchange.
 
     Attributes:
@@ -114,7 +114,7 @@ class ExchangeCost:
         warnings: Why the number should be trusted less.
     """
 
-    exchange: Exchange
+    exchange: ExpertExchange
     kernel: str
     level: str
     parts_s: Mapping[str, float]
@@ -137,8 +137,10 @@ class ExchangeCost:
         return self.counted_bytes / self.seconds if self.seconds else 0.0
 
 
-def expert_exchange(exchange: Exchange, system: System, kernel: str = LOW_LATENCY) -> ExchangeCost:
-    """Cost of an exchange between the first ``ranks`` chips of a system.
+def expert_exchange(
+    exchange: ExpertExchange, system: System, kernel: str = LOW_LATENCY, stride: int = 1
+) -> ExchangeCost:
+    """Cost of an exchange between ``ranks`` chips of a system.
 
     The links of the outermost level that the chips span carry all messages of a direct kernel.
 
@@ -146,11 +148,12 @@ def expert_exchange(exchange: Exchange, system: System, kernel: str = LOW_LATENC
         exchange: What is exchanged.
         system: Where it runs.
         kernel: Name among the level's ``expert_kernels``: ``low_latency`` or ``normal``.
+        stride: Distance between neighbouring ranks, in chips.
 
     Raises:
         ConfigError: More chips than the system has, or an unknown kernel.
     """
-    span = system.group(exchange.ranks)
+    span = system.group(exchange.ranks, stride)
     if not span:
         return ExchangeCost(exchange, kernel, "", {"launch": 0.0}, {}, 0.0)
     outer = span[-1].level
@@ -191,7 +194,7 @@ class ExchangeTerms:
     core_bytes: int
 
 
-def exchange_terms(exchange: Exchange, num_cores: int) -> ExchangeTerms:
+def exchange_terms(exchange: ExpertExchange, num_cores: int) -> ExchangeTerms:
     """Work of the busiest core of a low-latency kernel."""
     experts_per_core = -(-exchange.num_experts // num_cores)
     used_cores = -(-exchange.num_experts // experts_per_core)
@@ -211,7 +214,7 @@ def expected_places(places: float, picks: int) -> float:
 
 
 def _forwarded(
-    exchange: Exchange, kernel: str, span: Sequence[GroupLevel], own: ExchangeSpec, warnings: tuple[str, ...]
+    exchange: ExpertExchange, kernel: str, span: Sequence[GroupLevel], own: ExchangeSpec, warnings: tuple[str, ...]
 ) -> ExchangeCost:
     """Once per group over the outer link, once per chip inside; the slower of the two sets the pace.
 
@@ -240,7 +243,7 @@ def _rate(level: SystemLevel) -> float:
     return level.link.bandwidth_bytes_per_s
 
 
-def _near_efficiency(near: SystemLevel, kernel: str, exchange: Exchange, own: ExchangeSpec) -> float:
+def _near_efficiency(near: SystemLevel, kernel: str, exchange: ExpertExchange, own: ExchangeSpec) -> float:
     spec = near.spec.expert_kernels.get(kernel)
     if spec is None:
         return own.efficiency
@@ -265,7 +268,7 @@ def _kernel_at(level: SystemLevel, kernel: str) -> tuple[ExpertKernelSpec, tuple
     )
 
 
-def _outside(exchange: Exchange, spec: ExpertKernelSpec) -> tuple[str, ...]:
+def _outside(exchange: ExpertExchange, spec: ExpertKernelSpec) -> tuple[str, ...]:
     """A text for every extent that was not measured."""
     found = []
     for name, (low, high) in spec.measured.items():

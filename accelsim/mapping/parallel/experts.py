@@ -61,7 +61,7 @@ def share_experts(operator: Experts, plan: Plan) -> Experts:
 def exchange_experts(operator: Experts, plan: Plan) -> Iterator[Operator]:
     """The experts of the fullest rank of a group that spans replicas, with the exchange around them."""
     x, result, ep = operator.x, operator.outputs[0], plan.ep
-    hidden = x.axes[-1]
+    hidden, group = x.axes[-1], plan.mesh.joined("ep", ("tp", "dp"), ep)
     own = -(-operator.tokens // plan.tp)
     experts = replace(operator.shard({"experts": ep}), ranks=ep, tokens=operator.tokens * ep // plan.tp)
     rows = math.ceil(own * copies(operator.num_experts, operator.top_k, ep) * experts.load)
@@ -70,7 +70,7 @@ def exchange_experts(operator: Experts, plan: Plan) -> Iterator[Operator]:
 
     def move(direction: str, source: Tensor, target: str) -> Exchange:
         return Exchange(
-            f"moe.{direction}", (source,), (replace(source, name=target),), "all_to_all", "ep", ep,
+            f"moe.{direction}", (source,), (replace(source, name=target),), "all_to_all", group,
             direction, own, operator.top_k, operator.num_experts, experts.load,
         )  # fmt: skip
 
@@ -87,4 +87,4 @@ def exchange_experts(operator: Experts, plan: Plan) -> Iterator[Operator]:
     yield Combine("moe.gather", (Tensor("moe.returned", routed, back),), (mine,))
     if plan.tp > 1:
         whole = replace(result, axes=(Axis.of("tokens", operator.tokens), hidden))
-        yield Collective("moe.all_gather", (mine,), (whole,), "all_gather", "tp", plan.tp)
+        yield Collective("moe.all_gather", (mine,), (whole,), "all_gather", plan.mesh.group("tp"))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from accelsim.hardware.expert_kernel import ExchangeSpec
 from accelsim.hardware.system import System
-from accelsim.network.experts import LOW_LATENCY, Exchange, exchange_terms
+from accelsim.network.expert_kernels import LOW_LATENCY, ExpertExchange, exchange_terms
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,7 +35,7 @@ _PARAMETERS = (
 
 
 def fit_exchange(
-    exchanges: Sequence[Exchange], time_s: FloatArray, system: System, level: str
+    exchanges: Sequence[ExpertExchange], time_s: FloatArray, system: System, level: str
 ) -> tuple[ExchangeSpec, FloatArray]:
     """Least squares on the logarithm of time of the five numbers of one direction, robust to outliers.
 

@@ -1,0 +1,76 @@
+"""What operators between ranks take on a system: each group priced where its ranks sit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from accelsim.hardware.system import System
+from accelsim.network.collective import CollectiveCost, collective_steps
+from accelsim.network.exchange import has_expert_kernels, price_exchange
+from accelsim.network.placed import PlacedNetwork
+from accelsim.network.seats import Seats
+from accelsim.workload.operator import Operator
+from accelsim.workload.operators.collective import Collective
+from accelsim.workload.operators.exchange import Exchange
+from accelsim.workload.operators.send_recv import SendRecv
+
+
+class NetworkPricer:
+    """Prices collectives, exchanges of tokens and transfers between ranks.
+
+    Args:
+        system: Chips and levels.
+        seats: Chip of each rank; None seats the ranks of one group on the first chips.
+    """
+
+    def __init__(self, system: System, seats: Seats | None = None) -> None:
+        self._system = system
+        self._seats = seats
+        self._placed = PlacedNetwork(system)
+
+    def prices(self, operator: Operator) -> bool:
+        """Whether the operator is one between ranks."""
+        return operator.kind in _PRICES
+
+    def cost(self, operator: Operator) -> CollectiveCost:
+        """Cost of an operator between ranks on an idle network but for the groups that play it at once.
+
+        Raises:
+            ConfigError: The group is larger than the system.
+        """
+        return _PRICES[operator.kind](self, operator)
+
+    def _collective(self, operator: Operator) -> CollectiveCost:
+        op = cast(Collective, operator)
+        seats = self._seats_for(op)
+        if seats.follow_levels(op.group, self._system):
+            return collective_steps(op.function, op.nbytes, op.group.size, self._system, op.group.stride)
+        return self._placed.cost(op.function, op.nbytes, seats.groups(op.group))
+
+    def _exchange(self, operator: Operator) -> CollectiveCost:
+        op = cast(Exchange, operator)
+        if self._seats_for(op).follow_levels(op.group, self._system) and has_expert_kernels(op, self._system):
+            return price_exchange(op, self._system)
+        return self._collective(op)
+
+    def _send_recv(self, operator: Operator) -> CollectiveCost:
+        op = cast(SendRecv, operator)
+        seats = self._seats or Seats(op.group.size * op.group.stride)
+        return self._placed.cost("send_recv", op.nbytes, seats.pairs(op.group, op.source))
+
+    def _seats_for(self, operator: Collective) -> Seats:
+        return self._seats or Seats(operator.group.size * operator.group.stride)
+
+
+#: How the operators between ranks are priced, by kind.
+_PRICES: Mapping[str, Callable[[NetworkPricer, Operator], CollectiveCost]] = {
+    "collective": NetworkPricer._collective,
+    "exchange": NetworkPricer._exchange,
+    "send_recv": NetworkPricer._send_recv,
+}
+
+
+def price_collective(operator: Collective, system: System) -> CollectiveCost:
+    """Cost of a collective whose first group lies on the first chips."""
+    return NetworkPricer(system).cost(operator)
