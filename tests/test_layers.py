@@ -44,7 +44,7 @@ ALLOWED_IN = {
     "simpy": {"engine", "serving"},
     "yaml": {"config"},
 }
-NEVER_AT_TOP = {"pandas"}  # half a second that most commands do not need
+NEVER_AT_TOP = {"networkx", "pandas", "scipy"}  # a quarter to half a second each that most commands do not need
 MAX_LINES = 400
 
 
@@ -132,6 +132,8 @@ def test_module_is_short_enough_to_read(path: Path) -> None:
         ("hardware/x.py", "from simpy import Environment", "outside"),
         ("results/x.py", "import pandas as pd", "function"),
         ("results/x.py", "try:\n    import pandas\nexcept ImportError:\n    pass", "function"),
+        ("mapping/x.py", "from scipy.sparse import csr_matrix", "function"),
+        ("network/x.py", "import networkx as nx", "function"),
     ],
 )
 def test_the_check_itself_sees_a_breach(
@@ -160,6 +162,41 @@ def test_lazy_and_type_checking_imports_of_pandas_are_fine(tmp_path: Path, monke
     "module", ["accelsim", "accelsim.catalog", "accelsim.config.loader", "accelsim.config.explain"]
 )
 def test_ground_floor_imports_no_heavy_library(module: str) -> None:
-    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"pandas", "scipy", "matplotlib", "numba", "networkx", "numpy", "simpy"} & set(loaded)
+    assert not {"pandas", "scipy", "matplotlib", "numba", "networkx", "numpy", "simpy"} & loaded_by(f"import {module}")
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules that a new process has loaded once it has run ``code``."""
+    told = "import sys; print('loaded:', *{name.partition('.')[0] for name in sys.modules})"
+    process = subprocess.run([sys.executable, "-c", f"{code}\n{told}"], capture_output=True, text=True, check=True)
+    return set(process.stdout.rpartition("loaded:")[2].split())
+
+
+def command(*arguments: str) -> str:
+    """Code that runs a command of the package and goes on."""
+    return f"from accelsim.cli.main import main\ntry:\n    main({[*arguments]})\nexcept SystemExit:\n    pass"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+def test_help_imports_nothing_that_simulates(arguments: list[str]) -> None:
+    heavy = {"numpy", "pandas", "scipy", "matplotlib", "numba", "networkx", "simpy", "yaml", "rich"}
+    assert not heavy & loaded_by(command(*arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["llama3-8b", "--on", "nvidia-dgx-h100", "--phase", "decode"],
+        ["llama3-8b", "--on", "nvidia-dgx-h100", "--phase", "decode", "-v", "--json", "-"],
+        ["llama3-8b", "--on", "cerebras-cs2", "--phase", "decode", "--execution", "spatial"],
+    ],
+    ids=["run", "verbose-and-json", "spatial"],
+)
+def test_a_run_imports_no_library_that_only_tables_plots_or_fits_need(arguments: list[str]) -> None:
+    assert not {"pandas", "scipy", "matplotlib", "networkx"} & loaded_by(command("run", *arguments))
+
+
+def test_a_table_is_what_needs_pandas() -> None:
+    code = "from accelsim import *\nresult = simulate('llama3-8b', 'nvidia-h100-sxm', Decode(1, 1024))\n"
+    assert "pandas" not in loaded_by(code + "result.columns('operators'), result.power, result.to_dict()")
+    assert "pandas" in loaded_by(code + "result.table('operators')")

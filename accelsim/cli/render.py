@@ -18,8 +18,11 @@ from accelsim.results.format import size_text as size
 from accelsim.results.format import watts_text as watts
 from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION
 from accelsim.results.result import Result
+from accelsim.results.summary import energy_by_component
+from accelsim.results.tables.columns import by_row
 
 TOP_OPERATORS = 6
+LARGEST_ENERGIES, LARGEST_USERS = 4, 3
 PIPED_WIDTH = 160
 
 
@@ -126,9 +129,9 @@ def _summary(result: Result) -> Table:
 
 def _about_energy(result: Result) -> str:
     """Where the joules go, largest first; modelled, so it says how much of it stands on assumptions."""
-    split = result.table("energy").groupby("component")["energy_j"].sum().sort_values(ascending=False)
-    shares = {str(name): float(part_j) / result.energy.total_j for name, part_j in split.head(4).items()}
-    parts = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items() if share >= 0.005)
+    split = sorted(energy_by_component(result).items(), key=lambda part: -part[1])
+    shares = [(name, part_j / result.energy.total_j) for name, part_j in split[:LARGEST_ENERGIES]]
+    parts = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares if share >= 0.005)
     return f"{joules(result.energy_per_token_j)} per token; {parts}"
 
 
@@ -196,13 +199,13 @@ def _traffic(result: Result) -> Table:
     columns = ("level", "bytes", "mean rate", "of peak", "of which")
     table = make_table("Traffic, all chips", columns, numeric=columns[1:4])
     main = result.footprint.memory
-    for row in result.traffic().itertuples():
-        roles = result.ledger.role_bytes if row.level == main else {}
+    for row in by_row(result.columns("traffic")):
+        roles = result.ledger.role_bytes if row["level"] == main else {}
         table.add_row(
-            str(row.level),
-            size(float(str(row.bytes))),
-            f"{size(float(str(row.mean_bytes_per_s)))}/s",
-            percent(float(str(row.utilisation_fraction))) if row.peak_bytes_per_s else "",
+            row["level"],
+            size(row["bytes"]),
+            f"{size(row['mean_bytes_per_s'])}/s",
+            percent(row["utilisation_fraction"]) if row["peak_bytes_per_s"] else "",
             ", ".join(f"{role} {size(n)}" for role, n in roles.items()),
         )
     return table
@@ -210,17 +213,16 @@ def _traffic(result: Result) -> Table:
 
 def _print_busiest_link(console: Console, result: Result) -> None:
     """The link that is busy longest, and the operators that use it most."""
-    links = result.table("links")
-    if not links["bytes"].any():
+    links = by_row(result.columns("links"))
+    if not any(link["bytes"] for link in links):
         return
-    busiest = links.to_dict("records")[int(links["busy_s"].to_numpy().argmax())]
-    name, busy = busiest["link"], busiest["busy_fraction"]
+    busiest = max(links, key=lambda link: float(link["busy_s"]))
+    name, busy = str(busiest["link"]), busiest["busy_fraction"]
     peak, capacity = busiest["peak_bytes_per_s"], busiest["capacity_bytes_per_s"]
-    use = result.table("link_use")
-    users = use.loc[use["link"] == name].head(3)
-    most = ", ".join(f"{user} {size(n)}" for user, n in zip(users["operator"], users["bytes"], strict=True))
+    users = [row for row in by_row(result.columns("link_use")) if row["link"] == name][:LARGEST_USERS]
+    most = ", ".join(f"{row['operator']} {size(row['bytes'])}" for row in users)
     console.print(
-        f"busiest link: [bold]{escape(str(name))}[/], busy {percent(busy)} of the time, "
+        f"busiest link: [bold]{escape(name)}[/], busy {percent(busy)} of the time, "
         f"peak {size(peak)}/s of {size(capacity)}/s; most from {escape(most)}"
     )
 

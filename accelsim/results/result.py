@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from accelsim.engine.program import ProgramTimeline, run_program
 from accelsim.errors import ConfigError
 from accelsim.hardware.profile import launches_kernels
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accelsim.mapping.spatial.run import SpatialRun
+    from accelsim.results.tables.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +168,21 @@ class Result:
     @cached_property
     def power(self) -> Power:
         """Mean and highest power of all chips, against their limit."""
-        peak_w = float(self.table("power")["power_w"].max())
+        peak_w = float(np.max(self.columns("power")["power_w"]))
         return Power(self.energy.total_j / self.latency_s, peak_w, self.machine.chip.tdp_w * self.num_chips)
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the tables of :data:`accelsim.results.tables.TABLES`.
+
+        Raises:
+            ConfigError: There is no such table.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.columns(name)))
+
+    def columns(self, name: str) -> Columns:
+        """The columns of :meth:`table` as lists and arrays by name, without pandas.
 
         Raises:
             ConfigError: There is no such table.

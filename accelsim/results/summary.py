@@ -39,7 +39,7 @@ def summarise(result: Result) -> dict[str, Any]:
             "busy_j": energy.busy_j,
             "static_j": energy.static_j,
             "per_token_j": result.energy_per_token_j,
-            "by_component_j": _energy_by_component(result),
+            "by_component_j": energy_by_component(result),
             "assumed": list(result.assumed_energies),
         },
         "power": {
@@ -69,9 +69,10 @@ def summarise(result: Result) -> dict[str, Any]:
     }
 
 
-def _energy_by_component(result: Result) -> dict[str, float]:
+def energy_by_component(result: Result) -> dict[str, float]:
+    """Joules of all chips by component, in the order of the table ``energy``."""
     split: dict[str, float] = {}
-    table = result.table("energy")
+    table = result.columns("energy")
     for component, joules in zip(table["component"], table["energy_j"], strict=True):
         split[str(component)] = split.get(str(component), 0.0) + float(joules)
     return split

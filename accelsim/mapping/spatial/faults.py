@@ -19,8 +19,6 @@ from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from accelsim.cost.base import Region
 from accelsim.errors import CapacityError, RoutingError
@@ -111,6 +109,9 @@ def cut_off_tiles(chip: Chip) -> list[tuple[int, int]]:
         works[ends[:, 0], ends[:, 1]] = False
     east, south = np.flatnonzero(across), np.flatnonzero(down)
     src, dst = np.concatenate([east, south]), np.concatenate([east + 1, south + cols])
+    from scipy.sparse import coo_array  # a quarter of a second that few runs need
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(src), dtype=np.int8), (src, dst)), shape=(rows * cols, rows * cols))
     _, part = connected_components(graph, directed=False)
     lost = np.flatnonzero(part != np.bincount(part).argmax())

@@ -1,10 +1,11 @@
-"""Tables of a run as pandas DataFrames: unit-suffixed columns, and each sums to a total of the JSON."""
+"""Tables of a run: unit-suffixed columns, and each sums to a total of the JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from accelsim.results.tables.columns import Columns
 from accelsim.results.tables.energy import energy_table, power_table
 from accelsim.results.tables.machine import link_use_table, links_table, servers_table, traffic_table
 from accelsim.results.tables.memory import memory_table
@@ -14,12 +15,10 @@ from accelsim.results.tables.tensors import tensors_table
 from accelsim.results.tables.tiles import tiles_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from accelsim.results.result import Result
 
 #: Every table of a result, by the name of its file; what each sums to stands in docs/results.md.
-TABLES: Mapping[str, Callable[[Result], pd.DataFrame]] = {
+TABLES: Mapping[str, Callable[[Result], Columns]] = {
     "operators": operators_table,
     "causes": causes_table,
     "critical_path": critical_path_table,
@@ -36,4 +35,4 @@ TABLES: Mapping[str, Callable[[Result], pd.DataFrame]] = {
     "tasks": tasks_table,
 }
 
-__all__ = ["TABLES"]
+__all__ = ["TABLES", "Columns"]

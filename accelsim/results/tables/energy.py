@@ -14,10 +14,9 @@ from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.mapping.streaming import HOST_LINK
 from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
 from accelsim.results.account import OperatorRow
+from accelsim.results.tables.columns import Columns, by_column
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from accelsim.results.result import Result
 
 FloatArray = npt.NDArray[np.float64]
@@ -29,7 +28,7 @@ MAX_STEPS = 2_000
 CORES, BUSY, STATIC = "cores", "busy", "static"
 
 
-def energy_table(result: Result) -> pd.DataFrame:
+def energy_table(result: Result) -> Columns:
     """Joules of all chips by component and kind of operator; sums to the energy of the run.
 
     A memory level, network or link counts its bytes times its energy per byte; ``cores`` is the rest of an operator's
@@ -37,8 +36,6 @@ def energy_table(result: Result) -> pd.DataFrame:
     ``busy`` is what a chip draws on top of its idle power whenever it works, ``static`` the idle power of every chip
     and the lasers of its links over the latency.
     """
-    import pandas as pd
-
     split: dict[tuple[str, str], float] = {}
     for row in result.ledger.rows:
         left = row.energy_j
@@ -47,17 +44,11 @@ def energy_table(result: Result) -> pd.DataFrame:
             left -= energy_j
         # What is left may be rounding of the subtraction; it is booked all the same, so that the sum is exact.
         split[CORES, row.kind] = split.get((CORES, row.kind), 0.0) + left
-    rows = [
-        {"component": component, "kind": kind, "energy_j": energy_j, "share": energy_j / (result.energy.total_j or 1.0)}
-        for (component, kind), energy_j in split.items()
-        if abs(energy_j) > 1e-12 * result.energy.total_j
-    ]
-    for component, energy_j in ((BUSY, result.energy.busy_j), (STATIC, result.energy.static_j)):
-        share = energy_j / (result.energy.total_j or 1.0)
-        if not energy_j:
-            continue
-        rows.append({"component": component, "kind": "", "energy_j": energy_j, "share": share})
-    return pd.DataFrame(rows, columns=["component", "kind", "energy_j", "share"])
+    total_j = result.energy.total_j
+    drawn = {key: energy_j for key, energy_j in split.items() if abs(energy_j) > 1e-12 * total_j}
+    drawn |= {(name, ""): j for name, j in ((BUSY, result.energy.busy_j), (STATIC, result.energy.static_j)) if j}
+    rows = [(component, kind, j, j / (total_j or 1.0)) for (component, kind), j in drawn.items()]
+    return by_column(rows, ("component", "kind", "energy_j", "share"))
 
 
 def _moved_j(result: Result, row: OperatorRow) -> dict[str, float]:
@@ -84,7 +75,7 @@ def _j_per_byte(result: Result, level: str) -> float:
     return 0.0
 
 
-def power_table(result: Result) -> pd.DataFrame:
+def power_table(result: Result) -> Columns:
     """Power of all chips over time: constant from ``start_s`` to ``end_s``; times duration and repeat, the energy.
 
     The dynamic energy of an operator is spread evenly over the time its tasks run (where operators stream through their
@@ -93,8 +84,6 @@ def power_table(result: Result) -> pd.DataFrame:
     than :data:`MAX_STEPS` steps is averaged over as many equal slices.  Not modelled: clocks that fall when power
     passes the limit, power of hosts, switches and cooling.
     """
-    import pandas as pd
-
     once: dict[int, _Steps] = {}
     stages = result.timeline.stages
     for stage, joules in zip(stages, _joules(result), strict=True):
@@ -113,7 +102,7 @@ def power_table(result: Result) -> pd.DataFrame:
         columns["start_s"].append(offset_s + steps.cuts_s[:-1])
         columns["end_s"].append(offset_s + steps.cuts_s[1:])
         columns["power_w"].append(static_w + busy_w * steps.at_work + steps.dynamic_w)
-    return pd.DataFrame({name: np.concatenate(column) for name, column in columns.items()})
+    return {name: np.concatenate(column) for name, column in columns.items()}
 
 
 def _joules(result: Result) -> Iterator[FloatArray]:

@@ -8,37 +8,25 @@ import numpy as np
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.mapping.streaming import HOST_LINK
+from accelsim.results.tables.columns import Columns, by_column, text_column
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from accelsim.results.result import Result
 
 
-def traffic_table(result: Result) -> pd.DataFrame:
+def traffic_table(result: Result) -> Columns:
     """Bytes by memory level or network, all chips, with mean and peak bandwidth and what it is of the peak.
 
     ``peak_bytes_per_s`` is the published peak of all chips in use (one link per chip and direction on a system level);
     0 where the description states none for the chip as a whole.
     """
-    import pandas as pd
-
     rows = []
     for level, nbytes in result.ledger.traffic_bytes.items():
         kind, peak = _kind_and_peak(result, level)
         mean = nbytes / result.latency_s
-        rows.append(
-            {
-                "level": level,
-                "kind": kind,
-                "bytes": nbytes,
-                "mean_bytes_per_s": mean,
-                "peak_bytes_per_s": peak,
-                "utilisation_fraction": mean / peak if peak else 0.0,
-            }
-        )
-    columns = ["level", "kind", "bytes", "mean_bytes_per_s", "peak_bytes_per_s", "utilisation_fraction"]
-    return pd.DataFrame(rows, columns=columns)
+        rows.append((level, kind, nbytes, mean, peak, mean / peak if peak else 0.0))
+    names = ("level", "kind", "bytes", "mean_bytes_per_s", "peak_bytes_per_s", "utilisation_fraction")
+    return by_column(rows, names)
 
 
 def _kind_and_peak(result: Result, level: str) -> tuple[str, float]:
@@ -54,15 +42,13 @@ def _kind_and_peak(result: Result, level: str) -> tuple[str, float]:
     return "network", 0.0
 
 
-def links_table(result: Result) -> pd.DataFrame:
+def links_table(result: Result) -> Columns:
     """One row per simulated link: bytes, busy time, mean and peak rate, capacity.
 
     Links are those of the simulated chip (every chip's, where each has its own in the simulation), so bytes are not
     multiplied by the number of chips.  ``mean_bytes_per_s`` is over the latency, ``peak_bytes_per_s`` the highest rate
     at any moment.
     """
-    import pandas as pd
-
     timeline = result.rated_timeline
     graph = timeline.stages[0].stage.graph
     peak = np.zeros(graph.num_links)
@@ -71,23 +57,19 @@ def links_table(result: Result) -> pd.DataFrame:
             np.maximum.at(peak, run.rates.link, run.rates.bytes_per_s)
     latency_s = result.latency_s
     busy_s = timeline.link_busy_ticks / TICKS_PER_S
-    return pd.DataFrame(
-        {
-            "link": pd.Series([*graph.links], dtype="str"),
-            "bytes": timeline.link_bytes,
-            "busy_s": busy_s,
-            "busy_fraction": busy_s / latency_s,
-            "mean_bytes_per_s": timeline.link_bytes / latency_s,
-            "peak_bytes_per_s": peak,
-            "capacity_bytes_per_s": graph.capacity_bytes_per_s,
-        }
-    )
+    return {
+        "link": text_column(graph.links),
+        "bytes": timeline.link_bytes,
+        "busy_s": busy_s,
+        "busy_fraction": busy_s / latency_s,
+        "mean_bytes_per_s": timeline.link_bytes / latency_s,
+        "peak_bytes_per_s": peak,
+        "capacity_bytes_per_s": graph.capacity_bytes_per_s,
+    }
 
 
-def link_use_table(result: Result) -> pd.DataFrame:
+def link_use_table(result: Result) -> Columns:
     """Bytes of each operator on each simulated link: why a link is hot; sums per link to the table of links."""
-    import pandas as pd
-
     used: dict[tuple[str, str], int] = {}
     shares: dict[int, list[tuple[str, str, int]]] = {}
     for stage in result.timeline.stages:
@@ -105,15 +87,12 @@ def link_use_table(result: Result) -> pd.DataFrame:
         for link, operator, n in shares[id(graph)]:
             key = link, operator
             used[key] = used.get(key, 0) + n * stage.stage.repeat
-    rows = [{"link": link, "operator": operator, "bytes": n} for (link, operator), n in used.items() if n]
-    table = pd.DataFrame(rows, columns=["link", "operator", "bytes"])
-    return table.sort_values(["link", "bytes"], ascending=[True, False], kind="stable", ignore_index=True)
+    hottest = sorted(used, key=lambda key: (key[0], -used[key]))
+    return by_column(((*key, used[key]) for key in hottest if used[key]), ("link", "operator", "bytes"))
 
 
-def servers_table(result: Result) -> pd.DataFrame:
+def servers_table(result: Result) -> Columns:
     """One row per simulated server (stream, region, engine): tasks done and time held."""
-    import pandas as pd
-
     timeline = result.timeline
     graph = timeline.stages[0].stage.graph
     tasks = np.zeros(graph.num_servers, dtype=np.int64)
@@ -121,11 +100,9 @@ def servers_table(result: Result) -> pd.DataFrame:
         server = stage.stage.graph.server
         tasks += np.bincount(server[server >= 0], minlength=graph.num_servers) * stage.stage.repeat
     busy_s = timeline.server_busy_ticks / TICKS_PER_S
-    return pd.DataFrame(
-        {
-            "server": pd.Series([*graph.servers], dtype="str"),
-            "tasks": tasks,
-            "busy_s": busy_s,
-            "busy_fraction": busy_s / result.latency_s,
-        }
-    )
+    return {
+        "server": text_column(graph.servers),
+        "tasks": tasks,
+        "busy_s": busy_s,
+        "busy_fraction": busy_s / result.latency_s,
+    }

@@ -11,18 +11,17 @@ from accelsim.engine.clock import TICKS_PER_S
 from accelsim.mapping.price import PricedBlock
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.mapping.spatial.occupancy import occupancy_curve
+from accelsim.results.tables.columns import Columns, by_column
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role, Tensor
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from accelsim.results.result import Result
 
 COLUMNS = ("time_s", "stage", "operator", "weight_bytes", "kv_cache_bytes", "activation_bytes", "total_bytes")
 
 
-def memory_table(result: Result) -> pd.DataFrame:
+def memory_table(result: Result) -> Columns:
     """Bytes alive from ``time_s`` on, operator after operator, on one chip; its largest total is the footprint.
 
     Weights and the KV cache are reserved for the whole run (the cache for the last step); an activation lives from the
@@ -32,8 +31,6 @@ def memory_table(result: Result) -> pd.DataFrame:
     takes up a unit (``operator`` is the group); weights and buffers are set aside for the whole run.  Where weights
     stream in, one row: what is set aside for them.
     """
-    import pandas as pd
-
     resident = result.footprint.role_bytes
     weight, kv_cache = resident.get(Role.WEIGHT.value, 0), resident.get(Role.KV_CACHE.value, 0)
     other = sum(resident.values()) - weight - kv_cache
@@ -41,7 +38,7 @@ def memory_table(result: Result) -> pd.DataFrame:
     if isinstance(result.lowered, LoweredPipeline):
         for time_s, group, cached in _cached_over_time(result, kv_cache):
             rows.append((time_s, 0, group, weight, cached, other, weight + cached + other))
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        return by_column(rows, COLUMNS)
     alive_of: dict[int, list[int]] = {}
     for index, (stage, block) in enumerate(zip(result.timeline.stages, result.lowered.blocks, strict=True)):
         graph = stage.stage.graph
@@ -52,7 +49,7 @@ def memory_table(result: Result) -> pd.DataFrame:
             time_s = (stage.start_ticks + int(start)) / TICKS_PER_S
             total = weight + kv_cache + activation
             rows.append((time_s, index, priced.operator.name, weight, kv_cache, activation, total))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return by_column(rows, COLUMNS)
 
 
 def _cached_over_time(result: Result, kv_cache_bytes: int) -> Iterator[tuple[float, str, int]]:

@@ -10,25 +10,22 @@ import numpy.typing as npt
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.program import StageTimeline
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
+from accelsim.results.tables.columns import Columns
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from accelsim.results.result import Result
 
 Column = npt.NDArray[Any]
 
 
-def tasks_table(result: Result) -> pd.DataFrame:
+def tasks_table(result: Result) -> Columns:
     """One row per task of the first repetition of each stage.
 
     ``repeat`` says how often the task ran; the later repetitions follow ``period_s`` apart.  Bytes times repeat times
     hops sum to the bytes of all links.
     """
-    import pandas as pd
-
     stages = [_columns(index, stage) for index, stage in enumerate(result.timeline.stages)]
-    return pd.DataFrame({name: np.concatenate([stage[name] for stage in stages]) for name in stages[0]})
+    return {name: np.concatenate([stage[name] for stage in stages]) for name in stages[0]}
 
 
 def _columns(index: int, stage: StageTimeline) -> dict[str, Column]:

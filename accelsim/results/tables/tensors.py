@@ -6,26 +6,23 @@ from typing import TYPE_CHECKING
 
 from accelsim.cost.base import OperatorCost
 from accelsim.results.executions import executions
+from accelsim.results.tables.columns import Columns, by_column
 from accelsim.workload.operator import role_bytes
 from accelsim.workload.tensor import Tensor
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from accelsim.results.result import Result
 
 COLUMNS = ("block", "tensor", "role", "dtype", "shape", "size_bytes", "read_bytes", "written_bytes", "written_by")
 
 
-def tensors_table(result: Result) -> pd.DataFrame:
+def tensors_table(result: Result) -> Columns:
     """One row per tensor of each block: shape and size of one chip's share, bytes read and written by all chips.
 
     Bytes are those that crossed the main memory (the SRAM, on a chip without another).  A cost model counts them per
     operator; they are spread over its tensors by compulsory bytes, so a tensor read twice shows twice its bytes.  Read
     plus written, by role, is the table of roles.  Shapes are those of the last pass.  Transfers have no tensors.
     """
-    import pandas as pd
-
     level = result.footprint.memory
     rows: dict[tuple[str, str], dict[str, object]] = {}
     moved_bytes: dict[tuple[str, str], list[float]] = {}
@@ -43,19 +40,10 @@ def tensors_table(result: Result) -> pd.DataFrame:
             if direction == 1:
                 row["written_by"] = operator.name
             moved_bytes.setdefault(key, [0.0, 0.0])[direction] += nbytes * factor
-    return pd.DataFrame(
-        [
-            {
-                "block": key[0],
-                "tensor": key[1],
-                **row,
-                "read_bytes": moved_bytes[key][0],
-                "written_bytes": moved_bytes[key][1],
-            }
-            for key, row in rows.items()
-        ],
-        columns=list(COLUMNS),
-    )
+    for (block, tensor_name), row in rows.items():
+        read_bytes, written_bytes = moved_bytes[block, tensor_name]
+        row |= {"block": block, "tensor": tensor_name, "read_bytes": read_bytes, "written_bytes": written_bytes}
+    return by_column(([row[name] for name in COLUMNS] for row in rows.values()), COLUMNS)
 
 
 def _describe(tensor: Tensor) -> dict[str, object]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+from accelsim.results.tables.columns import Columns, by_column
 
+if TYPE_CHECKING:
     from accelsim.results.result import Result
 
 COLUMNS = (
@@ -25,17 +25,15 @@ COLUMNS = (
 )
 
 
-def tiles_table(result: Result) -> pd.DataFrame:
+def tiles_table(result: Result) -> Columns:
     """One row per group of a spatial run: its rectangle, and bytes per tile at the fullest moment.
 
     Empty for a run in which operators span the chip.  Bytes are spread evenly over a rectangle.
     """
-    import pandas as pd
-
     run = result.spatial
     rows = []
     for spot, fill in zip(run.floor.spots, run.occupancy.fills, strict=True) if run is not None else ():
         r = spot.rectangle
         held = (fill.weight_bytes, fill.kv_bytes, fill.buffer_bytes, fill.scratch_bytes)
         rows.append((fill.name, spot.chip, r.row, r.col, r.rows, r.cols, *held, fill.capacity_bytes, fill.fraction))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return by_column(rows, COLUMNS)

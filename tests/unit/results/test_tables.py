@@ -6,6 +6,7 @@ import pytest
 from accelsim import Decode, Prefill, simulate
 from accelsim.errors import ConfigError
 from accelsim.results.tables import TABLES
+from accelsim.results.tables.columns import by_column, by_row
 
 CASES = {
     "prefill on 8 GPUs": ("llama3-8b", "nvidia-dgx-h100", Prefill(1, 512), "tp=8"),
@@ -159,3 +160,25 @@ def test_busy_power_is_drawn_while_a_chip_works_and_power_over_time_holds_it(res
     power = result.table("power")
     spent = ((power["end_s"] - power["start_s"]) * power["power_w"] * power["repeat"]).sum()
     assert spent == pytest.approx(result.energy.total_j, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_columns_are_the_table_without_pandas(result, name):
+    columns, table = result.columns(name), result.table(name)
+    assert [*columns] == [*table.columns]
+    assert all([*values] == table[key].tolist() for key, values in columns.items())
+
+
+def test_a_table_is_a_copy_that_may_be_changed(result):
+    before = result.timeline.link_bytes.copy()
+    result.table("links")["bytes"] += 1
+    assert (result.timeline.link_bytes == before).all()
+
+
+def test_rows_turn_into_columns_and_back():
+    rows = [("a", 1), ("b", 2)]
+    assert by_column(rows, ("name", "size")) == {"name": ["a", "b"], "size": [1, 2]}
+    assert by_row(by_column(rows, ("name", "size"))) == [{"name": "a", "size": 1}, {"name": "b", "size": 2}]
+    assert by_row(by_column([], ("name", "size"))) == []
+    with pytest.raises(ValueError, match="zip"):
+        by_column([("a", 1, 2)], ("name", "size"))
