@@ -171,7 +171,8 @@ def test_columns_are_the_table_without_pandas(result, name):
 
 def test_a_table_is_a_copy_that_may_be_changed(result):
     before = result.timeline.link_bytes.copy()
-    result.table("links")["bytes"] += 1
+    table = result.table("links")
+    table["bytes"] += 1
     assert (result.timeline.link_bytes == before).all()
 
 
