@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -128,12 +129,8 @@ def _spatial_changes(job: Job) -> Iterator[str]:
     for finer in GRANULARITIES[GRANULARITIES.index(job.plan.granularity) + 1 :]:
         if fits(job.plan.replace(granularity=finer), job.phase):
             yield f"granularity={finer}"
-    for field in ("batch", job.phase.length_name):
-        tried = getattr(job.phase, field) // 2
-        while tried and not fits(job.plan, replace(job.phase, **{field: tried})):
-            tried //= 2
-        if tried:
-            yield f"{field}={tried}"
+    for halves in job.phase.smaller():
+        yield from itertools.islice((change for change, smaller in halves if fits(job.plan, smaller)), 1)
 
 
 def choose_plan(job: Job, plan: Plan | str) -> Plan:
@@ -148,7 +145,7 @@ def choose_plan(job: Job, plan: Plan | str) -> Plan:
     phase = job.phase.first()
     best: tuple[float, Plan] | None = None
     refused: CapacityError | PlanError | None = None
-    for candidate in candidate_plans(job.model, job.system, job.phase.batch):
+    for candidate in candidate_plans(job.model, job.system, job.phase.alike):
         try:
             latency_s = play(replace(job, phase=phase, plan=candidate)).timeline.makespan_s
         except (CapacityError, PlanError) as error:
@@ -170,5 +167,4 @@ def _check_plan(plan: Plan, system: System, phase: Phase, constraints: Placement
         )
     if constraints is not None and plan.execution != "spatial":
         raise PlanError(f"constraints: execution={plan.execution} places no groups. Use execution=spatial.")
-    if phase.batch % plan.dp:
-        raise PlanError(f"plan: dp={plan.dp} does not divide batch={phase.batch}.")
+    phase.replica(plan.dp)  # raises where replicas cannot get equal shares

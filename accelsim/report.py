@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import accelsim
@@ -52,7 +52,7 @@ def report(
     return Result(
         model=job.model.name,
         system=f"{job.system.name}:{job.system.num_chips}",
-        phase={"kind": job.phase.kind, **{f.name: getattr(job.phase, f.name) for f in fields(job.phase)}},
+        phase=job.phase.plain(),
         plan=job.plan,
         dtype=job.dtype.value,
         latency_s=latency_s,

@@ -19,7 +19,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.spatial.report import PlacementReport, explain, placement_of
 from accelsim.mapping.spatial.run import DEFAULT_PLACER, SpatialMapper, SpatialRun
 from accelsim.workload.build import build_traversal
-from accelsim.workload.phase import Decode, Phase, Prefill
+from accelsim.workload.phase import PHASES, Phase
 from accelsim.workload.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -249,9 +249,8 @@ class Exploration:
 
 def _phase(old: Phase, kind: PhaseKind | None, batch: int | None, tokens: int | None) -> Phase:
     """``old`` with what is given changed; a decode keeps its steps."""
-    was, length = old.kind, old.length
-    batch = old.batch if batch is None else batch
-    tokens = length if tokens is None else tokens
-    if (kind or was) == "prefill":
-        return Prefill(batch, tokens)
-    return Decode(batch, tokens, len(old.traversals()))
+    if kind is None and batch is None and tokens is None:
+        return old
+    batch = old.sequences if batch is None else batch
+    tokens = old.length if tokens is None else tokens
+    return PHASES.get(kind or old.kind).sized(batch, tokens, len(old.traversals()))

@@ -160,7 +160,7 @@ def _settings(now: Step) -> dict[str, Any]:
         "placer": now.settings.placer,
         "seed": now.settings.seed,
         "kind": phase.kind,
-        "batch": phase.batch,
+        "batch": phase.sequences,
         "tokens": phase.length,
         "rows": now.settings.grid[0],
         "cols": now.settings.grid[1],

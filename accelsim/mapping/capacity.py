@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -111,8 +112,7 @@ def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, re
 
     def fits(plan: Plan, phase: Phase, recipe: Recipe = recipe) -> bool:
         try:
-            local = replace(phase, batch=max(1, phase.batch // plan.dp))
-            workload = shard(build_traversal(model, local.fullest(), recipe), plan)
+            workload = shard(build_traversal(model, phase.replica(plan.dp).fullest(), recipe), plan)
         except PlanError:
             return False
         return _problem(workload, plan, system) is None
@@ -130,12 +130,8 @@ def _changes_that_fit(model: Model, phase: Phase, plan: Plan, system: System, re
             yield f"tp={tp}" if chips <= system.num_chips else f"tp={tp} on {chips} chips"
             break
         tp *= 2
-    batch = phase.batch // 2
-    while batch >= plan.dp:
-        if fits(plan, replace(phase, batch=batch)):
-            yield f"batch={batch}"
-            break
-        batch //= 2
+    fewer = next(phase.smaller())
+    yield from itertools.islice((change for change, smaller in fewer if fits(plan, smaller)), 1)
     for smaller in (DType.FP8, DType.INT8, DType.INT4):
         runs = smaller.bits < dtype.bits and smaller in system.chip.matrix_flops_per_cycle
         if runs and fits(plan, phase, replace(recipe, types=Types.of(smaller))):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from accelsim.errors import ConfigError
+
+_SPAN = re.compile(r"(\d+)(?:\+(\d+))?(?:x(\d+))?(\.\.\.)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +20,44 @@ class Span:
         new: New tokens of each sequence.
         cached: Tokens of each that are in the KV cache before.
         count: Sequences.
+        goes_on: Whether each is a piece of a prompt that goes on later, so that no logits are computed.
+
+    Raises:
+        ConfigError: An extent is too small.
+
+    Examples:
+        >>> Span.parse("512+2048x3"), str(Span(512, 2048, 3, goes_on=True))
+        (Span(new=512, cached=2048, count=3, goes_on=False), '512+2048x3...')
     """
 
     new: int
-    cached: int
+    cached: int = 0
     count: int = 1
+    goes_on: bool = False
 
     def __post_init__(self) -> None:
         check_at_least(1, new=self.new, count=self.count)
         check_at_least(0, cached=self.cached)
+
+    @classmethod
+    def parse(cls, text: str) -> Span:
+        """A span of ``NEW+CACHEDxCOUNT``; ``+CACHED`` and ``xCOUNT`` may be left out, ``...`` means it goes on.
+
+        Raises:
+            ConfigError: The text is nothing like it.
+        """
+        found = _SPAN.fullmatch(text.strip())
+        if found is None:
+            raise ConfigError(
+                f"span {text.strip()!r} is not NEW+CACHEDxCOUNT. Write e.g. 1+4096x31 (31 decodes behind 4096 tokens), "
+                "512+2048 (a piece of a prompt), 300 (a whole prompt)."
+            )
+        new, cached, count, goes_on = found.groups()
+        return cls(int(new), int(cached or 0), int(count or 1), goes_on is not None)
+
+    def __str__(self) -> str:
+        count = f"x{self.count}" if self.count > 1 else ""
+        return f"{self.new}+{self.cached}{count}{'...' if self.goes_on else ''}"
 
     @property
     def tokens(self) -> int:
@@ -55,6 +89,14 @@ class Traversal:
         """``batch`` sequences of ``new`` tokens each behind ``cached`` ones."""
         return cls((Span(new, cached, batch),))
 
+    @classmethod
+    def ragged(cls, spans: Iterable[Span]) -> Traversal:
+        """Any spans, equal ones as one, fewest new tokens (decodes) first, then fewest cached."""
+        counts: Counter[tuple[int, int, bool]] = Counter()
+        for span in spans:
+            counts[span.new, span.cached, span.goes_on] += span.count
+        return cls(tuple(Span(*key[:2], count, key[2]) for key, count in sorted(counts.items())))
+
     @property
     def tokens(self) -> int:
         """New tokens of all sequences."""
@@ -69,6 +111,26 @@ class Traversal:
     def length(self) -> int:
         """Tokens of the longest sequence after the traversal."""
         return max(span.length for span in self.spans)
+
+    @property
+    def positions(self) -> int:
+        """Tokens of all sequences after the traversal: those the KV cache then holds."""
+        return sum(span.length * span.count for span in self.spans)
+
+    @property
+    def past(self) -> int:
+        """Tokens of all sequences that are cached before."""
+        return sum(span.cached * span.count for span in self.spans)
+
+    @property
+    def num_logits(self) -> int:
+        """Sequences whose last token gets logits."""
+        return sum(span.count for span in self.spans if not span.goes_on)
+
+    def seen(self, window: int | None) -> Traversal:
+        """The traversal as attention sees it: cached tokens beyond a window, and what comes later, do not matter."""
+        most = self.length if window is None else window - 1
+        return Traversal.ragged(replace(s, cached=min(s.cached, most), goes_on=False) for s in self.spans)
 
 
 def check_at_least(minimum: int, **extents: int) -> None:

@@ -30,7 +30,7 @@ from accelsim.mapping.spatial.occupancy import Fill, Occupancy, kv_capacity
 from accelsim.mapping.spatial.placing import ChipProblem, chip_problems, place_groups, use_placement
 from accelsim.mapping.spatial.pricing import GroupPrice, GroupPricer, between
 from accelsim.mapping.spatial.sizing import Sizes, Space, free_space, size_groups
-from accelsim.mapping.spatial.stream import Shape, Stream, build_stream, segments_of
+from accelsim.mapping.spatial.stream import Shape, Stream, build_stream, longest_unit, segments_of
 from accelsim.units import format_quantity
 from accelsim.workload.graph import Segment
 from accelsim.workload.model import Model
@@ -219,7 +219,7 @@ class SpatialMapper:
 
     def _choose_chunk(self, pipeline: Pipeline, plan: Plan, space: Space) -> tuple[Stream, Sizes]:
         """The chunk asked for, or the one with the least estimated time; sizes that fit it."""
-        longest = self._phase.batch if self._phase.feeds_back else self._phase.length
+        longest = longest_unit(self._phase)
         asked = [plan.chunk] if plan.chunk is not None else [c for c in CHUNKS if c < longest] + [longest]
         best: tuple[float, Stream, Sizes] | None = None
         refused: CapacityError | None = None
@@ -358,8 +358,7 @@ class SpatialMapper:
                     capacity_bytes=self._system.chip.sram_per_core_bytes,
                 )
             )
-        fullest = self._phase.fullest()
-        return Occupancy(tuple(fills), kv_capacity(fills, fullest.sequences * fullest.length))
+        return Occupancy(tuple(fills), kv_capacity(fills, self._phase.fullest().positions))
 
     def _footprint(self, floor: Floor, occupancy: Occupancy) -> Footprint:
         """Weights, KV cache, and buffers with operator scratch, of the chip that holds most."""

@@ -14,7 +14,7 @@ from accelsim.workload.graph import Segment
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 from accelsim.workload.recipe import Recipe
-from accelsim.workload.traversal import Traversal
+from accelsim.workload.traversal import Span, Traversal
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,13 @@ class Stream:
         shapes: Distinct shapes.
         unit_shape: Shape of each unit, an index into ``shapes``. int64[U].
         period: Units of one decode step; unit ``u`` waits for the sampled tokens of unit ``u - period``. 0 in prefill.
+        cached_before: Tokens of all sequences that are cached when the first unit enters.
     """
 
     shapes: tuple[Shape, ...]
     unit_shape: npt.NDArray[np.int64]
     period: int
+    cached_before: int = 0
 
     @property
     def num_units(self) -> int:
@@ -88,17 +90,38 @@ def build_stream(phase: Phase, chunk: int) -> Stream:
     """Units of ``phase``.
 
     Args:
-        phase: Prefill: each prompt is cut into pieces of ``chunk`` tokens, prompt after prompt.  Decode: the requests
-            are cut into micro-batches of ``chunk``, step after step.
+        phase: Sequences that decode are cut into micro-batches of ``chunk``, pieces of prompts into pieces of ``chunk``
+            tokens, sequence after sequence; all that, traversal after traversal.
         chunk: Tokens of one unit, at least 1; the last unit may have fewer.
     """
-    if phase.feeds_back:
-        sizes = _pieces(phase.batch, chunk)
-        rows = [Shape(size, 1, t.length - 1, True) for t in phase.traversals() for size in sizes]
-        return _stream(rows, len(sizes))
-    starts = range(0, phase.length, chunk)
-    prompt = [Shape(1, min(chunk, phase.length - at), at, at + chunk >= phase.length) for at in starts]
-    return _stream(prompt * phase.batch, 0)
+    passes = [
+        [shape for span in t.spans for shape in _units(span, chunk, _decodes(phase, span))] for t in phase.traversals()
+    ]
+    rows = [shape for shapes in passes for shape in shapes]
+    places = {shape: i for i, shape in enumerate(dict.fromkeys(rows))}
+    unit_shape = np.array([places[shape] for shape in rows], dtype=np.int64)
+    period = len(passes[0]) if phase.feeds_back else 0
+    return Stream(tuple(places), unit_shape, period, phase.traversals()[0].past)
+
+
+def longest_unit(phase: Phase) -> int:
+    """Tokens of the largest unit there can be: all sequences of a span that decode, or a whole piece of a prompt."""
+    return max(span.count if _decodes(phase, span) else span.new for span in phase.fullest().spans)
+
+
+def _decodes(phase: Phase, span: Span) -> bool:
+    """Whether sequences go side by side, one token each; a prompt of one token goes like any other prompt."""
+    return phase.feeds_back or (span.new == 1 and span.cached > 0)
+
+
+def _units(span: Span, chunk: int, decodes: bool) -> list[Shape]:
+    if decodes:
+        return [Shape(size, span.new, span.cached, not span.goes_on) for size in _pieces(span.count, chunk)]
+    starts = range(0, span.new, chunk)
+    return [
+        Shape(1, size, span.cached + at, at + size == span.new and not span.goes_on)
+        for at, size in zip(starts, _pieces(span.new, chunk), strict=True)
+    ] * span.count
 
 
 def segments_of(model: Model, shape: Shape, recipe: Recipe) -> Sequence[Segment]:
@@ -108,8 +131,3 @@ def segments_of(model: Model, shape: Shape, recipe: Recipe) -> Sequence[Segment]
 
 def _pieces(total: int, size: int) -> list[int]:
     return [min(size, total - start) for start in range(0, total, size)]
-
-
-def _stream(rows: list[Shape], period: int) -> Stream:
-    places = {shape: i for i, shape in enumerate(dict.fromkeys(rows))}
-    return Stream(tuple(places), np.array([places[shape] for shape in rows], dtype=np.int64), period)

@@ -63,8 +63,7 @@ def _cached_over_time(result: Result, kv_cache_bytes: int) -> Iterator[tuple[flo
         [spot.chip for spot in run.floor.spots], [fill.peak_bytes * fill.num_tiles for fill in fills]
     )
     tokens = np.array([run.stream.shapes[shape].tokens for shape in run.stream.unit_shape], dtype=np.float64)
-    first = [run.stream.shapes[shape] for shape in run.stream.unit_shape[: run.stream.period]]
-    before = float(sum(shape.batch * shape.past_len for shape in first))
+    before = float(run.stream.cached_before)
     times_s, added_bytes, groups, at_start = [], [], [], 0.0
     for fill, spot in zip(fills, run.floor.spots, strict=True):
         if spot.chip != int(held_by_chip.argmax()) or fill.kv_bytes == 0:

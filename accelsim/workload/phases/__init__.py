@@ -1,0 +1,1 @@
+"""Phases; each module is one."""

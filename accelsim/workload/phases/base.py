@@ -1,0 +1,178 @@
+"""What a phase is: a kind of work on a model, made of traversals, with sizes that a user states."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from accelsim.errors import ConfigError, PlanError
+from accelsim.registry import Registry, did_you_mean
+from accelsim.workload.traversal import Traversal
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseField:
+    """A size that a phase asks for, as front ends declare it.
+
+    Attributes:
+        name: Of the attribute, of the key in a file, of the option.
+        help: One sentence.
+        parse: Value from text.
+        default: What is taken where nothing is said; None if nothing is.
+        is_length: Whether the default is a length that depends on the positions of the model.
+    """
+
+    name: str
+    help: str
+    parse: Callable[[str], Any] = int
+    default: Any = None
+    is_length: bool = False
+
+
+class Phase(ABC):
+    """A kind of work on a model; a member is one file in this folder, a frozen dataclass with ``@register_phase``.
+
+    Its fields are declared with :func:`phase_field`, so that a front end can offer them without knowing the phase.
+    """
+
+    __slots__ = ()
+
+    kind: ClassVar[str]
+    #: Whether a traversal starts from the tokens that the one before it ended with.
+    feeds_back: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def tokens(self) -> int:
+        """Tokens by which the phase advances its sequences: what throughput counts."""
+
+    @property
+    @abstractmethod
+    def sequences(self) -> int:
+        """Sequences."""
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """The length that a user states, in tokens of one sequence."""
+
+    @property
+    def alike(self) -> int:
+        """The most replicas that equal shares of the sequences can be dealt to; so can its divisors."""
+        return self.sequences
+
+    @abstractmethod
+    def traversals(self) -> Sequence[Traversal]:
+        """Its passes through the model, in order."""
+
+    @abstractmethod
+    def fullest(self) -> Traversal:
+        """The traversal that holds most."""
+
+    def first(self) -> Phase:
+        """The phase cut to its first traversal."""
+        return self
+
+    @abstractmethod
+    def replica(self, dp: int) -> Self:
+        """What each of ``dp`` replicas works on.
+
+        Raises:
+            PlanError: They cannot get equal shares.
+        """
+
+    @abstractmethod
+    def smaller(self) -> Iterator[Iterator[tuple[str, Self]]]:
+        """Less of the phase, for advice: first fewer sequences, then shorter ones, each halved again and again.
+
+        Each comes with what was changed, e.g. ``("batch=4", ...)``.
+        """
+
+    @classmethod
+    @abstractmethod
+    def sized(cls, sequences: int, length: int, num_traversals: int = 1) -> Phase:
+        """The phase of these sizes, where it has no others.
+
+        Raises:
+            ConfigError: It has.
+        """
+
+    def plain(self) -> dict[str, Any]:
+        """Kind and sizes as numbers and text, e.g. ``{"kind": "prefill", "batch": 1, "prompt": 512}``."""
+        return {"kind": self.kind, **{one.name: getattr(self, one.name) for one in self.fields()}}
+
+    @classmethod
+    def fields(cls) -> tuple[PhaseField, ...]:
+        """The sizes it asks for."""
+        return tuple(
+            PhaseField(one.name, **one.metadata)
+            for one in dataclasses.fields(cls)  # type: ignore[arg-type]  # members are dataclasses
+        )
+
+
+def phase_field(
+    help: str,
+    parse: Callable[[str], Any] = int,
+    default: Any = None,
+    is_length: bool = False,
+    optional: bool = False,
+) -> Any:
+    """A field of a phase with what a front end has to know; see :class:`PhaseField`.
+
+    ``optional``: whether Python may leave it out too.
+    """
+    metadata = {"help": help, "parse": parse, "default": default, "is_length": is_length}
+    if optional:
+        return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(metadata=metadata)
+
+
+def share_of(count: int, dp: int, what: str) -> int:
+    """One of ``dp`` equal shares.
+
+    Raises:
+        PlanError: There are none.
+    """
+    if count % dp:
+        raise PlanError(f"plan: dp={dp} does not divide {what}.")
+    return count // dp
+
+
+def halved(phase: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """The phase with the size ``name`` halved, and halved again, down to 1."""
+    size = getattr(phase, name) // 2
+    while size:
+        yield f"{name}={size}", dataclasses.replace(phase, **{name: size})
+        size //= 2
+
+
+#: Kind -> phase.
+PHASES: Registry[type[Phase]] = Registry("phase", "accelsim.workload.phases")
+register_phase = PHASES.register
+
+
+def phase_of(values: Mapping[str, Any]) -> Phase:
+    """The phase that :meth:`Phase.plain` describes.
+
+    Raises:
+        ConfigError: Unknown kind, a size that the phase lacks or that is missing, or a bad one.
+    """
+    sizes = dict(values)
+    kind = sizes.pop("kind", None)
+    if kind is None:
+        raise ConfigError(f"a phase needs its kind. Known: {', '.join(PHASES.names())}.")
+    phase = PHASES.get(kind)
+    known = [one.name for one in phase.fields()]
+    for name in sizes:
+        if name not in known:
+            raise ConfigError(
+                f"phase {kind} has no {name!r}. It has: {', '.join(known)}.{did_you_mean(str(name), known)}"
+            )
+    defaults = {one.name: one.default for one in phase.fields() if one.default is not None}
+    missing = [name for name in known if name not in {**defaults, **sizes}]
+    if missing:
+        raise ConfigError(f"phase {kind}: {' and '.join(missing)} must be given.")
+    return phase(**{**defaults, **sizes})

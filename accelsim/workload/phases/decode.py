@@ -1,0 +1,101 @@
+"""Generating tokens, one per sequence and step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self, overload
+
+from accelsim.workload.phases.base import Phase, halved, phase_field, register_phase, share_of
+from accelsim.workload.traversal import Traversal, check_at_least
+
+
+@register_phase("decode")
+@dataclass(frozen=True, slots=True)
+class Decode(Phase):
+    """``steps`` passes of one new token per sequence.
+
+    Attributes:
+        batch: Sequences, all of the same length.
+        context: Tokens per sequence in the KV cache before the first step; step ``i`` attends to
+            ``context + i + 1`` positions, its own included.
+        steps: Tokens generated per sequence.
+
+    Raises:
+        ConfigError: ``batch`` or ``steps`` is below 1, or ``context`` below 0.
+    """
+
+    kind: ClassVar[str] = "decode"
+    feeds_back: ClassVar[bool] = True
+
+    batch: int = phase_field("Sequences.", default=1)
+    context: int = phase_field("Tokens in the KV cache (decode).", is_length=True)
+    steps: int = phase_field("Tokens to generate (decode).", default=1, optional=True)
+
+    def __post_init__(self) -> None:
+        check_at_least(1, batch=self.batch, steps=self.steps)
+        check_at_least(0, context=self.context)
+
+    def __str__(self) -> str:
+        return f"decode batch={self.batch} context={self.context} steps={self.steps}"
+
+    @property
+    def tokens(self) -> int:
+        """Tokens the phase generates."""
+        return self.batch * self.steps
+
+    @property
+    def sequences(self) -> int:
+        """Sequences."""
+        return self.batch
+
+    @property
+    def length(self) -> int:
+        """Tokens of each sequence that are cached before the first step."""
+        return self.context
+
+    def traversals(self) -> Sequence[Traversal]:
+        """One pass per step, each made when it is asked for."""
+        return _Steps(self)
+
+    def fullest(self) -> Traversal:
+        """The traversal that holds most: the last step."""
+        return Traversal.uniform(self.batch, 1, self.context + self.steps - 1)
+
+    def first(self) -> Decode:
+        """The phase cut to its first traversal."""
+        return replace(self, steps=1)
+
+    def replica(self, dp: int) -> Self:
+        """What each of ``dp`` replicas works on."""
+        return replace(self, batch=share_of(self.batch, dp, f"batch={self.batch}"))
+
+    def smaller(self) -> Iterator[Iterator[tuple[str, Self]]]:
+        """Fewer sequences, shorter contexts."""
+        yield halved(self, "batch")
+        yield halved(self, "context")
+
+    @classmethod
+    def sized(cls, sequences: int, length: int, num_traversals: int = 1) -> Self:
+        """A decode of ``num_traversals`` steps behind ``length`` tokens."""
+        return cls(sequences, length, num_traversals)
+
+
+class _Steps(Sequence[Traversal]):
+    """The traversals of a decode."""
+
+    def __init__(self, phase: Decode) -> None:
+        self._phase = phase
+
+    def __len__(self) -> int:
+        return self._phase.steps
+
+    @overload
+    def __getitem__(self, index: int) -> Traversal: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Traversal]: ...
+    def __getitem__(self, index: int | slice) -> Traversal | Sequence[Traversal]:
+        steps = range(self._phase.steps)[index]
+        if isinstance(steps, range):
+            return [self[step] for step in steps]
+        return Traversal.uniform(self._phase.batch, 1, self._phase.context + steps)
