@@ -168,7 +168,7 @@ def _priced(lowered: LoweredProgram) -> Iterator[tuple[Operator, OperatorCost | 
     if isinstance(lowered, LoweredPipeline):
         yield from ((booking.operator, booking.cost) for booking in lowered.bookings)
         return
-    for block in {id(block): block for block in lowered.blocks}.values():
+    for block in dict.fromkeys(lowered.blocks):
         yield from ((priced.operator, priced.cost) for priced in block.operators)
 
 

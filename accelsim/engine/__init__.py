@@ -6,8 +6,9 @@ comes out, from the readable SimPy engine or its compiled twin, identical to the
 
 from accelsim.engine.clock import TICKS_PER_S, ClockError, ClockOverflowError, to_seconds, to_ticks
 from accelsim.engine.names import NumberedNames
-from accelsim.engine.program import Program, ProgramTimeline, Stage, StageTimeline, run_program
+from accelsim.engine.program import Program, ProgramTimeline, SeriesTimeline, StageTimeline, run_program
 from accelsim.engine.run import EngineName, simulate
+from accelsim.engine.series import Series, Stage, Variants
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph, TaskGraphBuilder, TaskGraphError, make_task_graph
 from accelsim.engine.template import CrossEdges, chain, concatenate, instantiate, with_barrier
 from accelsim.engine.timeline import LinkRates, Timeline
@@ -23,12 +24,15 @@ __all__ = [
     "NumberedNames",
     "Program",
     "ProgramTimeline",
+    "Series",
+    "SeriesTimeline",
     "Stage",
     "StageTimeline",
     "TaskGraph",
     "TaskGraphBuilder",
     "TaskGraphError",
     "Timeline",
+    "Variants",
     "chain",
     "concatenate",
     "instantiate",

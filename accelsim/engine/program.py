@@ -1,9 +1,12 @@
 """Folding in time: a chain of stages, each simulated once and repeated exactly.
 
 Identical layers, microbatches or decode steps that follow one another are one
-:class:`Stage` with a repeat count.  A repetition starts when the previous one has wholly
+:class:`~accelsim.engine.series.Stage` with a repeat count.  A repetition starts when the previous one has wholly
 ended, so each is the same run shifted in time; in integer ticks the sum is exact, and
 :meth:`Program.unfold` with any engine gives the same makespan, bytes and busy times.
+
+Steps that differ in sizes only are a :class:`~accelsim.engine.series.Series`: its stages are written once, and their
+runs are rows of arrays.
 
 Not modelled: overlap between repetitions.  Steps that overlap (a pipeline) belong into
 one graph, see :func:`accelsim.engine.template.instantiate`.
@@ -11,71 +14,74 @@ one graph, see :func:`accelsim.engine.template.instantiate`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from accelsim.engine.clock import MAX_TICKS, TICKS_PER_S, ClockOverflowError
-from accelsim.engine.islands import run_side_by_side
-from accelsim.engine.run import EngineName, choose_engine, simulate
-from accelsim.engine.taskgraph import Int64Array, TaskGraph, TaskGraphError
+from accelsim.engine.clock import TICKS_PER_S
+from accelsim.engine.run import EngineName
+from accelsim.engine.runs import Runs
+from accelsim.engine.series import InTime, Series, Stage
+from accelsim.engine.stages import run_stages
+from accelsim.engine.taskgraph import Int64Array, TaskGraph
 from accelsim.engine.template import chain, concatenate, require_same_resources, root_tasks
 from accelsim.engine.timeline import Timeline
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """One task graph, done ``repeat`` times in a row.
-
-    Attributes:
-        graph: The tasks of one repetition.
-        repeat: How many repetitions, >= 1.
-        name: What reports call it.
-    """
-
-    graph: TaskGraph
-    repeat: int = 1
-    name: str = "stage"
-
-    def __post_init__(self) -> None:
-        if self.repeat < 1:
-            raise TaskGraphError(f"stage {self.name!r}: repeat must be >= 1, got {self.repeat}.")
+from accelsim.engine.totals import exact_ends, total_per_resource
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Stages one after the other, all over the same servers and links.
+    """Series of stages one after the other, all over the same servers and links.
 
     Attributes:
-        stages: At least one; graphs with equal servers, links and capacities.
+        series: At least one; graphs with equal servers, links and capacities.
 
     Raises:
         TaskGraphError: There is no stage, or the stages stand on different resources.
     """
 
-    stages: tuple[Stage, ...]
+    series: tuple[Series, ...]
 
     def __post_init__(self) -> None:
-        if not self.stages:
-            raise TaskGraphError("program: needs at least one stage.")
-        for stage in self.stages[1:]:
-            require_same_resources(self.stages[0].graph, stage.graph)
+        first, *others = self.written
+        for stage in others:
+            require_same_resources(first.graph, stage.graph)
+
+    @classmethod
+    def of(cls, *stages: Stage) -> Program:
+        """The stages one after the other, once.
+
+        Raises:
+            TaskGraphError: As the class.
+        """
+        return cls((Series(stages),))
+
+    @property
+    def written(self) -> tuple[Stage, ...]:
+        """The stages of all series, each as it is written: once, with its variants."""
+        return tuple(itertools.chain.from_iterable(one.stages for one in self.series))
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """All stages in order of time, each made when it is asked for."""
+        return InTime(self.series, lambda series, round_, place: self.series[series].stages[place].at(round_))
 
     @property
     def num_tasks(self) -> int:
         """Tasks the program stands for, all repetitions counted."""
-        return sum(stage.repeat * stage.graph.num_tasks for stage in self.stages)
+        return sum(one.rounds * stage.repeat * stage.graph.num_tasks for one in self.series for stage in one.stages)
 
     @property
     def num_simulated_tasks(self) -> int:
-        """Tasks that are really simulated: each distinct graph once."""
-        return sum(graph.num_tasks for graph in self.distinct_graphs())
+        """Tasks whose times are really computed: those of each distinct graph, in each of its variants, once."""
+        return sum(stage.num_variants * stage.graph.num_tasks for stage in self.distinct_stages())
 
-    def distinct_graphs(self) -> list[TaskGraph]:
-        """Graphs of the stages, each object once, in order of first use."""
-        return list({id(stage.graph): stage.graph for stage in self.stages}.values())
+    def distinct_stages(self) -> list[Stage]:
+        """A stage for each distinct graph and its variants, in order of first use."""
+        return list({(stage.graph, stage.variants): stage for stage in reversed(self.written)}.values())[::-1]
 
     def unfold(self) -> TaskGraph:
         """Return the one graph of all repetitions, with a barrier task after each.
@@ -116,22 +122,61 @@ class StageTimeline:
 
 
 @dataclass(frozen=True, eq=False)
-class ProgramTimeline:
-    """The result of a program: one timeline per stage and exact totals.
+class SeriesTimeline:
+    """The runs of the stages of a series, and when it starts.
 
     Attributes:
-        stages: In program order.
+        series: The series.
+        runs: Of each stage, counted from 0; of one row where its rounds are alike.
+        start_ticks: Start of the first round in the program (unbounded integer).
+    """
+
+    series: Series
+    runs: tuple[Runs, ...]
+    start_ticks: int
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """End of every stage in order of time, from the start of the series on."""
+        makespans = [runs.makespan_ticks for runs in self.runs]
+        return exact_ends(makespans, [stage.repeat for stage in self.series.stages], self.series.rounds)
+
+    @property
+    def end_ticks(self) -> int:
+        """End of the last round."""
+        return self.start_ticks + self._ends[-1]
+
+    def at(self, round_: int, place: int) -> StageTimeline:
+        """One stage in one round."""
+        stage, runs = self.series.stages[place], self.runs[place]
+        before = round_ * len(self.runs) + place
+        start = self.start_ticks + (self._ends[before - 1] if before else 0)
+        return StageTimeline(stage.at(round_), runs.timeline(round_ if len(runs) > 1 else 0), start)
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramTimeline:
+    """The result of a program: the runs of its stages and exact totals.
+
+    Attributes:
+        series: In program order.
         makespan_ticks: End of the program; an unbounded integer, so not limited to 2.5 h.
         link_bytes: Bytes each link carried, repetitions counted. int64[L].
         link_busy_ticks: Time each link had traffic. int64[L].
         server_busy_ticks: Time each server was held. int64[S].
     """
 
-    stages: tuple[StageTimeline, ...]
+    series: tuple[SeriesTimeline, ...]
     makespan_ticks: int
     link_bytes: Int64Array
     link_busy_ticks: Int64Array
     server_busy_ticks: Int64Array
+
+    @property
+    def stages(self) -> Sequence[StageTimeline]:
+        """One timeline per stage in order of time, each made when it is asked for."""
+        played = [one.series for one in self.series]
+        return InTime(played, lambda series, round_, place: self.series[series].at(round_, place))
 
     @property
     def makespan_s(self) -> float:
@@ -140,13 +185,13 @@ class ProgramTimeline:
 
     @property
     def engine(self) -> str:
-        """Engine that ran the stages."""
-        return self.stages[0].timeline.engine
+        """Engine that ran the stages: that of the first."""
+        return self.series[0].runs[0].engine
 
     @property
     def wall_s(self) -> float:
         """Wall-clock seconds of all runs, shared ones counted once."""
-        return sum(timeline.wall_s for timeline in {id(s.timeline): s.timeline for s in self.stages}.values())
+        return sum(runs.wall_s for runs in dict.fromkeys(runs for one in self.series for runs in one.runs))
 
     def repetitions(self) -> Iterator[tuple[StageTimeline, int]]:
         """Yield (stage timeline, start tick) of every repetition in order of time."""
@@ -159,50 +204,35 @@ class ProgramTimeline:
 
 
 def run_program(program: Program, engine: EngineName = "auto", record_rates: bool = False) -> ProgramTimeline:
-    """Simulate every distinct graph of a program once and add up.
+    """Simulate every distinct graph of a program, in each of its variants, once and add up.
 
     Args:
         program: The chain of stages.
-        engine: ``auto`` chooses by the tasks of all distinct graphs together.
+        engine: ``auto`` adds up what follows one another and plays the rest, by the number of its tasks.
         record_rates: Record piecewise link rates in each stage's timeline.
 
     Raises:
         DeadlockError: A stage cannot finish.
         ClockOverflowError: One repetition is longer than the clock holds, or a total does not fit int64.
     """
-    chosen = choose_engine(program.num_simulated_tasks, engine)
-    graphs = program.distinct_graphs()
-    if chosen == "compiled" and not record_rates:
-        timelines = run_side_by_side(graphs)
-    else:
-        timelines = [simulate(graph, chosen, record_rates) for graph in graphs]
-    runs = {id(graph): timeline for graph, timeline in zip(graphs, timelines, strict=True)}
+    distinct = program.distinct_stages()
+    found = run_stages(distinct, engine, record_rates)
+    runs_of = {(s.graph, s.variants): runs for s, runs in zip(distinct, found, strict=True)}
     now = 0
-    stages = []
-    for stage in program.stages:
-        timeline = runs[id(stage.graph)]
-        stages.append(StageTimeline(stage, timeline, now))
-        now = stages[-1].end_ticks
+    played: list[SeriesTimeline] = []
+    for series in program.series:
+        runs = tuple(runs_of[stage.graph, stage.variants] for stage in series.stages)
+        played.append(SeriesTimeline(series, runs, now))
+        now = played[-1].end_ticks
+    counted = [
+        (runs, stage.repeat * (series.rounds if stage.variants is None else 1))
+        for series, one in zip(program.series, played, strict=True)
+        for stage, runs in zip(series.stages, one.runs, strict=True)
+    ]
     return ProgramTimeline(
-        stages=tuple(stages),
+        series=tuple(played),
         makespan_ticks=now,
-        link_bytes=_total(stages, "link_bytes"),
-        link_busy_ticks=_total(stages, "link_busy_ticks"),
-        server_busy_ticks=_total(stages, "server_busy_ticks"),
+        link_bytes=total_per_resource("link_bytes", counted),
+        link_busy_ticks=total_per_resource("link_busy_ticks", counted),
+        server_busy_ticks=total_per_resource("server_busy_ticks", counted),
     )
-
-
-def _total(stages: list[StageTimeline], column: str) -> Int64Array:
-    """Sum a per-resource column over stages, each times its repeat count."""
-    repeats: Counter[int] = Counter()
-    for stage in stages:
-        repeats[id(stage.timeline)] += stage.stage.repeat
-    values = np.stack([getattr(one, column) for one in {id(s.timeline): s.timeline for s in stages}.values()])
-    counts = np.array([min(count, MAX_TICKS) for count in repeats.values()], dtype=np.int64)[:, None]
-    bound = (values * counts.astype(np.float64)).sum(axis=0)
-    total: Int64Array = (values * counts).sum(axis=0)
-    if bound.size and float(bound.max()) >= 2.0**63:
-        raise ClockOverflowError(
-            f"program: the total {column} does not fit 64 bits. Report per stage, or repeat fewer times."
-        )
-    return total

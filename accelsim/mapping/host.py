@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engine.clock import to_ticks
-from accelsim.engine.program import Program, Stage, run_program
+from accelsim.engine.program import Program, run_program
 from accelsim.engine.run import EngineName
+from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, make_task_graph
 from accelsim.engine.template import concatenate
 from accelsim.hardware.profile import LaunchProfile
@@ -53,7 +54,7 @@ def with_host(
         found, lead = host.stages(stage, block, lead)
         stages += found
         blocks += [block] * len(found)
-    return LoweredProgram(Program(tuple(stages)), tuple(blocks))
+    return LoweredProgram(Program.of(*stages), tuple(blocks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ class _Host:
         key = id(dispatched), lead
         if key not in self._runs:
             graph = dispatched.ahead(lead)
-            makespan = run_program(Program((Stage(graph),)), self._engine).makespan_ticks
+            makespan = run_program(Program.of(Stage(graph)), self._engine).makespan_ticks
             self._runs[key] = graph, makespan
         return self._runs[key]
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_ticks
-from accelsim.engine.program import Program, Stage
+from accelsim.engine.program import Program
+from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.hardware.system import System
 from accelsim.mapping.price import PricedBlock, PricedOperator
@@ -62,7 +63,7 @@ def lower(
                 )
             stages.append(Stage(graphs[id(block)], block.repeat, block.name))
             blocks.append(block)
-    return LoweredProgram(Program(tuple(stages)), tuple(blocks))
+    return LoweredProgram(Program.of(*stages), tuple(blocks))
 
 
 @dataclass(frozen=True, slots=True)

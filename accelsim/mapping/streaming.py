@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_ticks
-from accelsim.engine.program import Program, Stage
+from accelsim.engine.program import Program
+from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.engine.template import concatenate, instantiate
 from accelsim.errors import CapacityError, PlanError
@@ -68,7 +69,7 @@ def lower_streaming(passes: Sequence[tuple[PricedBlock, ...]], system: System) -
     latency_ticks[int(np.argmax(loads))] = to_ticks(link.latency_s)  # the later loads follow without a gap
     graph = replace(graph, latency_ticks=latency_ticks, routes_checked=True)
     return LoweredPipeline(
-        program=Program((Stage(graph, 1, "pass"),)),
+        program=Program.of(Stage(graph, 1, "pass")),
         blocks=(_labelled(graph, blocks),),
         parts_s={cause: np.concatenate(columns) for cause, columns in parts.items()},
         bookings=tuple(itertools.chain.from_iterable(_bookings(block, link) for block in blocks)),

@@ -83,7 +83,7 @@ def _priced(lowered: LoweredProgram) -> Iterator[tuple[str, OperatorCost | Colle
     if isinstance(lowered, LoweredPipeline):
         yield from ((b.operator.name, b.cost) for b in lowered.bookings if b.cost.residual is not UNMEASURED)
         return
-    for block in {id(block): block for block in lowered.blocks}.values():
+    for block in dict.fromkeys(lowered.blocks):
         yield from ((priced.operator.name, priced.cost) for priced in block.operators)
 
 

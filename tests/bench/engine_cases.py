@@ -80,7 +80,7 @@ def ring_all_reduce(ranks: int) -> TaskGraph:
 
 def ring_all_reduce_folded(ranks: int) -> Program:
     """The same with one rank standing for all and one step for all."""
-    return Program((Stage(_ring_step(1, -(-MESSAGE_BYTES // ranks)), repeat=2 * (ranks - 1)),))
+    return Program.of(Stage(_ring_step(1, -(-MESSAGE_BYTES // ranks)), repeat=2 * (ranks - 1)))
 
 
 def torus_all_reduce(side: int) -> TaskGraph:

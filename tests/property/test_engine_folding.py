@@ -22,7 +22,7 @@ def stages(seed: int, repeats: list[int]) -> tuple[Stage, ...]:
 )
 @settings(deadline=None, max_examples=40)
 def test_folded_equals_unfolded(seed: int, repeats: list[int], engine: str) -> None:
-    program = Program(stages(seed, repeats))
+    program = Program.of(*stages(seed, repeats))
     folded = run_program(program, engine)
     unfolded = simulate(program.unfold(), engine)
     assert folded.makespan_ticks == unfolded.makespan_ticks

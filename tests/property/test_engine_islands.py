@@ -38,7 +38,7 @@ def test_side_by_side_is_one_by_one_on_either_engine(seed: int, count: int) -> N
 def test_totals_of_a_program_are_those_of_its_stages(seed: int, repeats: list[int]) -> None:
     stages = [Stage(graph, repeat) for graph, repeat in zip(graphs(seed, len(repeats)), repeats, strict=True)]
     stages.append(Stage(stages[0].graph, 7))
-    result = run_program(Program(tuple(stages)), "compiled")
+    result = run_program(Program.of(*stages), "compiled")
     alone = [simulate(stage.graph, "simpy") for stage in stages]
     for column in ("link_bytes", "link_busy_ticks", "server_busy_ticks"):
         expected = sum(getattr(one, column) * stage.repeat for one, stage in zip(alone, stages, strict=True))

@@ -25,7 +25,8 @@ import numpy.typing as npt
 
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_ticks
-from accelsim.engine.program import Program, Stage
+from accelsim.engine.program import Program
+from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.engine.template import CrossEdges, instantiate
 from accelsim.mapping.lower import LoweredProgram
@@ -141,7 +142,7 @@ def lower_pipeline(run: Streamed, bookings: Sequence[Booking]) -> LoweredPipelin
         tuple(() for _ in graph.labels),
     )
     return LoweredPipeline(
-        program=Program((Stage(graph, 1, "pipeline"),)),
+        program=Program.of(Stage(graph, 1, "pipeline")),
         blocks=(block,),
         parts_s={cause: column[of_unit].ravel() for cause, column in parts_s.items()},
         bookings=tuple(bookings),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.program import StageTimeline
+from accelsim.engine.timeline import Timeline
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.mapping.streaming import HOST_LINK
 from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
@@ -84,19 +85,19 @@ def power_table(result: Result) -> Columns:
     than :data:`MAX_STEPS` steps is averaged over as many equal slices.  Not modelled: clocks that fall when power
     passes the limit, power of hosts, switches and cooling.
     """
-    once: dict[int, _Steps] = {}
+    once: dict[Timeline, _Steps] = {}
     stages = result.timeline.stages
     for stage, joules in zip(stages, _joules(result), strict=True):
-        if id(stage.timeline) not in once:
-            once[id(stage.timeline)] = _steps(stage, joules, isinstance(result.lowered, LoweredPipeline))
-    busy_s = sum(once[id(stage.timeline)].busy_s * stage.stage.repeat for stage in stages)
+        if stage.timeline not in once:
+            once[stage.timeline] = _steps(stage, joules, isinstance(result.lowered, LoweredPipeline))
+    busy_s = sum(once[stage.timeline].busy_s * stage.stage.repeat for stage in stages)
     busy_w = result.energy.busy_j / busy_s if busy_s else 0.0
     static_w = result.energy.static_j / result.latency_s
     columns: dict[str, list[npt.NDArray[Any]]] = {
         name: [] for name in ("stage", "repeat", "start_s", "end_s", "power_w")
     }
     for index, stage in enumerate(stages):
-        steps, offset_s = once[id(stage.timeline)], stage.start_ticks / TICKS_PER_S
+        steps, offset_s = once[stage.timeline], stage.start_ticks / TICKS_PER_S
         columns["stage"].append(np.full(len(steps.dynamic_w), index))
         columns["repeat"].append(np.full(len(steps.dynamic_w), stage.stage.repeat))
         columns["start_s"].append(offset_s + steps.cuts_s[:-1])

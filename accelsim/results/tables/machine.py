@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.engine.clock import TICKS_PER_S
+from accelsim.engine.taskgraph import TaskGraph
 from accelsim.mapping.streaming import HOST_LINK
 from accelsim.results.tables.columns import Columns, by_column, text_column
 
@@ -52,7 +53,7 @@ def links_table(result: Result) -> Columns:
     timeline = result.rated_timeline
     graph = timeline.stages[0].stage.graph
     peak = np.zeros(graph.num_links)
-    for run in {id(stage.timeline): stage.timeline for stage in timeline.stages}.values():
+    for run in dict.fromkeys(stage.timeline for stage in timeline.stages):
         if run.rates is not None:
             np.maximum.at(peak, run.rates.link, run.rates.bytes_per_s)
     latency_s = result.latency_s
@@ -71,20 +72,20 @@ def links_table(result: Result) -> Columns:
 def link_use_table(result: Result) -> Columns:
     """Bytes of each operator on each simulated link: why a link is hot; sums per link to the table of links."""
     used: dict[tuple[str, str], int] = {}
-    shares: dict[int, list[tuple[str, str, int]]] = {}
+    shares: dict[TaskGraph, list[tuple[str, str, int]]] = {}
     for stage in result.timeline.stages:
         graph = stage.stage.graph
-        if id(graph) not in shares:
+        if graph not in shares:
             task = np.repeat(np.arange(graph.num_tasks), np.diff(graph.route_ptr))
             keys = graph.label[task].astype(np.int64) * max(1, graph.num_links) + graph.route_link
             unique, inverse = np.unique(keys, return_inverse=True)
             nbytes = np.zeros(len(unique), dtype=np.int64)
             np.add.at(nbytes, inverse, graph.nbytes[task])
             pairs = [divmod(int(key), graph.num_links) for key in unique]
-            shares[id(graph)] = [
+            shares[graph] = [
                 (graph.links[link], graph.labels[label], int(n)) for (label, link), n in zip(pairs, nbytes, strict=True)
             ]
-        for link, operator, n in shares[id(graph)]:
+        for link, operator, n in shares[graph]:
             key = link, operator
             used[key] = used.get(key, 0) + n * stage.stage.repeat
     hottest = sorted(used, key=lambda key: (key[0], -used[key]))

@@ -39,12 +39,12 @@ def memory_table(result: Result) -> Columns:
         for time_s, group, cached in _cached_over_time(result, kv_cache):
             rows.append((time_s, 0, group, weight, cached, other, weight + cached + other))
         return by_column(rows, COLUMNS)
-    alive_of: dict[int, list[int]] = {}
+    alive_of: dict[PricedBlock, list[int]] = {}
     for index, (stage, block) in enumerate(zip(result.timeline.stages, result.lowered.blocks, strict=True)):
         graph = stage.stage.graph
         first = np.full(len(block.operators), np.iinfo(np.int64).max)
         np.minimum.at(first, graph.label, stage.timeline.start_ticks)
-        alive = alive_of.setdefault(id(block), _alive_bytes(block))
+        alive = alive_of.setdefault(block, _alive_bytes(block))
         for priced, start, activation in zip(block.operators, first, alive, strict=True):
             time_s = (stage.start_ticks + int(start)) / TICKS_PER_S
             total = weight + kv_cache + activation

@@ -19,17 +19,17 @@ def test_a_program_longer_than_the_clock_is_exact() -> None:
     builder = TaskGraphBuilder()
     builder.task("step", server=builder.server("core"), work_s=3600.0)
     stage = Stage(builder.build(), 2)
-    assert run_program(Program((stage,))).makespan_ticks == 7200 * 10**15
+    assert run_program(Program.of(stage)).makespan_ticks == 7200 * 10**15
     # Busy times stay 64-bit arrays, and say so when they cannot hold a total.
     with pytest.raises(OverflowError, match="server_busy_ticks does not fit 64 bits"):
-        run_program(Program((Stage(stage.graph, 1000),)))
+        run_program(Program.of(Stage(stage.graph, 1000)))
     hour_of_barriers = make_task_graph(1, work_ticks=3600 * 10**15)
-    assert run_program(Program((Stage(hour_of_barriers, 1000),))).makespan_ticks == 3_600_000 * 10**15
+    assert run_program(Program.of(Stage(hour_of_barriers, 1000))).makespan_ticks == 3_600_000 * 10**15
 
 
 def test_a_shared_graph_is_simulated_once() -> None:
     graph = make_task_graph(3, work_ticks=5)
-    program = Program((Stage(graph, 2), Stage(make_task_graph(1, work_ticks=7)), Stage(graph, 10**6)))
+    program = Program.of(Stage(graph, 2), Stage(make_task_graph(1, work_ticks=7)), Stage(graph, 10**6))
     result = run_program(program)
     assert result.stages[0].timeline is result.stages[2].timeline
     assert result.makespan_ticks == 2 * 5 + 7 + 5 * 10**6
@@ -39,11 +39,11 @@ def test_a_shared_graph_is_simulated_once() -> None:
 
 def test_programs_that_make_no_sense_are_refused() -> None:
     with pytest.raises(TaskGraphError, match="at least one stage"):
-        Program(())
+        Program.of()
     with pytest.raises(TaskGraphError, match="repeat must be >= 1, got 0"):
         Stage(make_task_graph(1), 0)
     with pytest.raises(TaskGraphError, match="different servers"):
-        Program((Stage(make_task_graph(1, servers=1)), Stage(make_task_graph(1, servers=2))))
+        Program.of(Stage(make_task_graph(1, servers=1)), Stage(make_task_graph(1, servers=2)))
 
 
 def test_auto_takes_the_compiled_engine_above_the_threshold() -> None:

@@ -78,7 +78,7 @@ def test_steps_lowered_together_equal_steps_lowered_alone(plan, attention):
     for ours, theirs in zip(together.blocks, blocks, strict=True):
         assert (ours.operators, ours.predecessors) == (theirs.operators, theirs.predecessors)
     # Embedding and head once, the decoder once per length of the cache.
-    assert len(together.program.distinct_graphs()) == 2 + PHASE.steps
+    assert len(together.program.distinct_stages()) == 2 + PHASE.steps
 
 
 def test_equal_blocks_of_workloads_built_apart_are_one_object():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.engine.program import Program, Stage, run_program
+from accelsim.engine.program import Program, run_program
+from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.mapping.servers import COMM, STREAM
 from accelsim.results.account import EXPOSED_COMMUNICATION, IDLE
@@ -24,7 +25,7 @@ def block() -> TaskGraph:
 
 
 def test_operators_last_from_first_start_to_last_end_and_what_the_stream_misses_is_uncovered() -> None:
-    timeline = run_program(Program((Stage(block()),)))
+    timeline = run_program(Program.of(Stage(block())))
     times = stage_times(timeline.stages)[id(timeline.stages[0].timeline)]
     assert times.operators_s == (4.0, 4.0, 3.0)  # the reduction: 2 s of waiting and two steps
     assert times.uncovered_s == {EXPOSED_COMMUNICATION: 4.0, IDLE: 0.0}
@@ -38,7 +39,7 @@ def test_stages_of_one_structure_are_timed_each_by_its_own_sizes() -> None:
     other.server(COMM)
     other.task("alone", 0, 5.0)
     graphs = [graph, longer, other.build(), graph]
-    timeline = run_program(Program(tuple(Stage(one, 3) for one in graphs)))
+    timeline = run_program(Program.of(*(Stage(one, 3) for one in graphs)))
     times = stage_times(timeline.stages)
     found = [times[id(stage.timeline)].operators_s for stage in timeline.stages]
     assert found == [(4.0, 4.0, 3.0), (8.0, 4.0, 3.0), (5.0,), (4.0, 4.0, 3.0)]

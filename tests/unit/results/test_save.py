@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from accelsim import Prefill, load_result, simulate
-from accelsim.engine.program import Program, Stage, run_program
+from accelsim.engine.program import Program, run_program
+from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import make_task_graph
 from accelsim.errors import ConfigError
 from accelsim.results.tables import TABLES
@@ -114,7 +115,7 @@ def test_a_million_tasks_are_saved_in_seconds(result, tmp_path):
         labels=[f"op{i}" for i in range(ops)],
         label=np.arange(size) % ops,
     )
-    program = Program((Stage(graph, 1, "large"),))
+    program = Program.of(Stage(graph, 1, "large"))
     timeline = run_program(program)
     lowered = replace(result.lowered, program=program, blocks=result.lowered.blocks[:1])
     ledger = replace(result.ledger, critical=())
