@@ -153,7 +153,7 @@ def place_ranks(
 ) -> tuple[RankPlacement, ...]:
     """Place the ranks of a tensor-parallel plan on the chips of a system, once by each placer (or file of chips).
 
-    Other arguments as of :func:`simulate`; the traffic is that of the pass with most tokens cached.
+    Other arguments as of :func:`simulate`; the traffic is that of the pass with most tokens cached, of all replicas.
 
     Raises:
         PlanError: The plan exchanges nothing between ranks, or is spatial.
@@ -164,7 +164,7 @@ def place_ranks(
     for placer in placers:
         check_placer(placer)
     recipe = Recipe(Types.of(choose_dtype(model, system, dtype)))
-    workload = build_traversal(model, phase.fullest(), recipe)
+    workload = build_traversal(model, phase.replica(plan.dp).fullest(), recipe)
     traffic, graph = rank_traffic(shard(workload, plan), plan, system), ChipGraph(system)
     return tuple(arrange_ranks(traffic, graph, placer, seed, budget) for placer in placers)
 

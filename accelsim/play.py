@@ -21,12 +21,12 @@ from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
+from accelsim.mapping.seating import Seating, seat, seats_of, unfolded_seats
 from accelsim.mapping.shard import shard_all
 from accelsim.mapping.spatial.groups import GRANULARITIES
 from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRun
 from accelsim.mapping.streaming import lower_streaming, streaming_footprint
 from accelsim.mapping.symmetry import symmetry_broken_by
-from accelsim.network.seats import Seats
 from accelsim.warning import warn
 from accelsim.workload.build import build_steps, build_traversal
 from accelsim.workload.graph import Workload
@@ -47,6 +47,7 @@ class Played:
         plan: The plan with everything filled in that it left open.
         num_chips: Chips at work.
         spatial: Groups on their tiles, in spatial execution.
+        seating: Chips of the ranks, where a placer seated them.
     """
 
     passes: tuple[Workload, ...]
@@ -57,6 +58,7 @@ class Played:
     plan: Plan
     num_chips: int
     spatial: SpatialRun | None = None
+    seating: Seating | None = None
 
 
 def play(job: Job) -> Played:
@@ -71,17 +73,20 @@ def play(job: Job) -> Played:
     shares = shard_all(passes, job.plan)
     shares = fuse_all(shares) if job.profile.fuses_rows and has_kernels(job) else shares
     warnings = check_capacity(job.model, job.phase, job.plan, job.system, job.recipe, shares[-1], job.ignore_capacity)
-    pricer = Pricer(job.system, region_of(job.plan, job.system.chip), Seats(job.plan.num_ranks))
+    seating = seat(shares[-1], job.plan, job.system, job.seed)
+    seats = seats_of(job.plan, seating)
+    warnings += () if seating is None else seating.warnings
+    pricer = Pricer(job.system, region_of(job.plan, job.system.chip), seats)
     unfolded = symmetry_broken_by(job.system, max(job.plan.tp, job.plan.ep))
     if unfolded and job.plan.ep > job.plan.tp:
         raise PlanError(f"plan: ep={job.plan.ep} > tp={job.plan.tp} cannot be simulated rank by rank: {unfolded[0]}.")
-    lowered = lower(pricer.price_all(shares), job.system, job.plan.tp if unfolded else None)
+    lowered = lower(pricer.price_all(shares), job.system, unfolded_seats(job.plan, seats) if unfolded else None)
     if job.profile.dispatch_s and has_kernels(job):
         lowered = with_host(lowered, job.profile, len(lowered.blocks) // len(shares), job.engine)
     timeline = run_program(lowered.program, job.engine)
     warnings += tuple(warn("folding-off", reason) for reason in unfolded)
     need = footprint(shares[-1], job.system.chip)
-    return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, job.plan.num_ranks)
+    return Played(tuple(passes), need, warnings, lowered, timeline, job.plan, job.plan.num_ranks, seating=seating)
 
 
 def has_kernels(job: Job) -> bool:

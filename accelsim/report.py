@@ -91,6 +91,7 @@ def report(
         lowered=played.lowered,
         timeline=played.timeline,
         spatial=played.spatial,
+        seating=played.seating,
     )
 
 

@@ -118,6 +118,11 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "The ranks of a collective do not divide over the levels; more ranks are priced.",
             "Use a number of ranks that fills whole groups.",
         ),
+        "ranks-slower": WarningHelp(
+            "Ranks sit where a placer or file put them, and a collective is slower there than with ranks in order: "
+            "algorithms along the dimensions of a torus, or over several levels in turn, take whole levels only.",
+            "Leave ranks= out, or place on fewer byte hops.",
+        ),
         "ranks-apart": WarningHelp(
             "The ranks of a collective are no block of the level; they are priced as a line of neighbours.",
             "Use degrees that cut the level into blocks.",

@@ -118,6 +118,8 @@ def _summary(result: Result) -> Table:
     f = result.footprint
     roles = ", ".join(f"{role} {size(n)}" for role, n in f.role_bytes.items() if n)
     rows.append(("memory", size(f.total_bytes), f"of {size(f.capacity_bytes)} {f.memory} per chip: {roles}"))
+    if result.seating is not None:
+        rows.append(("ranks", f"{result.seating.gain:.3g} x", str(result.seating)))
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(justify="right")

@@ -27,6 +27,7 @@ from accelsim.mapping.price import PricedBlock, PricedOperator
 from accelsim.mapping.servers import COMM, STREAM
 from accelsim.mapping.unfold import unfold_block
 from accelsim.network.collective import CollectiveCost
+from accelsim.network.seats import Seats
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,13 @@ class LoweredProgram:
     blocks: tuple[PricedBlock, ...]
 
 
-def lower(
-    passes: Iterable[tuple[PricedBlock, ...]], system: System, unfolded_ranks: int | None = None
-) -> LoweredProgram:
+def lower(passes: Iterable[tuple[PricedBlock, ...]], system: System, unfolded: Seats | None = None) -> LoweredProgram:
     """Task graphs of all passes (one prefill, or decode steps in order); equal blocks share one graph.
 
     Args:
         passes: The priced blocks of each pass.
         system: Where they run.
-        unfolded_ranks: Simulate that many ranks instead of one that stands for all.
+        unfolded: Simulate these ranks instead of one that stands for all.
     """
     graphs: dict[int, TaskGraph] = {}
     lowering = _Lowering(system)
@@ -58,9 +57,7 @@ def lower(
     for blocks_of_pass in passes:
         for block in blocks_of_pass:
             if id(block) not in graphs:
-                graphs[id(block)] = (
-                    unfold_block(block, system, unfolded_ranks) if unfolded_ranks else lowering.graph(block)
-                )
+                graphs[id(block)] = unfold_block(block, system, unfolded) if unfolded else lowering.graph(block)
             stages.append(Stage(graphs[id(block)], block.repeat, block.name))
             blocks.append(block)
     return LoweredProgram(Program.of(*stages), tuple(blocks))

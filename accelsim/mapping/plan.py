@@ -77,8 +77,9 @@ class Plan:
 
     @property
     def mesh(self) -> Mesh:
-        """The ranks by axis."""
-        return Mesh(self.degrees)
+        """The ranks by axis, in the order of the plan."""
+        sizes = dict(self.degrees)
+        return Mesh(tuple((axis, sizes[axis]) for axis in self.order.split("-")))
 
     @property
     def num_ranks(self) -> int:

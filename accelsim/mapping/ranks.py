@@ -1,4 +1,4 @@
-"""Ranks of a tensor-parallel plan on the chips of a system: the placers of tiles, on a graph of chips.
+"""Ranks of a plan on the chips of a system: the placers of tiles, on a graph of chips.
 
 Items are ranks of one tile, wires are the bytes that the plan's collectives send between two ranks in one pass, and the
 grid is the chips in the order of their numbers, a row per group of the innermost level (or per line of its last
@@ -6,8 +6,7 @@ dimension).  The cost is link seconds: bytes times the time that every link of t
 that a slow level between nodes weighs more than a fast one inside.  For what a placement is worth, all groups play
 their collectives at once on the links.
 
-Not modelled: the run of a whole model with ranks elsewhere than next to each other; :func:`accelsim.simulate` keeps the
-order of chip numbers.  Data-parallel replicas exchange nothing in inference.
+A plan with ``ranks=`` runs on the chips found here (:func:`accelsim.mapping.seating.seat`).
 """
 
 from __future__ import annotations
@@ -33,13 +32,30 @@ from accelsim.mapping.plan import Plan
 from accelsim.network.collectives.base import Schedule, get_algorithm
 from accelsim.network.noc import Rectangle
 from accelsim.network.play import schedule_graph
-from accelsim.network.pricing import price_collective
+from accelsim.network.pricing import NetworkPricer
+from accelsim.network.seats import Seats
 from accelsim.network.topology.base import Topology
 from accelsim.network.topology.levels import join_levels
 from accelsim.workload.graph import Workload
+from accelsim.workload.group import Group
 from accelsim.workload.operators.collective import Collective
 
 FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupTraffic:
+    """A collective that all groups like one another play at once.
+
+    Attributes:
+        group: Which ranks.
+        schedule: Messages within a group.
+        times: How often it runs in a pass.
+    """
+
+    group: Group
+    schedule: Schedule
+    times: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,24 +64,22 @@ class RankTraffic:
 
     Attributes:
         num_ranks: Ranks of the plan.
-        group: Ranks of one tensor-parallel group.
-        schedules: Distinct collectives of a group, and how often each runs in a pass.
+        collectives: Distinct collectives.
     """
 
     num_ranks: int
-    group: int
-    schedules: tuple[tuple[Schedule, int], ...]
+    collectives: tuple[GroupTraffic, ...]
 
     @cached_property
     def wires(self) -> tuple[Wire, ...]:
         """Bytes of a pass between two ranks, both ways together, all groups."""
-        sums = np.zeros((self.group, self.group))
-        for schedule, times in self.schedules:
-            np.add.at(sums, (schedule.src, schedule.dst), schedule.nbytes * float(times))
+        seats, sums = Seats(self.num_ranks), np.zeros((self.num_ranks, self.num_ranks))
+        for one in self.collectives:
+            ranks = seats.groups(one.group)
+            nbytes = np.broadcast_to(one.schedule.nbytes * float(one.times), (len(ranks), len(one.schedule.src)))
+            np.add.at(sums, (ranks[:, one.schedule.src], ranks[:, one.schedule.dst]), nbytes)
         sums = np.triu(sums + sums.T)
-        pairs = [(int(a), int(b)) for a, b in np.argwhere(sums > 0)]
-        starts = range(0, self.num_ranks, self.group)
-        return tuple(Wire(start + a, start + b, float(sums[a, b])) for start in starts for a, b in pairs)
+        return tuple(Wire(int(a), int(b), float(sums[a, b])) for a, b in np.argwhere(sums > 0))
 
 
 def rank_traffic(share: Workload, plan: Plan, system: System) -> RankTraffic:
@@ -76,19 +90,22 @@ def rank_traffic(share: Workload, plan: Plan, system: System) -> RankTraffic:
     Raises:
         PlanError: One chip per replica: nothing is exchanged.
     """
-    counts: dict[tuple[str, int, str], int] = {}
+    pricer = NetworkPricer(system, Seats(plan.num_ranks))
+    counts: dict[tuple[Group, str, int, str], int] = {}
     for segment in share.segments:
         for operator in segment.graph:
-            if isinstance(operator, Collective) and operator.num_ranks == plan.tp > 1:
-                algorithm = price_collective(operator, system).algorithm
-                key = operator.function, operator.nbytes, algorithm
+            if isinstance(operator, Collective) and operator.group.size > 1:
+                key = operator.group, operator.function, operator.nbytes, pricer.cost(operator).algorithm
                 counts[key] = counts.get(key, 0) + segment.repeat
     if not counts:
         raise PlanError(
             f"plan: {plan} exchanges nothing between ranks. Ask for tp > 1, or execution=spatial for tiles."
         )
-    schedules = tuple((_schedule(*key, plan.tp), times) for key, times in counts.items())
-    return RankTraffic(plan.num_ranks, plan.tp, schedules)
+    found = [
+        GroupTraffic(group, _schedule(kind, nbytes, algorithm, group.size), times)
+        for (group, kind, nbytes, algorithm), times in counts.items()
+    ]
+    return RankTraffic(plan.num_ranks, tuple(found))
 
 
 def _schedule(kind: str, nbytes: int, algorithm: str, num_ranks: int) -> Schedule:
@@ -171,7 +188,7 @@ class RankPlacement:
     def to_yaml(self) -> str:
         """The file; :func:`parse_ranks` reads the chips back."""
         return (
-            "# Chip of each rank, tensor-parallel ranks next to each other in the list.\n"
+            "# Chip of each rank, in the order in which the plan numbers them.\n"
             f"schema_version: 1\nkind: ranks\nplacer: {self.placer}\nchips: {list(self.chips)}\n"
         )
 
@@ -255,12 +272,10 @@ def _bound(traffic: RankTraffic, per_byte: FloatArray) -> float:
 
 def _collective_s(traffic: RankTraffic, topology: Topology, chips: npt.NDArray[np.int64]) -> float:
     """Time of all collectives of a pass, one after another, each played by all groups at once on idle links."""
+    seats = Seats(traffic.num_ranks, tuple(chips.tolist()))
     total = 0.0
-    for schedule, times in traffic.schedules:
-        graphs = [
-            schedule_graph(schedule, topology, chips[start : start + traffic.group].tolist())
-            for start in range(0, traffic.num_ranks, traffic.group)
-        ]
+    for one in traffic.collectives:
+        graphs = [schedule_graph(one.schedule, topology, group.tolist()) for group in seats.groups(one.group)]
         links = [replace(graph, labels=graphs[0].labels) for graph in graphs]
-        total += times * simulate(concatenate(links) if len(links) > 1 else links[0]).makespan_s
+        total += one.times * simulate(concatenate(links) if len(links) > 1 else links[0]).makespan_s
     return total

@@ -17,6 +17,7 @@ from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.plan import Plan
+from accelsim.mapping.seating import Seating
 from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.registry import did_you_mean
 from accelsim.results.account import Ledger
@@ -93,6 +94,7 @@ class Result:
         lowered: The simulated program.
         timeline: What the engine returned.
         spatial: Groups on their tiles, in spatial execution.
+        seating: Chips of the ranks and what they gain, where the plan names who seats them.
         rates: Prices of chips and carbon of the grid, where the user states them.
     """
 
@@ -117,6 +119,7 @@ class Result:
     lowered: LoweredProgram = field(repr=False)
     timeline: ProgramTimeline = field(repr=False)
     spatial: SpatialRun | None = field(default=None, repr=False)
+    seating: Seating | None = field(default=None, repr=False)
     rates: Rates = field(default=Rates(), repr=False)
 
     @property

@@ -52,6 +52,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "memory_capacity_bytes": result.footprint.capacity_bytes,
         "memory_level": result.footprint.memory,
         "utilisation": _utilisation(result),
+        **({"ranks": result.seating.to_dict()} if result.seating is not None else {}),
         "bottleneck": _bottleneck(result),
         "operators": _operators(result),
         "critical_path": [

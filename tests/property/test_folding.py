@@ -17,6 +17,7 @@ from accelsim.mapping.price import Pricer
 from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
 from accelsim.mapping.unfold import unfold_block
+from accelsim.network.seats import Seats
 from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.phase import Decode, Prefill
@@ -36,7 +37,7 @@ def compare(system, phase):
     blocks = priced_blocks(system, phase)
     for block, stage in zip(blocks, lower([blocks], system).program.stages, strict=True):
         folded = play(stage.graph, engine="simpy")
-        graph = unfold_block(block, system, system.num_chips)
+        graph = unfold_block(block, system, Seats(system.num_chips))
         unfolded = play(graph, engine="simpy")
         assert unfolded.makespan_ticks == folded.makespan_ticks, block.name
         # Every rank loads its memory as the one did, and is busy as long.
@@ -117,3 +118,36 @@ def test_a_fault_of_a_link_that_does_not_exist_is_refused():
     dead = with_faults(load_system("nvidia-dgx-a100:4"), LinkFault(src=0, dst=1))
     with pytest.raises(ConfigError, match="has no link from node 0 to 1"):
         simulate("llama3-8b", dead, Prefill(1, 512), "tp=4", what_ifs=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "level"),
+    [
+        ("nvidia-dgx-a100:8", "tp=4,dp=2,order=dp-tp", "nvlink"),  # every second chip of a node
+        ("nvidia-dgx-h100:16", "tp=2,dp=8,order=dp-tp", "infiniband"),  # one chip of each node
+        ("google-tpu-v4-pod:4x4x1", "tp=4,dp=4,order=dp-tp", "ici"),  # columns of the torus
+    ],
+)
+def test_folded_and_unfolded_ranks_agree_for_groups_of_ranks_apart(name, plan, level):
+    system, plan = load_system(name), Plan.parse(plan)
+    seats = Seats(plan.num_ranks)
+    share = shard(build_workload(MODEL, Prefill(1, 256)), plan)
+    blocks = Pricer(system, region_of(plan, system.chip), seats).price(share)
+    costs = [p.cost for block in blocks for p in block.operators if p.operator.kind == "collective"]
+    assert {cost.level for cost in costs} == {level}
+    for block, stage in zip(blocks, lower([blocks], system).program.stages, strict=True):
+        folded, unfolded = play(stage.graph), play(unfold_block(block, system, seats))
+        assert unfolded.makespan_ticks == folded.makespan_ticks, block.name
+
+
+@pytest.mark.parametrize("name", ["nvidia-dgx-h100:16", "google-tpu-v4-pod:4x4x1"])
+def test_ranks_seated_at_random_are_no_slower_one_by_one_than_their_price(name):
+    # The price has all groups of a step meet at the busiest link; played, each waits for its own partners only.
+    system, plan = load_system(name), Plan(tp=4, dp=4)
+    chips = np.random.default_rng(3).permutation(16).tolist()
+    seats = Seats(16, tuple(chips))
+    share = shard(build_workload(MODEL, Prefill(1, 256)), plan)
+    blocks = Pricer(system, region_of(plan, system.chip), seats).price(share)
+    for block, stage in zip(blocks, lower([blocks], system).program.stages, strict=True):
+        folded, unfolded = play(stage.graph), play(unfold_block(block, system, seats))
+        assert 0.6 * folded.makespan_ticks <= unfolded.makespan_ticks <= folded.makespan_ticks, block.name

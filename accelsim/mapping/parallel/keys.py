@@ -1,6 +1,7 @@
-"""Keys of a plan that say over how many chips what is divided.
+"""Keys of a plan that say over how many chips what is divided, and where their ranks sit.
 
-Ranks are numbered tp fastest, then dp, so that tensor-parallel groups sit on neighbouring chips.
+Ranks are numbered as the axes are ordered, innermost first (:class:`accelsim.mapping.mesh.Mesh`): by default tp, so
+that tensor-parallel groups sit on neighbouring chips.  Rank ``r`` sits on chip ``r`` unless ``ranks`` says otherwise.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from accelsim.dtypes import DType
-from accelsim.mapping.plan_keys import Count, ElementType, PlanKey
+from accelsim.mapping.plan_keys import Count, ElementType, PlanKey, Word
 
 
 def _dispatch_rule(value: DType, values: Mapping[str, Any]) -> str | None:
@@ -17,6 +18,17 @@ def _dispatch_rule(value: DType, values: Mapping[str, Any]) -> str | None:
     if values["ep"] > values["tp"]:
         return None
     return f"dispatch has no meaning unless ep > tp, got ep={values['ep']}, tp={values['tp']}."
+
+
+#: Order of the axes where a plan names none, innermost first.
+DEFAULT_ORDER = "tp-dp"
+
+
+def _order_rule(value: str, values: Mapping[str, Any]) -> str | None:
+    """Every axis once."""
+    if sorted(value.split("-")) == sorted(DEFAULT_ORDER.split("-")):
+        return None
+    return f"order {value!r} does not name every axis once, innermost first. Write e.g. 'order={DEFAULT_ORDER}'."
 
 
 TP = PlanKey(
@@ -45,8 +57,21 @@ DISPATCH = PlanKey(
     "Element type of tokens on their way to experts of other ranks, e.g. fp8; default: the activations'.",
     rule=_dispatch_rule,
 )
+ORDER = PlanKey(
+    "order",
+    Word(),
+    "Order in which the axes number the ranks, innermost (neighbouring chips) first.",
+    default=DEFAULT_ORDER,
+    rule=_order_rule,
+)
+RANKS = PlanKey(
+    "ranks",
+    Word(),
+    "Who seats the ranks on chips: a placer (accelsim show placers) or a file of accelsim place --save; "
+    "default: rank r on chip r.",
+)
 
 #: Keys that every execution over several ranks reads.
-PARALLEL_KEYS = (TP, DP, EP, DISPATCH)
+PARALLEL_KEYS = (TP, DP, EP, DISPATCH, ORDER, RANKS)
 #: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
 NOT_MODELLED = ("pp", "sp", "cp", "schedule", "recompute", "zero_stage")

@@ -7,7 +7,7 @@ import pytest
 from accelsim.errors import PlanError
 from accelsim.mapping.plan import Plan, explain_key
 
-KEYS = "tp, dp, ep, dispatch, execution, region, placer, chunk, granularity, objective"
+KEYS = "tp, dp, ep, dispatch, order, ranks, execution, region, placer, chunk, granularity, objective"
 
 
 def test_parse_reads_every_key_and_str_gives_the_text_back():
@@ -75,7 +75,16 @@ def test_a_key_of_another_execution_reads_as_its_default():
 
 def test_plain_data_has_the_keys_that_the_execution_reads():
     shown = Plan.parse("dp=2,ep=2,dispatch=fp8,region=3x4").to_dict()
-    assert shown == {"execution": "whole_chip", "tp": 1, "dp": 2, "ep": 2, "dispatch": "fp8", "region": "3x4"}
+    assert shown == {
+        "execution": "whole_chip",
+        "tp": 1,
+        "dp": 2,
+        "ep": 2,
+        "dispatch": "fp8",
+        "order": "tp-dp",
+        "ranks": None,
+        "region": "3x4",
+    }
     assert Plan(execution="weight_streaming").to_dict() == {"execution": "weight_streaming"}
 
 

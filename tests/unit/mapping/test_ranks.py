@@ -6,9 +6,10 @@ import pytest
 from accelsim.errors import PlacementError, PlanError
 from accelsim.hardware.system import load_system
 from accelsim.mapping.placement.base import PLACERS, Wire
-from accelsim.mapping.ranks import ChipGraph, RankTraffic, parse_ranks, place_ranks
+from accelsim.mapping.ranks import ChipGraph, GroupTraffic, RankTraffic, parse_ranks, place_ranks
 from accelsim.network.collectives.base import get_algorithm
 from accelsim.pipeline import place_ranks as place_ranks_of
+from accelsim.workload.group import Group
 from accelsim.workload.phase import Decode
 
 MIB = 1 << 20
@@ -22,7 +23,7 @@ def torus():
 
 def ring(num_ranks, group):
     schedule = get_algorithm("all_reduce", "ring").messages(MIB, (group,))
-    return RankTraffic(num_ranks, group, ((schedule, 1),))
+    return RankTraffic(num_ranks, (GroupTraffic(Group("tp", group), schedule, 1),))
 
 
 def test_wires_are_the_bytes_of_the_schedule_in_every_group():
