@@ -10,12 +10,26 @@ Examples:
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 Report = Callable[[int, int], None]
 Item = TypeVar("Item")
+
+
+def working(text: str) -> AbstractContextManager[object]:
+    """A sign of life on the terminal while something takes long; nothing where the errors are piped.
+
+    Args:
+        text: What is being done, e.g. ``"simulating"``.
+    """
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{text} ...")
 
 
 @contextmanager

@@ -13,10 +13,15 @@ import importlib
 import inspect
 import logging
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PLUGIN_GROUP = "accelsim.plugins"
 
@@ -176,11 +181,16 @@ def _import_folder(package_name: str) -> None:
             importlib.import_module(f"{package_name}.{name}")
 
 
-def _import_plugins() -> None:
+@lru_cache(1)
+def _plugins(_import_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """What packages on ``sys.path`` announce: looked up once per state of it, not once for each family."""
     from importlib.metadata import entry_points  # 60 ms that most start-ups never need
 
-    points = entry_points(group=PLUGIN_GROUP)
-    for point in sorted(points, key=lambda point: (point.name, point.value)):
+    return tuple(sorted(entry_points(group=PLUGIN_GROUP), key=lambda point: (point.name, point.value)))
+
+
+def _import_plugins() -> None:
+    for point in _plugins((*sys.path,)):
         _LOG.debug("loading plugin %s = %s", point.name, point.value)
         try:
             point.load()

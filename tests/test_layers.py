@@ -196,6 +196,11 @@ def test_a_run_imports_no_library_that_only_tables_plots_or_fits_need(arguments:
     assert not {"pandas", "scipy", "matplotlib", "networkx"} & loaded_by(command("run", *arguments))
 
 
+@pytest.mark.parametrize("silent", [["--quiet"], ["--json", "-"]])
+def test_a_run_that_prints_no_tables_does_not_import_what_draws_them(silent: list[str]) -> None:
+    assert "rich" not in loaded_by(command("run", "llama3-8b", "--on", "nvidia-h100-sxm", *silent))
+
+
 def test_a_table_is_what_needs_pandas() -> None:
     code = "from accelsim import *\nresult = simulate('llama3-8b', 'nvidia-h100-sxm', Decode(1, 1024))\n"
     assert "pandas" not in loaded_by(code + "result.columns('operators'), result.power, result.to_dict()")

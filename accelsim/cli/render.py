@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 from rich.console import Console
 from rich.markup import escape
@@ -36,7 +35,6 @@ __all__ = [
     "seconds",
     "size",
     "watts",
-    "working",
 ]
 
 
@@ -44,12 +42,6 @@ def make_console() -> Console:
     """The terminal, or a fixed width wide enough for every table when the output is piped."""
     console = Console(highlight=False, soft_wrap=False)
     return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
-
-
-def working(text: str) -> AbstractContextManager[object]:
-    """A sign of life on the terminal while something takes long; nothing where the errors are piped."""
-    console = Console(stderr=True)
-    return console.status(f"{text} ...") if console.is_terminal else nullcontext()
 
 
 def print_result(result: Result, verbose: bool = False) -> None:

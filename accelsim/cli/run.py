@@ -95,7 +95,7 @@ def run(
 
         compare_default(model, phase, batch, prompt, context, steps, json_, quiet)
         return
-    from accelsim.cli.render import working
+    from accelsim.progress import working
     from accelsim.results.bill import Rates
     from accelsim.results.save import check_format
 

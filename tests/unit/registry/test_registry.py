@@ -112,6 +112,19 @@ def test_a_plugin_module_adds_members(
     assert shapes.names() == ["dragonfly", "torus"]
 
 
+def test_a_plugin_installed_on_the_import_path_is_found_by_every_family(
+    family: Callable[..., Registry[Callable[[], str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Registry("shape", "accelsim.errors").names() == []  # an earlier family has looked for plugins
+    site = tmp_path / "site"
+    (site / "mine-1.0.dist-info").mkdir(parents=True)
+    (site / "mine-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (site / "mine-1.0.dist-info" / "entry_points.txt").write_text("[accelsim.plugins]\nmine = installed_plugin\n")
+    (site / "installed_plugin.py").write_text(MEMBER.format(name="mesh", suffix="site"))
+    monkeypatch.syspath_prepend(site)
+    assert family(one="torus").names() == ["mesh", "torus"]
+
+
 def test_a_broken_plugin_is_named(
     family: Callable[..., Registry[Callable[[], str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
