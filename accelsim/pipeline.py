@@ -14,6 +14,8 @@ from accelsim.hardware.profile import DEFAULT_PROFILE, GRAPH, LaunchProfile
 from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System
 from accelsim.job import choose_dtype, choose_profile, load_inputs
+from accelsim.mapping.execution.spatial.advice import map_groups
+from accelsim.mapping.execution.spatial.run import PLACER_BUDGET, SpatialRun
 from accelsim.mapping.job import Job
 from accelsim.mapping.placement.base import check_placer
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
@@ -22,9 +24,9 @@ from accelsim.mapping.ranks import ChipGraph, RankPlacement, rank_traffic
 from accelsim.mapping.ranks import place_ranks as arrange_ranks
 from accelsim.mapping.servers import HOST
 from accelsim.mapping.shard import shard
-from accelsim.mapping.spatial.run import PLACER_BUDGET, SpatialRun
-from accelsim.play import Played, choose_plan, map_spatial, play
-from accelsim.report import keep_books, manifest_of, report
+from accelsim.play import Played, choose_plan, play
+from accelsim.report import manifest_of, report
+from accelsim.results.books import keep_books
 from accelsim.results.bottleneck import WhatIf, causes_to_relieve
 from accelsim.results.result import Result
 from accelsim.workload.build import build_traversal
@@ -93,8 +95,8 @@ def simulate(
     check_placer(job.plan.placer)
 
     played = play(job)
-    job = replace(job, plan=played.plan)
-    ledger = keep_books(played, system)
+    job = replace(job, plan=played.mapped.plan)
+    ledger = keep_books(played.mapped, played.timeline, system.chip.main_memory)
     tried = (_what_if(job, played, cause) for cause in (causes_to_relieve(ledger) if what_ifs else ()))
     alternatives = list(itertools.islice((found for found in tried if found is not None), NUM_WHAT_IFS))
     result = report(
@@ -135,7 +137,7 @@ def place(
     asked = as_constraints(constraints)
     recipe = Recipe(Types.of(choose_dtype(model, system, dtype)))
     job = Job(model, system, phase, plan, recipe, seed=seed, constraints=asked)
-    return map_spatial(job, build_traversal(model, phase.fullest(), recipe), budget)
+    return map_groups(job, build_traversal(model, phase.fullest(), recipe), budget)
 
 
 def place_ranks(

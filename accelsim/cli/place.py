@@ -11,7 +11,7 @@ from accelsim.cli import options as o
 from accelsim.errors import CapacityError, ConfigError
 
 if TYPE_CHECKING:
-    from accelsim.mapping.spatial.run import SpatialRun
+    from accelsim.mapping.execution.spatial.run import SpatialRun
     from accelsim.workload.phase import Phase
 
 
@@ -104,7 +104,7 @@ def place(
             )
         )
     if save is not None:
-        from accelsim.mapping.spatial.report import placement_of
+        from accelsim.mapping.execution.spatial.report import placement_of
         from accelsim.results.files import write_atomic
 
         write_atomic(save, placement_of(best, model, seed).to_yaml())

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from accelsim.errors import CapacityError
 
 if TYPE_CHECKING:
+    from accelsim.mapping.execution.spatial.report import PlacementReport
+    from accelsim.mapping.execution.spatial.run import SpatialRun
     from accelsim.mapping.ranks import RankPlacement
-    from accelsim.mapping.spatial.report import PlacementReport
-    from accelsim.mapping.spatial.run import SpatialRun
     from accelsim.study.wafers import FaultLoss
 
 
 def report_of(run: SpatialRun) -> PlacementReport:
     """What the placement of a run costs."""
-    from accelsim.mapping.spatial.report import explain
+    from accelsim.mapping.execution.spatial.report import explain
 
     return explain(run)
 
@@ -28,7 +28,7 @@ def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityE
 
     from accelsim.cli.render import make_console, seconds
     from accelsim.engine.program import run_program
-    from accelsim.mapping.spatial.ideal import ideal_latency_s
+    from accelsim.mapping.execution.spatial.ideal import ideal_latency_s
 
     table = Table(title="Placements", title_justify="left")
     for column in ("placer", "bytes x hops", "above bound", "mean hops", "aspect", "cost", "latency", "above ideal"):
@@ -36,7 +36,7 @@ def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityE
     ideal_s = ideal_latency_s(runs)
     for run in runs:
         report = report_of(run)
-        latency_s = run_program(run.lowered.program).makespan_s
+        latency_s = run_program(run.program).makespan_s
         table.add_row(
             str(run.plan.placer),
             f"{report.byte_hops:.4g}",

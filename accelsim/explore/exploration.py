@@ -12,12 +12,12 @@ from accelsim.dtypes import Types
 from accelsim.engine.program import run_program
 from accelsim.errors import PlacementError, PlanError
 from accelsim.job import choose_dtype, load_inputs
+from accelsim.mapping.execution.spatial.report import PlacementReport, explain, placement_of
+from accelsim.mapping.execution.spatial.run import DEFAULT_PLACER, SpatialMapper, SpatialRun
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.placement.placement import Placement
 from accelsim.mapping.placement.swap import swap
 from accelsim.mapping.plan import Plan
-from accelsim.mapping.spatial.report import PlacementReport, explain, placement_of
-from accelsim.mapping.spatial.run import DEFAULT_PLACER, SpatialMapper, SpatialRun
 from accelsim.workload.build import build_traversal
 from accelsim.workload.phase import PHASES, Phase
 from accelsim.workload.recipe import Recipe
@@ -215,7 +215,7 @@ class Exploration:
         mapper = self._mapper(settings.phase, settings.grid)
         plan = self._plan.replace(placer=settings.placer if placement is None else BY_HAND)
         run = mapper.run(plan, settings.seed, self._budget, placement)
-        latency_s = run_program(run.lowered.program).makespan_s
+        latency_s = run_program(run.program).makespan_s
         self._steps.append(Step(settings, run, latency_s, done, is_placed=placement is None))
 
     def _mapper(self, phase: Phase, grid: tuple[int, int]) -> SpatialMapper:

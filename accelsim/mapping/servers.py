@@ -1,4 +1,4 @@
-"""Names of the servers of one rank in a task graph."""
+"""Names that mapping gives to servers, links and causes of time, and that results look for."""
 
 #: Operators run one after another: a GPU's compute stream, a wafer region.
 STREAM = "stream"
@@ -6,3 +6,7 @@ STREAM = "stream"
 COMM = "comm"
 #: The host dispatches operators one after another, ahead of the device.
 HOST = "host"
+#: The link that streamed weights come in over, and the cause of time and level of traffic it stands for.
+HOST_LINK = "host link"
+#: Causes of the time of transfers between rectangles of tiles, and of those between chips.
+NOC, BETWEEN_CHIPS = "noc", "exposed communication"

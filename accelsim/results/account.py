@@ -7,7 +7,7 @@ the plan.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import ProgramTimeline, StageTimeline
 from accelsim.errors import VerificationError
-from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.price import PricedBlock, PricedOperator
 from accelsim.mapping.servers import HOST
 from accelsim.network.collective import CollectiveCost
@@ -98,8 +97,8 @@ class Ledger:
         return dict(sorted(causes.items(), key=lambda item: -item[1]))
 
 
-def account(lowered: LoweredProgram, timeline: ProgramTimeline, num_ranks: int, main_memory: str) -> Ledger:
-    """Book every stage of the run.
+def account(blocks: Sequence[PricedBlock], timeline: ProgramTimeline, num_ranks: int, main_memory: str) -> Ledger:
+    """Book every stage of a run whose labels are the operators of ``blocks``, one per stage.
 
     Raises:
         VerificationError: The causes do not add up to the makespan.
@@ -107,7 +106,7 @@ def account(lowered: LoweredProgram, timeline: ProgramTimeline, num_ranks: int, 
     rows: dict[tuple[str, str], OperatorSum] = {}
     cause_s: dict[str, float] = defaultdict(float)
     times = stage_times(timeline.stages)
-    for stage, block in zip(timeline.stages, lowered.blocks, strict=True):
+    for stage, block in zip(timeline.stages, blocks, strict=True):
         time, repeat = times[id(stage.timeline)], stage.stage.repeat
         for priced, time_s in zip(block.operators, time.operators_s, strict=True):
             key = block.name, priced.operator.name
@@ -119,7 +118,7 @@ def account(lowered: LoweredProgram, timeline: ProgramTimeline, num_ranks: int, 
                 _accumulate(cause_s, parts_s)
         _accumulate(cause_s, time.uncovered_s, repeat)
     closed = [row.close(block) for (block, _), row in rows.items()]
-    return total_ledger(closed, cause_s, timeline.makespan_s, _critical(lowered, timeline))
+    return total_ledger(closed, cause_s, timeline.makespan_s, _critical(blocks, timeline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +224,11 @@ def _parts(parts_s: Mapping[str, float], time_s: float) -> dict[str, float]:
     return parts
 
 
-def _critical(lowered: LoweredProgram, timeline: ProgramTimeline) -> list[CriticalPart]:
+def _critical(blocks: Sequence[PricedBlock], timeline: ProgramTimeline) -> list[CriticalPart]:
     """The critical path of all stages; a stage ends before the next begins, so it is that of each in turn."""
     once: dict[int, list[tuple[tuple[str, str, str, str], float]]] = {}
     total: dict[tuple[str, str, str, str], float] = {}
-    for stage, block in zip(timeline.stages, lowered.blocks, strict=True):
+    for stage, block in zip(timeline.stages, blocks, strict=True):
         if id(stage.timeline) not in once:
             parts = critical_parts(stage.stage.graph, stage.timeline, _alone(stage, block), block.name)
             once[id(stage.timeline)] = [

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelsim.mapping.spatial.faults import uncovered_tiles
-from accelsim.mapping.spatial.occupancy import Fill
-from accelsim.mapping.spatial.report import link_flows
+from accelsim.mapping.execution.spatial.faults import uncovered_tiles
+from accelsim.mapping.execution.spatial.occupancy import Fill
+from accelsim.mapping.execution.spatial.report import link_flows
 from accelsim.network.noc import Rectangle
 
 if TYPE_CHECKING:
-    from accelsim.mapping.spatial.run import SpatialRun
+    from accelsim.mapping.execution.spatial.run import SpatialRun
 
 _LINK = re.compile(r"(?:chip(\d+)\.)?noc\((\d+),(\d+)\)->\((\d+),(\d+)\)")
 #: How far beside the line between two blocks a direction is drawn, in blocks, so that both can be seen.

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from accelsim.cost.base import OperatorCost, whole_run_residual
-from accelsim.cost.residual import ASSUMED, UNMEASURED, Residual
+from accelsim.cost.residual import ASSUMED, Residual
 from accelsim.hardware.system import System
-from accelsim.mapping.lower import LoweredProgram
-from accelsim.mapping.servers import HOST
-from accelsim.mapping.spatial.lowering import BETWEEN_CHIPS, NOC, LoweredPipeline
-from accelsim.network.collective import CollectiveCost
+from accelsim.mapping.booking import Overlapped
+from accelsim.mapping.mapped import Mapped
+from accelsim.mapping.servers import BETWEEN_CHIPS, HOST, NOC
 from accelsim.network.residual import collective_residual
 from accelsim.results.account import EXPOSED_COMMUNICATION, IDLE, Ledger
 from accelsim.results.band import Band, band_of, later_of
@@ -23,7 +22,7 @@ TRANSFERS = Residual("transfers", 0.1, ASSUMED)
 HOST_TIME = Residual(HOST, 0.33, ASSUMED)
 
 
-def band_of_run(lowered: LoweredProgram, ledger: Ledger, system: System, host_s: float = 0.0) -> Band:
+def band_of_run(mapped: Mapped, ledger: Ledger, system: System, host_s: float = 0.0) -> Band:
     """The error band of a run's latency.
 
     A part of the critical path stands under the residual of its operator; the widest, where an operator was priced
@@ -31,13 +30,13 @@ def band_of_run(lowered: LoweredProgram, ledger: Ledger, system: System, host_s:
     tiles is divided among its families as all operators are.  Idle time has no residual.
 
     Args:
-        lowered: What ran, with its prices.
+        mapped: What ran, with its prices.
         ledger: Its critical path.
         system: Where it ran.
         host_s: Time in which a host dispatched operators; the later of host and device then decides each end.
     """
-    by_operator = _by_operator(lowered, system)
-    mix = _mix(lowered) if isinstance(lowered, LoweredPipeline) else {}
+    by_operator = _by_operator(mapped, system)
+    mix = _mix(mapped.overlapped) if mapped.overlapped is not None else {}
     times: dict[Residual, float] = {}
     for part in _on_device(ledger) if host_s else ledger.critical:
         for residual, share in _shares(part, by_operator, mix):
@@ -69,30 +68,22 @@ def _shares(
         yield from mix.items()
 
 
-def _by_operator(lowered: LoweredProgram, system: System) -> dict[str, Residual]:
+def _by_operator(mapped: Mapped, system: System) -> dict[str, Residual]:
     """Residual of each operator by name."""
     found: dict[str, Residual] = {}
-    for name, cost in _priced(lowered):
+    for name, cost in mapped.prices():
         residual = cost.residual if isinstance(cost, OperatorCost) else collective_residual(cost, system)
         if name not in found or residual.log_deviation > found[name].log_deviation:
             found[name] = residual
     return found
 
 
-def _priced(lowered: LoweredProgram) -> Iterator[tuple[str, OperatorCost | CollectiveCost]]:
-    if isinstance(lowered, LoweredPipeline):
-        yield from ((b.operator.name, b.cost) for b in lowered.bookings if b.cost.residual is not UNMEASURED)
-        return
-    for block in dict.fromkeys(lowered.blocks):
-        yield from ((priced.operator.name, priced.cost) for priced in block.operators)
-
-
-def _mix(lowered: LoweredPipeline) -> dict[Residual, float]:
+def _mix(ran: Overlapped) -> dict[Residual, float]:
     """Share of each residual in the time of all operators on cores."""
     times: dict[Residual, float] = {}
-    for booking in lowered.bookings:
-        residual = booking.cost.residual
-        if residual is not UNMEASURED:
+    for booking in ran.bookings:
+        if booking.operator is not None and isinstance(booking.cost, OperatorCost):
+            residual = booking.cost.residual
             times[residual] = times.get(residual, 0.0) + booking.cost.work_s * booking.count
     whole = sum(times.values())
     return {residual: seconds / whole for residual, seconds in times.items()} if whole else {}

@@ -15,10 +15,9 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.profile import launches_kernels
 from accelsim.hardware.system import System
 from accelsim.mapping.footprint import Footprint
-from accelsim.mapping.lower import LoweredProgram
+from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.seating import Seating
-from accelsim.mapping.spatial.lowering import LoweredPipeline
 from accelsim.registry import did_you_mean
 from accelsim.results.account import Ledger
 from accelsim.results.band import Band
@@ -29,7 +28,7 @@ from accelsim.results.metrics import Utilisation
 if TYPE_CHECKING:
     import pandas as pd
 
-    from accelsim.mapping.spatial.run import SpatialRun
+    from accelsim.mapping.execution.spatial.run import SpatialRun
     from accelsim.results.tables.columns import Columns
 
 
@@ -91,10 +90,8 @@ class Result:
         num_simulated_tasks: Tasks the engine played (folded ones once).
         manifest: Version, input files with hashes, overrides, seed.
         machine: The simulated system.
-        lowered: The simulated program.
+        mapped: The job on its machine: the simulated program and what it stands for.
         timeline: What the engine returned.
-        spatial: Groups on their tiles, in spatial execution.
-        seating: Chips of the ranks and what they gain, where the plan names who seats them.
         rates: Prices of chips and carbon of the grid, where the user states them.
     """
 
@@ -116,10 +113,8 @@ class Result:
     num_simulated_tasks: int
     manifest: Mapping[str, Any]
     machine: System = field(repr=False)
-    lowered: LoweredProgram = field(repr=False)
+    mapped: Mapped = field(repr=False)
     timeline: ProgramTimeline = field(repr=False)
-    spatial: SpatialRun | None = field(default=None, repr=False)
-    seating: Seating | None = field(default=None, repr=False)
     rates: Rates = field(default=Rates(), repr=False)
 
     @property
@@ -161,12 +156,22 @@ class Result:
     @property
     def num_chips(self) -> int:
         """Chips at work."""
-        return self.lowered.num_chips if isinstance(self.lowered, LoweredPipeline) else self.plan.num_ranks
+        return self.mapped.num_chips
+
+    @property
+    def spatial(self) -> SpatialRun | None:
+        """Groups on their tiles, in an execution that has such."""
+        return self.mapped.on_tiles
+
+    @property
+    def seating(self) -> Seating | None:
+        """Chips of the ranks and what they gain, where the plan names who seats them."""
+        return self.mapped.seating
 
     @cached_property
     def rated_timeline(self) -> ProgramTimeline:
         """The run with the rate of every link over time; played again, with the same outcome, when first asked for."""
-        return run_program(self.lowered.program, record_rates=True)
+        return run_program(self.mapped.program, record_rates=True)
 
     @cached_property
     def power(self) -> Power:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from accelsim.cost.base import unread_remark
 from accelsim.dtypes import DType
 from accelsim.hardware.system import System
+from accelsim.mapping.execution.base import EXECUTIONS
 from accelsim.mapping.plan import Plan
 from accelsim.warning import warn
 
@@ -56,7 +57,7 @@ def unread_warnings(
 
 def _of_chip(path: str, system: System, dtype: DType, plan: Plan, sections: Collection[str] = ()) -> str | None:
     head, _, rest = path.partition(".")
-    if head in _SPARES and plan.execution != "spatial":
+    if head in _SPARES and not EXECUTIONS.get(plan.execution).places_groups:
         return "only execution=spatial keeps spare rows and columns free"
     section = rest.partition(".")[0].removesuffix("_range")
     if head == "calibration" and sections and section not in (*sections, "l2", "ladder"):

@@ -18,10 +18,10 @@ from accelsim.engine.program import run_program
 from accelsim.errors import ConfigError, PlacementError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import System, load_system
+from accelsim.mapping.execution.spatial.faults import sample_faults, uncovered_tiles, without_faults
+from accelsim.mapping.execution.spatial.run import PLACER_BUDGET
 from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.plan import Plan
-from accelsim.mapping.spatial.faults import sample_faults, uncovered_tiles, without_faults
-from accelsim.mapping.spatial.run import PLACER_BUDGET
 from accelsim.pipeline import place
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
@@ -134,7 +134,7 @@ def fault_loss(
     def measure(chip: Chip, plan: Plan | str) -> tuple[Wafer, Plan]:
         one = replace(loaded, chip=chip)
         run = place(model, one, phase, plan, dtype=dtype, seed=seed, constraints=wanted, budget=budget, catalog=catalog)
-        return _wafer(chip, run_program(run.lowered.program).makespan_s, run.link_byte_hops), run.plan
+        return _wafer(chip, run_program(run.program).makespan_s, run.link_byte_hops), run.plan
 
     intact, chosen = measure(without_faults(loaded.chip), plan)
     found = []

@@ -11,10 +11,10 @@ from accelsim.errors import ConfigError, RoutingError
 from accelsim.hardware.level import Level, LinkFault, SystemLevel
 from accelsim.hardware.link import LinkSpec
 from accelsim.hardware.system import load_system
+from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.mapping.lower import lower
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
-from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
 from accelsim.mapping.unfold import unfold_block
 from accelsim.network.seats import Seats

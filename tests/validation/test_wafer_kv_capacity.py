@@ -16,7 +16,7 @@ import pytest
 
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_system
-from accelsim.mapping.capacity import kv_capacity_tokens
+from accelsim.mapping.execution.whole_chip.capacity import kv_capacity_tokens
 from accelsim.mapping.plan import Plan
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.recipe import Recipe

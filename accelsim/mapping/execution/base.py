@@ -1,12 +1,29 @@
-"""What an execution is: a way in which chips run their share of a model, with the keys of a plan that it reads."""
+"""What an execution is: a way in which chips run their share of a model, with the keys of a plan that it reads.
+
+A member is a class with a decorator in a file or folder beside this one, or in an outside package::
+
+    @register_execution("mine")
+    class Mine(Execution):
+        keys = (PlanKey("mykey", Count(), "What it does.", default=1),)
+
+        def map(self, job, passes): ...
+
+and is used as ``--plan execution=mine,mykey=3``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
+from accelsim.errors import PlanError
+from accelsim.mapping.job import Job
+from accelsim.mapping.mapped import Mapped
+from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import KEY_READERS, PlanKey
 from accelsim.registry import Registry
+from accelsim.workload.graph import Workload
 
 
 class Execution(Protocol):
@@ -14,9 +31,32 @@ class Execution(Protocol):
 
     Attributes:
         keys: Keys of a plan that the execution reads; every other key is refused with it.
+        places_groups: Whether it puts groups on tiles: it goes around dead tiles and links, keeps spare rows and
+            columns free, and takes placement constraints.
+        has_kernels: Whether operators are launched one by one, on machines whose host does so; others run a compiled
+            program as a whole.
     """
 
-    keys: ClassVar[tuple[PlanKey, ...]]
+    keys: ClassVar[tuple[PlanKey, ...]] = ()
+    places_groups: ClassVar[bool] = False
+    has_kernels: ClassVar[bool] = False
+
+    @abstractmethod
+    def map(self, job: Job, passes: Sequence[Workload]) -> Mapped:
+        """The job on its machine.
+
+        Args:
+            job: What is computed, where, how; its plan names this execution.
+            passes: One replica's operators of each traversal of the phase, in order.
+
+        Raises:
+            PlanError: The machine, or the plan, does not suit.
+            CapacityError: The model does not fit, and the job does not say to go on.
+        """
+
+    def candidates(self, job: Job) -> Iterable[Plan]:
+        """Plans that ``--plan auto`` tries on the machine of ``job``; none where one has to ask for the execution."""
+        return ()
 
 
 EXECUTIONS: Registry[type[Execution]] = Registry("execution", "accelsim.mapping.execution")
@@ -33,3 +73,22 @@ def register_execution(name: str) -> Callable[[E], E]:
         return member
 
     return enter
+
+
+def check_job(job: Job) -> None:
+    """Refuse a plan that asks for more than there is, before anything is built.
+
+    Raises:
+        PlanError: Too few chips, replicas without equal shares, or constraints that nothing takes.
+    """
+    plan, system = job.plan, job.system
+    if plan.num_ranks > system.num_chips:
+        degrees = " x ".join(f"{name}={value}" for name, value in plan.degrees)
+        raise PlanError(
+            f"plan: {degrees} needs {plan.num_ranks} chips, {system.name} has {system.num_chips}. "
+            f"Ask for more with SYSTEM:{plan.num_ranks}, or lower {' or '.join(name for name, _ in plan.degrees)}."
+        )
+    if job.constraints is not None and not EXECUTIONS.get(plan.execution).places_groups:
+        takers = " or ".join(f"execution={name}" for name, one in EXECUTIONS.items() if one.places_groups)
+        raise PlanError(f"constraints: execution={plan.execution} places no groups. Use {takers}.")
+    job.phase.replica(plan.dp)  # raises where replicas cannot get equal shares

@@ -74,7 +74,7 @@ def plot_breakdown(
     if by == "operator" and len(runs) == 1:
         names, bars = _operator_bars(runs[0], max_operators)
         whole_s, title = runs[0].latency_s, run_text(runs[0])
-        if runs[0].plan.execution == "spatial":  # operators work at once, each for nearly all of the latency
+        if runs[0].mapped.servers.stream is None:  # operators work at once, each for nearly all of the latency
             whole_s = sum(row.time_s for row in runs[0].ledger.rows)
             title += "\noperators overlap; shares are of their summed time"
         return _draw(names, _gather(bars), CAUSE_FILLS, ax, scale, title, whole_s)

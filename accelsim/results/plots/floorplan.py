@@ -22,7 +22,7 @@ from accelsim.results.floorplan import Floorplan, GroupBox, floorplan_of
 from accelsim.results.plots.style import OKABE_ITO, Fill, new_axes, size_unit
 
 if TYPE_CHECKING:
-    from accelsim.mapping.spatial.run import SpatialRun
+    from accelsim.mapping.execution.spatial.run import SpatialRun
 
 _HEIGHT_INCHES = 7.5
 _LARGEST_LABEL, _SMALLEST_LABEL = 8.0, 4.5

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
 from accelsim.dtypes import DType
-from accelsim.mapping.regions import region_of
+from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.results.account import OperatorRow
 from accelsim.results.plots.labels import PointLabel, place_labels
 from accelsim.results.plots.style import KIND_FILLS, fills, new_axes, operator_names, run_text, size_unit

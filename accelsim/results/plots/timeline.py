@@ -11,7 +11,6 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
 from accelsim.engine.program import StageTimeline
-from accelsim.mapping.price import PricedBlock
 from accelsim.results.plots.style import TIMELINE_FILLS, fills, new_axes, run_text, seconds_text, use_time_axis
 from accelsim.results.result import Result
 
@@ -122,11 +121,11 @@ def fold(result: Result, max_tasks: int) -> tuple[list[DrawnBlock], int]:
     """Blocks in order, each with its first repetition on the folded axis, and how many blocks were left out."""
     blocks: list[DrawnBlock] = []
     num_tasks, now_s = 0, 0.0
-    for stage, block in zip(result.timeline.stages, result.lowered.blocks, strict=True):
+    for index, stage in enumerate(result.timeline.stages):
         num_tasks += stage.stage.graph.num_tasks
         if blocks and num_tasks > max_tasks:
             break
-        drawn = _draw_block(stage, block, now_s)
+        drawn = _draw_block(stage, result.mapped.kinds(index), now_s)
         blocks.append(drawn)
         now_s = drawn.end_s
     return blocks, len(result.timeline.stages) - len(blocks)
@@ -155,26 +154,20 @@ def join(tasks: Sequence[Task], max_tasks: int) -> list[Task]:
     return joined
 
 
-def _draw_block(stage: StageTimeline, block: PricedBlock, now_s: float) -> DrawnBlock:
+def _draw_block(stage: StageTimeline, kinds: Sequence[str], now_s: float) -> DrawnBlock:
     graph, timeline = stage.stage.graph, stage.timeline
     start_s, end_s = now_s + timeline.start_s, now_s + timeline.end_s
     tasks = tuple(
         Task(
             graph.servers[graph.server[task]] if graph.server[task] >= 0 else NO_SERVER_ROW,
             graph.labels[graph.label[task]],
-            _kind(block, int(graph.label[task]), graph.labels[graph.label[task]]),
+            kinds[graph.label[task]],
             float(start_s[task]),
             float(end_s[task]),
         )
         for task in range(graph.num_tasks)
     )
-    return DrawnBlock(block.name, stage.stage.repeat, now_s, now_s + timeline.makespan_s, tasks)
-
-
-def _kind(block: PricedBlock, index: int, label: str) -> str:
-    """Kind of an operator; a group of operators on one rectangle is called after its part, the end of its name."""
-    kind = block.operators[index].operator.kind
-    return label.rpartition(".")[2] if kind == GROUP_KIND else kind
+    return DrawnBlock(stage.stage.name, stage.stage.repeat, now_s, now_s + timeline.makespan_s, tasks)
 
 
 def _note(result: Result, blocks: Sequence[DrawnBlock], left_out: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelsim.mapping.spatial.run import SpatialRun
+from accelsim.mapping.execution.spatial.run import SpatialRun
 from accelsim.results.floorplan import Floorplan, floorplan_of
 from accelsim.results.format import percent_text, size_text
 

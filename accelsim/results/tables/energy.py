@@ -11,8 +11,7 @@ import numpy.typing as npt
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.program import StageTimeline
 from accelsim.engine.timeline import Timeline
-from accelsim.mapping.spatial.lowering import LoweredPipeline
-from accelsim.mapping.streaming import HOST_LINK
+from accelsim.mapping.servers import HOST_LINK
 from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
 from accelsim.results.account import OperatorRow
 from accelsim.results.tables.columns import Columns, by_column
@@ -89,7 +88,7 @@ def power_table(result: Result) -> Columns:
     stages = result.timeline.stages
     for stage, joules in zip(stages, _joules(result), strict=True):
         if stage.timeline not in once:
-            once[stage.timeline] = _steps(stage, joules, isinstance(result.lowered, LoweredPipeline))
+            once[stage.timeline] = _steps(stage, joules, result.mapped.overlapped is not None)
     busy_s = sum(once[stage.timeline].busy_s * stage.stage.repeat for stage in stages)
     busy_w = result.energy.busy_j / busy_s if busy_s else 0.0
     static_w = result.energy.static_j / result.latency_s
@@ -108,12 +107,12 @@ def power_table(result: Result) -> Columns:
 
 def _joules(result: Result) -> Iterator[FloatArray]:
     """Dynamic energy of one repetition of each stage by label, all chips."""
-    if isinstance(result.lowered, LoweredPipeline):
+    if result.mapped.overlapped is not None:
         stage = result.timeline.stages[0]
         took = np.bincount(stage.stage.graph.label, _took_s(stage), len(stage.stage.graph.labels))
         yield result.energy.dynamic_j * took / took.sum()
         return
-    for block in result.lowered.blocks:
+    for block in result.mapped.blocks:
         yield np.array([priced.cost.energy_j * result.num_chips for priced in block.operators])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.taskgraph import TaskGraph
-from accelsim.mapping.streaming import HOST_LINK
+from accelsim.mapping.servers import HOST_LINK
 from accelsim.results.tables.columns import Columns, by_column, text_column
 
 if TYPE_CHECKING:

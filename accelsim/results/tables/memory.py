@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.engine.clock import TICKS_PER_S
+from accelsim.mapping.execution.spatial.occupancy import occupancy_curve
 from accelsim.mapping.price import PricedBlock
-from accelsim.mapping.spatial.lowering import LoweredPipeline
-from accelsim.mapping.spatial.occupancy import occupancy_curve
 from accelsim.results.tables.columns import Columns, by_column
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role, Tensor
@@ -35,16 +34,16 @@ def memory_table(result: Result) -> Columns:
     weight, kv_cache = resident.get(Role.WEIGHT.value, 0), resident.get(Role.KV_CACHE.value, 0)
     other = sum(resident.values()) - weight - kv_cache
     rows: list[tuple[object, ...]] = []
-    if isinstance(result.lowered, LoweredPipeline):
+    if result.mapped.overlapped is not None:
         for time_s, group, cached in _cached_over_time(result, kv_cache):
             rows.append((time_s, 0, group, weight, cached, other, weight + cached + other))
         return by_column(rows, COLUMNS)
     alive_of: dict[PricedBlock, list[int]] = {}
-    for index, (stage, block) in enumerate(zip(result.timeline.stages, result.lowered.blocks, strict=True)):
+    for index, (stage, block) in enumerate(zip(result.timeline.stages, result.mapped.blocks, strict=True)):
         graph = stage.stage.graph
         first = np.full(len(block.operators), np.iinfo(np.int64).max)
         np.minimum.at(first, graph.label, stage.timeline.start_ticks)
-        alive = alive_of.setdefault(block, _alive_bytes(block))
+        alive = alive_of.get(block) or alive_of.setdefault(block, _alive_bytes(block))
         for priced, start, activation in zip(block.operators, first, alive, strict=True):
             time_s = (stage.start_ticks + int(start)) / TICKS_PER_S
             total = weight + kv_cache + activation

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelsim.cost.base import OperatorCost
-from accelsim.results.executions import executions
 from accelsim.results.tables.columns import Columns, by_column
 from accelsim.workload.operator import role_bytes
 from accelsim.workload.tensor import Tensor
@@ -26,9 +25,9 @@ def tensors_table(result: Result) -> Columns:
     level = result.footprint.memory
     rows: dict[tuple[str, str], dict[str, object]] = {}
     moved_bytes: dict[tuple[str, str], list[float]] = {}
-    for run in executions(result):
+    for run in result.mapped.bookings():
         operator, cost = run.operator, run.cost
-        if not isinstance(cost, OperatorCost):
+        if operator is None or not isinstance(cost, OperatorCost):
             continue
         factor = run.count * cost.traffic_bytes.get(level, 0.0) / max(1, sum(role_bytes(operator).values()))
         sizes = [(t, operator.read_bytes(t), 0) for t in operator.inputs]

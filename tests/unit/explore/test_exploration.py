@@ -34,7 +34,7 @@ def floor(untouched: Exploration) -> Exploration:
 def test_it_starts_from_what_place_gives(floor: Exploration) -> None:
     run = place(MODEL, SYSTEM, PHASE, f"execution=spatial,{PLAN}")
     assert floor.now.run.floor.spots == run.floor.spots
-    assert floor.now.latency_s == run_program(run.lowered.program).makespan_s
+    assert floor.now.latency_s == run_program(run.program).makespan_s
     assert floor.before is None
 
 

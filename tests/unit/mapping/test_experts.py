@@ -10,11 +10,11 @@ from accelsim import simulate
 from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.system import load_system
+from accelsim.mapping.execution.spatial.groups import build_pipeline
+from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
-from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard
-from accelsim.mapping.spatial.groups import build_pipeline
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.expert_kernels import ExpertExchange, expert_exchange
 from accelsim.workload.build import build_workload

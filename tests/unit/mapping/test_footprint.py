@@ -3,10 +3,11 @@ import pytest
 from accelsim.dtypes import DType
 from accelsim.errors import CapacityError
 from accelsim.hardware.system import load_system
-from accelsim.mapping.capacity import check_capacity
+from accelsim.mapping.execution.whole_chip.capacity import check_capacity
+from accelsim.mapping.execution.whole_chip.regions import lay_out
 from accelsim.mapping.footprint import footprint, peak_activation_bytes
+from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
-from accelsim.mapping.regions import lay_out
 from accelsim.mapping.shard import shard
 from accelsim.workload.build import build_traversal, build_workload
 from accelsim.workload.formats.hf import load_model
@@ -48,7 +49,7 @@ def test_activations_live_from_producer_to_last_consumer():
 def check(model, phase, plan, system, dtype=DType.BF16, ignore=False):
     model = load_model(model)
     fullest = shard(build_traversal(model, phase.fullest(), Recipe.of(dtype)), plan)
-    return check_capacity(model, phase, plan, system, Recipe.of(dtype), fullest, ignore)
+    return check_capacity(Job(model, system, phase, plan, Recipe.of(dtype), ignore_capacity=ignore), fullest)
 
 
 def test_what_fits_gives_no_warning():

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from accelsim.hardware.system import load_system
+from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.mapping.lower import lower
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
-from accelsim.mapping.regions import region_of
 from accelsim.mapping.shard import shard, shard_all
 from accelsim.workload.build import build_step, build_steps
 from accelsim.workload.formats.hf import load_model

@@ -34,7 +34,7 @@ def all_reduce(name, step_s, steps=2):
 def book(*blocks, num_ranks=1):
     lowered = lower([tuple(blocks)], SYSTEM)
     timeline = run_program(lowered.program, "simpy")
-    return account(lowered, timeline, num_ranks, "hbm"), timeline
+    return account(lowered.blocks, timeline, num_ranks, "hbm"), timeline
 
 
 def test_operators_in_a_row_add_up_and_repeat():

@@ -7,9 +7,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle as Patch
 
 from accelsim import Decode, simulate
+from accelsim.mapping.execution.spatial.report import explain
+from accelsim.mapping.execution.spatial.run import SpatialRun
 from accelsim.mapping.placement.constraints import PlacementConstraints, Tiles
-from accelsim.mapping.spatial.report import explain
-from accelsim.mapping.spatial.run import SpatialRun
 from accelsim.network.noc import Rectangle
 from accelsim.pipeline import place
 from accelsim.results.floorplan import floorplan_of

@@ -15,6 +15,7 @@ from accelsim.engine.program import Program, run_program
 from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import make_task_graph
 from accelsim.errors import ConfigError
+from accelsim.mapping.mapped import ServerRoles
 from accelsim.results.tables import TABLES
 
 
@@ -103,7 +104,7 @@ def test_an_unknown_form_of_tables_is_refused(result, tmp_path):
 
 def test_a_million_tasks_are_saved_in_seconds(result, tmp_path):
     pytest.importorskip("pyarrow")
-    size, ops = 1_000_000, len(result.lowered.blocks[0].operators)
+    size, ops = 1_000_000, len(result.mapped.blocks[0].operators)
     graph = make_task_graph(
         size,
         servers=100,
@@ -117,9 +118,9 @@ def test_a_million_tasks_are_saved_in_seconds(result, tmp_path):
     )
     program = Program.of(Stage(graph, 1, "large"))
     timeline = run_program(program)
-    lowered = replace(result.lowered, program=program, blocks=result.lowered.blocks[:1])
+    mapped = replace(result.mapped, program=program, blocks=result.mapped.blocks[:1], servers=ServerRoles())
     ledger = replace(result.ledger, critical=())
-    large = replace(result, lowered=lowered, timeline=timeline, ledger=ledger, latency_s=timeline.makespan_s)
+    large = replace(result, mapped=mapped, timeline=timeline, ledger=ledger, latency_s=timeline.makespan_s)
     start_s, start_cpu_s = time.monotonic(), time.process_time()
     large.save(tmp_path)
     took_s, cpu_s = time.monotonic() - start_s, time.process_time() - start_cpu_s

@@ -78,7 +78,7 @@ def test_servers_count_every_task_that_has_one(result):
     servers = result.table("servers")
     on_server = tasks[tasks["server"] != ""]
     assert servers["tasks"].sum() == on_server["repeat"].sum()
-    assert tasks["repeat"].sum() == result.lowered.program.num_tasks
+    assert tasks["repeat"].sum() == result.mapped.program.num_tasks
     held_s = ((on_server["end_s"] - on_server["start_s"]) * on_server["repeat"]).sum()
     assert held_s == pytest.approx(servers["busy_s"].sum(), rel=1e-6)
 

@@ -1,0 +1,78 @@
+"""What ran, for the ledger: executions of operators and movements of bytes, equal ones together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.cost.base import OperatorCost
+from accelsim.network.collective import CollectiveCost
+from accelsim.workload.operator import Operator, role_bytes
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Kind of a booking, or of a task, that only moves bytes.
+TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Booking:
+    """Equal executions of one operator, or equal movements of bytes.
+
+    Attributes:
+        block: Block or part of the model that it belongs to.
+        name: Of the operator in its block, or of the movement.
+        cost: Of one execution on one chip.
+        count: Executions on all chips together.
+        operator: One chip's share; None of a movement between operators, which computes nothing.
+    """
+
+    block: str
+    name: str
+    cost: OperatorCost | CollectiveCost
+    count: int
+    operator: Operator | None = None
+
+    @classmethod
+    def of(cls, block: str, operator: Operator, cost: OperatorCost | CollectiveCost, count: int) -> Booking:
+        """Executions of ``operator``, under its name."""
+        return cls(block, operator.name, cost, count, operator)
+
+    @property
+    def kind(self) -> str:
+        """Kind of the operator, or ``transfer``."""
+        return TRANSFER if self.operator is None else self.operator.kind
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one execution."""
+        return 0 if self.operator is None else self.operator.flops
+
+    def role_bytes(self, level: str) -> dict[str, float]:
+        """Bytes that one execution moves over ``level``, by tensor role.
+
+        A cost model may read an operand more than once: what moved is spread over the roles that must move.
+        """
+        if self.operator is None or not isinstance(self.cost, OperatorCost):
+            return {}
+        compulsory = role_bytes(self.operator)
+        moved = self.cost.traffic_bytes.get(level, 0.0) / max(1, sum(compulsory.values()))
+        return {role.value: nbytes * moved for role, nbytes in compulsory.items() if nbytes}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlapped:
+    """What one graph executes whose tasks run side by side and are not one operator each.
+
+    Attributes:
+        bookings: What ran, all chips.
+        alone_s: Time of each task alone, by cause. float64[T] each.
+        kinds: For each label of the graph, the kind of its tasks, e.g. ``"attn"`` or ``"transfer"``.
+    """
+
+    bookings: tuple[Booking, ...]
+    alone_s: Mapping[str, FloatArray]
+    kinds: tuple[str, ...]

@@ -1,0 +1,56 @@
+"""Spatial execution: groups of operators own rectangles of tiles, weights stay there and activations stream.
+
+``groups`` cuts a model into groups, ``stream`` cuts a phase into units that walk through them, ``pricing`` prices one
+group on one rectangle, ``sizing`` shares out the tiles, ``lowering`` makes the task graph, ``occupancy`` counts SRAM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from accelsim.mapping.execution.base import Execution, register_execution
+from accelsim.mapping.job import Job
+from accelsim.mapping.mapped import Mapped
+from accelsim.mapping.plan_keys import Count, PlanKey, Word
+from accelsim.workload.graph import Workload
+
+PLACER = PlanKey("placer", Word(), "Who finds the rectangles of the groups; see accelsim show placers. Default: snake.")
+CHUNK = PlanKey(
+    "chunk",
+    Count(),
+    "Tokens of a prompt, or requests that decode, that walk through the rectangles together; "
+    "default: the number with the smallest estimated latency.",
+)
+GRANULARITY = PlanKey(
+    "granularity", Word(), "What shares a rectangle: layer, block (attention, MLP) or operator.", default="block"
+)
+OBJECTIVE = PlanKey(
+    "objective",
+    Word(("byte_hops", "latency")),
+    "What placers make least: byte_hops (bytes x hops) or latency (estimated seconds).",
+    default="byte_hops",
+)
+
+
+@register_execution("spatial")
+class Spatial(Execution):
+    """Groups of operators on rectangles of tiles, through which units of activations walk one behind another."""
+
+    keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, OBJECTIVE)
+    places_groups: ClassVar[bool] = True
+
+    def map(self, job: Job, passes: Sequence[Workload]) -> Mapped:
+        """Groups, sizes, placement, prices, and one task graph in which everything overlaps."""
+        from accelsim.mapping.execution.spatial.advice import map_groups
+
+        run = map_groups(job, passes[-1])
+        return Mapped(
+            plan=run.plan,
+            program=run.program,
+            num_chips=run.floor.num_chips,
+            footprint=run.footprint,
+            overlapped=run.overlapped,
+            warnings=run.warnings,
+            on_tiles=run,
+        )

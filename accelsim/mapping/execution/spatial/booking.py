@@ -1,0 +1,75 @@
+"""What a spatial run executed, for the ledger: operators and transfers, equal executions together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from accelsim.cost.base import OperatorCost
+from accelsim.hardware.system import System
+from accelsim.mapping.booking import Booking
+from accelsim.mapping.execution.spatial.groups import operators_of
+from accelsim.mapping.execution.spatial.lowering import Streamed
+from accelsim.mapping.execution.spatial.pricing import GroupPrice
+from accelsim.mapping.execution.spatial.stream import Shape
+from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
+from accelsim.workload.graph import Segment
+from accelsim.workload.operator import Operator
+
+
+def book(run: Streamed, segments_of: Callable[[Shape], Sequence[Segment]], system: System) -> list[Booking]:
+    """Operators and transfers of ``run``; ``segments_of`` gives the graphs of a shape."""
+    executions: dict[int, int] = defaultdict(int)
+    rows: dict[int, tuple[int, Sequence[GroupPrice | None]]] = {}
+    for group, row in zip(run.pipeline.groups, run.prices, strict=True):
+        rows[id(row)] = group.part, row
+        executions[id(row)] += 1
+    counts: dict[tuple[str, str, int], int] = defaultdict(int)
+    found: dict[tuple[str, str, int], tuple[Operator, OperatorCost]] = {}
+    for row_id, (part_index, row) in rows.items():
+        part = run.pipeline.parts[part_index]
+        for at, price in enumerate(row):
+            if price is None:
+                continue
+            segments = segments_of(run.stream.shapes[at])
+            block = segments[part.segment].name
+            for operator, cost in zip(operators_of(part, segments), price.costs, strict=True):
+                key = block, operator.name, id(cost)
+                found[key] = operator, cost
+                counts[key] += executions[row_id] * int(run.stream.counts[at])
+    return [Booking.of(key[0], *pair, counts[key]) for key, pair in found.items()] + _transfers(run, system)
+
+
+def _transfers(run: Streamed, system: System) -> list[Booking]:
+    """One booking per tensor and kind of way: bytes x hops on a chip (each link of a tree once), or between chips."""
+    moved: dict[tuple[str, str], tuple[float, float, int]] = defaultdict(lambda: (0.0, 0.0, 0))
+    for cast in run.casts:
+        lanes = run.lanes(cast)
+        key = cast.tensor, lanes.level or "noc"
+        hops = lanes.hops if lanes.level is None else np.ones(len(lanes.routes))
+        sizes, inverse = np.unique(run.cast_bytes(cast), return_inverse=True)
+        times = np.bincount(inverse, weights=run.stream.counts).astype(int)
+        for total, count in zip(sizes.tolist(), times.tolist(), strict=True):
+            if total:
+                carried = lanes.lane_bytes(total)
+                byte_hops, seconds, executions = moved[key]
+                moved[key] = (
+                    byte_hops + float(carried @ hops) * count,
+                    seconds + float(run.floor.alone_s(lanes, carried).max()) * count,
+                    executions + count,
+                )
+    return [_transfer(system, tensor, level, *sums) for (tensor, level), sums in moved.items()]
+
+
+def _transfer(system: System, tensor: str, level: str, byte_hops: float, seconds: float, count: int) -> Booking:
+    if level == "noc":
+        energy_j_per_byte = system.chip.noc.energy_j_per_byte if system.chip.noc is not None else 0.0
+    elif level == OPTICAL_NOC:
+        energy_j_per_byte = optical_layer(system.chip).energy_j_per_byte
+    else:
+        energy_j_per_byte = system.levels[level].link.energy_j_per_byte
+    each = byte_hops / count
+    cost = OperatorCost(seconds / count, {level: each}, {level: seconds / count}, level, each * energy_j_per_byte)
+    return Booking("stream", f"to {tensor}", cost, count)

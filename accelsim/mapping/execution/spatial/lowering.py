@@ -1,0 +1,182 @@
+"""From groups on rectangles to one task graph: units walk through the groups, pipelined.
+
+Servers are rectangles: a group computes one unit at a time.  What a group sends is one task per lane over the links of
+the coarse on-chip mesh (or the ports between chips), where transfers share capacity; its latency is its hops.  A tensor
+with several readers is a multicast: one task per lane over a tree, which carries the bytes once over each of its links
+and ends everywhere when the farthest reader has it.
+
+Buffers are finite: a transfer starts only when each reader has taken up the unit ``depth`` before, and a group starts a
+unit only when what it sent two units before has arrived.  In decode, a unit waits for the token sampled before.
+
+The graph of one unit is written once and instantiated; nothing loops over units.
+
+Not modelled: tokens entering from and logits leaving to the host.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.engine.clock import to_ticks
+from accelsim.engine.program import Program
+from accelsim.engine.series import Stage
+from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
+from accelsim.engine.template import CrossEdges, instantiate
+from accelsim.mapping.booking import TRANSFER
+from accelsim.mapping.execution.spatial.casts import Cast, casts_of
+from accelsim.mapping.execution.spatial.floor import Floor, Lanes
+from accelsim.mapping.execution.spatial.groups import Pipeline
+from accelsim.mapping.execution.spatial.pricing import GroupPrice
+from accelsim.mapping.execution.spatial.stream import Stream
+from accelsim.mapping.servers import BETWEEN_CHIPS, NOC
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+#: Outputs a group may have on their way before it must wait.
+OUTPUT_BUFFERS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Streamed:
+    """What lowering needs to know of a run.
+
+    Attributes:
+        pipeline: Groups and flows.
+        stream: Units.
+        floor: Spots and links.
+        prices: Price of each group for each shape; None where a shape does not reach the group.
+        flow_bytes: Bytes of each flow for each shape. int64[F, shapes].
+    """
+
+    pipeline: Pipeline
+    stream: Stream
+    floor: Floor
+    prices: Sequence[Sequence[GroupPrice | None]]
+    flow_bytes: IntArray
+
+    @cached_property
+    def casts(self) -> tuple[Cast, ...]:
+        """What the network carries."""
+        return casts_of(self.pipeline.flows, [spot.chip for spot in self.floor.spots])
+
+    def cast_bytes(self, cast: Cast) -> IntArray:
+        """Bytes of a cast for each shape. int64[shapes]."""
+        return np.asarray(self.flow_bytes[cast.flows[0]], dtype=np.int64)
+
+    def lanes(self, cast: Cast) -> Lanes:
+        """The way of a cast."""
+        return self.floor.lanes(cast.producer, *cast.consumers)
+
+
+@dataclass(frozen=True, eq=False)
+class _Template:
+    """One unit's tasks; ``lanes[c]`` and ``lane_tasks[c]`` belong to cast ``c``, ``compute[g]`` to group ``g``."""
+
+    graph: TaskGraph
+    compute: IntArray
+    lanes: tuple[Lanes, ...]
+    lane_tasks: tuple[IntArray, ...]
+
+
+def lower_pipeline(run: Streamed) -> tuple[Program, dict[str, FloatArray], tuple[str, ...]]:
+    """The task graph of a spatial run, the time of each task alone by cause, and the kind of each label."""
+    template = _template(run)
+    units = run.stream.num_units
+    graph = instantiate(template.graph, units, cross_edges=_edges_between_units(run, template))
+    work_s, alone_s, nbytes, latency_s = _columns(run, template)
+    of_unit = run.stream.unit_shape
+    graph = replace(
+        graph,
+        work_ticks=to_ticks(work_s)[of_unit].ravel(),
+        nbytes=nbytes[of_unit].ravel(),
+        latency_ticks=to_ticks(latency_s)[of_unit].ravel(),
+        routes_checked=True,
+    )
+    # A group is called after its part: decoder3.mlp is an mlp.
+    kind_of = {group.name: group.name.rpartition(".")[2] for group in run.pipeline.groups}
+    kinds = tuple(kind_of.get(label, TRANSFER) for label in graph.labels)
+    alone_s = {cause: column[of_unit].ravel() for cause, column in alone_s.items()}
+    return Program.of(Stage(graph, 1, "pipeline")), alone_s, kinds
+
+
+def _template(run: Streamed) -> _Template:
+    builder = TaskGraphBuilder()
+    for name, capacity in run.floor.links:
+        builder.link(name, capacity)
+    groups, flows, casts = run.pipeline.groups, run.pipeline.flows, run.casts
+    lanes = tuple(run.lanes(cast) for cast in casts)
+    compute, lane_tasks = np.zeros(len(groups), dtype=np.int64), [np.zeros(0, dtype=np.int64)] * len(casts)
+    arriving: list[list[int]] = [[] for _ in groups]
+    leaving: list[list[int]] = [[] for _ in groups]
+    for index, cast in enumerate(casts):
+        leaving[cast.producer].append(index)
+    for index, group in enumerate(groups):
+        server = builder.server(group.name)
+        compute[index] = builder.task(group.name, server, after=arriving[index])
+        for c in leaving[index]:
+            label = f"{group.name} > {', '.join(groups[consumer].name for consumer in casts[c].consumers)}"
+            tasks = [builder.task(label, None, route=route, after=[int(compute[index])]) for route in lanes[c].routes]
+            lane_tasks[c] = np.array(tasks, dtype=np.int64)
+            for f in casts[c].flows:
+                if not flows[f].is_feedback:
+                    arriving[flows[f].consumer] += tasks
+    return _Template(builder.build(), compute, lanes, tuple(lane_tasks))
+
+
+def _edges_between_units(run: Streamed, template: _Template) -> CrossEdges:
+    """Finite buffers, and in decode the sampled token."""
+    units, period = run.stream.num_units, run.stream.period
+    columns: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
+
+    def wait(distance: int, pred: IntArray | int, succ: IntArray | int) -> None:
+        """Task ``succ`` of each unit waits for ``pred`` of the unit ``distance`` before."""
+        if distance < units:
+            later = np.arange(distance, units, dtype=np.int64)[:, None]
+            pairs = np.broadcast_arrays(later - distance, np.atleast_1d(pred), later, np.atleast_1d(succ))
+            columns.append(tuple(array.ravel() for array in pairs))  # type: ignore[arg-type]
+
+    for cast, tasks in zip(run.casts, template.lane_tasks, strict=True):
+        flows = [run.pipeline.flows[f] for f in cast.flows]
+        for flow in flows:
+            consumer = int(template.compute[flow.consumer])
+            if flow.is_feedback:
+                wait(period, tasks, consumer)
+            else:
+                wait(flow.depth, consumer, tasks)
+        if not flows[0].is_feedback:
+            wait(OUTPUT_BUFFERS, tasks, int(template.compute[cast.producer]))
+    if not columns:
+        return CrossEdges()
+    return CrossEdges(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def _columns(run: Streamed, template: _Template) -> tuple[FloatArray, dict[str, FloatArray], IntArray, FloatArray]:
+    """Work, time alone by cause, bytes and latency of every task of the template, for each shape. [shapes, T]."""
+    size = len(run.stream.shapes), template.graph.num_tasks
+    work_s, latency_s, nbytes = np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
+    parts_s: dict[str, FloatArray] = defaultdict(lambda: np.zeros(size))
+    for group, prices in enumerate(run.prices):
+        task = int(template.compute[group])
+        for shape, price in enumerate(prices):
+            if price is None:
+                continue
+            work_s[shape, task] = price.work_s
+            for cause, seconds in price.parts_s.items():
+                parts_s[cause][shape, task] = seconds
+    for cast, lanes, tasks in zip(run.casts, template.lanes, template.lane_tasks, strict=True):
+        nbytes_of = run.cast_bytes(cast)
+        alone_s = parts_s[NOC if lanes.level == run.floor.mesh.level else BETWEEN_CHIPS]
+        for total in np.unique(nbytes_of).tolist():
+            if total:
+                at = np.ix_(nbytes_of == total, tasks)
+                nbytes[at] = lanes.lane_bytes(total)
+                latency_s[at] = lanes.latency_s
+                alone_s[at] = run.floor.alone_s(lanes, lanes.lane_bytes(total))
+    return work_s, parts_s, nbytes, latency_s

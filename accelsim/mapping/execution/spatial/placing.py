@@ -1,0 +1,91 @@
+"""The placement stage of a spatial run: one problem per chip, arranged by the plan's placer under all constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import PlacementError
+from accelsim.hardware.system import System
+from accelsim.mapping.execution.spatial.faults import forbidden_tiles
+from accelsim.mapping.execution.spatial.floor import Floor, Spot
+from accelsim.mapping.execution.spatial.groups import Pipeline
+from accelsim.mapping.execution.spatial.judge import LatencyJudge
+from accelsim.mapping.execution.spatial.sizing import Sizes
+from accelsim.mapping.placement.arrange import arrange, check_kept
+from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
+from accelsim.mapping.placement.constraints import ResolvedConstraints
+from accelsim.mapping.placement.placement import Placement
+from accelsim.network.noc import Rectangle
+
+#: The problem of one chip, and the groups it holds.
+ChipProblem = tuple[Problem, tuple[int, ...]]
+
+
+def chip_problems(
+    pipeline: Pipeline,
+    sizes: Sizes,
+    flow_total_bytes: npt.NDArray[np.int64],
+    system: System,
+    constraints: ResolvedConstraints,
+    judge: LatencyJudge | None = None,
+) -> tuple[ChipProblem, ...]:
+    """One placement problem per chip; wires carry the bytes of the whole phase; ``judge`` replaces bytes x hops.
+
+    Raises:
+        PlacementError: Constraints ask for groups of several chips to lie together.
+    """
+    names = [group.name for group in pipeline.groups]
+    found = []
+    for chip in range(max(sizes.chip_of) + 1):
+        members = tuple(i for i, c in enumerate(sizes.chip_of) if c == chip)
+        place = {group: at for at, group in enumerate(members)}
+        items = tuple(Item(names[i], *sizes.of_part(pipeline.groups[i].part)) for i in members)
+        wires = tuple(
+            Wire(place[flow.producer], place[flow.consumer], float(nbytes))
+            for flow, nbytes in zip(pipeline.flows, flow_total_bytes, strict=True)
+            if flow.producer in place and flow.consumer in place
+        )
+        here = constraints.on(chip, members, forbidden_tiles(system.chip), names)
+        seconds = judge.of(members) if judge is not None else None
+        found.append((Problem(system.chip.core_grid, items, wires, here, seconds), members))
+    return tuple(found)
+
+
+def place_groups(problems: Sequence[ChipProblem], system: System, placer: str, seed: int, budget: int) -> Floor:
+    """Every group on the rectangle that a placer finds for it.
+
+    Raises:
+        PlacementError: No layout that keeps the constraints.
+    """
+    rng = np.random.default_rng(seed)
+    found = [arrange(problem, PLACERS.get(placer), rng, budget) if members else () for problem, members in problems]
+    return _floor(problems, system, found)
+
+
+def use_placement(problems: Sequence[ChipProblem], system: System, placement: Placement) -> Floor:
+    """Every group where a placement says.
+
+    Raises:
+        PlacementError: It was made for another grid or other groups, or breaks a pin or uses a forbidden tile.
+    """
+    if placement.grid != system.chip.core_grid:
+        raise PlacementError(
+            f"placement: made for a grid of {placement.grid}, this chip has {system.chip.core_grid}. Place again."
+        )
+    found = []
+    for chip, (problem, _) in enumerate(problems):
+        found.append(placement.rectangles(chip, [item.name for item in problem.items]))
+        check_kept(problem, found[-1])
+    return _floor(problems, system, found)
+
+
+def _floor(problems: Sequence[ChipProblem], system: System, found: Sequence[Sequence[Rectangle]]) -> Floor:
+    spots = {
+        group: Spot(chip, rectangle)
+        for chip, ((_, members), rectangles) in enumerate(zip(problems, found, strict=True))
+        for group, rectangle in zip(members, rectangles, strict=True)
+    }
+    return Floor(system, tuple(spots[group] for group in sorted(spots)))

@@ -1,0 +1,38 @@
+"""Whole chip: each operator spans the chip, or a region of it, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from accelsim.mapping.execution.base import Execution, register_execution
+from accelsim.mapping.job import Job
+from accelsim.mapping.mapped import Mapped
+from accelsim.mapping.parallel.keys import PARALLEL_KEYS
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.plan_keys import PlanKey, RowsByCols
+from accelsim.workload.graph import Workload
+
+REGION = PlanKey(
+    "region", RowsByCols(), "ROWSxCOLS of cores one operator spans; layers fill as many regions as their weights need."
+)
+
+
+@register_execution("whole_chip")
+class WholeChip(Execution):
+    """Operators one after another on the whole chip, or on regions that a token visits in turn."""
+
+    keys: ClassVar[tuple[PlanKey, ...]] = (*PARALLEL_KEYS, REGION)
+    has_kernels: ClassVar[bool] = True
+
+    def map(self, job: Job, passes: Sequence[Workload]) -> Mapped:
+        """One rank's share, prices, one block of tasks after another; the host in front where it dispatches."""
+        from accelsim.mapping.execution.whole_chip.run import map_blocks
+
+        return map_blocks(job, passes)
+
+    def candidates(self, job: Job) -> Iterable[Plan]:
+        """Degrees that divide the model and the batch, with and without experts divided; a few regions on a wafer."""
+        from accelsim.mapping.execution.whole_chip.candidates import candidate_plans
+
+        return candidate_plans(job.model, job.system, job.phase.alike)

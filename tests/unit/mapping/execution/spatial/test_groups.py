@@ -1,0 +1,60 @@
+import pytest
+
+from accelsim.errors import PlanError
+from accelsim.mapping.execution.spatial.groups import build_pipeline, flow_bytes, operators_of
+from accelsim.workload.build import build_workload
+from accelsim.workload.phase import Decode, Prefill
+
+
+@pytest.fixture(scope="module")
+def prefill(tiny):
+    return build_workload(tiny, Prefill(1, 64)).segments
+
+
+@pytest.mark.parametrize(
+    ("granularity", "num_groups"),
+    # embedding and head are one or two operators; each of 4 layers has 12 operators in two halves
+    [("layer", 1 + 4 + 1), ("block", 1 + 4 * 2 + 1), ("operator", 1 + 4 * 11 + 2)],
+)
+def test_granularity_sets_the_number_of_groups(prefill, granularity, num_groups):
+    assert len(build_pipeline(prefill, granularity, is_decode=False).groups) == num_groups
+
+
+@pytest.mark.parametrize("granularity", ["layer", "block", "operator"])
+def test_every_weight_and_every_operator_is_in_exactly_one_group(tiny, prefill, granularity):
+    pipeline = build_pipeline(prefill, granularity, is_decode=False)
+    workload = build_workload(tiny, Prefill(1, 64))
+    held = sum(pipeline.part_of(i).weight_bytes for i in range(len(pipeline.groups)))
+    flops = sum(
+        operator.flops for i in range(len(pipeline.groups)) for operator in operators_of(pipeline.part_of(i), prefill)
+    )
+    assert held == workload.weight_bytes
+    assert flops == workload.flops
+
+
+def test_each_layer_hands_one_hidden_vector_per_token_to_the_next(tiny, prefill):
+    pipeline = build_pipeline(prefill, "layer", is_decode=False)
+    sizes = [flow_bytes(flow, prefill) for flow in pipeline.flows]
+    # 64 tokens x 512 x 2 bytes between layers; the head gets the last token only
+    assert sizes == [64 * 512 * 2] * 4 + [512 * 2]
+
+
+def test_a_residual_that_bypasses_groups_gets_a_buffer_for_each_of_them(prefill):
+    pipeline = build_pipeline(prefill, "operator", is_decode=False)
+    names = [group.name for group in pipeline.groups]
+    source, target = names.index("embedding.embed.tokens"), names.index("decoder0.attn.add")
+    (flow,) = [f for f in pipeline.flows if (f.producer, f.consumer) == (source, target)]
+    assert flow.depth == 2 + (target - source - 1)
+
+
+def test_decode_sends_the_sampled_token_back_to_the_embedding(tiny):
+    segments = build_workload(tiny, Decode(3, 16)).segments
+    pipeline = build_pipeline(segments, "layer", is_decode=True)
+    back = pipeline.flows[-1]
+    assert (back.producer, back.consumer, back.is_feedback) == (len(pipeline.groups) - 1, 0, True)
+    assert flow_bytes(back, segments) == 3 * 4  # one int32 per sequence
+
+
+def test_an_unknown_granularity_lists_the_known_ones(prefill):
+    with pytest.raises(PlanError, match=r"unknown granularity 'head'\. Allowed: layer, block, operator."):
+        build_pipeline(prefill, "head", is_decode=False)
