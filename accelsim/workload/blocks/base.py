@@ -14,8 +14,8 @@ sums:
 ``experts``            routed experts; divided by expert parallelism, padded to the fullest rank
 =====================  ==========================================================================
 
-Never divided by tensor parallelism: ``batch``, ``q_len``, ``kv_len``, ``hidden``, ``positions``, ``embedding``,
-``latent`` and ``rope`` (the cache of latent attention), ``routes`` (the router).
+Never divided by tensor parallelism: ``batch``, ``q_len``, ``tokens`` (of unequal sequences), ``kv_len``, ``hidden``,
+``positions``, ``embedding``, ``latent`` and ``rope`` (the cache of latent attention), ``routes`` (the router).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Pass:
     """One traversal of the model and how it is computed.
 
     Attributes:
-        traversal: The tokens; one span.
+        traversal: The tokens.
         recipe: Element types, attention, logits, routing.
     """
 
@@ -53,19 +53,21 @@ class Pass:
     recipe: Recipe
 
     @property
-    def batch(self) -> int:
-        """Sequences."""
-        return self.traversal.sequences
+    def is_ragged(self) -> bool:
+        """Whether sequences differ, so that their tokens lie one behind another instead of side by side."""
+        return len(self.traversal.spans) > 1
 
     @property
-    def q_len(self) -> int:
-        """New tokens per sequence."""
-        return self.traversal.spans[0].new
+    def outer(self) -> tuple[Axis, ...]:
+        """Axes of the new tokens: ``batch`` and ``q_len``, or ``tokens`` where sequences differ."""
+        if self.is_ragged:
+            return (Axis.of("tokens", self.traversal.tokens),)
+        (span,) = self.traversal.spans
+        return Axis.of("batch", span.count), Axis.of("q_len", span.new)
 
-    @property
-    def past_len(self) -> int:
-        """Tokens per sequence already in the KV cache."""
-        return self.traversal.spans[0].cached
+    def of(self, traversal: Traversal) -> Pass:
+        """Another traversal, computed alike."""
+        return replace(self, traversal=traversal)
 
     @property
     def types(self) -> Types:
@@ -76,7 +78,7 @@ class Pass:
         """The pass of the positions whose logits are computed."""
         if self.recipe.logits == "all":
             return self
-        return replace(self, traversal=Traversal(tuple(replace(span, new=1) for span in self.traversal.spans)))
+        return self.of(Traversal.uniform(self.traversal.num_logits, 1))
 
 
 BlockBuilder = Callable[[Model, Pass, Layer], OperatorGraph]
@@ -87,18 +89,32 @@ register_block = BLOCKS.register
 
 
 class Wiring:
-    """Collects the operators of one graph, in order; each method adds one and returns what it writes."""
+    """Collects the operators of one graph, in order; each method adds one and returns what it writes.
 
-    def __init__(self, model: Model, step: Pass) -> None:
+    Where some operators see only a part of the tokens, :meth:`part` is the same collection over these, with names of
+    its own; weights keep theirs.
+    """
+
+    def __init__(self, model: Model, step: Pass, suffix: str = "") -> None:
         self.model = model
         self.step = step
         self.hidden = Axis.of("hidden", model.hidden_size)
+        self._suffix = suffix
         self._operators: list[Operator] = []
 
+    def part(self, traversal: Traversal, suffix: str) -> Wiring:
+        """The same graph, over a part of the tokens; names of operators and activations end with ``suffix``."""
+        part = Wiring(self.model, self.step.of(traversal), suffix)
+        part._operators = self._operators
+        return part
+
+    def named(self, name: str) -> str:
+        """The name of an operator or an activation here."""
+        return name + self._suffix
+
     def activation(self, name: str, *axes: Axis) -> Tensor:
-        """Activation ``[batch, q_len, *axes]``."""
-        outer = Axis.of("batch", self.step.batch), Axis.of("q_len", self.step.q_len)
-        return Tensor(name, (*outer, *axes), self.step.types.activations)
+        """Activation ``[*tokens, *axes]``; see :attr:`Pass.outer`."""
+        return Tensor(self.named(name), (*self.step.outer, *axes), self.step.types.activations)
 
     def weight(self, name: str, *axes: Axis) -> Tensor:
         """Weight of the given axes."""
@@ -116,8 +132,8 @@ class Wiring:
         operands = [x, self.weight(f"{name}.weight", x.axes[-1], columns)]
         if bias:
             operands.append(self.weight(f"{name}.bias", columns))
-        result = (replace(x, name=f"{name}.out", axes=(*x.axes[:-1], columns)),)
-        return self.add(Gemm(name, tuple(operands), outputs or result, has_bias=bias))
+        result = (replace(x, name=self.named(f"{name}.out"), axes=(*x.axes[:-1], columns)),)
+        return self.add(Gemm(self.named(name), tuple(operands), outputs or result, has_bias=bias))
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         """The model's norm over the last axis of ``x``."""

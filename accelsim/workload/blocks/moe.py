@@ -40,7 +40,7 @@ def _experts(wiring: Wiring, x: Tensor) -> Tensor:
     model, step = wiring.model, wiring.step
     routes = Axis.of("routes", model.num_experts)
     logits = wiring.gemm("moe.logits", x, routes, model.router_bias)
-    chosen = gates("moe.router.out", x.axes[:2], model.num_experts_per_tok)
+    chosen = gates("moe.router.out", x.axes[:-1], model.num_experts_per_tok)
     wiring.add(Router("moe.router", (logits,), (chosen,)))
     experts, ffn = Axis.of("experts", model.num_experts, is_padded=True), Axis.of("ffn", model.moe_intermediate_size)
     wide = Axis("gate_up", ffn.parts * 2) if model.gated_mlp else ffn

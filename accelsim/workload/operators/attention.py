@@ -9,7 +9,8 @@ import numpy as np
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
-from accelsim.workload.operator import Operator, register_operator
+from accelsim.workload.operator import register_operator
+from accelsim.workload.operators._heads import HeadedOperator
 from accelsim.workload.tensor import Axis, Role, Tensor
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _ACCUMULATOR_BYTES = 4  # scores and outputs are kept in fp32
 
 @register_operator("attention")
 @dataclass(frozen=True)
-class Attention(Operator):
+class Attention(HeadedOperator):
     """``O = softmax(Q K^T) V`` per head, with scores kept in fast memory.
 
     ``inputs`` is ``q[batch, q_len, heads]``, then the keys, then as many values, each ``[batch, kv_len, kv_heads]``
@@ -58,15 +59,7 @@ class Attention(Operator):
     latent: int = 0
 
     def __post_init__(self) -> None:
-        paired = len(self.inputs) >= 3 and len(self.inputs) % 2 == 1
-        if len(self.outputs) != 1 or len(self.inputs) < 2 or not (paired or self.latent):
-            raise ShapeError(f"{self.name}: attention takes q, keys and as many values, and writes one result")
-        if [_positions(t) for t in self._keys] != [_positions(t) for t in self._values]:
-            raise ShapeError(f"{self.name}: keys and values must have the same positions and heads")
-        if self._keys[0].axes[-1].width != self.head_dim or self.latent > self.head_dim:
-            raise ShapeError(f"{self.name}: queries, keys and latent values of {self.head_dim} elements do not match")
-        if self.heads % self.kv_heads:
-            raise ShapeError(f"{self.name}: {self.heads} heads do not share {self.kv_heads} KV heads evenly")
+        self.check_heads()
         if self.causal and self.kv_len < self.q_len:
             raise ShapeError(f"{self.name}: kv_len={self.kv_len} must be >= q_len={self.q_len} under a causal mask")
         if self.window < 0:
@@ -102,62 +95,9 @@ class Attention(Operator):
         return AttentionBackward.of(self)
 
     @property
-    def q(self) -> Tensor:
-        """Queries."""
-        return self.inputs[0]
-
-    @property
-    def _keys(self) -> tuple[Tensor, ...]:
-        return self.inputs[1:] if self.latent else self.inputs[1 : 1 + len(self.inputs) // 2]
-
-    @property
-    def _values(self) -> tuple[Tensor, ...]:
-        return self._keys if self.latent else self.inputs[1 + len(self.inputs) // 2 :]
-
-    @property
-    def dtype(self) -> DType:
-        """Element type of the queries."""
-        return self.q.dtype
-
-    @property
-    def kv_dtype(self) -> DType:
-        """Element type of the keys and values."""
-        return self._keys[0].dtype
-
-    @property
     def batch(self) -> int:
         """Sequences."""
         return self.q.axis("batch").size
-
-    @property
-    def heads(self) -> int:
-        """Query heads."""
-        return self.q.axis("heads").count
-
-    @property
-    def kv_heads(self) -> int:
-        """Key-value heads."""
-        return self._keys[0].axis("kv_heads").count
-
-    @property
-    def head_dim(self) -> int:
-        """Elements of one head of queries and keys."""
-        return self.q.axis("heads").width
-
-    @property
-    def value_dim(self) -> int:
-        """Elements of one head of values and of the result."""
-        return self.latent or self._values[0].axis("kv_heads").width
-
-    @property
-    def mean_dim(self) -> float:
-        """Elements of a head over both products: that of keys, when values are as wide."""
-        return (self.head_dim + self.value_dim) / 2
-
-    @property
-    def kv_elements(self) -> int:
-        """Elements stored per position and KV head: key and value, or the latent alone."""
-        return self.head_dim + (0 if self.latent else self.value_dim)
 
     @property
     def q_len(self) -> int:
@@ -167,7 +107,7 @@ class Attention(Operator):
     @property
     def kv_len(self) -> int:
         """Key positions per sequence, new ones included."""
-        return sum(tensor.axis("kv_len").size for tensor in self._keys)
+        return self.stored_positions
 
     @property
     def attended_positions(self) -> int:
@@ -238,8 +178,3 @@ class Attention(Operator):
             seen = stop - np.maximum(begin, 0)
         kv_elements = int(seen.sum()) * self.batch * self.kv_heads * self.kv_elements
         return self.q.size_bytes + self.writes + self.kv_dtype.size_bytes(kv_elements)
-
-
-def _positions(tensor: Tensor) -> tuple[int, ...]:
-    """Sequences, positions and heads of keys or values, whatever the width of a head."""
-    return tensor.axis("batch").size, tensor.axis("kv_len").size, tensor.axis("kv_heads").count
