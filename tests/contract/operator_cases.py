@@ -17,10 +17,12 @@ from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.fused import Fused
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
+from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.send_recv import SendRecv
 from accelsim.workload.operators.softmax import Softmax
+from accelsim.workload.traversal import Span
 
 _ADD, _NORM = Elementwise.of(rows=4, width=64, name="add"), Norm.of(rows=4, width=64, name="norm")
 OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
@@ -56,6 +58,10 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
     ),
     "gemm": (Gemm.of(m=16, n=32, k=64), Gemm.of(m=16, n=32, k=64, batch=3)),
     "norm": (Norm.of(rows=4, width=64), Norm.of(rows=4, width=64, flavour="layernorm")),
+    "ragged_attention": (
+        RaggedAttention.of([Span(1, 47, 3), Span(16, 32)], heads=8, kv_heads=2, head_dim=64),
+        RaggedAttention.of([Span(1, 31, 3), Span(1, 7), Span(40)], heads=8, kv_heads=8, head_dim=64, window=32),
+    ),
     "rope": (Rope.of(rows=4, width=64),),
     "router": (Router.of(rows=4, num_experts=64, top_k=2),),
     "send_recv": (SendRecv.of(4096, Group("pp", 4, stride=8), source=2),),

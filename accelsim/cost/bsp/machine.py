@@ -161,6 +161,12 @@ class Cost:
         values = {one.name: getattr(self, one.name) * times for one in dataclasses.fields(Cost)}
         return Cost(**{**values, "tile_bytes": self.tile_bytes})
 
+    def in_a_row(self) -> Cost:
+        """All entries one after another, as one."""
+        shape = np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in dataclasses.fields(Cost)))
+        values = {one.name: np.broadcast_to(getattr(self, one.name), shape).sum() for one in dataclasses.fields(Cost)}
+        return Cost(**{**values, "tile_bytes": np.max(self.tile_bytes)})
+
     def at(self, index: Array) -> Cost:
         """For each row of two-dimensional arrays, the entry at ``index`` of its last axis."""
         shape = np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in dataclasses.fields(Cost)))

@@ -27,6 +27,7 @@ from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
+from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
@@ -52,6 +53,7 @@ class BspCostModel:
     Nothing overlaps: ``work_s`` is the sum of ``compute`` (slowest tile), ``sram`` (what loads add), ``noc`` (words and
     latency of exchanges), ``sync`` and ``launch`` (start of programs).  ``noc`` in ``traffic_bytes`` is bytes received
     over the exchange, ``sram`` bytes read and written in the tiles.  Weights and KV cache stay where they are used.
+    Attention over sequences that differ runs span after span on all tiles.
 
     Not modelled: ``chip.launch_s`` (the start of a program is calibrated), streaming of weights from a host's memory,
     code size, fusion of operators into one program.  That weights and KV cache fit is checked by the mapping; an
@@ -112,6 +114,14 @@ def _(operator: Attention, machine: BspMachine) -> _Priced:
     queries = operator.q_len * operator.heads / operator.kv_heads
     extents = (operator.batch, operator.kv_heads, queries, operator.mean_dim, operator.attended_positions)
     return _Priced(row_kernels.attention(machine, *(np.asarray(float(x)) for x in extents)))
+
+
+@_price.register
+def _(operator: RaggedAttention, machine: BspMachine) -> _Priced:
+    counts, new, lengths = (column.astype(np.float64) for column in operator.extents)
+    kv_heads, dim = np.asarray(float(operator.kv_heads)), np.asarray(float(operator.mean_dim))
+    queries = new * operator.heads / operator.kv_heads
+    return _Priced(row_kernels.attention(machine, counts, kv_heads, queries, dim, lengths).in_a_row())
 
 
 @_price.register

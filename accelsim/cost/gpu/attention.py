@@ -8,9 +8,11 @@ included::
 Where a core works on two tiles in turn a share of the shorter of the two hides behind the other.  The makespan is the
 mean load of the cores, plus the tiles that run while the last cores are idle, and never less than the longest tile.
 
+Sequences of unequal length are one launch (``varlen``): the tiles of all of them go to the cores in one queue.
+
 Modelled: causal mask, window, grouped queries, earlier keys (chunked prefill), tile padding, L2 and memory traffic.
 Not modelled: the page table of a paged cache beyond the tiles it forces (its cost is part of the calibrated rates; page
-sizes are not among the data), sequences of unequal length.
+sizes are not among the data).
 """
 
 from __future__ import annotations
@@ -81,11 +83,7 @@ def prefill_times(
     """
     p, x = parameters, shapes
     tiles = tiles_of(tiling(FORWARD, p.library), x)
-    pairs = tiles.queries * tiles.keys
-    rate = np.asarray(core_flops_per_s, dtype=np.float64) * p.matrix_efficiency
-    products_s = 2.0 * pairs * (x.head_dim + x.value_dim) / rate
-    products_s = products_s * np.where(x.head_dim > MAX_HEAD_DIM, p.wide_head_factor, 1.0)
-    block_s = overlapped(products_s, pairs * p.score_s, p.overlap_fraction)
+    block_s = tile_block_s(p, tiles, x, core_flops_per_s)
     busy_s, waves = makespan(machine, tiles, block_s, p.tile_s)
 
     hbm_bandwidth = machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency
@@ -105,6 +103,49 @@ def prefill_times(
     body = Body(latency_s, whole_s - latency_s, busy_s, l2_s, hbm_s, l2_bytes, hbm_bytes + append_bytes, ones, waves)
     times = body.times(p.launch_s)
     return times._replace(total_s=times.total_s + append_s, hbm_s=times.hbm_s + append_s)
+
+
+def ragged_prefill_times(
+    machine: GpuMachine,
+    parameters: PrefillParameters,
+    shapes: AttentionShapes,
+    *,
+    core_flops_per_s: float,
+    cached: ArrayLike = 0.0,
+    kv_cached: ArrayLike = 0.0,
+) -> AttentionTimes:
+    """Time of one attention whose sequences differ; one row of ``shapes`` per group of sequences that are alike.
+
+    With one row, or equal ones, this is :func:`prefill_times` of all sequences.  Arguments as there; ``cached`` is that
+    of the whole operator.
+    """
+    p, library = parameters, tiling(FORWARD, parameters.library)
+    tiles = tiles_of(library, shapes)
+    alone = prefill_times(machine, p, shapes, core_flops_per_s=core_flops_per_s, cached=cached, kv_cached=kv_cached)
+    block_s = tile_block_s(p, tiles, shapes, core_flops_per_s)
+    number = tiles.number.sum(keepdims=True)
+    waves = np.ceil(number / machine.num_cores)
+    unfilled = np.where(waves > 1.0, waves - number / machine.num_cores, 0.0)
+    mean_s = (tiles.blocks * block_s + tiles.number * p.tile_s).sum(keepdims=True) / machine.num_cores
+    last_s = library.last_of(tiles.last * block_s, tiles.number)
+    busy_s = np.maximum(mean_s + unfilled * (last_s + p.tile_s), (tiles.longest * block_s).max() + p.tile_s)
+    l2_bytes, hbm_bytes = alone.l2_bytes.sum(keepdims=True), alone.hbm_bytes.sum(keepdims=True)
+    l2_s = l2_bytes / machine.l2_bandwidth_bytes_per_s
+    hbm_s = hbm_bytes / (machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency)
+    whole_s = np.maximum(busy_s, np.maximum(hbm_s, l2_s))
+    latency_s = np.minimum(waves * p.tile_s, whole_s)
+    ones = np.ones_like(busy_s)
+    body = Body(latency_s, whole_s - latency_s, busy_s, l2_s, hbm_s, l2_bytes, hbm_bytes, ones, waves)
+    return body.times(p.launch_s)
+
+
+def tile_block_s(p: PrefillParameters, tiles: Tiles, x: AttentionShapes, core_flops_per_s: ArrayLike) -> Array:
+    """Seconds of one block of keys of a tile."""
+    pairs = tiles.queries * tiles.keys
+    rate = np.asarray(core_flops_per_s, dtype=np.float64) * p.matrix_efficiency
+    products_s = 2.0 * pairs * (x.head_dim + x.value_dim) / rate
+    products_s = products_s * np.where(x.head_dim > MAX_HEAD_DIM, p.wide_head_factor, 1.0)
+    return overlapped(products_s, pairs * p.score_s, p.overlap_fraction)
 
 
 def overlapped(products_s: Array, softmax_s: Array, overlap: float) -> Array:

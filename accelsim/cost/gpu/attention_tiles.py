@@ -99,6 +99,15 @@ class Tiling:
         lasts = {"longest": longest, "mean": total / per_head, "shortest": np.where(exists, seen, np.inf).min(axis=0)}
         return Tiles(queries, keys, heads * per_head, heads * total, longest, lasts[self.last])
 
+    def last_of(self, last_s: Array, number: Array) -> Array:
+        """Seconds of the tile that ends last, where heads of several lengths have such tiles of ``last_s``."""
+        found: Mapping[str, Array] = {
+            "longest": last_s.max(keepdims=True),
+            "mean": (last_s * number).sum(keepdims=True) / number.sum(keepdims=True),
+            "shortest": last_s.min(keepdims=True),
+        }
+        return found[self.last]
+
 
 #: Forward kernels by the name a calibration gives the library.
 FORWARD: Mapping[str, Tiling] = {

@@ -12,10 +12,11 @@ from accelsim.cost.gpu.attention import prefill_times
 from accelsim.cost.gpu.attention_backward import backward_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.calibration import GpuCalibration
-from accelsim.cost.gpu.decode import decode_times
+from accelsim.cost.gpu.decode import MAX_DECODE_QUERIES, decode_times
 from accelsim.cost.gpu.gemm import GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine, cache_name
 from accelsim.cost.gpu.moe import MoeTimes, moe_times
+from accelsim.cost.gpu.ragged import ragged_kernels, together
 from accelsim.cost.gpu.rowwise import (
     BLOCK_THREADS,
     LAYERNORM_THREADS,
@@ -32,8 +33,6 @@ from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.tensor import Role
 
-#: Attention with at most this many queries per sequence runs the kernel that divides the keys.
-MAX_DECODE_QUERIES = 16
 Times = GemmTimes | AttentionTimes | MoeTimes | RowwiseTimes
 
 
@@ -213,6 +212,23 @@ def _attentions(job: _Job, operators: Sequence[Any]) -> list[_Priced]:
     return found
 
 
+def _ragged(job: _Job) -> _Priced:
+    """Attention over sequences that differ: a kernel for decodes and one for prompts."""
+    kernels = ragged_kernels(
+        job.operator, job.machine, job.calibration, job.chip.peak_flops_per_s(job.operator.dtype, 1)
+    )
+    times = together(kernels)
+    slowest = max(kernels, key=lambda kernel: float(kernel.times.total_s[0]))
+    warnings = tuple(warning for kernel in kernels for warning in (*kernel.warnings, *kernel.outside))
+    detail: dict[str, float | str] = {
+        "kernel": " + ".join(kernel.section for kernel in kernels),
+        "splits": float(times.splits[0]),
+        "waves": float(times.waves[0]),
+    }
+    residual = job.calibration.residual(slowest.section, slowest.outside)
+    return _Priced(times, warnings, detail, True, residual)
+
+
 def _is_decode(operator: Any) -> bool:
     return bool(operator.q_len <= MAX_DECODE_QUERIES and operator.kv_len > operator.q_len)
 
@@ -342,6 +358,7 @@ _PRICES: Mapping[str, Callable[[_Job], _Priced]] = {
     "gemm": _gemm,
     "attention": _attention,
     "attention_backward": _attention_backward,
+    "ragged_attention": _ragged,
     "experts": _experts,
     "norm": lambda job: _norm_of(job.operator.flavour)(job),
     "elementwise": lambda job: _elementwise_of(job.operator.is_gated)(job),

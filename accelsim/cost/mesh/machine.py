@@ -104,7 +104,7 @@ class Cost:
             np.maximum(self.tile_bytes, other.tile_bytes),
         )
 
-    def repeated(self, times: float) -> Cost:
+    def repeated(self, times: Array | float) -> Cost:
         """This cost ``times`` times in a row."""
         return Cost(
             self.compute * times,

@@ -10,6 +10,7 @@ import numpy as np
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.mesh import rows as row_kernels
+from accelsim.cost.mesh.attention import attention_choices, ragged_attention
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
 from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, MeshParameters
 from accelsim.cost.residual import FITTED_ON_RUNS, Residual, residual_of
@@ -26,6 +27,7 @@ from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
+from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
@@ -43,7 +45,8 @@ class MeshCostModel:
     A product runs either way; the faster one whose tiles fit a core's SRAM wins, which is the resident product when
     there are few rows.  ``noc`` in ``traffic_bytes`` is bytes times hops, summed over all links; ``sram`` is bytes read
     and written by all cores.  In ``parts_s``, ``launch`` holds the fixed cost of phases and shift steps, ``noc`` the
-    words and hops that no arithmetic hides, ``sram`` what the ports add to the arithmetic.
+    words and hops that no arithmetic hides, ``sram`` what the ports add to the arithmetic.  Attention over sequences
+    that differ runs span after span on all cores.
 
     Not modelled: ``chip.launch_s`` (the phases' fixed cost is calibrated), overlap between two operators, weights that
     must first be brought to the region.  That the model's weights and KV cache fit is checked by the mapping; here an
@@ -160,25 +163,12 @@ def _(operator: Gemm, machine: MeshMachine, region: tuple[Array, Array]) -> dict
 
 @_choices.register
 def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
-    heads, dim, seen, tokens, kv_width = (
-        np.asarray(float(x))
-        for x in (
-            operator.heads,
-            operator.mean_dim,
-            operator.attended_positions,
-            operator.q_len,
-            operator.kv_heads * operator.kv_elements / 2,
-        )
-    )
-    batch = float(operator.batch)
-    resident = row_kernels.decode_attention(machine, tokens, heads * batch, dim, kv_width * batch, seen, region)
-    in_turn = row_kernels.decode_attention(machine, tokens * batch, heads, dim, kv_width, seen, region)
-    choices = {"resident": resident, "resident in turn": in_turn}
-    if operator.q_len > 1:
-        choices["shift"] = row_kernels.prefill_attention(machine, tokens, heads * batch, dim, seen, region)
-        one = row_kernels.prefill_attention(machine, tokens, heads, dim, seen, region)
-        choices["shift in turn"] = one.repeated(batch)
-    return choices
+    return attention_choices(operator, machine, region)
+
+
+@_choices.register
+def _(operator: RaggedAttention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+    return {"per span": ragged_attention(operator, machine, region)}
 
 
 @_choices.register

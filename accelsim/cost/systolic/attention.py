@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.ragged_attention import RaggedAttention
 
 #: Vector operations per query-key pair: scale, mask, maximum, subtract, exponential (five), sum.
 SOFTMAX_OPS_PER_PAIR = 10
@@ -49,6 +50,22 @@ def attention_times(operator: Attention, machine: SystolicMachine, parameters: S
     """Times of ``operator`` on one core or on all, whichever is faster; cores take whole KV heads of sequences."""
     options = [_on(cores, operator, machine, parameters) for cores in sorted({1, machine.num_cores})]
     return min(options, key=lambda option: option.total_s)
+
+
+def ragged_attention_times(
+    operator: RaggedAttention, machine: SystolicMachine, parameters: SystolicParameters
+) -> AttentionTimes:
+    """Times of sequences that differ: one module, in which spans follow each other, each on one core or on all."""
+    times = [attention_times(part, machine, parameters) for part in operator.parts()]
+    return AttentionTimes(
+        compute_s=sum(one.compute_s for one in times),
+        vector_s=sum(one.vector_s for one in times),
+        hbm_s=sum(one.hbm_s for one in times),
+        launch_s=max(one.launch_s for one in times),
+        hbm_bytes=sum(one.hbm_bytes for one in times),
+        sram_bytes=sum(one.sram_bytes for one in times),
+        cores=max(one.cores for one in times),
+    )
 
 
 def _on(cores: int, operator: Attention, machine: SystolicMachine, parameters: SystolicParameters) -> AttentionTimes:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.residual import residual_of
-from accelsim.cost.systolic.attention import attention_times
+from accelsim.cost.systolic.attention import AttentionTimes, attention_times, ragged_attention_times
 from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.cost.systolic.rows import row_times
@@ -20,6 +20,7 @@ from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.gemm import Gemm
+from accelsim.workload.operators.ragged_attention import RaggedAttention
 
 _REDUCING_KINDS = frozenset({"norm", "softmax", "router"})
 
@@ -28,9 +29,9 @@ _REDUCING_KINDS = frozenset({"norm", "softmax", "router"})
 class SystolicCost:
     """Prices operators as compiled modules of their own: one launch each.
 
-    Products run on the arrays (:mod:`.gemm`), attention on arrays and vector unit (:mod:`.attention`), experts as the
-    batched products they consist of, every other operator on the vector unit (:mod:`.rows`).  Not modelled: fusion of
-    operators, operands kept on chip between them.
+    Products run on the arrays (:mod:`.gemm`), attention on arrays and vector unit (:mod:`.attention`; span after span
+    where sequences differ), experts as the batched products they consist of, every other operator on the vector unit
+    (:mod:`.rows`).  Not modelled: fusion of operators, operands kept on chip between them.
     """
 
     unread: ClassVar[Mapping[str, str]] = {
@@ -66,7 +67,11 @@ class SystolicCost:
         if isinstance(operator, Experts):
             return sum_costs([self._cost(part, chip, region) for part in operator.parts()])
         if isinstance(operator, Attention):
-            return _attention_cost(operator, chip, machine, parameters)
+            times = attention_times(operator, machine, parameters)
+            return _attention_cost(operator, times, chip, machine)
+        if isinstance(operator, RaggedAttention):
+            times = ragged_attention_times(operator, machine, parameters)
+            return _attention_cost(operator, times, chip, machine)
         return _row_cost(operator, chip, machine, parameters)
 
     def _parameters(self, chip: Chip) -> SystolicParameters:
@@ -100,10 +105,7 @@ def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters:
     return _assembled(parts, traffic, chip, operator.flops, 0.0, warnings, detail)
 
 
-def _attention_cost(
-    operator: Attention, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters
-) -> OperatorCost:
-    times = attention_times(operator, machine, parameters)
+def _attention_cost(operator: Operator, times: AttentionTimes, chip: Chip, machine: SystolicMachine) -> OperatorCost:
     busy = {"compute": times.compute_s, "vector": times.vector_s, chip.main_memory: times.hbm_s}
     longest = max(busy, key=lambda cause: busy[cause])
     parts = {longest: busy[longest], "launch": times.launch_s}  # the others are hidden under it

@@ -70,6 +70,7 @@ CAUSE_FILLS: Mapping[str, Fill] = {
 KIND_FILLS: Mapping[str, Fill] = {
     "gemm": Fill(BLUE),
     "attention": Fill(VERMILLION),
+    "ragged_attention": Fill(VERMILLION, ".."),
     "softmax": Fill(ORANGE),
     "norm": Fill(GREEN),
     "elementwise": Fill(SKY),

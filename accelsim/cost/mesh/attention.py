@@ -1,0 +1,75 @@
+"""Attention on a mesh: the ways to run it, for one batch or for spans of sequences one after another."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from accelsim.cost.mesh import rows as row_kernels
+from accelsim.cost.mesh.machine import Array, Cost, MeshMachine
+from accelsim.workload.operators._heads import HeadedOperator
+from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.ragged_attention import RaggedAttention
+
+Region = tuple[Array, Array]
+
+
+def attention_choices(operator: Attention, machine: MeshMachine, region: Region) -> dict[str, Cost]:
+    """Every way to run sequences that are alike, by name."""
+    batch, tokens = (np.asarray(float(x)) for x in (operator.batch, operator.q_len))
+    seen = np.asarray(float(operator.attended_positions))
+    choices = _few_queries(operator, machine, (batch, tokens, seen), region)
+    if operator.q_len > 1:
+        choices |= _many_queries(operator, machine, (batch, tokens, seen), region)
+    return choices
+
+
+def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Region) -> Cost:
+    """Spans one after another on all cores, each the way that is fastest for it among those that fit."""
+    counts, new, lengths = (column.astype(np.float64) for column in operator.extents)
+    extents = counts, new, lengths
+    few = [*_few_queries(operator, machine, extents, region).values()]
+    many = [*_many_queries(operator, machine, extents, region).values()]
+    cycles = [way.cycles for way in few] + [np.where(new > 1, way.cycles, np.inf) for way in many]
+    fitting = [
+        np.where(way.tile_bytes <= machine.sram_bytes, taken, np.inf)
+        for way, taken in zip(few + many, cycles, strict=True)
+    ]
+    fits = np.isfinite(fitting).any(axis=0)
+    best = np.where(fits, np.argmin(fitting, axis=0), np.argmin(cycles, axis=0))[None]
+
+    def chosen(name: str) -> Array:
+        columns = [np.broadcast_to(getattr(way, name), counts.shape) for way in few + many]
+        found: Array = np.take_along_axis(np.stack(columns), best, axis=0)
+        return found
+
+    totals = {one.name: chosen(one.name).sum() for one in dataclasses.fields(Cost)}
+    return Cost(**{**totals, "tile_bytes": chosen("tile_bytes").max()})
+
+
+def _few_queries(
+    operator: HeadedOperator, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
+) -> dict[str, Cost]:
+    """Keys and values stay; sequences side by side, or in turn."""
+    batch, tokens, seen = extents
+    heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))
+    kv_width = np.asarray(float(operator.kv_heads * operator.kv_elements / 2))
+    kernel = row_kernels.decode_attention
+    return {
+        "resident": kernel(machine, tokens, heads * batch, dim, kv_width * batch, seen, region),
+        "resident in turn": kernel(machine, tokens * batch, heads, dim, kv_width, seen, region),
+    }
+
+
+def _many_queries(
+    operator: HeadedOperator, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
+) -> dict[str, Cost]:
+    """Keys shift past the queries; sequences side by side, or in turn."""
+    batch, tokens, seen = extents
+    heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))
+    one = row_kernels.prefill_attention(machine, tokens, heads, dim, seen, region)
+    return {
+        "shift": row_kernels.prefill_attention(machine, tokens, heads * batch, dim, seen, region),
+        "shift in turn": one.repeated(batch),
+    }
