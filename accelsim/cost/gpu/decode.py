@@ -241,8 +241,8 @@ def _at_mean(
     batch = x.batch.sum(keepdims=True)
 
     def mean(values: Array) -> Array:
-        weighted: Array = (values * x.batch).sum(keepdims=True)
-        return weighted / batch
+        found: Array = (values * x.batch).sum(keepdims=True) / batch
+        return found
 
     first = {field.name: getattr(x, field.name)[:1] for field in fields(x)}
     alike = AttentionShapes(**{**first, "batch": batch, "q_len": mean(x.q_len), "kv_len": mean(_seen(x))})
