@@ -44,6 +44,8 @@ class OperatorCost:
         warnings: Why this number should be trusted less (outside the calibrated range, unmodelled detail).
         detail: What the model chose (tile, split-K, waves ...), for explanation only.
         residual: How far measured times may lie from ``work_s``.
+        tile_bytes: SRAM that one core must hold at once while the operator runs, its own weights and KV cache
+            included; None if the model does not know.
     """
 
     work_s: float
@@ -54,6 +56,7 @@ class OperatorCost:
     warnings: tuple[str, ...] = ()
     detail: Mapping[str, float | str] = field(default_factory=dict)
     residual: Residual = UNMEASURED
+    tile_bytes: float | None = None
 
 
 def sum_costs(costs: Sequence[OperatorCost]) -> OperatorCost:
@@ -75,6 +78,7 @@ def sum_costs(costs: Sequence[OperatorCost]) -> OperatorCost:
         warnings=tuple(dict.fromkeys(warning for cost in costs for warning in cost.warnings)),
         detail=longest.detail,
         residual=longest.residual,
+        tile_bytes=max((cost.tile_bytes for cost in costs if cost.tile_bytes is not None), default=None),
     )
 
 

@@ -92,7 +92,8 @@ class BspCostModel:
             energy_j=energy_j,
             warnings=warnings,
             residual=residual_of(chip, "bsp", is_outside=bool(warnings), inherited=not machine.parameters.measured),
-            detail={**priced.detail, "region": str(region), "tile_bytes": float(cost.tile_bytes)},
+            detail={**priced.detail, "region": str(region)},
+            tile_bytes=float(cost.tile_bytes),
         )
 
 

@@ -88,7 +88,8 @@ class MeshCostModel:
             energy_j=energy_j,
             warnings=warnings,
             residual=residual_of(chip, "mesh", is_outside=len(warnings) > len(chip.inherited("mesh"))),
-            detail={"algorithm": algorithm, "region": str(region), "tile_bytes_per_core": float(cost.tile_bytes)},
+            detail={"algorithm": algorithm, "region": str(region)},
+            tile_bytes=float(cost.tile_bytes),
         )
 
     def _of_experts(self, part: Operator, chip: Chip, region: Region) -> OperatorCost:

@@ -104,12 +104,17 @@ def _cost_between(left: OperatorCost, right: OperatorCost, fraction: float) -> O
         energy_j=_mix(left.energy_j, right.energy_j, fraction),
         warnings=right.warnings,
         detail=right.detail,
+        tile_bytes=_mix_known(left.tile_bytes, right.tile_bytes, fraction),
         residual=max((left.residual, right.residual), key=lambda residual: residual.log_deviation),
     )
 
 
 def _mix(left: float, right: float, fraction: float) -> float:
     return left + (right - left) * fraction
+
+
+def _mix_known(left: float | None, right: float | None, fraction: float) -> float | None:
+    return None if left is None or right is None else _mix(left, right, fraction)
 
 
 def _mix_all(left: Mapping[str, float], right: Mapping[str, float], fraction: float) -> dict[str, float]:
@@ -126,5 +131,6 @@ def _own_bytes(operator: Operator) -> int:
 
 def _tile_bytes(cost: OperatorCost, operator: Operator, region: Region) -> float:
     """SRAM of one tile: as the cost model says, else operands and results spread evenly."""
-    said = cost.detail.get("tile_bytes_per_core")
-    return float(said) if said is not None else (operator.reads + operator.writes) / region.num_cores
+    if cost.tile_bytes is not None:
+        return cost.tile_bytes
+    return (operator.reads + operator.writes) / region.num_cores

@@ -73,7 +73,7 @@ def test_decode_slows_with_the_side_and_prefill_gains_from_it(wse2: Chip) -> Non
 
 def test_tile_that_fills_the_sram_fits_and_one_byte_less_warns(wse2: Chip) -> None:
     operator = Gemm.of(1, 4096, 4096, dtype=FP16)
-    needed = int(price(operator, wse2).detail["tile_bytes_per_core"])
+    needed = int(price(operator, wse2).tile_bytes)
     exact = wse2.model_copy(update={"sram_per_core_bytes": needed})
     short = wse2.model_copy(update={"sram_per_core_bytes": needed - 1})
     assert price(operator, exact).warnings == ()
