@@ -142,9 +142,28 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
 
 
 def operators_of(part: Part, segments: Sequence[Segment]) -> tuple[Operator, ...]:
-    """The operators of a part in the graphs of one pass."""
-    names = set(part.operators)
-    return tuple(operator for operator in segments[part.segment].graph if operator.name in names)
+    """The operators of a part in the graphs of one pass.
+
+    They need not be those of the largest pass: latent attention takes another form for a piece of a prompt.
+    """
+    graph = segments[part.segment].graph
+    return tuple(operator for operator in graph if part.name in _part_names(graph, operator))
+
+
+def check_grouped(pipeline: Pipeline, segments: Sequence[Segment]) -> None:
+    """Refuse a pass with operators that no group has.
+
+    Raises:
+        PlanError: It has some, because groups are single operators of another pass.
+    """
+    names = {part.name for part in pipeline.parts}
+    for segment in segments:
+        for operator in segment.graph:
+            if names.isdisjoint(_part_names(segment.graph, operator)):
+                raise PlanError(
+                    f"granularity=operator: {segment.name}.{operator.name} is computed for some of the tokens only "
+                    "(latent attention has two forms), so it has no tiles of its own. Use granularity=block."
+                )
 
 
 def flow_bytes(flow: Flow, segments: Sequence[Segment]) -> int:
@@ -201,6 +220,11 @@ def _part_name(graph: OperatorGraph, operator: Operator, granularity: str) -> st
         return f"{graph.name}.{operator.name}"
     prefixes = list(dict.fromkeys(_prefix(op) for op in graph))
     return graph.name if len(prefixes) == 1 else f"{graph.name}.{_prefix(operator)}"
+
+
+def _part_names(graph: OperatorGraph, operator: Operator) -> tuple[str, str, str]:
+    """Names of the part that an operator is in, whatever the granularity."""
+    return graph.name, f"{graph.name}.{_prefix(operator)}", f"{graph.name}.{operator.name}"
 
 
 def _prefix(operator: Operator) -> str:

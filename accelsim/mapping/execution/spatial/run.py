@@ -25,6 +25,7 @@ from accelsim.mapping.execution.spatial.groups import (
     Pipeline,
     buffer_bytes,
     build_pipeline,
+    check_grouped,
     flow_bytes,
     operators_of,
 )
@@ -256,6 +257,8 @@ class SpatialMapper:
     def _size(self, pipeline: Pipeline, stream: Stream, space: Space) -> Sizes:
         typical = self._segments_of(stream.typical)
         largest = self._segments_of(stream.largest)
+        for segments in (self._segments_of(stream.shapes[0]), typical, largest):
+            check_grouped(pipeline, segments)
         buffers = [self._buffer_bytes(pipeline, part, largest) for part in range(len(pipeline.parts))]
 
         def price(part: int, region: Region) -> GroupPrice:
