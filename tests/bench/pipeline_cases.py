@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REPEATS = 5
 SYSTEM = "nvidia-dgx-h100:8"
@@ -19,7 +21,7 @@ PLAN = "tp=8"
 
 @dataclass(frozen=True)
 class RunFigure:
-    """What one run through the pipeline took, what-ifs left out: the first in its process, and later ones."""
+    """What one run through the pipeline took: the first in its process, and later ones."""
 
     name: str
     num_tasks: int
@@ -39,29 +41,36 @@ class CommandFigure:
     warm_wall_s: float
 
 
-def runs() -> dict[str, tuple[str, object]]:
-    """Model and phase by name; all run on :data:`SYSTEM` under :data:`PLAN`."""
-    from accelsim import Decode, Prefill
+def runs() -> dict[str, Callable[[], int]]:
+    """What is run by name, on :data:`SYSTEM` under :data:`PLAN`; each returns the tasks that were simulated."""
+    from accelsim import Decode, Prefill, load_model, load_system, simulate
+
+    def run(model: str, phase: Any, what_ifs: bool = False) -> int:
+        return simulate(model, SYSTEM, phase, PLAN, what_ifs=what_ifs).num_simulated_tasks
+
+    def load() -> int:
+        load_model("llama3-8b"), load_system(SYSTEM)
+        return 0
 
     return {
-        "gpt3-175b prefill": ("gpt3-175b", Prefill(1, 2048)),
-        "llama3-8b decode x 10": ("llama3-8b", Decode(1, 1000, 10)),
-        "llama3-8b decode x 100": ("llama3-8b", Decode(1, 1000, 100)),
-        "llama3-8b decode x 1000": ("llama3-8b", Decode(1, 1000, 1000)),
+        "loading of names": load,
+        "llama3-8b decode, with what-ifs": lambda: run("llama3-8b", Decode(8, 2048), what_ifs=True),
+        "gpt3-175b prefill": lambda: run("gpt3-175b", Prefill(1, 2048)),
+        "llama3-8b decode x 10": lambda: run("llama3-8b", Decode(1, 1000, 10)),
+        "llama3-8b decode x 100": lambda: run("llama3-8b", Decode(1, 1000, 100)),
+        "llama3-8b decode x 1000": lambda: run("llama3-8b", Decode(1, 1000, 1000)),
     }
 
 
 def measure_run(name: str) -> RunFigure:
     """Measure one run in this process."""
-    from accelsim import simulate
-
-    model, phase = runs()[name]
+    run = runs()[name]
     cpu_s: list[float] = []
     wall_s: list[float] = []
     num_tasks = 0
     while len(cpu_s) <= REPEATS:
         cpu, wall = time.process_time(), time.perf_counter()
-        num_tasks = simulate(model, SYSTEM, phase, PLAN, what_ifs=False).num_simulated_tasks  # type: ignore[arg-type]
+        num_tasks = run()
         cpu_s.append(time.process_time() - cpu)
         wall_s.append(time.perf_counter() - wall)
     return RunFigure(name, num_tasks, cpu_s[0], statistics.median(cpu_s[1:]), statistics.median(wall_s[1:]))
@@ -76,6 +85,7 @@ def commands(quick: bool) -> dict[str, list[str]]:
         "import accelsim.engine": [sys.executable, "-c", "import accelsim.engine"],
         "accelsim --help": [*accelsim, "--help"],
         "accelsim run, prefill": [*accelsim, "run", "llama3-8b", *on],
+        "accelsim run, decode, auto plan": [*accelsim, "run", "llama3-8b", "--on", SYSTEM, "--phase", "decode"],
     }
     if not quick:
         steps = ["--context", "1000", "--steps", "1000"]

@@ -5,7 +5,7 @@ of repeated runs in that process, the machine code already loaded.  They are CPU
 engines use one thread, so on an idle machine that is the wall time, and on a busy one
 neighbours disturb it less.  ``run`` includes the verification that ``simulate`` always
 does; ``kernel`` is the engine alone.  The second table holds whole runs through the pipeline
-(without what-ifs), the third the command line with empty and with full caches; there wall
+(without what-ifs unless it says so), the third the command line with empty and with full caches; there wall
 times stand beside CPU times.
 """
 
@@ -153,8 +153,8 @@ def print_pipeline(quick: bool) -> None:
         one = RunFigure(**in_own_process("--run", name))
         done.append(one)
         times = (one.first_cpu_s, one.again_cpu_s, one.again_wall_s)
-        print(f"{name:34s}{one.num_tasks:10d}" + "".join(f"{1e3 * value:9.0f} ms" for value in times), flush=True)
-    decodes = [(one.num_tasks, one.again_cpu_s) for one in done if "decode" in one.name]
+        print(f"{name:34s}{one.num_tasks:10d}" + "".join(f"{1e3 * value:9.1f} ms" for value in times), flush=True)
+    decodes = [(one.num_tasks, one.again_cpu_s) for one in done if "decode x" in one.name]
     print(f"decode: time grows with tasks to the power {exponent(decodes):.2f}")
 
 
