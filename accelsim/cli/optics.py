@@ -149,12 +149,12 @@ def crossover(
     json_: o.JsonOption = None,
 ) -> None:
     """Length from which light needs less energy than copper, or copper ends, by the rate of a lane and the use."""
-    from accelsim.hardware.optical.crossover import crossover as compared
+    from accelsim.hardware.optical.crossover import end_of_copper
 
     light = _optical(optical, None)
     rows = []
     for rate, share in itertools.product(rates.split(","), _shares(use)):
-        one = compared(_copper(copper, rate.strip()), light, share)
+        one = end_of_copper(_copper(copper, rate.strip()), light, share)
         rows.append(
             {
                 "lane_bits_per_s": one.lane_bytes_per_s * 8,

@@ -39,7 +39,7 @@ class Loaded(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Mistake:
     """One thing that is wrong, and where."""
 
     origin: str
@@ -66,7 +66,7 @@ def validate(document: Document, spec_class: type[S], at: str = "") -> Loaded[S]
         The description with its provenance; the same object for equal arguments.
 
     Raises:
-        ConfigError: One line per problem, ordered by file and line:
+        ConfigError: One line per mistake, ordered by file and line:
             ``file:line: key.path: what is wrong. fix.``
     """
     return _validated(document, spec_class, at)
@@ -76,7 +76,7 @@ def validate(document: Document, spec_class: type[S], at: str = "") -> Loaded[S]
 def _validated(document: Document, spec_class: type[S], at: str) -> Loaded[S]:
     node = document.node(at) if at else document.root
     prefix = tuple(split_path(at)) if at else ()
-    problems = _source_problems(node, prefix)
+    mistakes = _source_mistakes(node, prefix)
     spec: S | None = None
     tree = document.unwrapped() if not at else _at(document.unwrapped(), prefix)
     if not isinstance(tree.value, Mapping):
@@ -87,16 +87,16 @@ def _validated(document: Document, spec_class: type[S], at: str) -> Loaded[S]:
             json.dumps(tree.plain()), strict=True, context=FROM_FILE, by_alias=True, by_name=False
         )
     except ValidationError as err:
-        problems += [_problem(detail, tree, spec_class, prefix) for detail in err.errors(include_url=False)]
-    if problems or spec is None:
-        raise ConfigError(report(problems))
+        mistakes += [_mistake(detail, tree, spec_class, prefix) for detail in err.errors(include_url=False)]
+    if mistakes or spec is None:
+        raise ConfigError(in_order(mistakes))
     return Loaded(spec, document.sources(), document)
 
 
-def report(problems: list[Problem]) -> str:
-    """All problems as text, ordered by file and line, duplicates once."""
-    ordered = sorted(problems, key=lambda problem: (problem.origin, problem.line))
-    return "\n".join(dict.fromkeys(str(problem) for problem in ordered))
+def in_order(mistakes: list[Mistake]) -> str:
+    """All mistakes as text, ordered by file and line, duplicates once."""
+    ordered = sorted(mistakes, key=lambda mistake: (mistake.origin, mistake.line))
+    return "\n".join(dict.fromkeys(str(mistake) for mistake in ordered))
 
 
 def _at(node: Node, parts: tuple[str, ...]) -> Node:
@@ -105,7 +105,7 @@ def _at(node: Node, parts: tuple[str, ...]) -> Node:
     return node
 
 
-def _problem(detail: ErrorDetails, tree: Node, spec_class: type[BaseModel], prefix: tuple[str, ...]) -> Problem:
+def _mistake(detail: ErrorDetails, tree: Node, spec_class: type[BaseModel], prefix: tuple[str, ...]) -> Mistake:
     """Place one finding of pydantic in the file and put it in our words."""
     node, path = tree, list(prefix)
     annotations: list[Any] = [spec_class]
@@ -123,7 +123,7 @@ def _problem(detail: ErrorDetails, tree: Node, spec_class: type[BaseModel], pref
             path.append(str(part))
         # any other part is the tag of a union, which is not in the file
     text = describe(detail, node, annotations)
-    return Problem(node.origin, node.line, ".".join(path), text)
+    return Mistake(node.origin, node.line, ".".join(path), text)
 
 
 def _step(annotations: list[Any], part: str | int, is_last: bool) -> list[Any]:
@@ -131,18 +131,18 @@ def _step(annotations: list[Any], part: str | int, is_last: bool) -> list[Any]:
     return step(annotations, part) or (annotations if is_last else [])
 
 
-def _source_problems(node: Node, path: tuple[str, ...]) -> list[Problem]:
+def _source_mistakes(node: Node, path: tuple[str, ...]) -> list[Mistake]:
     """Sourced values whose source is not a source: wrong kind, or not text."""
-    found: list[Problem] = []
+    found: list[Mistake] = []
     if node.is_sourced:
         for key, child in node.children.items():
             here = ".".join((*path, key))
             if key == "kind" and child.value not in SOURCE_KINDS:
                 kinds = ", ".join(SOURCE_KINDS)
                 hint = did_you_mean(child.text, list(SOURCE_KINDS))
-                found.append(Problem(child.origin, child.line, here, f"{child.text!r} is not one of: {kinds}.{hint}"))
+                found.append(Mistake(child.origin, child.line, here, f"{child.text!r} is not one of: {kinds}.{hint}"))
             elif key in ("source", "note") and not isinstance(child.value, str):
-                found.append(Problem(child.origin, child.line, here, "expected text."))
+                found.append(Mistake(child.origin, child.line, here, "expected text."))
     for key, child in value_of(node).children.items():
-        found += _source_problems(child, (*path, key))
+        found += _source_mistakes(child, (*path, key))
     return found

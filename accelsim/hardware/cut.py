@@ -11,7 +11,7 @@ from accelsim.hardware.level import Level, SystemLevel
 MAX_LISTED = 12
 
 
-def cut(name: str, levels: Mapping[str, Level], chips: str | int) -> dict[str, SystemLevel]:
+def cut_levels(name: str, levels: Mapping[str, Level], chips: str | int) -> dict[str, SystemLevel]:
     """The levels of system ``name`` cut to ``chips``: a number, or a shape such as ``"4x4x8"``.
 
     Inner levels are filled before the next one is used, so a number above one group must be a multiple of the group.

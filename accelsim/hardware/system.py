@@ -19,7 +19,7 @@ from accelsim.config.loader import MAX_EXTENDS, Document, Loaded, load_document,
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
-from accelsim.hardware.cut import cut
+from accelsim.hardware.cut import cut_levels
 from accelsim.hardware.inherit import inherit_calibration
 from accelsim.hardware.level import Level, SystemLevel
 from accelsim.hardware.link import LinkSpec
@@ -328,7 +328,7 @@ def _assemble(
 ) -> System:
     """The system of checked documents, cut to ``chips``; of one chip where there is no document of a system."""
     spec = validate(system, SystemSpec).spec if system is not None else None
-    levels = cut(spec.name, spec.levels, chips or spec.default_chips) if spec is not None else {}
+    levels = cut_levels(spec.name, spec.levels, chips or spec.default_chips) if spec is not None else {}
     documents = {"chip": chip} if system is None else {"chip": chip, "system": system}
     return System(
         name=(spec or validate(chip, Chip).spec).name,

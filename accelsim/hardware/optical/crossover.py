@@ -9,7 +9,7 @@ from accelsim.hardware.optical.link import OpticalLink
 
 
 @dataclass(frozen=True, slots=True)
-class Crossover:
+class CopperEnd:
     """Copper against light at one rate of a lane.
 
     Attributes:
@@ -29,7 +29,7 @@ class Crossover:
     optical_j_per_byte: float
 
 
-def crossover(copper: CopperLink, optical: OpticalLink, utilization: float = 1.0) -> Crossover:
+def end_of_copper(copper: CopperLink, optical: OpticalLink, utilization: float = 1.0) -> CopperEnd:
     """The shortest length for which light is the better medium.
 
     Copper's energy rises with every retimer, so the length is a multiple of its reach without one. Light's energy does
@@ -43,7 +43,7 @@ def crossover(copper: CopperLink, optical: OpticalLink, utilization: float = 1.0
     found = next((n for n in range(stretches) if _copper_j(copper, n) >= light), stretches)
     below = _copper_j(copper, max(0, found - 1))
     reach_m = copper.reach_m
-    return Crossover(copper.rate_bytes_per_s, reach_m, stretches * reach_m, found * reach_m, below, light)
+    return CopperEnd(copper.rate_bytes_per_s, reach_m, stretches * reach_m, found * reach_m, below, light)
 
 
 def _copper_j(copper: CopperLink, retimers: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from matplotlib.axes import Axes
@@ -17,14 +18,14 @@ from accelsim.results.plots.style import (
     LIGHT_GREY,
     OKABE_ITO,
     OTHER,
-    Fill,
+    Paint,
     as_results,
     fills,
     new_axes,
     operator_names,
     run_labels,
     run_text,
-    seconds_text,
+    time_label,
     use_time_axis,
 )
 from accelsim.results.result import Result
@@ -77,11 +78,13 @@ def plot_breakdown(
         if runs[0].mapped.servers.stream is None:  # operators work at once, each for nearly all of the latency
             whole_s = sum(row.time_s for row in runs[0].ledger.rows)
             title += "\noperators overlap; shares are of their summed time"
-        return _draw(names, _gather(bars), CAUSE_FILLS, ax, scale, title, whole_s)
+        return _draw(_Stacks(names, _gather(bars), CAUSE_FILLS, title, whole_s), ax, scale)
     title = run_text(runs[0]) if len(runs) == 1 else _common_title(runs, by)
     if by == "cause":
-        return _draw(names, _gather([dict(run.ledger.cause_s) for run in runs]), CAUSE_FILLS, ax, scale, title)
-    return _draw(names, _runs_by_operator(runs, max_operators), KIND_FILLS, ax, scale, title)
+        stacks = _Stacks(names, _gather([dict(run.ledger.cause_s) for run in runs]), CAUSE_FILLS, title)
+    else:
+        stacks = _Stacks(names, _runs_by_operator(runs, max_operators), KIND_FILLS, title)
+    return _draw(stacks, ax, scale)
 
 
 def _common_title(runs: Sequence[Result], by: str) -> str:
@@ -138,23 +141,35 @@ def _merge(bar: Parts, keep: set[str]) -> dict[str, float]:
     return merged | ({OTHER: merged.get(OTHER, 0.0) + rest_s} if rest_s > 0 else {})
 
 
-def _draw(
-    names: Sequence[str],
-    bars: Sequence[Parts],
-    known: Mapping[str, Fill],
-    ax: Axes | None,
-    scale: str,
-    title: str,
-    whole_s: float | None = None,
-) -> Axes:
+@dataclass(frozen=True)
+class _Stacks:
+    """Stacked bars before they are drawn.
+
+    Attributes:
+        names: Name of each bar, the first one on top.
+        bars: Seconds of the pieces of each bar, by name.
+        known: Paint of the names that have one; :data:`KIND_FILLS` where pieces are operators.
+        title: Title of the axes.
+        whole_s: What the bars are a share of, written at their ends; None to leave it out.
+    """
+
+    names: Sequence[str]
+    bars: Sequence[Parts]
+    known: Mapping[str, Paint]
+    title: str
+    whole_s: float | None = None
+
+
+def _draw(stacks: _Stacks, ax: Axes | None, scale: str) -> Axes:
     """Stacked horizontal bars, first one on top, with the total at the end of each."""
+    names, bars, whole_s = stacks.names, stacks.bars, stacks.whole_s
     ax = new_axes(ax, 9.0, 1.3 + 0.36 * sum(1 + name.count("\n") * 0.5 for name in names))
     order = _stack_order(bars)
-    fill_of = _operator_fills(order) if known is KIND_FILLS else fills(order, known)
+    fill_of = _operator_fills(order) if stacks.known is KIND_FILLS else fills(order, stacks.known)
     totals = [sum(bar.values()) for bar in bars]
     divisors = [total_s or 1.0 if scale == "share" else 1.0 for total_s in totals]
     left = [0.0] * len(bars)
-    pieces: list[tuple[BarContainer, Fill]] = []
+    pieces: list[tuple[BarContainer, Paint]] = []
     for name in order:
         widths = [bar.get(name, 0.0) / divisor for bar, divisor in zip(bars, divisors, strict=True)]
         fill = fill_of[name]
@@ -175,10 +190,10 @@ def _draw(
             )
         )
         left = [start + width for start, width in zip(left, widths, strict=True)]
-    _dress(ax, names, left, scale, title)
+    _dress(ax, names, left, scale, stacks.title)
     for index, (end, total_s) in enumerate(zip(left, totals, strict=True)):
         share = "" if whole_s is None else f"  {total_s / whole_s:.1%}".replace("%", " %")
-        ax.annotate(f"{seconds_text(total_s)}{share}", (end, index), (4, 0), textcoords="offset points", va="center")
+        ax.annotate(f"{time_label(total_s)}{share}", (end, index), (4, 0), textcoords="offset points", va="center")
     _write_shares(ax, pieces, left)
     return ax
 
@@ -193,10 +208,10 @@ def _stack_order(bars: Sequence[Parts]) -> list[str]:
     return sorted(weight, key=lambda name: (name == OTHER, -weight[name], name))
 
 
-def _operator_fills(order: Sequence[str]) -> dict[str, Fill]:
+def _operator_fills(order: Sequence[str]) -> dict[str, Paint]:
     """One colour per operator in order of size."""
-    palette = [Fill(colour) for colour in (*OKABE_ITO, GREY)]
-    return {name: Fill(LIGHT_GREY) if name == OTHER else palette[i % len(palette)] for i, name in enumerate(order)}
+    palette = [Paint(colour) for colour in (*OKABE_ITO, GREY)]
+    return {name: Paint(LIGHT_GREY) if name == OTHER else palette[i % len(palette)] for i, name in enumerate(order)}
 
 
 def _dress(ax: Axes, names: Sequence[str], ends: Sequence[float], scale: str, title: str) -> None:
@@ -216,7 +231,7 @@ def _dress(ax: Axes, names: Sequence[str], ends: Sequence[float], scale: str, ti
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
 
 
-def _write_shares(ax: Axes, pieces: Sequence[tuple[BarContainer, Fill]], totals: Sequence[float]) -> None:
+def _write_shares(ax: Axes, pieces: Sequence[tuple[BarContainer, Paint]], totals: Sequence[float]) -> None:
     """Percentages inside the pieces that are wide enough for them."""
     ax.figure.draw_without_rendering()  # type: ignore[union-attr]
     for container, fill in pieces:

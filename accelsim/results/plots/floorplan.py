@@ -19,7 +19,7 @@ from matplotlib.textpath import TextPath
 
 from accelsim.network.noc import Rectangle
 from accelsim.results.floorplan import Floorplan, GroupBox, floorplan_of
-from accelsim.results.plots.style import OKABE_ITO, Fill, new_axes, size_unit
+from accelsim.results.plots.style import OKABE_ITO, Paint, new_axes, size_unit
 
 if TYPE_CHECKING:
     from accelsim.mapping.execution.spatial.run import SpatialRun
@@ -189,7 +189,7 @@ def _write_labels(ax: Axes, plan: Floorplan, colour_by: ColourBy) -> None:
             middle = r.col + r.cols / 2, r.row + r.rows / 2
             text = ax.text(*middle, "\n".join(lines), ha="center", va="center", fontsize=points, linespacing=1.1)
             if colour_by == "sram":
-                text.set_color(Fill(_sram_colour(group)).text_colour)
+                text.set_color(Paint(_sram_colour(group)).text_colour)
             else:
                 text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
 

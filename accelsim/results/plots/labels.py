@@ -76,7 +76,7 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LabelSpot:
     """Where a label could stand.
 
     Attributes:
@@ -101,14 +101,14 @@ def _text_size(ax: Axes, text: str) -> tuple[float, float]:
     return box.width, box.height
 
 
-def _places(anchor: Anchor, size: tuple[float, float], pixels_per_point: float, inside: Bbox) -> Iterator[Place]:
+def _places(anchor: Anchor, size: tuple[float, float], pixels_per_point: float, inside: Bbox) -> Iterator[LabelSpot]:
     """All places of one label within the axes, nearest first."""
     for step, gap in enumerate(_GAPS_POINTS):
         for angle in _ANGLES_DEG:
             box = _box_at(anchor, anchor.radius + gap * pixels_per_point, math.radians(angle), size)
             if inside.x0 < box.x0 and box.x1 < inside.x1 and inside.y0 < box.y0 and box.y1 < inside.y1:
                 near = min(max(anchor.x, box.x0), box.x1), min(max(anchor.y, box.y0), box.y1)
-                yield Place(anchor, box, step, near, _leader(anchor, near, pixels_per_point))
+                yield LabelSpot(anchor, box, step, near, _leader(anchor, near, pixels_per_point))
 
 
 def _leader(anchor: Anchor, near: tuple[float, float], pixels_per_point: float) -> tuple[Bbox, ...]:
@@ -123,10 +123,10 @@ def _leader(anchor: Anchor, near: tuple[float, float], pixels_per_point: float) 
 
 
 def _best(
-    places: Iterable[Place], taken: Sequence[Bbox], written: Sequence[Bbox], lines: Sequence[Bbox]
-) -> Place | None:
+    places: Iterable[LabelSpot], taken: Sequence[Bbox], written: Sequence[Bbox], lines: Sequence[Bbox]
+) -> LabelSpot | None:
     """The free place of least penalty: near its marker, off the lines; its leader crosses no text, rather no marker."""
-    best: tuple[int, Place] | None = None
+    best: tuple[int, LabelSpot] | None = None
     for place in places:
         if place.box.count_overlaps(taken) or any(piece.count_overlaps(written) for piece in place.leader):
             continue
@@ -151,7 +151,7 @@ def _sign(value: float) -> float:
     return 0.0 if abs(value) < 1e-9 else math.copysign(1.0, value)
 
 
-def _write(ax: Axes, label: PointLabel, place: Place, pixels_per_point: float) -> None:
+def _write(ax: Axes, label: PointLabel, place: LabelSpot, pixels_per_point: float) -> None:
     def offset_points(x: float, y: float) -> tuple[float, float]:
         return (x - place.anchor.x) / pixels_per_point, (y - place.anchor.y) / pixels_per_point
 

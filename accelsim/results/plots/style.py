@@ -33,7 +33,7 @@ _DARK = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class Paint:
     """Colour and hatch of an area.
 
     Attributes:
@@ -52,48 +52,48 @@ class Fill:
 
 
 #: Work in full colours, overheads in greys, so that a glance tells them apart.
-CAUSE_FILLS: Mapping[str, Fill] = {
-    "compute": Fill(BLUE),
-    "vector": Fill(SKY),
-    "hbm": Fill(VERMILLION),
-    "l2": Fill(ORANGE),
-    "sram": Fill(YELLOW),
-    "noc": Fill(GREEN),
-    EXPOSED_COMMUNICATION: Fill(PURPLE),
-    "launch": Fill(GREY),
-    "latency": Fill(GREY, "//"),
-    "step": Fill(GREY, ".."),
-    CONTENTION: Fill(BLACK),
-    IDLE: Fill(LIGHT_GREY, "xx"),
-    OTHER: Fill(LIGHT_GREY),
+CAUSE_FILLS: Mapping[str, Paint] = {
+    "compute": Paint(BLUE),
+    "vector": Paint(SKY),
+    "hbm": Paint(VERMILLION),
+    "l2": Paint(ORANGE),
+    "sram": Paint(YELLOW),
+    "noc": Paint(GREEN),
+    EXPOSED_COMMUNICATION: Paint(PURPLE),
+    "launch": Paint(GREY),
+    "latency": Paint(GREY, "//"),
+    "step": Paint(GREY, ".."),
+    CONTENTION: Paint(BLACK),
+    IDLE: Paint(LIGHT_GREY, "xx"),
+    OTHER: Paint(LIGHT_GREY),
 }
-KIND_FILLS: Mapping[str, Fill] = {
-    "gemm": Fill(BLUE),
-    "attention": Fill(VERMILLION),
-    "ragged_attention": Fill(VERMILLION, ".."),
-    "softmax": Fill(ORANGE),
-    "norm": Fill(GREEN),
-    "elementwise": Fill(SKY),
-    "rope": Fill(YELLOW),
-    "embedding": Fill(GREY),
-    "collective": Fill(PURPLE),
-    "exchange": Fill(PURPLE, ".."),
-    "experts": Fill(BLUE, "//"),
+KIND_FILLS: Mapping[str, Paint] = {
+    "gemm": Paint(BLUE),
+    "attention": Paint(VERMILLION),
+    "ragged_attention": Paint(VERMILLION, ".."),
+    "softmax": Paint(ORANGE),
+    "norm": Paint(GREEN),
+    "elementwise": Paint(SKY),
+    "rope": Paint(YELLOW),
+    "embedding": Paint(GREY),
+    "collective": Paint(PURPLE),
+    "exchange": Paint(PURPLE, ".."),
+    "experts": Paint(BLUE, "//"),
 }
 #: Of timelines, where a group of operators that share a rectangle is one bar; such a run has no operators of its own.
-TIMELINE_FILLS: Mapping[str, Fill] = {
+TIMELINE_FILLS: Mapping[str, Paint] = {
     **KIND_FILLS,
-    "attn": Fill(VERMILLION),
-    "mlp": Fill(BLUE),
-    "head": Fill(ORANGE),
+    "attn": Paint(VERMILLION),
+    "mlp": Paint(BLUE),
+    "head": Paint(ORANGE),
 }
-ROLE_FILLS: Mapping[str, Fill] = {"weight": Fill(BLUE), "kv_cache": Fill(VERMILLION), "activation": Fill(GREEN)}
+ROLE_FILLS: Mapping[str, Paint] = {"weight": Paint(BLUE), "kv_cache": Paint(VERMILLION), "activation": Paint(GREEN)}
 
 
-def fills(names: Sequence[str], known: Mapping[str, Fill]) -> dict[str, Fill]:
+def fills(names: Sequence[str], known: Mapping[str, Paint]) -> dict[str, Paint]:
     """A fill per name, the same in every picture: the one in ``known``, else a hatched one chosen by the name."""
     chosen = {name: known[name] for name in names if name in known}
-    spare = [Fill(colour, hatch) for hatch in ("//", "..", "xx") for colour in OKABE_ITO[:-1]]
+    spare = [Paint(colour, hatch) for hatch in ("//", "..", "xx") for colour in OKABE_ITO[:-1]]
     for name in names:
         if name not in chosen:
             start = zlib.crc32(name.encode()) % (len(OKABE_ITO) - 1)
@@ -146,7 +146,7 @@ def size_unit(largest: float) -> tuple[str, float]:
     return _PREFIXES[power], 1000.0**power
 
 
-def seconds_text(value_s: float) -> str:
+def time_label(value_s: float) -> str:
     """Three digits, e.g. ``26.4 ms``."""
     return format_quantity(value_s, "time", 3).replace("us", "\u00b5s")
 

@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
 from accelsim.engine.program import StageTimeline
-from accelsim.results.plots.style import TIMELINE_FILLS, fills, new_axes, run_text, seconds_text, use_time_axis
+from accelsim.results.plots.style import TIMELINE_FILLS, fills, new_axes, run_text, time_label, use_time_axis
 from accelsim.results.result import Result
 
 _BAR_HEIGHT = 0.8
@@ -75,9 +75,9 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
         max_tasks: About as many bars at most. Blocks beyond are left out and the note counts them; of the first block,
             which is always drawn, neighbours on a server are joined.
     """
-    blocks, left_out = fold(result, max_tasks)
+    blocks, left_out = fold_repeats(result, max_tasks)
     every = [task for block in blocks for task in block.tasks]
-    tasks = join(every, max_tasks)
+    tasks = join_neighbours(every, max_tasks)
     servers = list(dict.fromkeys(task.server for task in sorted(tasks, key=lambda task: task.start_s)))
     ax = new_axes(ax, 11.0, 2.1 + (0.9 if len(servers) <= _TALL_ROWS else 0.25) * len(servers))
     kinds = fills(sorted({task.kind for task in tasks}), TIMELINE_FILLS)
@@ -117,7 +117,7 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
     return ax
 
 
-def fold(result: Result, max_tasks: int) -> tuple[list[DrawnBlock], int]:
+def fold_repeats(result: Result, max_tasks: int) -> tuple[list[DrawnBlock], int]:
     """Blocks in order, each with its first repetition on the folded axis, and how many blocks were left out."""
     blocks: list[DrawnBlock] = []
     num_tasks, now_s = 0, 0.0
@@ -131,7 +131,7 @@ def fold(result: Result, max_tasks: int) -> tuple[list[DrawnBlock], int]:
     return blocks, len(result.timeline.stages) - len(blocks)
 
 
-def join(tasks: Sequence[Task], max_tasks: int) -> list[Task]:
+def join_neighbours(tasks: Sequence[Task], max_tasks: int) -> list[Task]:
     """At most about ``max_tasks`` bars of servers: neighbours of one operator become one, over ever longer gaps."""
     if len(tasks) <= max_tasks:
         return list(tasks)
@@ -173,7 +173,7 @@ def _draw_block(stage: StageTimeline, kinds: Sequence[str], now_s: float) -> Dra
 def _note(result: Result, blocks: Sequence[DrawnBlock], left_out: int) -> str:
     drawn_s = blocks[-1].end_s
     folded = sum(block.repeat - 1 for block in blocks)
-    note = f"{seconds_text(drawn_s)} of {seconds_text(result.latency_s)} drawn"
+    note = f"{time_label(drawn_s)} of {time_label(result.latency_s)} drawn"
     if folded:
         note += f"; {folded} equal repetitions folded"
     if left_out:
@@ -194,7 +194,7 @@ def _write_headers(ax: Axes, blocks: Sequence[DrawnBlock]) -> None:
         text = ax.text(
             block.start_s,
             0.0,
-            f"{block.name}{times}, {seconds_text(block.end_s - block.start_s)}{each}",
+            f"{block.name}{times}, {time_label(block.end_s - block.start_s)}{each}",
             ha="left",
             va="bottom",
             fontsize="small",
@@ -244,4 +244,4 @@ def _runs(tasks: Iterable[Task]) -> list[tuple[str, str, str, float, float]]:
     return runs
 
 
-__all__ = ["DrawnBlock", "Task", "fold", "plot_timeline"]
+__all__ = ["DrawnBlock", "Task", "fold_repeats", "plot_timeline"]

@@ -340,10 +340,10 @@ def _kinds(result: Result, labels: Sequence[str]) -> list[str]:
 
 
 def _markers(names: Sequence[str], known: str) -> dict[str, dict[str, Any]]:
-    """Fill of each name as in the pictures: colour and, where colours are shared, a pattern."""
+    """Paint of each name as in the pictures: colour and, where colours are shared, a pattern."""
     from accelsim.results.plots import style
 
-    chosen: dict[str, style.Fill] = style.fills(names, getattr(style, known))
+    chosen: dict[str, style.Paint] = style.fills(names, getattr(style, known))
     return {
         name: {
             # black would vanish on a dark page

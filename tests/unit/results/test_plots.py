@@ -20,8 +20,8 @@ from matplotlib.text import Text
 from accelsim import Decode, Prefill, Result, simulate
 from accelsim.dtypes import DType
 from accelsim.results.plots import plot_breakdown, plot_memory, plot_roofline, plot_timeline
-from accelsim.results.plots.style import CAUSE_FILLS, KIND_FILLS, ROLE_FILLS, bytes_text, fills, seconds_text, time_unit
-from accelsim.results.plots.timeline import fold
+from accelsim.results.plots.style import CAUSE_FILLS, KIND_FILLS, ROLE_FILLS, bytes_text, fills, time_label, time_unit
+from accelsim.results.plots.timeline import fold_repeats
 
 PHASES = {"prefill": Prefill(batch=1, prompt=2048), "decode": Decode(batch=1, context=2048)}
 SYSTEMS = {"gpu": "nvidia-a100-sxm-80gb", "tpu": "google-tpu-v4-pod:4", "wafer": "cerebras-cs2"}
@@ -117,7 +117,7 @@ def test_runs_beside_each_other_keep_their_own_latency(phase: str, runs: Runs) -
     assert widths(plot_breakdown(results)) == pytest.approx([result.latency_s for result in results])
     ax = plot_breakdown(results, scale="share")
     assert widths(ax) == pytest.approx([1.0, 1.0, 1.0])
-    assert {seconds_text(result.latency_s) for result in results} <= {text.get_text() for text in ax.texts}
+    assert {time_label(result.latency_s) for result in results} <= {text.get_text() for text in ax.texts}
     assert texts_that_meet(ax) == []
 
 
@@ -222,7 +222,7 @@ def test_timeline_has_one_bar_per_task_and_no_label_meets_another(run: Result) -
 
 
 def test_bars_of_one_server_do_not_overlap(run: Result) -> None:
-    blocks, _ = fold(run, max_tasks=1000)
+    blocks, _ = fold_repeats(run, max_tasks=1000)
     for server in {task.server for block in blocks for task in block.tasks}:
         tasks = sorted((t for b in blocks for t in b.tasks if t.server == server), key=lambda task: task.start_s)
         assert all(one.end_s <= two.start_s * (1 + 1e-9) for one, two in pairwise(tasks))
