@@ -15,58 +15,79 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from accelsim.case.case import Case
     from accelsim.catalog import Catalog
-    from accelsim.dtypes import DType
+    from accelsim.dtypes import DType, Types
     from accelsim.engine.program import Program, run_program
     from accelsim.engine.run import simulate as simulate_tasks
     from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
     from accelsim.errors import AccelsimError, CapacityError, ConfigError
+    from accelsim.exploration import explore
     from accelsim.hardware.chip import Chip
     from accelsim.hardware.system import System, load_chip, load_system
     from accelsim.mapping.plan import Plan
-    from accelsim.pipeline import simulate
+    from accelsim.pipeline import place, simulate
     from accelsim.results.result import Result
     from accelsim.results.saved import load_result
+    from accelsim.study.compare import compare, diff
+    from accelsim.study.sensitivity import sensitivity
+    from accelsim.version import VERSION as __version__  # noqa: F401
     from accelsim.workload.build import build_workload
     from accelsim.workload.formats.hf import load_model
     from accelsim.workload.graph import OperatorGraph, Workload
     from accelsim.workload.model import Model
     from accelsim.workload.phase import Decode, Prefill
+    from accelsim.workload.recipe import Recipe
 
-__version__ = "0.1.0"
-
+#: Public name -> module, or module and name there; in the order of the stages.
 _HOME = {
+    "simulate": "accelsim.pipeline",
+    "compare": "accelsim.study.compare",
+    "place": "accelsim.pipeline",
+    "sensitivity": "accelsim.study.sensitivity",
+    "diff": "accelsim.study.compare",
+    "explore": "accelsim.exploration",
+    "Case": "accelsim.case.case",
+    "Catalog": "accelsim.catalog",
+    "DType": "accelsim.dtypes",
+    "Types": "accelsim.dtypes",
     "AccelsimError": "accelsim.errors",
     "CapacityError": "accelsim.errors",
-    "Catalog": "accelsim.catalog",
-    "Chip": "accelsim.hardware.chip",
     "ConfigError": "accelsim.errors",
-    "DType": "accelsim.dtypes",
-    "Decode": "accelsim.workload.phase",
     "Model": "accelsim.workload.model",
-    "OperatorGraph": "accelsim.workload.graph",
-    "Plan": "accelsim.mapping.plan",
+    "load_model": "accelsim.workload.formats.hf",
     "Prefill": "accelsim.workload.phase",
-    "Program": "accelsim.engine.program",
-    "Result": "accelsim.results.result",
-    "System": "accelsim.hardware.system",
-    "TaskGraph": "accelsim.engine.taskgraph",
-    "TaskGraphBuilder": "accelsim.engine.taskgraph",
+    "Decode": "accelsim.workload.phase",
+    "Recipe": "accelsim.workload.recipe",
+    "OperatorGraph": "accelsim.workload.graph",
     "Workload": "accelsim.workload.graph",
     "build_workload": "accelsim.workload.build",
+    "Chip": "accelsim.hardware.chip",
+    "System": "accelsim.hardware.system",
     "load_chip": "accelsim.hardware.system",
-    "load_result": "accelsim.results.saved",
-    "load_model": "accelsim.workload.formats.hf",
     "load_system": "accelsim.hardware.system",
+    "Plan": "accelsim.mapping.plan",
+    "TaskGraph": "accelsim.engine.taskgraph",
+    "TaskGraphBuilder": "accelsim.engine.taskgraph",
+    "Program": "accelsim.engine.program",
     "run_program": "accelsim.engine.program",
-    "simulate": "accelsim.pipeline",
-    "simulate_tasks": "accelsim.engine.run",
+    "simulate_tasks": "accelsim.engine.run:simulate",
+    "Result": "accelsim.results.result",
+    "load_result": "accelsim.results.saved",
+    "__version__": "accelsim.version:VERSION",
 }
 
 __all__ = [  # noqa: RUF022  (one line per name, in the order of the stages)
     "simulate",
+    "compare",
+    "place",
+    "sensitivity",
+    "diff",
+    "explore",
+    "Case",
     "Catalog",
     "DType",
+    "Types",
     "AccelsimError",
     "CapacityError",
     "ConfigError",
@@ -74,6 +95,7 @@ __all__ = [  # noqa: RUF022  (one line per name, in the order of the stages)
     "load_model",
     "Prefill",
     "Decode",
+    "Recipe",
     "OperatorGraph",
     "Workload",
     "build_workload",
@@ -95,10 +117,10 @@ __all__ = [  # noqa: RUF022  (one line per name, in the order of the stages)
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'accelsim' has no attribute {name!r}")
-    module = importlib.import_module(_HOME[name])
-    value = globals()[name] = getattr(module, "simulate" if name == "simulate_tasks" else name)
+    module, _, attribute = _HOME[name].partition(":")
+    value = globals()[name] = getattr(importlib.import_module(module), attribute or name)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return [*__all__, "__version__"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import accelsim
 from accelsim.hardware.profile import launches_kernels
 from accelsim.mapping.execution.base import EXECUTIONS
 from accelsim.mapping.job import Job
@@ -19,6 +17,7 @@ from accelsim.results.band import Band
 from accelsim.results.books import chip_busy_s, host_busy_s
 from accelsim.results.bottleneck import WhatIf, find_bottleneck
 from accelsim.results.metrics import utilisation
+from accelsim.results.provenance import Provenance
 from accelsim.results.residuals import band_of_run
 from accelsim.results.result import Energy, Result
 from accelsim.results.unread import unread_warnings
@@ -28,12 +27,8 @@ from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.operators.experts import Experts
 from accelsim.workload.tensor import Role
 
-_CHECKS_SKIPPED = "the model is overridden: its published figures (checks) are not held against it"
 
-
-def report(
-    job: Job, played: Played, ledger: Ledger, alternatives: Sequence[WhatIf], manifest: Mapping[str, Any]
-) -> Result:
+def report(job: Job, played: Played, ledger: Ledger, alternatives: Sequence[WhatIf], provenance: Provenance) -> Result:
     """The result: figures derived from the books, warnings of every stage, provenance."""
     mapped, chip = played.mapped, job.system.chip
     num_chips, replicas = mapped.num_chips, job.plan.dp
@@ -76,7 +71,7 @@ def report(
         ),
         assumed=tuple(path for path, source in job.system.provenance.items() if source.kind == "assumed"),
         num_simulated_tasks=mapped.program.num_simulated_tasks,
-        manifest=manifest,
+        provenance=provenance,
         machine=job.system,
         mapped=mapped,
         timeline=played.timeline,
@@ -138,17 +133,3 @@ def _cost_warnings(mapped: Mapped) -> tuple[str, ...]:
         for warning in cost.warnings:
             raised.setdefault(warning, {})[name] = None
     return tuple(f"{warning} ({', '.join(operators)})" for warning, operators in raised.items())
-
-
-def manifest_of(
-    inputs: Mapping[str, str], seed: int, overrides: Sequence[tuple[str, str]], profile: str
-) -> dict[str, Any]:
-    """What a run can be repeated from."""
-    return {
-        "accelsim_version": accelsim.__version__,
-        "seed": seed,
-        "profile": profile,
-        "inputs": dict(inputs),
-        "overrides": dict(overrides),
-        **({"notes": [_CHECKS_SKIPPED]} if any(path.startswith("model.") for path, _ in overrides) else {}),
-    }

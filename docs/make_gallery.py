@@ -16,7 +16,7 @@ matplotlib.use("agg")  # no display needed
 import numpy as np
 from matplotlib.axes import Axes
 
-from accelsim import Decode, Prefill, Result, load_model, load_system, simulate
+from accelsim import Decode, Prefill, Result, load_system, simulate
 from accelsim.network.collective import collective_steps
 from accelsim.network.sweep import bus_bytes_per_s
 from accelsim.results.plots import (
@@ -33,7 +33,7 @@ from accelsim.results.plots import (
     plot_tornado,
     plot_validation,
 )
-from accelsim.study.sensitivity import Experiment, sensitivity
+from accelsim.study.sensitivity import Experiment, measure
 
 NODE = "nvidia-dgx-h100"
 
@@ -84,7 +84,7 @@ def collective() -> Axes:
 def tornado() -> Axes:
     """Which numbers of an A100 a decode depends on."""
     run = simulate("llama3-8b", "nvidia-a100-sxm-80gb", Decode(1, 512), what_ifs=False)
-    found = sensitivity(Experiment(load_model("llama3-8b"), run.machine, Decode(1, 512), run.plan), only=("chip",))
+    found = measure(Experiment.after(run), only=("chip",))
     base_s = found.base.latency_s
     bars = [TornadoBar(i.parameter.path, i.low.latency_s / base_s, i.high.latency_s / base_s) for i in found.influences]
     return plot_tornado(bars, found.step)

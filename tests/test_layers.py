@@ -15,7 +15,8 @@ PACKAGE = ROOT / "accelsim"
 
 # An earlier layer never imports a later one; layers on one line do not import each other.
 LAYERS = [
-    {"errors", "progress", "warning"},
+    {"errors", "progress", "warning", "version"},
+    {"files"},
     {"dtypes"},
     {"registry"},
     {"units"},
@@ -27,12 +28,12 @@ LAYERS = [
     {"cost"},
     {"network"},
     {"mapping"},
-    {"job"},
+    {"case"},
     {"play"},
     {"results"},
     {"report"},
     {"pipeline"},
-    {"explore"},
+    {"exploration"},
     {"study"},
     {"serving"},
     {"validation"},

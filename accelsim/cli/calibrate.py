@@ -34,8 +34,8 @@ def calibrate(
     """Fit a chip's calibration; say how well the data determine each number and which rows disagree."""
     from accelsim.catalog import Catalog
     from accelsim.errors import ConfigError
+    from accelsim.files import write_atomic
     from accelsim.hardware.system import load_chip
-    from accelsim.results.files import write_atomic
     from accelsim.validation.calibration_file import calibration_yaml
     from accelsim.validation.refit import refit
     from accelsim.validation.suites import calibration_table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
 from accelsim.cli.output import save_axes, write_json
 
@@ -47,7 +48,7 @@ def collective(
     from accelsim.units import parse_quantity
     from accelsim.workload.group import Group
 
-    system = load_system(on, o.make_overrides(set_))
+    system = load_system(on, read_overrides(set_ or ()))
     num_ranks = -(-system.num_chips // stride) if ranks is None else ranks
     if kind == "send_recv" and ranks is None:
         num_ranks = 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def cost(
     from accelsim.validation.predict import predict, refuse_notes
     from accelsim.validation.table import PREDICTED, check_table, read_table
 
-    only = _chip(chip, o.make_overrides(set_))
+    only = _chip(chip, read_overrides(set_ or ()))
     table = read_table(data)
     check_table(table, measured=False, hardware=only is None)
     prediction = predict(table, Machines(chip=only))
@@ -44,7 +45,7 @@ def cost(
     if output is None:
         sys.stdout.write(text)
     else:
-        from accelsim.results.files import write_atomic
+        from accelsim.files import write_atomic
 
         write_atomic(output, text)
     for note in prediction.notes:

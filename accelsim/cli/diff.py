@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXIT_DIFFERENT = 1
 
-_RUN = 'A folder of --save, a file of --json, or a run in quotes: "MODEL --on SYSTEM ...".'
+_RUN = 'A folder of --save, a file of --json, a case file, or a run in quotes: "MODEL --on SYSTEM ...".'
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +55,7 @@ def diff(
 def _write(found: Difference, json_: str | None) -> None:
     if json_ is None:
         return
-    from accelsim.results.files import write_atomic
+    from accelsim.files import write_atomic
 
     text = json.dumps(found.to_dict(), indent=2) + "\n"
     if json_ == "-":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
 from accelsim.cli.output import write_json
 
@@ -40,7 +41,7 @@ def experts(
     from accelsim.hardware.system import load_system
     from accelsim.network.expert_kernels import COMBINE, DISPATCH, ExpertExchange, expert_exchange
 
-    system = load_system(on, o.make_overrides(set_))
+    system = load_system(on, read_overrides(set_ or ()))
     chips = system.num_chips if ranks is None else ranks
     shape = (tokens, hidden, topk, num_experts, chips, topk_groups)
     costs = [expert_exchange(ExpertExchange(way, *shape), system, kernel) for way in (DISPATCH, COMBINE)]

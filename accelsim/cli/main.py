@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from typing import Annotated
 
 import typer
 
@@ -26,10 +27,18 @@ from accelsim.cli import (
     validate,
 )
 from accelsim.errors import AccelsimError, CapacityError
+from accelsim.version import VERSION
 
 EXIT_BAD_INPUT = 2
 EXIT_DOES_NOT_FIT = 3
 EXIT_DEFECT = 70
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"accelsim {VERSION}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="accelsim",
@@ -39,6 +48,17 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help; rich alone takes longer to import than all the rest
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
 run.register(app)
 compare.register(app)
 diff.register(app)

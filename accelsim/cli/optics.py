@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelsim.case.read import read_overrides
 from accelsim.cli import optics_circuits, output
 from accelsim.cli import options as o
 from accelsim.errors import ConfigError
@@ -261,7 +262,7 @@ def _shares(text: str) -> list[float]:
 def _optical(name: str, set_: list[str] | None) -> OpticalLink:
     from accelsim.hardware.optical import OpticalLink, load_optics
 
-    optics = load_optics(name, o.make_overrides(set_))
+    optics = load_optics(name, read_overrides(set_ or ()))
     if not isinstance(optics, OpticalLink):
         raise ConfigError(f"{name} is no optical link. Known: {', '.join(_all_optical())}.")
     return optics

@@ -20,7 +20,7 @@ def write_json(content: Any, target: str) -> None:
     Raises:
         AccelsimError: The file cannot be written.
     """
-    from accelsim.results.files import write_atomic
+    from accelsim.files import write_atomic
 
     text = json.dumps(_finite(content), indent=2) + "\n"
     if target == "-":

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelsim.cli import options as o
+from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.results.result import Result
-    from accelsim.workload.phase import Phase
 
 
 def register(app: typer.Typer) -> None:
@@ -23,33 +23,15 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
+@takes_case(model=o.DEFAULT_MODEL)
 def run(
-    model: Annotated[
-        str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")
-    ] = o.DEFAULT_MODEL,
-    on: Annotated[
-        str | None, typer.Option("--on", help="System or chip, name or YAML, with :CHIPS for a size.")
-    ] = None,
-    phase: o.PhaseOption = None,
-    batch: o.BatchOption = 1,
-    prompt: o.PromptOption = None,
-    context: o.ContextOption = None,
-    steps: o.StepsOption = None,
-    dtype: o.DtypeOption = None,
-    plan: o.PlanOption = "auto",
+    stated: Stated,
     execution: Annotated[
-        str | None, typer.Option("--execution", help="whole_chip, spatial or weight_streaming.")
+        str | None, typer.Option("--execution", help="How chips run their share: see accelsim show executions.")
     ] = None,
     placer: Annotated[
         str | None, typer.Option("--placer", help="Who finds the rectangles of spatial execution.")
     ] = None,
-    constraints: o.ConstraintsOption = None,
-    profile: o.ProfileOption = "graph",
-    engine: o.EngineOption = "auto",
-    routing: o.RoutingOption = "random",
-    seed: o.SeedOption = 0,
-    set_: o.SetOption = None,
-    ignore_capacity: o.IgnoreCapacityOption = False,
     json_: o.JsonOption = None,
     trace: Annotated[
         Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace; .gz is compressed.")
@@ -58,6 +40,9 @@ def run(
     save: Annotated[
         Path | None, typer.Option("--save", help="Write result.json and every table into a folder.")
     ] = None,
+    save_case: Annotated[
+        Path | None, typer.Option("--save-case", help="Write what is asked for as a file to run again.")
+    ] = None,
     tables: Annotated[str, typer.Option("--tables", help="Format of --save: auto, csv or parquet.")] = "auto",
     price_per_chip_hour: Annotated[
         float | None, typer.Option("--price-per-chip-hour", help="Price of a chip-hour, any currency: adds the cost.")
@@ -65,101 +50,53 @@ def run(
     grid_gco2_per_kwh: Annotated[
         float | None, typer.Option("--grid-gco2-per-kwh", help="Grams of CO2 per kWh of your grid: adds the carbon.")
     ] = None,
-    strict: o.StrictOption = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every operator, provenance, manifest.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Simulate a model on a system; without --on, on a GPU, a TPU and a wafer-scale machine side by side."""
-    if on is None:
-        given = {
-            "--plan": plan != "auto",
+    """Simulate a model on a system; without --on, on a GPU, a TPU and a wafer-scale machine side by side.
+
+    MODEL may be a case file (see --save-case) or a saved result: it runs again, with the options given put over it.
+    """
+    from accelsim.cli.cases import base_case, make_case, with_plan_keys
+    from accelsim.results.bill import Rates
+
+    if stated.system is None and base_case(stated.model) is None:
+        own = {
             "--execution": execution,
             "--placer": placer,
-            "--constraints": constraints,
-            "--dtype": dtype,
-            "--profile": profile != "graph",
-            "--engine": engine != "auto",
-            "--routing": routing != "random",
-            "--set": set_,
-            "--ignore-capacity": ignore_capacity,
-            "--strict": strict,
             "--trace": trace,
             "--report": report,
             "--save": save,
+            "--save-case": save_case,
             "--tables": tables != "auto",
             "--price-per-chip-hour": price_per_chip_hour is not None,
             "--grid-gco2-per-kwh": grid_gco2_per_kwh is not None,
         }
-        _refuse_without_system([name for name, value in given.items() if value])
+        _refuse_without_system([*stated.flags, *(name for name, value in own.items() if value)])
         from accelsim.cli.compare import compare_default
 
-        compare_default(model, phase, batch, prompt, context, steps, json_, quiet)
+        compare_default(stated, json_, quiet)
         return
     from accelsim.progress import working
-    from accelsim.results.bill import Rates
     from accelsim.results.save import check_format
 
     check_format(tables)
     if tables != "auto" and save is None:
         raise ConfigError("--tables is the format of what --save writes. Add --save DIR, or leave --tables out.")
     rates = Rates(price_per_chip_hour, grid_gco2_per_kwh)
+    plan = with_plan_keys(stated.options.get("plan"), execution=execution, placer=placer)
+    case = make_case(stated, plan=plan)
+    if save_case is not None:
+        case.save(save_case)
     with working("simulating"):
-        result = _simulate(
-            model,
-            on,
-            o.make_phase(phase, batch, prompt, context, steps, model, set_),
-            with_plan_keys(plan, execution=execution, placer=placer),
-            dtype,
-            profile,
-            engine,
-            seed,
-            set_,
-            ignore_capacity,
-            strict,
-            constraints,
-            routing,
-        )
-    result = replace(result, rates=rates)
+        from accelsim.pipeline import simulate
+
+        result = replace(simulate(case), rates=rates)
     _write(result, json_, trace, save, tables, report)
     if not quiet and json_ != "-":
         from accelsim.cli.render import print_result
 
         print_result(result, verbose)
-
-
-def _simulate(
-    model: str,
-    on: str,
-    phase: Phase,
-    plan: str,
-    dtype: str | None,
-    profile: str,
-    engine: str,
-    seed: int,
-    set_: list[str] | None,
-    ignore_capacity: bool,
-    strict: bool,
-    constraints: str | None,
-    routing: str,
-) -> Result:
-    engine_, dtype_, overrides = o.check_engine(engine), o.make_dtype(dtype), o.make_overrides(set_)
-    from accelsim.pipeline import simulate
-
-    return simulate(
-        model,
-        on,
-        phase,
-        plan,
-        dtype=dtype_,
-        profile=profile,
-        engine=engine_,
-        overrides=overrides,
-        ignore_capacity=ignore_capacity,
-        strict=strict,
-        routing=o.make_routing(routing),
-        seed=seed,
-        constraints=constraints,
-    )
 
 
 def _refuse_without_system(options: list[str]) -> None:
@@ -168,17 +105,10 @@ def _refuse_without_system(options: list[str]) -> None:
         raise ConfigError(f"{', '.join(options)} needs a system. Add --on SYSTEM; accelsim show systems lists them.")
 
 
-def with_plan_keys(plan: str, **keys: str | None) -> str:
-    """The text of a plan with options that are keys of their own folded in."""
-    items = [] if plan == "auto" else [plan]
-    items += [f"{key}={value}" for key, value in keys.items() if value is not None]
-    return ",".join(items) or "auto"
-
-
 def _write(
     result: Result, json_: str | None, trace: Path | None, save: Path | None, tables: str, report: Path | None
 ) -> None:
-    from accelsim.results.files import write_atomic
+    from accelsim.files import write_atomic
 
     if json_ is not None:
         text = json.dumps(result.to_dict(), indent=2) + "\n"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelsim.cli import options as o
+from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.errors import ConfigError, UnitError
 
 if TYPE_CHECKING:
@@ -25,21 +26,9 @@ def register(app: typer.Typer) -> None:
     app.command("sensitivity")(sensitivity)
 
 
+@takes_case(model=o.DEFAULT_MODEL, system=o.DEFAULT_SYSTEMS[0])
 def sensitivity(
-    model: Annotated[
-        str, typer.Argument(help="Model name, YAML, or path to a Hugging Face config.json.")
-    ] = o.DEFAULT_MODEL,
-    on: Annotated[str, typer.Option("--on", help="System or chip, name or YAML, with :CHIPS for a size.")] = (
-        o.DEFAULT_SYSTEMS[0]
-    ),
-    phase: o.PhaseOption = None,
-    batch: o.BatchOption = 1,
-    prompt: o.PromptOption = None,
-    context: o.ContextOption = None,
-    steps: o.StepsOption = None,
-    dtype: o.DtypeOption = None,
-    plan: o.PlanOption = "auto",
-    set_: o.SetOption = None,
+    stated: Stated,
     step: Annotated[str, typer.Option("--step", help="How far each parameter is moved up and down.")] = DEFAULT_STEP,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Only parameters whose path begins like this; may be repeated.")
@@ -57,25 +46,23 @@ def sensitivity(
         raise ConfigError("--against and --vary belong together, e.g. --against nvidia-h100-sxm --vary chip.clock.")
     if against is not None and (png is not None or only or step != DEFAULT_STEP):
         raise ConfigError("--png, --only and --step are of the sensitivities: leave them out with --against.")
-    moved, dtype_, overrides = _fraction(step), o.make_dtype(dtype), o.make_overrides(set_)
-    work = o.make_phase(phase, batch, prompt, context, steps, model, set_)
-    from accelsim.catalog import Catalog
+    moved = _fraction(step)
+    from accelsim.cli.cases import make_case
     from accelsim.pipeline import simulate
     from accelsim.study.sensitivity import Experiment
-    from accelsim.workload.formats.hf import load_model_file
 
-    first = simulate(model, on, work, plan, dtype=dtype_, overrides=overrides, what_ifs=False)
-    of_model = [(p.removeprefix("model."), v) for p, v in overrides if p.startswith("model.")]
-    loaded = load_model_file(model, Catalog(), of_model).spec
-    experiment = Experiment(loaded, first.machine, work, first.plan, dtype_)
+    case = make_case(stated)
+    first = simulate(case, what_ifs=False)
+    experiment = Experiment.after(first)
     if against is not None and vary is not None:
-        other = simulate(model, against, work, "auto", dtype=dtype_, what_ifs=False)
+        kept = tuple(item for item in case.overrides if item[0].startswith("model."))
+        other = simulate(case.but(system=against, plan="auto", overrides=kept), what_ifs=False)
         _break_even(experiment, vary, (against, other.latency_s), json_)
         return
     found = _measure(experiment, moved, only or ())
     _emit(found.to_dict(), json_)
     if png is not None:
-        _draw(found, png, f"{model} {work} on {first.system}, plan {first.plan}")
+        _draw(found, png, f"{first.model} {case.phase} on {first.system}, plan {first.plan}")
     if json_ != "-":
         from accelsim.cli.render_sensitivity import print_sensitivity
 
@@ -85,7 +72,7 @@ def sensitivity(
 def _measure(experiment: Experiment, step: float, only: list[str] | tuple[str, ...]) -> Sensitivity:
     """The sensitivity, with a bar: it takes two runs per parameter."""
     from accelsim.progress import bar
-    from accelsim.study.sensitivity import sensitivity as measure
+    from accelsim.study.sensitivity import measure
 
     with bar("simulating parameters") as report:
         return measure(experiment, step, only, report)
@@ -121,7 +108,7 @@ def _plain(found: BreakEven, other: str) -> dict[str, object]:
 def _draw(found: Sensitivity, png: Path, title: str) -> None:
     import io
 
-    from accelsim.results.files import write_atomic
+    from accelsim.files import write_atomic
     from accelsim.results.plots.tornado import TornadoBar, plot_tornado
 
     base = found.base.latency_s
@@ -139,7 +126,7 @@ def _draw(found: Sensitivity, png: Path, title: str) -> None:
 def _emit(data: dict[str, object], json_: str | None) -> None:
     if json_ is None:
         return
-    from accelsim.results.files import write_atomic
+    from accelsim.files import write_atomic
 
     text = json.dumps(data, indent=2) + "\n"
     if json_ == "-":

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli import options as o
+from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from accelsim.workload.phase import Phase
+    from accelsim.case.case import Case
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show)
 
 
+@takes_case(model=o.DEFAULT_MODEL, system=o.DEFAULT_SYSTEMS[0])
 def show(
     what: Annotated[
         str,
@@ -27,17 +29,13 @@ def show(
             help="models, systems, chips, profiles, topologies, collectives, placers, schema, graph, tasks, or a NAME."
         ),
     ] = "systems",
-    model: Annotated[
-        str, typer.Argument(help="With graph or tasks: the model. With schema: chip, system or model.")
-    ] = o.DEFAULT_MODEL,
-    on: Annotated[str, typer.Option("--on", help="With tasks: the system.")] = o.DEFAULT_SYSTEMS[0],
-    phase: o.PhaseOption = None,
-    batch: o.BatchOption = 1,
-    prompt: o.PromptOption = None,
-    context: o.ContextOption = None,
-    plan: o.PlanOption = "tp=1",
+    *,
+    stated: Stated,
 ) -> None:
-    """List models, systems, chips, profiles, topologies, collectives or placers; print one; or a graph or its tasks."""
+    """List models, systems, chips, profiles, topologies, collectives or placers; print one; or a graph or its tasks.
+
+    With graph or tasks, MODEL and the options of a run say of what; with schema, MODEL is chip, system or model.
+    """
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -46,11 +44,12 @@ def show(
     elif what in ("topologies", "collectives", "placers"):
         _show_registry(console, what)
     elif what == "schema":
-        _show_schema(model)
-    elif what == "graph":
-        _show_graph(console, model, o.make_phase(phase, batch, prompt, context, None, model), plan)
-    elif what == "tasks":
-        _show_tasks(console, model, on, o.make_phase(phase, batch, prompt, context, None, model), plan)
+        _show_schema(stated.model)
+    elif what in ("graph", "tasks"):
+        from accelsim.cli.cases import make_case
+
+        case = make_case(stated, plan=stated.options.get("plan", "tp=1"))
+        (_show_graph if what == "graph" else _show_tasks)(console, case)
     else:
         _show_file(console, what)
 
@@ -107,13 +106,12 @@ def _show_file(console: Console, name: str) -> None:
     console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
 
 
-def _show_graph(console: Console, model: str, phase: Phase, plan: str) -> None:
-    from accelsim.mapping.plan import Plan
+def _show_graph(console: Console, case: Case) -> None:
     from accelsim.mapping.shard import shard
     from accelsim.workload.build import build_workload
-    from accelsim.workload.formats.hf import load_model
 
-    workload = shard(build_workload(load_model(model), phase), Plan.parse("" if plan == "auto" else plan))
+    job = case.load().job
+    workload = shard(build_workload(job.model, job.phase, job.recipe), job.plan)
     console.print(f"[bold]{workload.name}[/]: {workload.flops:.4g} FLOPs on one rank")
     for segment in workload.segments:
         console.print(f"\n[bold]{segment.name}[/] x {segment.repeat}")
@@ -127,11 +125,11 @@ def _show_graph(console: Console, model: str, phase: Phase, plan: str) -> None:
             )
 
 
-def _show_tasks(console: Console, model: str, on: str, phase: Phase, plan: str) -> None:
+def _show_tasks(console: Console, case: Case) -> None:
     from accelsim.engine.clock import to_seconds
     from accelsim.pipeline import simulate
 
-    result = simulate(model, on, phase, plan, what_ifs=False)
+    result = simulate(case, what_ifs=False)
     console.print(f"[bold]{result!r}[/]")
     for stage in result.timeline.stages:
         graph, timeline = stage.stage.graph, stage.timeline

@@ -92,7 +92,7 @@ def _unseen(names: list[str], data: Path | None) -> list[Comparison]:
 
 
 def _write_json(found: Sequence[Comparison], json_: str, verbose: bool) -> None:
-    from accelsim.results.files import write_atomic
+    from accelsim.files import write_atomic
     from accelsim.validation.compare import to_dict
 
     text = json.dumps(to_dict(found, by_size=verbose), indent=2) + "\n"
@@ -103,7 +103,7 @@ def _write_json(found: Sequence[Comparison], json_: str, verbose: bool) -> None:
 
 
 def _renew(found: Sequence[Comparison], path: Path) -> None:
-    from accelsim.results.files import write_atomic
+    from accelsim.files import write_atomic
     from accelsim.validation.markdown import read_text, renewed
 
     write_atomic(path, renewed(read_text(path), found, str(path)))

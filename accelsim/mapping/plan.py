@@ -139,6 +139,21 @@ def explain_key(name: str) -> Mapping[str, str] | None:
     return {"meaning": key.help, "default": str(key.show(key.default)), "with": ", ".join(readers_of(key))}
 
 
+def spatial_plan(plan: Plan | str) -> Plan:
+    """A plan of spatial execution, which goes without saying in text; ``auto`` is its defaults.
+
+    Raises:
+        PlanError: A malformed text, or a plan of another execution.
+    """
+    if isinstance(plan, str):
+        named = "" if plan == "auto" else plan
+        stated = any(item.partition("=")[0].strip() == "execution" for item in named.split(","))
+        plan = Plan.parse(named if stated else f"execution=spatial,{named}")
+    if plan.execution != "spatial":
+        raise PlanError(f"plan: only execution=spatial places groups on tiles, got {plan.execution!r}.")
+    return plan
+
+
 def _items(text: str) -> Iterator[tuple[str, str]]:
     for item in filter(None, (piece.strip() for piece in text.split(","))):
         key, equals, value = (piece.strip() for piece in item.partition("="))

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from accelsim.case.case import OPTIONS
+
 #: Figures that are compared one by one: key of the JSON and dimension of its unit ("" for a plain number).
 FIGURES = {
     "latency_s": "time",
@@ -19,6 +21,8 @@ FIGURES = {
     "energy_j": "joule",
     "flops": "",
 }
+#: Options that no other section of the inputs shows.
+_FURTHER = [o.name for o in OPTIONS if o.name not in ("model", "system", "phase", "plan", "dtype", "overrides")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +216,7 @@ def _flat(data: Mapping[str, Any]) -> dict[str, str]:
     for section, values in sections.items():
         flat |= {f"{section}.{name}": str(value) for name, value in values.items() if value is not None}
     flat |= {f"file {name}": str(digest)[:12] for name, digest in manifest.get("inputs", {}).items()}
-    if "profile" in manifest:
-        flat["profile"] = str(manifest["profile"])
+    flat |= {name: str(manifest[name]) for name in _FURTHER if name in manifest}
     if "accelsim_version" in manifest:
         flat["accelsim"] = str(manifest["accelsim_version"])
     return flat

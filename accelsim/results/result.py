@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelsim.case.case import Case
 from accelsim.engine.program import ProgramTimeline, run_program
 from accelsim.errors import ConfigError
 from accelsim.hardware.profile import launches_kernels
@@ -24,6 +25,7 @@ from accelsim.results.band import Band
 from accelsim.results.bill import Rates, bill
 from accelsim.results.bottleneck import Bottleneck
 from accelsim.results.metrics import Utilisation
+from accelsim.results.provenance import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +90,7 @@ class Result:
         warnings: What makes the number less certain.
         assumed: Paths of hardware values that are assumptions.
         num_simulated_tasks: Tasks the engine played (folded ones once).
-        manifest: Version, input files with hashes, overrides, seed.
+        provenance: The case that was run and the files that were read.
         machine: The simulated system.
         mapped: The job on its machine: the simulated program and what it stands for.
         timeline: What the engine returned.
@@ -111,7 +113,7 @@ class Result:
     warnings: tuple[str, ...]
     assumed: tuple[str, ...]
     num_simulated_tasks: int
-    manifest: Mapping[str, Any]
+    provenance: Provenance
     machine: System = field(repr=False)
     mapped: Mapped = field(repr=False)
     timeline: ProgramTimeline = field(repr=False)
@@ -147,6 +149,16 @@ class Result:
         from accelsim.results.summary import summarise
 
         return summarise(self)
+
+    @property
+    def case(self) -> Case:
+        """What was asked for; ``simulate(result.case)`` repeats the run."""
+        return self.provenance.case
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """Plain data that the run can be repeated from: version, input files with hashes, every option."""
+        return self.provenance.manifest
 
     @property
     def profile(self) -> str:

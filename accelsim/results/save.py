@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelsim.errors import ConfigError
-from accelsim.results.files import write_atomic
+from accelsim.files import write_atomic
 from accelsim.results.result import Result
 from accelsim.results.tables import TABLES
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from accelsim.case.case import Case
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
+from accelsim.results.provenance import case_of_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +89,15 @@ class SavedResult:
         if path.resolve().parent != self.path.resolve() or not path.is_file():
             raise ConfigError(f"{path}: the file of table {name!r} is missing. Save the run again.")
         return _read(path)
+
+    @property
+    def case(self) -> Case:
+        """The case that was run, from the manifest; ``simulate(load_result(path).case)`` repeats it.
+
+        Raises:
+            ConfigError: The manifest lacks an option, or the machine was made in Python.
+        """
+        return case_of_manifest(self.data.get("manifest", {}))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as written by the run."""

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.program import StageTimeline
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
-from accelsim.results.files import write_atomic
+from accelsim.files import write_atomic
 from accelsim.results.result import Result
 
 MAX_EVENTS = 200_000

@@ -13,15 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accelsim.dtypes import DType
+from accelsim.case.case import Case
+from accelsim.catalog import Catalog
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.hardware.system import System
 from accelsim.mapping.plan import Plan
 from accelsim.pipeline import simulate
+from accelsim.results.result import Result
 from accelsim.study.parameters import ASSUMED, Parameter, parameters, scaled
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
-from accelsim.workload.recipe import AttentionName
 
 DEFAULT_STEP = 0.1
 #: Elasticities below this are rounding.
@@ -46,36 +47,32 @@ class Experiment:
     """One run that is repeated on changed machines.
 
     Attributes:
-        model: The model.
+        case: What is run; its machine is loaded, its plan stays, and a model that does not fit is run all the same.
         system: The machine as described.
-        phase: The phase.
-        plan: The plan, which stays.
-        dtype: Element type; None takes the default.
-        attention: As in :func:`accelsim.simulate`.
-        seed: Seed of placers.
     """
 
-    model: Model
+    case: Case
     system: System
-    phase: Phase
-    plan: Plan
-    dtype: DType | None = None
-    attention: AttentionName = "flash"
-    seed: int = 0
+
+    @classmethod
+    def of(cls, case: Case, catalog: Catalog | None = None) -> Experiment:
+        """The experiment on a case; a plan that it leaves to ``auto`` is chosen on the machine as described.
+
+        Raises:
+            ConfigError: Bad input.
+        """
+        first = simulate(case, what_ifs=False, catalog=catalog)
+        return cls.after(first)
+
+    @classmethod
+    def after(cls, first: Result) -> Experiment:
+        """The experiment on the case of a result."""
+        case = first.case.on(first.machine).but(plan=first.plan, ignore_capacity=True, strict=False)
+        return cls(case, first.machine)
 
     def run(self, system: System | None = None) -> Outcome:
-        """Simulate on ``system``, or on the machine as described; a model that no longer fits is run all the same."""
-        result = simulate(
-            self.model,
-            system or self.system,
-            self.phase,
-            self.plan,
-            dtype=self.dtype,
-            attention=self.attention,
-            ignore_capacity=True,
-            what_ifs=False,
-            seed=self.seed,
-        )
+        """Simulate on ``system``, or on the machine as described."""
+        result = simulate(self.case.on(system or self.system), what_ifs=False)
         return Outcome(result.latency_s, result.energy.total_j)
 
 
@@ -160,6 +157,39 @@ class Sensitivity:
 
 
 def sensitivity(
+    case: Case | Model | str,
+    system: System | str | None = None,
+    phase: Phase | None = None,
+    plan: Plan | str | None = None,
+    *,
+    step: float = DEFAULT_STEP,
+    only: Sequence[str] = (),
+    **options: Any,
+) -> Sensitivity:
+    """Elasticity of latency and energy of a run to every parameter of its machine.
+
+    Args:
+        case: A :class:`Case`, or a model as of :func:`accelsim.simulate`.
+        system: As of :func:`accelsim.simulate`.
+        phase: As of :func:`accelsim.simulate`.
+        plan: As of :func:`accelsim.simulate`; ``auto`` is chosen once, on the machine as described.
+        step: Relative step up and down, between 0 and 1.
+        only: Beginnings of paths; empty means every parameter.
+        options: Further options of a case.
+
+    Raises:
+        ConfigError: Bad input, a step out of range, or ``only`` that begins no path.
+
+    Examples:
+        >>> from accelsim import Decode, sensitivity
+        >>> found = sensitivity("llama3-8b", "nvidia-h100-sxm", Decode(1, 2048), only=["chip.memories.hbm"])
+        >>> round(found.influences[0].latency_elasticity, 1)
+        -0.9
+    """
+    return measure(Experiment.of(Case.of(case, system, phase, plan, **options)), step, only)
+
+
+def measure(
     experiment: Experiment,
     step: float = DEFAULT_STEP,
     only: Sequence[str] = (),

@@ -6,25 +6,20 @@ all on-chip links, as a multiple of the intact chip's, minus one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelsim.case.case import Case
 from accelsim.catalog import Catalog
-from accelsim.dtypes import DType
 from accelsim.engine.program import run_program
 from accelsim.errors import ConfigError, PlacementError
 from accelsim.hardware.chip import Chip
-from accelsim.hardware.system import System, load_system
 from accelsim.mapping.execution.spatial.faults import sample_faults, uncovered_tiles, without_faults
 from accelsim.mapping.execution.spatial.run import PLACER_BUDGET
-from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.plan import Plan
 from accelsim.pipeline import place
-from accelsim.workload.model import Model
-from accelsim.workload.phase import Phase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,62 +81,63 @@ class FaultLoss:
         return frame
 
 
+@dataclass(frozen=True, slots=True)
+class Defects:
+    """How chips with faults are sampled.
+
+    Attributes:
+        tiles: Probability that a tile is dead, beside the dead ones of the chip's file.
+        links: The same of a link between two tiles.
+        wafers: Chips to sample; wafer ``i`` of a seed has the same faults however many are sampled.
+
+    Raises:
+        ConfigError: A probability outside 0 to 1, or no wafers.
+    """
+
+    tiles: float = 0.0
+    links: float = 0.0
+    wafers: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in (("tile_defects", self.tiles), ("link_defects", self.links)):
+            if not 0 <= value < 1:
+                raise ConfigError(f"{name}: a probability is at least 0 and below 1, got {value}. Write e.g. 0.001.")
+        if self.wafers < 1:
+            raise ConfigError(f"wafers: at least 1, got {self.wafers}.")
+
+    def sample(self, chip: Chip, seed: int, number: int) -> Chip:
+        """The chip with the faults of wafer ``number`` of a seed on top."""
+        if not (self.tiles or self.links):
+            return chip
+        return sample_faults(chip, self.tiles, self.links, np.random.default_rng((seed, number)))
+
+
 def fault_loss(
-    model: Model | str,
-    system: System | str,
-    phase: Phase,
-    plan: Plan | str = "execution=spatial",
-    *,
-    dtype: DType | None = None,
-    overrides: Sequence[tuple[str, str]] = (),
-    seed: int = 0,
-    constraints: PlacementConstraints | str | None = None,
-    budget: int = PLACER_BUDGET,
-    tile_defects: float = 0.0,
-    link_defects: float = 0.0,
-    wafers: int = 1,
-    catalog: Catalog | None = None,
+    case: Case, defects: Defects = Defects(), *, budget: int = PLACER_BUDGET, catalog: Catalog | None = None
 ) -> FaultLoss:
     """Place and simulate chips with the faults of their file, and with sampled ones on top, against the intact chip.
 
     Args:
-        model: As of :func:`accelsim.pipeline.place`.
-        system: All chips of a system get the same faults.
-        phase: What is run.
-        plan: A spatial plan; what it leaves open is chosen on the intact chip.
-        dtype: Element type; None takes the model's own.
-        overrides: Of the hardware, where it is given by name.
-        seed: Of the sampled faults and of the placer.
-        constraints: What every placement has to keep.
+        case: What is run, in spatial execution; what its plan leaves open is chosen on the intact chip. All chips of a
+            system get the same faults. Its seed is that of the sampled faults and of the placer.
+        defects: What is sampled.
         budget: Evaluations the placer may make for each chip.
-        tile_defects: Probability that a tile is dead, beside the dead ones of the chip's file.
-        link_defects: The same of a link between two tiles.
-        wafers: Chips to sample; wafer ``i`` of a seed has the same faults however many are sampled.
         catalog: Where names are looked up.
 
     Raises:
-        ConfigError: A probability outside 0 to 1, no wafers, or sampling overrides of a loaded system.
+        ConfigError: Bad input.
         CapacityError: The model does not fit the intact chip.
     """
-    for name, value in (("tile_defects", tile_defects), ("link_defects", link_defects)):
-        if not 0 <= value < 1:
-            raise ConfigError(f"{name}: a probability is at least 0 and below 1, got {value}. Write e.g. 0.001.")
-    if wafers < 1:
-        raise ConfigError(f"wafers: at least 1, got {wafers}.")
-    loaded = load_system(system, overrides, catalog) if isinstance(system, str) else system
-    wanted = as_constraints(constraints)
+    loaded = case.load(catalog).job.system
 
     def measure(chip: Chip, plan: Plan | str) -> tuple[Wafer, Plan]:
-        one = replace(loaded, chip=chip)
-        run = place(model, one, phase, plan, dtype=dtype, seed=seed, constraints=wanted, budget=budget, catalog=catalog)
+        run = place(case.on(replace(loaded, chip=chip)).but(plan=plan), budget=budget, catalog=catalog)
         return _wafer(chip, run_program(run.program).makespan_s, run.link_byte_hops), run.plan
 
-    intact, chosen = measure(without_faults(loaded.chip), plan)
+    intact, chosen = measure(without_faults(loaded.chip), case.plan)
     found = []
-    for number in range(wafers):
-        chip = loaded.chip
-        if tile_defects or link_defects:
-            chip = sample_faults(chip, tile_defects, link_defects, np.random.default_rng((seed, number)))
+    for number in range(defects.wafers):
+        chip = defects.sample(loaded.chip, case.seed, number)
         try:
             found.append(measure(chip, chosen)[0])
         except PlacementError as error:  # a CapacityError is one

@@ -18,12 +18,12 @@ pytest.importorskip("jupyterlab")
 
 import jupyterlab
 
-from accelsim import Decode, simulate
-from accelsim.explore import Exploration
+from accelsim import Case, Decode, simulate
+from accelsim.exploration import Exploration
 
-ARGUMENTS = ("gpt2-xl", "cerebras-cs2", Decode(1, 64), "granularity=layer,chunk=1")
+CASE = Case("gpt2-xl", "cerebras-cs2", Decode(1, 64), "execution=spatial,granularity=layer,chunk=1")
 CELLS = (
-    "from accelsim import Decode, simulate\nfrom accelsim.explore import explore\n"
+    "from accelsim import Decode, simulate\nfrom accelsim import explore\n"
     'floor = explore("gpt2-xl", "cerebras-cs2", Decode(1, 64), "granularity=layer,chunk=1")\nfloor',
     'simulate("gpt2-xl", "nvidia-a100-sxm-80gb", Decode(1, 64), what_ifs=False)',
 )
@@ -102,7 +102,7 @@ def floor(page):
     """The widget with nothing swapped, and the library's own exploration of the same placement."""
     while page.locator(".accelsim-floor button[name=undo]").is_enabled():
         act(page, lambda: page.locator(".accelsim-floor button[name=undo]").click())
-    yield Exploration(*ARGUMENTS)
+    yield Exploration(CASE)
     assert page.wrong == []
 
 

@@ -147,10 +147,13 @@ def test_an_output_that_is_a_folder_is_refused(accelsim, tmp_path):
         (("--steps", "0"), "steps must be >= 1, got 0"),
         (
             ("--phase", "decode", "--prompt", "5"),
-            "--prompt has no meaning with --phase decode. Remove it, or choose the other phase.",
+            "phase decode has no 'prompt'. It has: batch, context, steps.",
         ),
-        (("--phase", "train"), "--phase train is not modelled yet. Use prefill or decode."),
-        (("--phase", "prefil"), "--phase: unknown phase 'prefil'. Use prefill or decode."),
+        (("--phase", "train"), "--phase: train is not modelled yet. Known: decode, mixed, prefill."),
+        (
+            ("--phase", "prefil"),
+            "--phase: unknown phase 'prefil'. Known: decode, mixed, prefill. Did you mean 'prefill'?",
+        ),
         (("--engine", "fast"), "--engine: unknown engine 'fast'. Known: auto, compiled, simpy."),
         (
             ("--dtype", "bf61"),
@@ -158,7 +161,7 @@ def test_an_output_that_is_a_folder_is_refused(accelsim, tmp_path):
         ),
         (
             ("--set", "chip.clock"),
-            "--set 'chip.clock' is not KEY=VALUE. Write e.g. --set chip.sram_per_core=\"64 KiB\".",
+            "--set: 'chip.clock' is not KEY=VALUE. Write e.g. chip.sram_per_core=\"64 KiB\".",
         ),
         (
             ("--plan", "tp=16"),

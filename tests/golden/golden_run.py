@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
-from accelsim.cli.options import check_engine, make_dtype, make_overrides, make_phase, make_routing
+from accelsim.cli.runspec import case_of
 from accelsim.errors import AccelsimError
 from accelsim.pipeline import simulate
 from accelsim.results.result import Result
@@ -21,56 +19,17 @@ _ROOTS = (f"{HERE}/", f"{HERE.parent.parent}/")
 
 def run_one(line: str) -> dict[str, Any]:
     """Figures of the run, or type and first line of the error it ends in."""
-    asked = _parser().parse_args(shlex.split(line))
+    wants = "--what-ifs"
     try:
-        return _figures(_simulate(asked), asked.what_ifs)
+        case = case_of(_file(line.replace(wants, "")))
+        return _figures(simulate(case, what_ifs=wants in line), wants in line)
     except AccelsimError as error:
         return {"error": type(error).__name__, "text": _first_line(error)}
 
 
-def _parser() -> argparse.ArgumentParser:
-    """The options of ``accelsim run``, and two that only the library has: --attention and --what-ifs."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("model", type=_file)
-    parser.add_argument("--on", required=True, type=_file)
-    parser.add_argument("--phase")
-    for name in ("--prompt", "--context", "--steps"):
-        parser.add_argument(name, type=int)
-    for name, number in (("--batch", 1), ("--seed", 0)):
-        parser.add_argument(name, type=int, default=number)
-    for name, text in (("--plan", "auto"), ("--profile", "graph"), ("--engine", "auto"), ("--routing", "random")):
-        parser.add_argument(name, default=text, type=_file)
-    parser.add_argument("--attention", default="flash")
-    parser.add_argument("--dtype")
-    parser.add_argument("--constraints", type=_file)
-    parser.add_argument("--set", action="append", dest="set_")
-    parser.add_argument("--ignore-capacity", action="store_true")
-    parser.add_argument("--what-ifs", action="store_true")
-    return parser
-
-
 def _file(text: str) -> str:
-    """The text with files relative to this folder spelled out."""
-    return re.sub(r"(?:\.\./data|inputs)/[^,:]*", lambda found: str((HERE / found[0]).resolve()), text)
-
-
-def _simulate(asked: argparse.Namespace) -> Result:
-    return simulate(
-        asked.model,
-        asked.on,
-        make_phase(asked.phase, asked.batch, asked.prompt, asked.context, asked.steps, asked.model, asked.set_),
-        asked.plan,
-        dtype=make_dtype(asked.dtype),
-        attention=asked.attention,
-        profile=asked.profile,
-        engine=check_engine(asked.engine),
-        overrides=make_overrides(asked.set_),
-        ignore_capacity=asked.ignore_capacity,
-        seed=asked.seed,
-        constraints=asked.constraints,
-        routing=make_routing(asked.routing),
-        what_ifs=asked.what_ifs,
-    )
+    """The line with files relative to this folder spelled out."""
+    return re.sub(r"(?:\.\./data|inputs)/[^,:\s]*", lambda found: str((HERE / found[0]).resolve()), text)
 
 
 def _figures(result: Result, with_what_ifs: bool) -> dict[str, Any]:

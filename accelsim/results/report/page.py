@@ -14,10 +14,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import accelsim
 from accelsim.errors import ConfigError
+from accelsim.files import write_atomic
 from accelsim.results.band import METHOD
-from accelsim.results.files import write_atomic
 from accelsim.results.format import (
     band_text,
     describe_phase,
@@ -30,6 +29,7 @@ from accelsim.results.format import (
 )
 from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION, THROUGHPUT_DEFINITION
 from accelsim.results.result import Result
+from accelsim.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def render_report(result: Result) -> str:
     tables = {name: _table(title, table) for name, title in TABLES.items() if len(table := result.table(name))}
     drawn = figures(result)
     return environment.get_template("page.html.j2").render(
-        version=accelsim.__version__,
+        version=VERSION,
         result=result,
         data=data,
         phase=describe_phase(result.phase),

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from accelsim.case.case import Case
 from accelsim.errors import PlacementError, PlanError
 from accelsim.hardware.system import load_system
 from accelsim.mapping.placement.base import PLACERS, Wire
@@ -96,6 +97,6 @@ def test_what_cannot_be_placed_is_told(torus):
     with pytest.raises(PlacementError, match="32 ranks on 16 chips"):
         place_ranks(ring(32, 4), torus, "greedy", seed=0, budget=0)
     with pytest.raises(PlanError, match="exchanges nothing between ranks"):
-        place_ranks_of("llama3-8b", "google-tpu-v4-pod:16", Decode(16, 64), "dp=16")
+        place_ranks_of(Case("llama3-8b", "google-tpu-v4-pod:16", Decode(16, 64), "dp=16"))
     with pytest.raises(PlanError, match="has one chip"):
         ChipGraph(load_system("nvidia-a100-sxm-80gb"))

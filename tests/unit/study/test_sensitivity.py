@@ -2,11 +2,11 @@
 
 import pytest
 
-from accelsim import Decode, Prefill, load_model, load_system, simulate
+from accelsim import Decode, Prefill, load_system, simulate
 from accelsim.errors import ConfigError
 from accelsim.study.break_even import break_even
 from accelsim.study.parameters import find_parameter, parameters, scaled
-from accelsim.study.sensitivity import Experiment, sensitivity
+from accelsim.study.sensitivity import Experiment, measure
 
 SYSTEM = load_system("nvidia-dgx-a100:2")
 
@@ -14,12 +14,12 @@ SYSTEM = load_system("nvidia-dgx-a100:2")
 @pytest.fixture(scope="module")
 def experiment():
     result = simulate("llama3-8b", "nvidia-dgx-a100:2", Prefill(1, 256), "tp=2", what_ifs=False)
-    return Experiment(load_model("llama3-8b"), result.machine, Prefill(1, 256), result.plan)
+    return Experiment.after(result)
 
 
 @pytest.fixture(scope="module")
 def found(experiment):
-    return sensitivity(experiment, only=("chip.idle", "chip.memories", "chip.tdp", "system.levels", "chip.clock"))
+    return measure(experiment, only=("chip.idle", "chip.memories", "chip.tdp", "system.levels", "chip.clock"))
 
 
 def test_parameters_are_the_numbers_of_the_files_with_their_sources():
@@ -97,16 +97,16 @@ def test_where_the_order_never_turns_there_is_no_break_even_point(experiment):
 
 def test_bad_requests_are_refused_in_words(experiment):
     with pytest.raises(ConfigError, match=r"step: 1 is not between 0 and 1"):
-        sensitivity(experiment, step=1.0)
+        measure(experiment, step=1.0)
     with pytest.raises(ConfigError, match=r"--only chip\.foo: no parameter"):
-        sensitivity(experiment, only=["chip.foo"])
+        measure(experiment, only=["chip.foo"])
     with pytest.raises(ConfigError, match=r"Did you mean 'chip\.clock'"):
         break_even(experiment, "chip.clok", 1.0)
 
 
 def test_a_wafer_has_parameters_of_its_network_and_none_of_links():
     result = simulate("llama3-8b", "cerebras-cs2", Decode(1, 128), "tp=1", what_ifs=False)
-    experiment = Experiment(load_model("llama3-8b"), result.machine, Decode(1, 128), result.plan)
-    found = sensitivity(experiment, only=["chip.noc"])
+    experiment = Experiment.after(result)
+    found = measure(experiment, only=["chip.noc"])
     assert {i.parameter.path for i in found.influences} >= {"chip.noc.hop_latency", "chip.noc.link_bandwidth"}
     assert found.influences[0].latency_elasticity > 0  # a slower hop is a slower token

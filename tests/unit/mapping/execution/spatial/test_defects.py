@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from accelsim.case.case import Case
 from accelsim.errors import ConfigError
 from accelsim.hardware.system import load_chip
 from accelsim.mapping.execution.spatial.faults import cut_off_tiles, sample_faults, without_faults
-from accelsim.study.wafers import fault_loss
+from accelsim.study.wafers import Defects, fault_loss
 from accelsim.workload.phase import Prefill
 
 PHASE, PLAN = Prefill(1, 32), "execution=spatial,chunk=16,placer=snake"
@@ -24,9 +25,7 @@ def test_sampled_faults_follow_their_probabilities_and_their_seed(small_array):
 
 def test_wafers_of_a_seed_are_the_same_however_many_are_sampled(tiny, small_array):
     def study(wafers):
-        return fault_loss(
-            tiny, load(small_array), PHASE, PLAN, tile_defects=0.01, link_defects=0.01, wafers=wafers, seed=5
-        )
+        return fault_loss(Case(tiny, load(small_array), PHASE, PLAN, seed=5), Defects(0.01, 0.01, wafers))
 
     one, three = study(1), study(3)
     assert three.wafers[0] == one.wafers[0]
@@ -37,27 +36,26 @@ def test_wafers_of_a_seed_are_the_same_however_many_are_sampled(tiny, small_arra
 
 
 def test_a_wafer_on_which_nothing_fits_is_counted_and_says_why(tiny, small_array):
-    study = fault_loss(tiny, small_array, PHASE, PLAN, tile_defects=0.2, wafers=1, seed=0)
+    study = fault_loss(Case(tiny, small_array, PHASE, PLAN), Defects(0.2))
     assert study.working == ()
     assert "cannot be cut" in study.wafers[0].refused
     assert "chip.bypass" in study.wafers[0].refused
 
 
 def test_spare_columns_take_the_loss_away(tiny, small_array):
-    study = fault_loss(
-        tiny, small_array, PHASE, PLAN, overrides=[("chip.spare_cols", "8")], tile_defects=0.01, wafers=2, seed=1
-    )
+    case = Case(tiny, small_array, PHASE, PLAN, overrides=[("chip.spare_cols", "8")], seed=1)
+    study = fault_loss(case, Defects(0.01, wafers=2))
     assert all(wafer.dead_tiles > 0 and wafer.uncovered_tiles == 0 for wafer in study.wafers)
     assert (study.losses("latency_s") == 0).all()
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
-    [({"tile_defects": 1.5}, "tile_defects: a probability"), ({"wafers": 0}, "wafers: at least 1")],
+    [({"tiles": 1.5}, "tile_defects: a probability"), ({"wafers": 0}, "wafers: at least 1")],
 )
-def test_impossible_samples_are_refused(tiny, small_array, asked, message):
+def test_impossible_samples_are_refused(asked, message):
     with pytest.raises(ConfigError, match=message):
-        fault_loss(tiny, small_array, PHASE, PLAN, **asked)
+        Defects(**asked)
 
 
 def load(path):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accelsim.explore.exploration import Exploration, Step
+from accelsim.exploration.floor import Exploration, Step
 from accelsim.mapping.placement.base import PLACERS
 from accelsim.results.floorplan import Floorplan, GroupBox, LinkLine, floorplan_of
 from accelsim.results.format import percent_text, seconds_text, size_text

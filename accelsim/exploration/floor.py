@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from accelsim.case.case import Case
 from accelsim.catalog import Catalog
-from accelsim.dtypes import Types
 from accelsim.engine.program import run_program
-from accelsim.errors import PlacementError, PlanError
-from accelsim.job import choose_dtype, load_inputs
+from accelsim.errors import PlacementError
 from accelsim.mapping.execution.spatial.report import PlacementReport, explain, placement_of
 from accelsim.mapping.execution.spatial.run import DEFAULT_PLACER, SpatialMapper, SpatialRun
-from accelsim.mapping.placement.constraints import PlacementConstraints, as_constraints
 from accelsim.mapping.placement.placement import Placement
 from accelsim.mapping.placement.swap import swap
-from accelsim.mapping.plan import Plan
+from accelsim.mapping.plan import spatial_plan
 from accelsim.workload.build import build_traversal
 from accelsim.workload.phase import PHASES, Phase
-from accelsim.workload.recipe import Recipe
-
-if TYPE_CHECKING:
-    from accelsim.workload.model import Model
 
 #: Evaluations a placer may make: a second or two, so that a change is answered while one looks.
 DEFAULT_BUDGET = 2_000
@@ -81,14 +74,8 @@ class Exploration:
     leaves everything as it was.
 
     Args:
-        model: As of :func:`accelsim.simulate`.
-        system: A name or path, so that its grid can be changed.
-        phase: What is run.
-        plan: Text of a plan; ``execution=spatial`` goes without saying.
-        seed: Seed of the placer.
-        budget: Evaluations it may make.
-        overrides: ``(path, value)`` pairs such as ``("chip.sram_per_core", "64 KiB")``.
-        constraints: Pins, forbidden tiles and what lies together, or a file of them.
+        case: What is run, in spatial execution; its machine by name, so that its grid can be changed.
+        budget: Evaluations that the placer may make.
         catalog: Where names are looked up; None is the packaged catalog.
 
     Raises:
@@ -96,29 +83,18 @@ class Exploration:
         CapacityError: The model does not fit.
     """
 
-    def __init__(
-        self,
-        model: Model | str,
-        system: str,
-        phase: Phase,
-        plan: str = "",
-        *,
-        seed: int = 0,
-        budget: int = DEFAULT_BUDGET,
-        overrides: Sequence[tuple[str, str]] = (),
-        constraints: PlacementConstraints | str | None = None,
-        catalog: Catalog | None = None,
-    ) -> None:
-        self._model, self._system, self._budget = model, system, budget
-        self._overrides, self._catalog = tuple(overrides), catalog or Catalog()
-        self._constraints = as_constraints(constraints)
-        self._plan = Plan.parse(",".join(filter(None, ("execution=spatial", plan))))
-        if self._plan.execution != "spatial":
-            raise PlanError(f"plan: only execution=spatial has a floor to explore, got {self._plan.execution!r}.")
+    def __init__(self, case: Case, budget: int = DEFAULT_BUDGET, catalog: Catalog | None = None) -> None:
+        self._case, self._budget, self._catalog = case, budget, catalog
+        self._plan = spatial_plan(case.plan)
         self._mappers: dict[tuple[Phase, tuple[int, int]], SpatialMapper] = {}
-        grid = load_inputs(model, system, overrides, self._catalog)[1].chip.core_grid
+        grid = case.load(catalog).job.system.chip.core_grid
         self._steps: list[Step] = []
-        self._place(Settings(self._plan.placer or DEFAULT_PLACER, seed, phase, grid), "placed")
+        self._place(Settings(self._plan.placer or DEFAULT_PLACER, case.seed, case.phase, grid), "placed")
+
+    @property
+    def case(self) -> Case:
+        """What was asked for in the beginning."""
+        return self._case
 
     @property
     def now(self) -> Step:
@@ -204,8 +180,8 @@ class Exploration:
 
     def placement(self) -> Placement:
         """The placement as a value; ``.to_yaml()`` is a file for ``--plan placer=FILE``."""
-        name = self._model if isinstance(self._model, str) else self._model.name
-        return placement_of(self.now.run, name, self.now.settings.seed)
+        model = self._case.model
+        return placement_of(self.now.run, model if isinstance(model, str) else model.name, self.now.settings.seed)
 
     def _place(self, settings: Settings, done: str) -> None:
         self._map(settings, None, done)
@@ -222,11 +198,12 @@ class Exploration:
         """The mapper of a phase on a grid, kept because it remembers prices."""
         key = phase, grid
         if key not in self._mappers:
-            asked = (*self._overrides, ("chip.core_grid", f"[{grid[0]}, {grid[1]}]"))
-            model, system, _ = load_inputs(self._model, self._system, asked, self._catalog)
-            recipe = Recipe(Types.of(choose_dtype(model, system, None)))
-            fullest = build_traversal(model, phase.fullest(), recipe)
-            self._mappers[key] = SpatialMapper(model, system, phase, recipe, fullest.segments, self._constraints)
+            asked = (*self._case.overrides, ("chip.core_grid", f"[{grid[0]}, {grid[1]}]"))
+            job = self._case.but(phase=phase, overrides=asked).load(self._catalog).job
+            fullest = build_traversal(job.model, phase.fullest(), job.recipe)
+            self._mappers[key] = SpatialMapper(
+                job.model, job.system, phase, job.recipe, fullest.segments, job.constraints
+            )
         return self._mappers[key]
 
     def _repr_png_(self) -> bytes:
@@ -235,14 +212,14 @@ class Exploration:
 
     def png(self, chip: int = 0, dpi: int = 80) -> bytes:
         """The floorplan of a chip as the bytes of a PNG file."""
-        from accelsim.explore.view import summary
+        from accelsim.exploration.view import summary
         from accelsim.results.plots.floorplan import floorplan_png
 
         return floorplan_png(self.now.run, chip, summary(self), dpi)
 
     def view(self, chip: int = 0) -> dict[str, Any]:
         """What a front end draws, as plain data."""
-        from accelsim.explore.view import view_of
+        from accelsim.exploration.view import view_of
 
         return view_of(self, chip)
 

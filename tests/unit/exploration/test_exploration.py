@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from accelsim import AccelsimError, Decode, Prefill, run_program
+from accelsim.case.case import Case
 from accelsim.errors import CapacityError, ConfigError, PlacementError, PlanError
-from accelsim.explore import Exploration
+from accelsim.exploration import Exploration
 from accelsim.mapping.placement.placement import check_legal, parse_placement
 from accelsim.pipeline import place, simulate
 
@@ -20,7 +21,7 @@ MODEL, SYSTEM, PHASE, PLAN = "gpt2-xl", "cerebras-cs2", Decode(1, 64), "granular
 
 @pytest.fixture(scope="module")
 def untouched() -> Exploration:
-    return Exploration(MODEL, SYSTEM, PHASE, PLAN)
+    return Exploration(Case(MODEL, SYSTEM, PHASE, f"execution=spatial,{PLAN}"))
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_refusal_leaves_everything_as_it_was(floor: Exploration, refused, erro
 
 def test_only_spatial_plans_have_a_floor() -> None:
     with pytest.raises(PlanError, match="spatial"):
-        Exploration(MODEL, SYSTEM, PHASE, "execution=whole_chip")
+        Exploration(Case(MODEL, SYSTEM, PHASE, "tp=1"))
 
 
 def test_the_view_is_json_with_every_group_link_and_figure(floor: Exploration) -> None:
@@ -123,7 +124,7 @@ def test_without_widgets_it_is_a_picture(floor: Exploration) -> None:
 
 def test_the_widget_answers_messages_and_carries_the_picture_for_other_front_ends(floor: Exploration) -> None:
     pytest.importorskip("anywidget")
-    from accelsim.explore.widget import FloorplanWidget
+    from accelsim.exploration.widget import FloorplanWidget
 
     widget = FloorplanWidget(floor)
     widget._on_message(widget, {"do": "swap", "first": "decoder1", "second": "decoder2"}, [])
@@ -139,6 +140,6 @@ def test_the_widget_answers_messages_and_carries_the_picture_for_other_front_end
 
 
 def test_importing_the_library_imports_no_widget() -> None:
-    code = "import sys, accelsim, accelsim.explore; print(*{name.partition('.')[0] for name in sys.modules})"
+    code = "import sys, accelsim, accelsim.exploration; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"anywidget", "ipywidgets", "matplotlib"} & set(loaded)

@@ -1,18 +1,74 @@
-"""How a job is read from what a user names."""
+"""Looks up what a case names: model, system, profile, constraints, element type."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from accelsim.case.content import file_sha256, system_content, topology_files
 from accelsim.catalog import Catalog
 from accelsim.config.document import Document
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.profile import LaunchProfile, load_profile
 from accelsim.hardware.system import System, load_system
+from accelsim.mapping.job import Job
+from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES
+from accelsim.mapping.placement.constraints import as_constraints
+from accelsim.mapping.plan import Plan
 from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.model import Model
+from accelsim.workload.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A case with everything looked up that it names.
+
+    Attributes:
+        job: The values; its plan is the default one where the case leaves it to ``auto``.
+        inputs: SHA-256 of every file read, by name.
+        files: SHA-256 of every file that the plan names, by key.
+    """
+
+    job: Job
+    inputs: Mapping[str, str]
+    files: Mapping[str, str]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the names stand for, without where it was found."""
+        job = self.job
+        found = {"model": job.model, "profile": job.profile, "constraints": job.constraints, "plan_files": self.files}
+        return {**found, "system": system_content(job.system)}
+
+
+def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> Loaded:
+    """Looks up what the values of a case, by option, stand for."""
+    catalog = catalog or Catalog()
+    overrides = values["overrides"]
+    model, system, inputs = load_inputs(values["model"], values["system"], overrides, catalog)
+    profile, of_profile = choose_profile(values["profile"], overrides, catalog)
+    constraints = as_constraints(values["constraints"])
+    if constraints is not None and constraints.source is not None:
+        inputs |= dict([constraints.source])
+    dtype = choose_dtype(model, system, values["dtype"])
+    plan = values["plan"] if isinstance(values["plan"], Plan) else Plan()
+    job = Job(
+        model=model,
+        system=system,
+        phase=values["phase"],
+        plan=plan,
+        recipe=Recipe.of(dtype, values["attention"], routing=values["routing"]),
+        engine=values["engine"],
+        ignore_capacity=values["ignore_capacity"],
+        seed=values["seed"],
+        constraints=constraints,
+        profile=profile,
+    )
+    return Loaded(job, inputs | of_profile, plan_files(plan))
 
 
 def load_inputs(
@@ -33,6 +89,7 @@ def load_inputs(
     elif of_system:
         raise ConfigError("overrides of the hardware need a system given by name or path.")
     inputs |= {Path(path).name: sha256 for path, sha256 in system.files}
+    inputs |= {path.name: file_sha256(path) for path in topology_files(system).values()}
     return model, system, inputs
 
 
@@ -65,3 +122,9 @@ def choose_dtype(model: Model, system: System, asked: DType | None) -> DType:
     raise ConfigError(
         f"chip {system.chip.name} runs neither {model.torch_dtype.value}, bf16 nor fp16. Choose with --dtype."
     )
+
+
+def plan_files(plan: Plan) -> dict[str, str]:
+    """SHA-256 of every file that a plan names, by key."""
+    files = {key: Path(str(value)) for key, value in plan.to_dict().items() if str(value).endswith(PLACEMENT_SUFFIXES)}
+    return {key: file_sha256(path) for key, path in files.items() if path.is_file()}

@@ -1,0 +1,1 @@
+"""What decides a run: the case, its options, its file form, and what its names stand for."""

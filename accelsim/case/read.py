@@ -1,0 +1,205 @@
+"""Readers of what a user may give for an option: the value itself, or text that means it.
+
+What a value is made of is imported when one is read: the declarations of options, which the command line shows in its
+help, cost nothing then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accelsim.dtypes import DType
+    from accelsim.hardware.profile import LaunchProfile
+    from accelsim.hardware.system import System
+    from accelsim.mapping.placement.constraints import PlacementConstraints
+    from accelsim.mapping.plan import Plan
+    from accelsim.workload.model import Model
+    from accelsim.workload.phase import Phase
+    from accelsim.workload.routing import Routing
+
+AUTO = "auto"
+
+
+def read_model(value: Any) -> Model | str:
+    """A model, its name or path, or its plain form."""
+    from pydantic import ValidationError
+
+    from accelsim.workload.model import Model
+
+    if isinstance(value, Mapping):
+        try:
+            return Model.model_validate(value)
+        except ValidationError as error:
+            raise ConfigError(f"model: {error.errors(include_url=False)[0]['msg']}.") from error
+    return cast("Model | str", _named(value, Model, "model"))
+
+
+def model_plain(value: Model | str) -> Any:
+    """A name, or all fields of a model made in Python."""
+    return value if isinstance(value, str) else value.model_dump(mode="json", exclude_defaults=True)
+
+
+def read_system(value: Any) -> System | str:
+    """A system, or its name or path."""
+    from accelsim.hardware.system import System
+
+    if isinstance(value, Mapping):
+        raise ConfigError(
+            f"system: {value.get('name', 'it')} was made in Python and has no file form. "
+            "Write it as a YAML and name that file."
+        )
+    return cast("System | str", _named(value, System, "system"))
+
+
+def system_plain(value: System | str) -> Any:
+    """A name, or name and hash of a system made in Python, which has no file form."""
+    if isinstance(value, str):
+        return value
+    from accelsim.case.content import digest, system_content
+
+    return {"name": f"{value.name}:{value.num_chips}", "sha256": digest(system_content(value))}
+
+
+def read_plan(value: Any) -> Plan | str:
+    """A plan, its text, or ``auto``."""
+    from accelsim.mapping.plan import Plan
+
+    if value == AUTO or isinstance(value, Plan):
+        return cast("Plan | str", value)
+    if not isinstance(value, str):
+        raise ConfigError(f"plan: expected a text such as 'tp=8', 'auto' or a Plan, got {value!r}.")
+    return Plan.parse(value)
+
+
+def read_phase(value: Any) -> Phase:
+    """A phase, or its kind and sizes."""
+    from accelsim.case.phases import phase_from
+
+    if isinstance(value, Mapping):
+        sizes = dict(value)
+        return phase_from(sizes.pop("kind", None), sizes)
+    if not hasattr(value, "traversals"):
+        raise ConfigError(f"phase: expected a phase such as Decode(batch=1, context=2048), got {value!r}.")
+    return cast("Phase", value)
+
+
+def phase_plain(value: Phase) -> dict[str, Any]:
+    """Kind and sizes."""
+    return value.plain()
+
+
+def read_dtype(value: Any) -> DType | None:
+    """An element type or its name."""
+    from accelsim.dtypes import DType
+
+    if value is None or isinstance(value, DType):
+        return value
+    try:
+        return DType(value)
+    except ValueError as error:
+        known = ", ".join(dtype.value for dtype in DType)
+        raise ConfigError(f"dtype: unknown type {value!r}. Known: {known}.") from error
+
+
+def dtype_plain(value: DType | None) -> str | None:
+    """Its name."""
+    return None if value is None else value.value
+
+
+def read_attention(value: Any) -> str:
+    """``flash`` or ``standard``."""
+    from accelsim.workload.recipe import AttentionName
+
+    return _one_of(value, get_args(AttentionName), "attention")
+
+
+def read_engine(value: Any) -> str:
+    """The name of an engine."""
+    from accelsim.engine.run import ENGINES
+
+    return _one_of(value, ENGINES, "engine")
+
+
+def read_routing(value: Any) -> Routing:
+    """A routing or its text."""
+    from accelsim.workload.routing import Routing
+
+    return value if isinstance(value, Routing) else Routing.parse(str(value))
+
+
+def read_profile(value: Any) -> LaunchProfile | str:
+    """A launch profile, or its name or path."""
+    from accelsim.hardware.profile import LaunchProfile
+
+    return cast("LaunchProfile | str", _named(value, LaunchProfile, "profile"))
+
+
+def profile_plain(value: LaunchProfile | str) -> str:
+    """A name or a path."""
+    return value if isinstance(value, str) else value.name
+
+
+def read_constraints(value: Any) -> PlacementConstraints | str | None:
+    """Constraints on placements, or their file."""
+    from accelsim.mapping.placement.constraints import PlacementConstraints
+
+    if value is None:
+        return None
+    return cast("PlacementConstraints | str", _named(value, PlacementConstraints, "constraints"))
+
+
+def constraints_plain(value: PlacementConstraints | str | None) -> str | None:
+    """The path of their file, or what would be in it."""
+    return value if value is None or isinstance(value, str) else value.to_yaml()
+
+
+def read_overrides(value: Any) -> tuple[tuple[str, str], ...]:
+    """Pairs of a key path and a text: from a mapping, from pairs, or from ``KEY=VALUE`` texts."""
+    found = []
+    for item in value.items() if isinstance(value, Mapping) else value:
+        path, equals, text = item.partition("=") if isinstance(item, str) else (str(item[0]), "=", str(item[1]))
+        if not equals or not path.strip() or not text.strip():
+            raise ConfigError(f'overrides: {item!r} is not KEY=VALUE. Write e.g. chip.sram_per_core="64 KiB".')
+        found.append((path.strip(), text.strip()))
+    return tuple(found)
+
+
+def whole_number(name: str, minimum: int = 0) -> Callable[[Any], int]:
+    """Reader of a whole number of at least ``minimum``."""
+
+    def read(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+            raise ConfigError(f"{name} must be a whole number of at least {minimum}, got {value!r}.")
+        return value
+
+    return read
+
+
+def switch(name: str) -> Callable[[Any], bool]:
+    """Reader of a yes or no."""
+
+    def read(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} must be true or false, got {value!r}.")
+        return value
+
+    return read
+
+
+def _one_of(value: Any, names: tuple[str, ...], what: str) -> str:
+    if value not in names:
+        raise ConfigError(f"unknown {what} {value!r}. Known: {', '.join(sorted(names))}.")
+    return str(value)
+
+
+def _named(value: Any, kind: type, what: str) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if not isinstance(value, kind | str):
+        raise ConfigError(f"{what}: expected a name, a path or a {kind.__name__}, got {value!r}.")
+    return value

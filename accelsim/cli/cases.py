@@ -1,0 +1,124 @@
+"""The case that the flags of a command state: on their own, or put over a case file or a saved result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from accelsim.case.case import OPTIONS, Case
+from accelsim.case.phases import check_kind, kind_of, phase_from
+from accelsim.cli.caseflags import Stated
+from accelsim.errors import ConfigError
+from accelsim.workload.phase import PHASES, Phase, PhaseField
+
+#: Tokens when none are named.
+DEFAULT_LENGTH = 2048
+
+
+def make_case(stated: Stated, system: str | None = None, plan: str | None = None) -> Case:
+    """The case that flags state.
+
+    Args:
+        stated: What was given.
+        system: In place of what was given.
+        plan: In place of what was given.
+
+    Raises:
+        ConfigError: A value that no run can have, or no system.
+    """
+    base = base_case(stated.model)
+    options: dict[str, Any] = dict(stated.options)
+    if (system or stated.system) is not None:
+        options["system"] = system or stated.system
+    if plan is not None:
+        options["plan"] = plan
+    try:
+        if base is not None:
+            return base.but(**options, phase=make_phase(stated, base.phase))
+        return Case.of(stated.model, phase=make_phase(stated), **options)
+    except ConfigError as error:
+        raise _of_flag(error, stated) from error
+
+
+def _of_flag(error: ConfigError, stated: Stated) -> ConfigError:
+    """The error with the flag in place of the option's name."""
+    name, colon, rest = str(error).partition(": ")
+    flags = {one.name: one.flag for one in OPTIONS if one.name in stated.options and one.name != "plan"}
+    flags["phase"] = "--phase"
+    return type(error)(f"{flags[name]}: {rest}") if colon and name in flags else error
+
+
+def base_case(model: str) -> Case | None:
+    """The case in the file or folder that stands in the place of a model; None if it is a model.
+
+    Raises:
+        ConfigError: The file cannot be read, or is a result that cannot be repeated.
+    """
+    path = Path(model)
+    if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
+        from accelsim.case.file import is_case
+        from accelsim.config.loader import load_document
+
+        return Case.from_file(path) if is_case(load_document(path)) else None
+    if (path / "result.json").is_file() or (path.suffix.lower() == ".json" and path.is_file() and _is_result(path)):
+        from accelsim.results.saved import load_result
+
+        return load_result(path).case
+    return None
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a JSON file is a result and not the config of a model."""
+    from accelsim.config.loader import load_document
+
+    return "manifest" in load_document(path).root.children
+
+
+def make_phase(stated: Stated, base: Phase | None = None) -> Phase:
+    """The phase that flags state; sizes not given are those of ``base``, if it is of the same kind.
+
+    A length that is nowhere given is :data:`DEFAULT_LENGTH`, or less where the model has fewer positions: then a note
+    on the error stream says so.
+
+    Raises:
+        ConfigError: Unknown phase, or a size of another one.
+    """
+    kind = stated.kind or (base.kind if base is not None else kind_of(stated.sizes))
+    check_kind(kind)
+    fields = {one.name: one for one in PHASES.get(kind).fields()}
+    sizes = {name: _read(fields[name], value) if name in fields else value for name, value in stated.sizes.items()}
+    if base is not None and base.kind == kind:
+        return phase_from(kind, {**base.plain(), **sizes, "kind": kind})
+    for name in fields:
+        if fields[name].is_length and name not in sizes:
+            sizes[name] = _default_length(stated, name, sizes)
+    return phase_from(kind, sizes)
+
+
+def _read(of: PhaseField, value: Any) -> Any:
+    return of.parse(value) if isinstance(value, str) else value
+
+
+def _default_length(stated: Stated, name: str, sizes: Mapping[str, Any]) -> int:
+    """Tokens of a prompt or a cache that leave room for the steps among the model's positions."""
+    from accelsim.case.read import read_overrides
+    from accelsim.workload.formats.hf import load_model_file
+
+    overrides = read_overrides(stated.options.get("overrides", ()))
+    of_model = [(path.removeprefix("model."), text) for path, text in overrides if path.startswith("model.")]
+    positions = load_model_file(stated.model, overrides=of_model).spec.max_position_embeddings
+    steps = 0 if name == "prompt" else int(sizes.get("steps", 1))
+    length = max(1, min(DEFAULT_LENGTH, positions - steps))
+    if length < DEFAULT_LENGTH:
+        typer.echo(f"note: {name} {length}, because {stated.model} has {positions} positions", err=True)
+    return length
+
+
+def with_plan_keys(plan: str | None, **keys: str | None) -> str | None:
+    """The text of a plan with options that are keys of their own folded in; None if nothing is given."""
+    items = [] if plan in (None, "auto") else [str(plan)]
+    items += [f"{key}={value}" for key, value in keys.items() if value is not None]
+    return ",".join(items) or plan

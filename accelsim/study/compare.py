@@ -1,0 +1,125 @@
+"""The same work on several machines, side by side; and two runs, with what their difference is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelsim.case.case import Case
+from accelsim.errors import ConfigError
+from accelsim.hardware.system import System
+from accelsim.mapping.plan import Plan
+from accelsim.pipeline import simulate
+from accelsim.results.difference import Difference, difference
+from accelsim.results.result import Result
+from accelsim.results.saved import SavedResult, load_result
+from accelsim.workload.model import Model
+from accelsim.workload.phase import Phase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: A run, or what leads to one.
+Run = Case | Result | SavedResult | Path | str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of the same work on several machines.
+
+    Attributes:
+        results: One per machine, in the order asked for.
+    """
+
+    results: tuple[Result, ...]
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @property
+    def fastest(self) -> Result:
+        """The run with the smallest latency."""
+        return min(self.results, key=lambda result: result.latency_s)
+
+    def table(self) -> pd.DataFrame:
+        """One row per machine: plan, chips, latency in seconds, tokens per second, joules per token, what limits."""
+        import pandas as pd
+
+        return pd.DataFrame([_row(result) for result in self.results])
+
+
+def _row(result: Result) -> dict[str, Any]:
+    return {
+        "system": result.system,
+        "plan": str(result.plan),
+        "num_chips": result.num_chips,
+        "latency_s": result.latency_s,
+        "tokens_per_s": result.tokens_per_s,
+        "energy_per_token_j": result.energy_per_token_j,
+        "limited_by": result.bottleneck.cause,
+        "warnings": len(result.warnings),
+    }
+
+
+def compare(
+    case: Case | Model | str,
+    systems: Sequence[System | str],
+    phase: Phase | None = None,
+    plan: Plan | str | None = None,
+    **options: Any,
+) -> Comparison:
+    """Simulate the same work on several machines.
+
+    Args:
+        case: A :class:`Case`, whose machine is left aside, or a model as of :func:`accelsim.simulate`.
+        systems: Machines, as of :func:`accelsim.simulate`.
+        phase: As of :func:`accelsim.simulate`.
+        plan: As of :func:`accelsim.simulate`.
+        options: Further options of a case.
+
+    Raises:
+        ConfigError: Bad input, or no machine.
+        CapacityError: The model does not fit one of the machines and ``ignore_capacity`` is off.
+
+    Examples:
+        >>> from accelsim import Decode, compare
+        >>> found = compare("llama3-8b", ["nvidia-a100-sxm-80gb", "nvidia-h100-sxm"], Decode(1, 2048))
+        >>> found.fastest.system
+        'nvidia-h100-sxm:1'
+    """
+    if isinstance(systems, str | System) or not systems:
+        raise ConfigError("compare: systems is a list of machines, e.g. ['nvidia-dgx-a100', 'nvidia-dgx-h100'].")
+    first = Case.of(case, systems[0], phase, plan, **options)
+    return Comparison(tuple(simulate(first.but(system=system)) for system in systems))
+
+
+def diff(before: Run, after: Run) -> Difference:
+    """Two runs side by side, and which operators and causes the change of the latency is made of.
+
+    Args:
+        before: A result, the path of a saved one, or a case, which is simulated.
+        after: The run to compare with it.
+
+    Raises:
+        ConfigError: A path leads to no result, or a case is refused.
+
+    Examples:
+        >>> from accelsim import Case, Decode, diff
+        >>> case = Case("llama3-8b", "nvidia-h100-sxm", Decode(1, 2048))
+        >>> diff(case, case.but(overrides={"chip.memories.hbm.bandwidth": "6.7 TB/s"})).latency_s.fraction < -0.4
+        True
+    """
+    return difference(_data(before), _data(after))
+
+
+def _data(run: Run) -> Mapping[str, Any]:
+    if isinstance(run, Case):
+        run = simulate(run, what_ifs=False)
+    if isinstance(run, str | Path):
+        run = load_result(run)
+    return run.to_dict()
