@@ -109,6 +109,12 @@ def place(
         ConfigError: Bad input, or a plan that is not spatial.
         CapacityError: The model does not fit.
         PlacementError: Constraints that cannot be met.
+
+    Examples:
+        >>> from accelsim import Decode, place
+        >>> run = place("gpt2-xl", "cerebras-cs2", Decode(1, 64), "granularity=layer,chunk=1,placer=snake")
+        >>> run.plan.execution, len(run.floor.spots)
+        ('spatial', 50)
     """
     plans = {} if plan is None else {"plan": spatial_plan(plan)}
     case = Case.of(case, system, phase, **plans, **options)

@@ -57,6 +57,12 @@ def explore(
     Raises:
         ConfigError: Bad input.
         CapacityError: The model does not fit.
+
+    Examples:
+        >>> from accelsim import Decode, explore
+        >>> floor = explore("gpt2-xl", "cerebras-cs2", Decode(1, 64), "granularity=layer,chunk=1")
+        >>> floor.now.is_placed
+        True
     """
     plans = {} if isinstance(case, Case) and plan == "" else {"plan": spatial_plan(plan)}
     exploration = Exploration(Case.of(case, system, phase, **plans, **options), budget, catalog)

@@ -184,7 +184,7 @@ def sensitivity(
         >>> from accelsim import Decode, sensitivity
         >>> found = sensitivity("llama3-8b", "nvidia-h100-sxm", Decode(1, 2048), only=["chip.memories.hbm"])
         >>> round(found.influences[0].latency_elasticity, 1)
-        -0.9
+        -0.7
     """
     return measure(Experiment.of(Case.of(case, system, phase, plan, **options)), step, only)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from accelsim.case.case import OPTIONS
+
 PACKAGE = Path(__file__).parents[3] / "accelsim"
 FIELD = "    strict: bool = option(False,"
 MORE = '    colour: str = option("red", "Colour of nothing.")\n'
@@ -71,3 +73,8 @@ def test_python_has_it(changed: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True, cwd=changed
     )
     assert done.stdout.split() == ["blue", "red"]
+
+
+def test_the_docs_list_every_option() -> None:
+    text = (PACKAGE.parent / "docs" / "cases.md").read_text()
+    assert not [one.name for one in OPTIONS if f"| `{one.name}` |" not in text or one.help not in text]
