@@ -87,6 +87,10 @@ class Catalog:
     def find_any(self, kinds: Iterable[str], name: str | Path) -> tuple[str, Path]:
         """Kind and file of ``name``, looked up among several kinds in turn (a chip's name is a system of one).
 
+        Args:
+            kinds: Kinds in the order they are tried, e.g. ``("systems", "chips")``.
+            name: A name without suffix, or a path; a path is of the first kind.
+
         Raises:
             ConfigError: No kind has it; the text lists the names of all kinds.
         """

@@ -38,6 +38,10 @@ def nearest_name(name: str, known: list[str]) -> str | None:
 
     Case and the difference between ``-``, ``_`` and blanks are ignored, then small misspellings are matched, then a
     part of a name (``a100`` is near ``nvidia-a100``).
+
+    Args:
+        name: What was written.
+        known: Names that exist.
     """
     folded = {_fold(candidate): candidate for candidate in reversed(known)}
     wanted = _fold(name)
@@ -48,7 +52,12 @@ def nearest_name(name: str, known: list[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """`` Did you mean 'torus'?`` (with a leading blank) or an empty string: the tail of an error about a name."""
+    """`` Did you mean 'torus'?`` (with a leading blank) or an empty string: the tail of an error about a name.
+
+    Args:
+        name: What was written.
+        known: Names that exist.
+    """
     near = nearest_name(name, known)
     return f" Did you mean {near!r}?" if near is not None else ""
 
@@ -111,6 +120,10 @@ class Registry(Generic[T]):
 
     def add(self, name: str, member: T) -> None:
         """Enter ``member`` under ``name``; re-entering the same definition (a module reload) replaces it.
+
+        Args:
+            name: Name of the member.
+            member: A class, a function or any other object; its file is told where names clash.
 
         Raises:
             ConfigError: The name is taken by another definition; both files are named.

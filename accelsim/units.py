@@ -98,6 +98,11 @@ def format_quantity(value: float, dimension: str, digits: int = 4) -> str:
 
     Sizes that are a whole number below 1024 of a binary unit are shown in it (``80 GiB``), others in decimal units.
 
+    Args:
+        value: In SI units.
+        dimension: A name in :func:`dimension_names`.
+        digits: Significant digits.
+
     Examples:
         >>> format_quantity(3.35e12, "bytes_per_s")
         '3.35 TB/s'
@@ -118,6 +123,10 @@ def format_quantity(value: float, dimension: str, digits: int = 4) -> str:
 
 def repr_quantity(value: float, dimension: str) -> str:
     """Shortest text that :func:`parse_quantity` turns back into exactly ``value``.
+
+    Args:
+        value: In SI units.
+        dimension: A name in :func:`dimension_names`.
 
     Raises:
         UnitError: ``value`` is not finite.
@@ -156,6 +165,11 @@ def parse_count(text: str) -> int:
 
 def missing_unit(text: str, value: float, dimension: str) -> str:
     """Message for a number without a unit: keeps a handy number, reads a large or tiny one as SI.
+
+    Args:
+        text: The number as it was written.
+        value: Its value; handy as it stands from 1e-3 to 1e5, else shown with a prefix.
+        dimension: A name in :func:`dimension_names`.
 
     Examples:
         >>> missing_unit("900", 900.0, "bytes_per_s")

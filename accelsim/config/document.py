@@ -172,7 +172,15 @@ def split_path(path: str) -> list[str]:
 
 
 def child_key(node: Node, part: str) -> str | None:
-    """Key of the member that ``part`` names: a key, an index, or the ``name`` of a list's element."""
+    """Key of the member that ``part`` names: a key, an index, or the ``name`` of a list's element.
+
+    Args:
+        node: A section, a list or a sourced value of either.
+        part: One part of a key path.
+
+    Returns:
+        The key in ``node.children``, an index as text for a list; None where nothing is meant.
+    """
     node = value_of(node)
     if part in node.children:
         return part

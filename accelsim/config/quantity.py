@@ -38,7 +38,16 @@ class Quantity:
     at_most: float = math.inf
 
     def read(self, raw: object, info: ValidationInfo) -> float:
-        """SI value of ``raw``, for pydantic."""
+        """SI value of ``raw``, for pydantic.
+
+        Args:
+            raw: Text with a unit, or in Python a plain number in SI.
+            info: Context of the validation: whether the value comes from a file, where a bare number is an error.
+
+        Raises:
+            PydanticCustomError: No quantity of the dimension, or one that is negative, infinite, too large or a broken
+                byte.
+        """
         try:
             value = self._parsed(raw, from_file=bool(info.context and info.context.get("from_file")))
         except UnitError as err:

@@ -61,6 +61,10 @@ def read_bytes(path: Path) -> bytes:
 def decode(content: bytes, origin: str) -> str:
     """Text of UTF-8 ``content``, without byte order mark.
 
+    Args:
+        content: Bytes of a file.
+        origin: The file as messages call it.
+
     Raises:
         ConfigError: Not UTF-8; names the line of the first bad byte.
     """
@@ -76,6 +80,10 @@ def decode(content: bytes, origin: str) -> str:
 def read_yaml(text: str, origin: str) -> Node:
     """Tree of a YAML text.
 
+    Args:
+        text: One document of YAML 1.2.
+        origin: The file as messages call it; every node remembers it.
+
     Raises:
         ConfigError: Malformed, unsafe or empty; names the line.
     """
@@ -90,6 +98,10 @@ def read_yaml(text: str, origin: str) -> Node:
 
 def read_json(text: str, origin: str) -> Node:
     """Tree of a JSON text.
+
+    Args:
+        text: One JSON value.
+        origin: The file as messages call it; every node remembers it.
 
     Raises:
         ConfigError: Malformed, unsafe or empty; names the line.

@@ -73,7 +73,12 @@ class Node:
         return self.value
 
     def with_child(self, key: str, child: Node) -> Node:
-        """This list or mapping with the member at ``key`` replaced or added."""
+        """This list or mapping with the member at ``key`` replaced or added.
+
+        Args:
+            key: Key of a mapping, or index of a list as text.
+            child: What is put there.
+        """
         if isinstance(self.value, tuple):
             index = int(key)
             return replace(self, value=(*self.value[:index], child, *self.value[index + 1 :]))
@@ -115,6 +120,10 @@ def deep_merge(base: Node, over: Node) -> Node:
 
     Two sections merge; anything else (a scalar, a list, a sourced value) is replaced as a whole, so a value never
     keeps the source of the value it replaces. Each value keeps its own file and line.
+
+    Args:
+        base: What is put under, e.g. the file that ``extends`` names.
+        over: What wins.
     """
     if not (base.is_section and over.is_section):
         return over

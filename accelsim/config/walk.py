@@ -59,7 +59,12 @@ def key_types(annotation: Any) -> list[Any]:
 
 
 def step(annotations: list[Any], part: str | int) -> list[Any]:
-    """Annotations behind one more part of a path; empty when there are none."""
+    """Annotations behind one more part of a path; empty when there are none.
+
+    Args:
+        annotations: Types that the value so far may have.
+        part: A key, or an index of a list.
+    """
     found: list[Any] = []
     for annotation in annotations:
         for spec_class in spec_classes(annotation):

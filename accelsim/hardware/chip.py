@@ -194,6 +194,10 @@ class Chip(Spec):
 
         That of the matrix unit, or of the vector unit for a type only the vector unit has (fp32 on most machines).
 
+        Args:
+            dtype: Element type of the operands.
+            num_cores: Cores at work; None is the whole grid.
+
         Raises:
             ConfigError: The chip does not run ``dtype``.
         """
@@ -207,6 +211,10 @@ class Chip(Spec):
         """Peak of the vector units of ``num_cores`` cores (default: all), in FLOP/s.
 
         A type without a rate of its own is computed in fp32.
+
+        Args:
+            dtype: Element type of the operands.
+            num_cores: Cores at work; None is the whole grid.
 
         Raises:
             ConfigError: Neither ``dtype`` nor fp32 has a rate.
@@ -224,6 +232,13 @@ class Chip(Spec):
 
         Keys are field names without their unit suffix (``launch: 2.3 us`` fills ``launch_s``); fields with a default
         may be left out; a section that is absent counts as empty.
+
+        Args:
+            section: Key under ``calibration``, e.g. ``gemm``.
+            parameters: Frozen dataclass of the numbers that a kernel family is priced from.
+
+        Returns:
+            One object per section, read once and shared by copies of the chip.
 
         Raises:
             ConfigError: A key is unknown or missing, or a value has the wrong form; chip, section and key are named.

@@ -17,6 +17,14 @@ def cut_levels(name: str, levels: Mapping[str, Level], chips: str | int) -> dict
     Inner levels are filled before the next one is used, so a number above one group must be a multiple of the group.
     On a torus a number stands for the most cubic slice.
 
+    Args:
+        name: Name of the system, for messages.
+        levels: Levels as described, innermost first, by name.
+        chips: Chips to be in use: a whole number (or its digits), or extents joined by ``x``.
+
+    Returns:
+        Levels of more than one member, innermost first.
+
     Raises:
         ConfigError: The number or shape cannot be cut; the allowed ones are listed.
     """

@@ -61,6 +61,11 @@ def load_profile(
 ) -> tuple[LaunchProfile, tuple[tuple[str, str], ...]]:
     """The profile of that name or file, and ``(path, sha256)`` of the file.
 
+    Args:
+        name: Name in the catalog's ``profiles`` (``graph``, ``eager``, ``compiled``) or path of a file.
+        overrides: ``(key path, value)`` pairs, e.g. ``("dispatch", "8 us")``.
+        catalog: Where names are looked up.
+
     Raises:
         ConfigError: Unknown name, malformed file, or an override that fits no key.
     """

@@ -138,6 +138,10 @@ class System:
         outside of tp=8 stride 8. 16 ranks next to each other on two nodes of 8 span ``nvlink`` with 8 members and
         ``infiniband`` with 2.
 
+        Args:
+            num_ranks: Ranks of the group, 1 or more.
+            stride: Distance between neighbouring ranks, in chips.
+
         Raises:
             ConfigError: The group needs more chips than the system has.
         """
@@ -192,7 +196,16 @@ def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | No
 
 
 def load_chip(reference: str, overrides: Overrides = (), catalog: Catalog | None = None) -> Chip:
-    """The chip that ``reference`` names (or the chip of the system it names); see :func:`load_system`."""
+    """The chip that ``reference`` names (or the chip of the system it names); see :func:`load_system`.
+
+    Args:
+        reference: Name or path of a chip, or of a system with its chips.
+        overrides: ``(key path, value)`` pairs whose paths start with ``chip.`` or ``system.``.
+        catalog: Where names are looked up.
+
+    Raises:
+        ConfigError: As :func:`load_system`.
+    """
     return load_system(reference, overrides, catalog).chip
 
 

@@ -35,6 +35,11 @@ def end_of_copper(copper: CopperLink, optical: OpticalLink, utilization: float =
     Copper's energy rises with every retimer, so the length is a multiple of its reach without one. Light's energy does
     not depend on the length here, only on the use of the link: lasers burn while it idles.
 
+    Args:
+        copper: The electrical channel, with its retimers.
+        optical: The link of light to compare with.
+        utilization: Share of the time in which the optical link carries payload, 0 to 1.
+
     Raises:
         ValueError: The utilization is not in [0, 1].
     """

@@ -35,7 +35,12 @@ class Logarithmic:
     signed: bool = False
 
     def read(self, raw: object, info: ValidationInfo) -> float:
-        """Value of ``raw`` in the unit of the field, for pydantic."""
+        """Value of ``raw`` in the unit of the field, for pydantic.
+
+        Args:
+            raw: Text with a unit (``1.5 dB``), or in Python a plain number in the unit of the field.
+            info: Context of the validation: whether the value comes from a file, where a bare number is an error.
+        """
         value = self._parsed(raw, bool(info.context and info.context.get("from_file")))
         if not math.isfinite(value) or (value < 0 and not self.signed):
             raise _problem(f"{raw!r}: expected {self.noun} of 0 dB or more.")

@@ -70,6 +70,15 @@ def link_from_optics(
 ) -> LinkSpec:
     """A level's link made of the optics ``name``, ``length_m`` long, through the circuit switch ``through``.
 
+    Args:
+        name: Optical or copper link, a name of the catalog's ``optics`` or a path.
+        length_m: Length of fibre or cable, in metres.
+        through: Circuit switch on the way, which adds its loss and latency; None is a direct link.
+        catalog: Where names are looked up.
+
+    Returns:
+        Bandwidth, latency, energy per byte and static power of one direction.
+
     Raises:
         ConfigError: Unknown names, a switch where a link is due or the reverse, or a budget that does not close.
     """

@@ -45,7 +45,15 @@ def plot_scaling(
 
 
 def pareto_front(x: Sequence[float], y: Sequence[float]) -> list[int]:
-    """Points that no other point beats in both; larger is better in both. In order of rising ``x``."""
+    """Points that no other point beats in both; larger is better in both. In order of rising ``x``.
+
+    Args:
+        x: First figure of each point, e.g. tokens per second. float[N].
+        y: Second figure of each point, e.g. tokens per joule. float[N].
+
+    Returns:
+        Positions in ``x`` and ``y``; of equal points the first.
+    """
     order = sorted(range(len(x)), key=lambda i: (-x[i], -y[i]))
     front: list[int] = []
     for i in order:

@@ -125,7 +125,14 @@ def draw_floorplan(run: SpatialRun, chip: int = 0, title: str = "") -> Figure:
 
 
 def floorplan_png(run: SpatialRun, chip: int = 0, title: str = "", dpi: int = 150) -> bytes:
-    """:func:`draw_floorplan` as the bytes of a PNG file."""
+    """:func:`draw_floorplan` as the bytes of a PNG file.
+
+    Args:
+        run: A placed run.
+        chip: Chip of the run to draw, from 0.
+        title: Title of the figure; blank for none.
+        dpi: Pixels per inch.
+    """
     buffer = io.BytesIO()
     draw_floorplan(run, chip, title).savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
@@ -197,7 +204,16 @@ def _write_labels(ax: Axes, plan: Floorplan, colour_by: ColourBy) -> None:
 def fit_label(
     candidates: tuple[tuple[str, ...], ...], width: float, height: float
 ) -> tuple[tuple[str, ...], float] | None:
-    """The first label that fits a rectangle of so many points, with the size to write it in; None if none does."""
+    """The first label that fits a rectangle of so many points, with the size to write it in; None if none does.
+
+    Args:
+        candidates: Labels as tuples of lines, the most telling first.
+        width: Width of the rectangle, in points.
+        height: Height of the rectangle, in points.
+
+    Returns:
+        Lines and font size in points.
+    """
     for lines in candidates:
         across = width * _ROOM / max(_width_in_em(line) for line in lines)
         size = min(_LARGEST_LABEL, across, height * _ROOM / (_LINE_EM * len(lines)))

@@ -91,7 +91,12 @@ ROLE_FILLS: Mapping[str, Paint] = {"weight": Paint(BLUE), "kv_cache": Paint(VERM
 
 
 def fills(names: Sequence[str], known: Mapping[str, Paint]) -> dict[str, Paint]:
-    """A fill per name, the same in every picture: the one in ``known``, else a hatched one chosen by the name."""
+    """A fill per name, the same in every picture: the one in ``known``, else a hatched one chosen by the name.
+
+    Args:
+        names: Names to be told apart, in the order of the legend.
+        known: Paint of the names that always look the same.
+    """
     chosen = {name: known[name] for name in names if name in known}
     spare = [Paint(colour, hatch) for hatch in ("//", "..", "xx") for colour in OKABE_ITO[:-1]]
     for name in names:
@@ -103,7 +108,13 @@ def fills(names: Sequence[str], known: Mapping[str, Paint]) -> dict[str, Paint]:
 
 
 def new_axes(ax: Axes | None, width_inches: float, height_inches: float) -> Axes:
-    """``ax``, or the axes of a new figure of that size that keeps legends and labels inside."""
+    """``ax``, or the axes of a new figure of that size that keeps legends and labels inside.
+
+    Args:
+        ax: Axes of the caller, used as they are; None makes new ones.
+        width_inches: Width of a new figure.
+        height_inches: Height of a new figure.
+    """
     if ax is not None:
         return ax
     _, made = plt.subplots(figsize=(width_inches, height_inches), layout="constrained")
@@ -123,7 +134,13 @@ def as_results(results: Result | Sequence[Result]) -> list[Result]:
 
 
 def use_time_axis(ax: Axes, longest_s: float, label: str = "time") -> None:
-    """Let the x axis, in seconds, be read in the unit that suits ``longest_s``."""
+    """Let the x axis, in seconds, be read in the unit that suits ``longest_s``.
+
+    Args:
+        ax: Axes whose x values are seconds.
+        longest_s: Largest time that is drawn, in seconds.
+        label: What the axis shows; the unit is put behind it.
+    """
     unit, factor = time_unit(longest_s)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=7))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.6g}"))

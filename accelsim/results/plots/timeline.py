@@ -118,7 +118,12 @@ def plot_timeline(result: Result, ax: Axes | None = None, *, max_tasks: int = 40
 
 
 def fold_repeats(result: Result, max_tasks: int) -> tuple[list[DrawnBlock], int]:
-    """Blocks in order, each with its first repetition on the folded axis, and how many blocks were left out."""
+    """Blocks in order, each with its first repetition on the folded axis, and how many blocks were left out.
+
+    Args:
+        result: A run.
+        max_tasks: Tasks to draw; the block that passes it and all later ones are left out, but not the first.
+    """
     blocks: list[DrawnBlock] = []
     num_tasks, now_s = 0, 0.0
     for index, stage in enumerate(result.timeline.stages):
@@ -132,7 +137,12 @@ def fold_repeats(result: Result, max_tasks: int) -> tuple[list[DrawnBlock], int]
 
 
 def join_neighbours(tasks: Sequence[Task], max_tasks: int) -> list[Task]:
-    """At most about ``max_tasks`` bars of servers: neighbours of one operator become one, over ever longer gaps."""
+    """At most about ``max_tasks`` bars of servers: neighbours of one operator become one, over ever longer gaps.
+
+    Args:
+        tasks: Bars of one picture.
+        max_tasks: Bars wanted; more are left where operators take turns on their servers.
+    """
     if len(tasks) <= max_tasks:
         return list(tasks)
     tasks = [task for task in tasks if task.server != NO_SERVER_ROW] or tasks

@@ -52,6 +52,10 @@ def plot_validation(
 def save_picture(ax: Axes, path: Path) -> None:
     """Write the figure of ``ax``, completely or not at all; the suffix decides the format.
 
+    Args:
+        ax: Axes of the figure.
+        path: File to write, e.g. ``parity.png``; its folder must exist.
+
     Raises:
         ConfigError: The suffix is no picture's, or the folder cannot be written.
     """
