@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from accelsim.workload.formats.hf import load_model
     from accelsim.workload.graph import OperatorGraph, Workload
     from accelsim.workload.model import Model
-    from accelsim.workload.phase import Decode, Prefill
+    from accelsim.workload.phase import Decode, Mixed, Prefill
     from accelsim.workload.recipe import Recipe
+    from accelsim.workload.traversal import Span
 
 #: Public name -> module, or module and name there; in the order of the stages.
 _HOME = {
@@ -58,6 +59,8 @@ _HOME = {
     "load_model": "accelsim.workload.formats.hf",
     "Prefill": "accelsim.workload.phase",
     "Decode": "accelsim.workload.phase",
+    "Mixed": "accelsim.workload.phase",
+    "Span": "accelsim.workload.traversal",
     "Recipe": "accelsim.workload.recipe",
     "OperatorGraph": "accelsim.workload.graph",
     "Workload": "accelsim.workload.graph",
@@ -95,6 +98,8 @@ __all__ = [  # noqa: RUF022  (one line per name, in the order of the stages)
     "load_model",
     "Prefill",
     "Decode",
+    "Mixed",
+    "Span",
     "Recipe",
     "OperatorGraph",
     "Workload",
