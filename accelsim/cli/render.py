@@ -15,7 +15,7 @@ from accelsim.results.format import percent_text as percent
 from accelsim.results.format import seconds_text as seconds
 from accelsim.results.format import size_text as size
 from accelsim.results.format import watts_text as watts
-from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION
+from accelsim.results.metrics import BUBBLE_DEFINITION, MBU_DEFINITION, MFU_DEFINITION
 from accelsim.results.result import Result
 from accelsim.results.summary import energy_by_component
 from accelsim.results.tables.columns import by_row
@@ -110,6 +110,8 @@ def _summary(result: Result) -> Table:
     f = result.footprint
     roles = ", ".join(f"{role} {size(n)}" for role, n in f.role_bytes.items() if n)
     rows.append(("memory", size(f.total_bytes), f"of {size(f.capacity_bytes)} {f.memory} per chip: {roles}"))
+    if result.bubble_fraction is not None:
+        rows.append(("bubble", percent(result.bubble_fraction), BUBBLE_DEFINITION))
     if result.seating is not None:
         rows.append(("ranks", f"{result.seating.gain:.3g} x", str(result.seating)))
     table = Table.grid(padding=(0, 2))

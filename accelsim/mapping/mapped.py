@@ -13,6 +13,7 @@ from accelsim.mapping.booking import Booking, Overlapped
 from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import PricedBlock
+from accelsim.mapping.schedule.cells import Cells
 from accelsim.mapping.seating import Seating
 from accelsim.network.collective import CollectiveCost
 
@@ -54,6 +55,7 @@ class Mapped:
         warnings: What makes the figures less certain.
         on_tiles: Groups of operators on their tiles, where the execution has such.
         seating: Chips of the ranks and what they gain, where the plan names who seats them.
+        cells: Where the cells of a pipeline's stages are in the only graph, where there are stages.
 
     Raises:
         VerificationError: Stages, blocks and columns do not belong together.
@@ -69,6 +71,7 @@ class Mapped:
     warnings: tuple[str, ...] = ()
     on_tiles: SpatialRun | None = field(default=None, repr=False)
     seating: Seating | None = field(default=None, repr=False)
+    cells: Cells | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for problem in self._problems():

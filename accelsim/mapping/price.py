@@ -80,7 +80,7 @@ class Pricer:
     def _block(self, segment: Segment) -> PricedBlock:
         if id(segment) in self._seen_segments:
             return self._seen_segments[id(segment)][1]
-        operators = tuple(self._priced(operator) for operator in segment.graph)
+        operators = tuple(self.priced(operator) for operator in segment.graph)
         key = segment.name, segment.repeat, tuple(id(priced) for priced in operators)
         block = self._blocks.get(key)
         if block is None:
@@ -92,7 +92,7 @@ class Pricer:
         self._seen_segments[id(segment)] = segment, block
         return block
 
-    def _priced(self, operator: Operator) -> PricedOperator:
+    def priced(self, operator: Operator) -> PricedOperator:
         """The price of an operator; equal operators have one object."""
         seen = self._seen.get(id(operator))
         if seen is not None:

@@ -24,7 +24,9 @@ def keep_books(mapped: Mapped, timeline: ProgramTimeline, main_memory: str) -> L
 
 
 def chip_busy_s(mapped: Mapped, timeline: ProgramTimeline, ledger: Ledger) -> float:
-    """Seconds a chip works: when anything runs on it; where its regions work apart, their mean."""
+    """Seconds a chip works: when anything runs on it; where its regions or stages work apart, their mean."""
+    if mapped.cells is not None:
+        return timeline.makespan_s * (1.0 - mapped.cells.bubble_fraction(timeline.stages[0].timeline))
     if mapped.overlapped is not None:
         busy_ticks = timeline.server_busy_ticks
         return float(busy_ticks.mean()) / TICKS_PER_S if busy_ticks.size else timeline.makespan_s

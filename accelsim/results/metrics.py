@@ -9,6 +9,7 @@ from accelsim.hardware.chip import Chip
 
 MFU_DEFINITION = "model FLOPs / (latency x dense peak of all chips)"
 MBU_DEFINITION = "weights and KV cache / (latency x memory peak of all chips)"
+BUBBLE_DEFINITION = "time in which a stage plays no cell / latency, mean of the stages"
 THROUGHPUT_DEFINITION = "tokens of all sequences / latency"
 
 

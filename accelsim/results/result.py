@@ -130,6 +130,12 @@ class Result:
         return self.tokens / self.band.high_s, self.tokens / self.band.low_s
 
     @property
+    def bubble_fraction(self) -> float | None:
+        """Idle part of a pipeline's stages, see :data:`accelsim.results.metrics.BUBBLE_DEFINITION`; None without."""
+        cells = self.mapped.cells
+        return None if cells is None else cells.bubble_fraction(self.timeline.stages[0].timeline)
+
+    @property
     def energy_per_token_j(self) -> float:
         """Joules per token."""
         return self.energy.total_j / self.tokens

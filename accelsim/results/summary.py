@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION
+from accelsim.results.metrics import BUBBLE_DEFINITION, MBU_DEFINITION, MFU_DEFINITION
 
 if TYPE_CHECKING:
     from accelsim.results.result import Result
@@ -53,6 +53,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "memory_level": result.footprint.memory,
         "utilisation": _utilisation(result),
         **({"ranks": result.seating.to_dict()} if result.seating is not None else {}),
+        **_pipeline(result),
         "bottleneck": _bottleneck(result),
         "operators": _operators(result),
         "critical_path": [
@@ -86,6 +87,12 @@ def _utilisation(result: Result) -> dict[str, Any]:
         "mbu_fraction": result.utilisation.mbu_fraction,
         "mbu_definition": MBU_DEFINITION,
     }
+
+
+def _pipeline(result: Result) -> dict[str, Any]:
+    if result.bubble_fraction is None:
+        return {}
+    return {"pipeline": {"bubble_fraction": result.bubble_fraction, "bubble_definition": BUBBLE_DEFINITION}}
 
 
 def _bottleneck(result: Result) -> dict[str, Any]:

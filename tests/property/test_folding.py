@@ -123,9 +123,9 @@ def test_a_fault_of_a_link_that_does_not_exist_is_refused():
 @pytest.mark.parametrize(
     ("name", "plan", "level"),
     [
-        ("nvidia-dgx-a100:8", "tp=4,dp=2,order=dp-tp", "nvlink"),  # every second chip of a node
-        ("nvidia-dgx-h100:16", "tp=2,dp=8,order=dp-tp", "infiniband"),  # one chip of each node
-        ("google-tpu-v4-pod:4x4x1", "tp=4,dp=4,order=dp-tp", "ici"),  # columns of the torus
+        ("nvidia-dgx-a100:8", "tp=4,dp=2,order=dp-tp-pp", "nvlink"),  # every second chip of a node
+        ("nvidia-dgx-h100:16", "tp=2,dp=8,order=dp-tp-pp", "infiniband"),  # one chip of each node
+        ("google-tpu-v4-pod:4x4x1", "tp=4,dp=4,order=dp-tp-pp", "ici"),  # columns of the torus
     ],
 )
 def test_folded_and_unfolded_ranks_agree_for_groups_of_ranks_apart(name, plan, level):

@@ -83,10 +83,11 @@ def check_job(job: Job) -> None:
     """
     plan, system = job.plan, job.system
     if plan.num_ranks > system.num_chips:
-        degrees = " x ".join(f"{name}={value}" for name, value in plan.degrees)
+        used = [(name, value) for name, value in plan.degrees if value > 1]
+        degrees = " x ".join(f"{name}={value}" for name, value in used)
         raise PlanError(
             f"plan: {degrees} needs {plan.num_ranks} chips, {system.name} has {system.num_chips}. "
-            f"Ask for more with SYSTEM:{plan.num_ranks}, or lower {' or '.join(name for name, _ in plan.degrees)}."
+            f"Ask for more with SYSTEM:{plan.num_ranks}, or lower {' or '.join(name for name, _ in used)}."
         )
     if job.constraints is not None and not EXECUTIONS.get(plan.execution).places_groups:
         takers = " or ".join(f"execution={name}" for name, one in EXECUTIONS.items() if one.places_groups)

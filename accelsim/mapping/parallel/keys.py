@@ -6,11 +6,12 @@ that tensor-parallel groups sit on neighbouring chips.  Rank ``r`` sits on chip 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from accelsim.dtypes import DType
 from accelsim.mapping.plan_keys import Count, ElementType, PlanKey, Word
+from accelsim.mapping.schedule.base import SCHEDULES
 
 
 def _dispatch_rule(value: DType, values: Mapping[str, Any]) -> str | None:
@@ -21,7 +22,7 @@ def _dispatch_rule(value: DType, values: Mapping[str, Any]) -> str | None:
 
 
 #: Order of the axes where a plan names none, innermost first.
-DEFAULT_ORDER = "tp-dp"
+DEFAULT_ORDER = "tp-dp-pp"
 
 
 def _order_rule(value: str, values: Mapping[str, Any]) -> str | None:
@@ -29,6 +30,18 @@ def _order_rule(value: str, values: Mapping[str, Any]) -> str | None:
     if sorted(value.split("-")) == sorted(DEFAULT_ORDER.split("-")):
         return None
     return f"order {value!r} does not name every axis once, innermost first. Write e.g. 'order={DEFAULT_ORDER}'."
+
+
+def _pipeline_rule(name: str) -> Callable[[Any, Mapping[str, Any]], str | None]:
+    """A key that only pipelines read."""
+    return lambda _, values: None if values["pp"] > 1 else f"{name} has no meaning unless pp > 1."
+
+
+def _schedule_rule(value: str, values: Mapping[str, Any]) -> str | None:
+    """A schedule that is known, and a pipeline that plays it."""
+    if value not in SCHEDULES:
+        return f"unknown schedule {value!r}. Known: {', '.join(SCHEDULES.names())}."
+    return _pipeline_rule("schedule")(value, values)
 
 
 TP = PlanKey(
@@ -51,6 +64,27 @@ EP = PlanKey(
     "Expert-parallel degree: experts are divided over ep neighbouring ranks; a divisor or a multiple of tp.",
     default=1,
 )
+PP = PlanKey(
+    "pp",
+    Count(),
+    "Pipeline-parallel degree: layers are dealt to pp stages, activations travel from stage to stage.",
+    default=1,
+    counts_ranks=True,
+)
+MICROBATCHES = PlanKey(
+    "microbatches",
+    Count(),
+    "Pieces of a replica's batch that follow one another through the stages of a pipeline.",
+    default=1,
+    rule=_pipeline_rule("microbatches"),
+)
+SCHEDULE = PlanKey(
+    "schedule",
+    Word(),
+    "Order in which the stages of a pipeline play microbatches: gpipe or 1f1b.",
+    default="gpipe",
+    rule=_schedule_rule,
+)
 DISPATCH = PlanKey(
     "dispatch",
     ElementType(),
@@ -72,6 +106,6 @@ RANKS = PlanKey(
 )
 
 #: Keys that every execution over several ranks reads.
-PARALLEL_KEYS = (TP, DP, EP, DISPATCH, ORDER, RANKS)
+PARALLEL_KEYS = (TP, DP, PP, EP, DISPATCH, MICROBATCHES, SCHEDULE, ORDER, RANKS)
 #: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
-NOT_MODELLED = ("pp", "sp", "cp", "schedule", "recompute", "zero_stage")
+NOT_MODELLED = ("sp", "cp", "recompute", "zero_stage")

@@ -7,7 +7,10 @@ import pytest
 from accelsim.errors import PlanError
 from accelsim.mapping.plan import Plan, explain_key
 
-KEYS = "tp, dp, ep, dispatch, order, ranks, execution, region, placer, chunk, granularity, objective"
+KEYS = (
+    "tp, dp, pp, ep, dispatch, microbatches, schedule, order, ranks, execution, region, "
+    "placer, chunk, granularity, objective"
+)
 
 
 def test_parse_reads_every_key_and_str_gives_the_text_back():
@@ -28,7 +31,7 @@ def test_empty_text_is_the_default_plan():
         ("tp=0", "plan: tp must be an integer >= 1, got 0."),
         ("tp=-2", "plan: tp must be an integer >= 1, got -2."),
         ("tp=2,tp=4", "plan: 'tp' is given twice in 'tp=2,tp=4'."),
-        ("pp=4", f"plan: 'pp' is not modelled yet. Modelled: {KEYS}."),
+        ("cp=4", f"plan: 'cp' is not modelled yet. Modelled: {KEYS}."),
         ("regoin=4x4", f"plan: unknown key 'regoin'. Known: {KEYS}. Did you mean 'region'?"),
         ("region=480", "plan: region '480' is not ROWSxCOLS. Write e.g. 'region=480x480'."),
         ("region=0x480", "plan: region must be ROWSxCOLS with both >= 1, got (0, 480)."),
@@ -75,16 +78,9 @@ def test_a_key_of_another_execution_reads_as_its_default():
 
 def test_plain_data_has_the_keys_that_the_execution_reads():
     shown = Plan.parse("dp=2,ep=2,dispatch=fp8,region=3x4").to_dict()
-    assert shown == {
-        "execution": "whole_chip",
-        "tp": 1,
-        "dp": 2,
-        "ep": 2,
-        "dispatch": "fp8",
-        "order": "tp-dp",
-        "ranks": None,
-        "region": "3x4",
-    }
+    degrees = {"tp": 1, "dp": 2, "pp": 1, "ep": 2, "dispatch": "fp8"}
+    pipeline = {"microbatches": 1, "schedule": "gpipe", "order": "tp-dp-pp", "ranks": None}
+    assert shown == {"execution": "whole_chip", **degrees, **pipeline, "region": "3x4"}
     assert Plan(execution="weight_streaming").to_dict() == {"execution": "weight_streaming"}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accelsim import simulate
+from accelsim import Case, simulate
 from accelsim.errors import ConfigError, PlacementError, PlanError
 from accelsim.hardware.system import load_system
 from accelsim.pipeline import place_ranks
@@ -17,8 +17,8 @@ def run(plan, system=TORUS, phase=None):
 
 def test_replicas_share_the_batch():
     # Each of two replicas has half of the sequences, so that both together send what one of tp=4 with all of them does.
-    (both,) = place_ranks("llama3-8b", "nvidia-dgx-a100:8", Decode(8, 64), "tp=4,dp=2", ("row_major",))
-    (one,) = place_ranks("llama3-8b", "nvidia-dgx-a100:8", Decode(8, 64), "tp=4", ("row_major",))
+    (both,) = place_ranks(Case("llama3-8b", "nvidia-dgx-a100:8", Decode(8, 64), "tp=4,dp=2"), ("row_major",))
+    (one,) = place_ranks(Case("llama3-8b", "nvidia-dgx-a100:8", Decode(8, 64), "tp=4"), ("row_major",))
     assert both.byte_hops == pytest.approx(one.byte_hops, rel=0.01)
 
 
@@ -42,14 +42,16 @@ def test_a_bad_seating_is_slower_and_its_gain_below_one(tmp_path):
 
 
 def test_an_order_that_puts_replicas_innermost_moves_tensor_parallelism_to_the_network():
-    inside, across = (run(f"tp=2,dp=8{order}", "nvidia-dgx-h100:16", Prefill(8, 512)) for order in ("", ",order=dp-tp"))
+    inside, across = (
+        run(f"tp=2,dp=8{order}", "nvidia-dgx-h100:16", Prefill(8, 512)) for order in ("", ",order=dp-tp-pp")
+    )
     assert "infiniband" not in inside.ledger.traffic_bytes
     assert across.ledger.traffic_bytes["infiniband"] > 0
     assert across.latency_s > inside.latency_s
 
 
 def test_the_saved_file_of_place_runs_as_the_placer_did(tmp_path):
-    (found,) = place_ranks("llama3-8b", TORUS, Prefill(2, 512), "tp=8,dp=2", ("annealing",))
+    (found,) = place_ranks(Case("llama3-8b", TORUS, Prefill(2, 512), "tp=8,dp=2"), ("annealing",))
     path = tmp_path / "ranks.yaml"
     path.write_text(found.to_yaml())
     assert run(f"tp=8,dp=2,ranks={path}").latency_s == run("tp=8,dp=2,ranks=annealing").latency_s
@@ -75,7 +77,7 @@ def test_what_cannot_be_seated_is_told(plan, error, complaint, tmp_path):
 def test_all_ranks_are_simulated_where_links_are_slow_and_ranks_sit_apart():
     overrides = (("system.levels.ici.faults", "[{src: 0, dst: 1, capacity_fraction: 0.5}]"),)
     slow = load_system(TORUS, overrides)
-    for plan in ("tp=4,dp=4,order=dp-tp", "tp=4,dp=2,ranks=annealing"):
+    for plan in ("tp=4,dp=4,order=dp-tp-pp", "tp=4,dp=2,ranks=annealing"):
         result = run(plan, slow, Prefill(4, 256))
         assert any(warning.startswith("folding-off") for warning in result.warnings)
         assert len([name for name in result.timeline.stages[0].stage.graph.servers if name.startswith("stream")]) > 4

@@ -26,10 +26,14 @@ class WholeChip(Execution):
     has_kernels: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[Workload]) -> Mapped:
-        """One rank's share, prices, one block of tasks after another; the host in front where it dispatches."""
-        from accelsim.mapping.execution.whole_chip.run import map_blocks
+        """One rank's share, prices, one block of tasks after another; the host in front where it dispatches.
 
-        return map_blocks(job, passes)
+        With stages of a pipeline, their cells in one graph.
+        """
+        from accelsim.mapping.execution.whole_chip.run import map_blocks
+        from accelsim.mapping.execution.whole_chip.stages import map_stages
+
+        return map_stages(job) if job.plan.pp > 1 else map_blocks(job, passes)
 
     def candidates(self, job: Job) -> Iterable[Plan]:
         """Degrees that divide the model and the batch, with and without experts divided; a few regions on a wafer."""

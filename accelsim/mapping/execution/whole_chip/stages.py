@@ -1,0 +1,110 @@
+"""A phase in microbatches on the stages of a pipeline: dealt, priced, checked against memory, and lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from accelsim.errors import CapacityError, PlanError
+from accelsim.hardware.chip import Chip
+from accelsim.hardware.profile import launches_kernels
+from accelsim.mapping.execution.whole_chip.cells import StageProgram, lower_pipelined
+from accelsim.mapping.execution.whole_chip.host import with_host
+from accelsim.mapping.execution.whole_chip.regions import region_of
+from accelsim.mapping.execution.whole_chip.symmetry import symmetry_broken_by
+from accelsim.mapping.footprint import Footprint, footprint
+from accelsim.mapping.fuse import fuse_all
+from accelsim.mapping.job import Job
+from accelsim.mapping.lower import lower
+from accelsim.mapping.mapped import Mapped
+from accelsim.mapping.parallel.pipeline import deal, sends
+from accelsim.mapping.price import Pricer
+from accelsim.mapping.schedule.base import INFERENCE, SCHEDULES
+from accelsim.mapping.seating import seat, seats_of
+from accelsim.mapping.shard import shard
+from accelsim.units import format_quantity
+from accelsim.warning import warn
+from accelsim.workload.build import build_traversal
+from accelsim.workload.graph import Workload
+from accelsim.workload.tensor import Role
+
+
+def map_stages(job: Job) -> Mapped:
+    """One microbatch dealt to stages, every stage priced, and all cells lowered.
+
+    Args:
+        job: What is run; its phase is that of all replicas.
+
+    Raises:
+        PlanError: A phase whose traversals follow from one another, microbatches that do not divide the batch, more
+            stages than layers, or dead and slow links.
+        CapacityError: A stage does not fit and ``ignore_capacity`` is off.
+    """
+    plan, system = job.plan, job.system
+    _check(job)
+    has_kernels = launches_kernels(system.chip)
+    micro = job.phase.replica(plan.dp).replica(plan.microbatches)
+    share = shard(build_traversal(job.model, micro.fullest(), job.recipe), plan)
+    share = fuse_all([share])[0] if job.profile.fuses_rows and has_kernels else share
+    parts = deal(share, plan.pp)
+    need, warnings = _check_stages(job, parts)
+    seating = seat(share, plan, system, job.seed)
+    pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, seating))
+    lowered = [lower([blocks], system) for blocks in pricer.price_all(parts)]
+    if job.profile.dispatch_s and has_kernels:
+        lowered = [with_host(one, job.profile, len(one.blocks), job.engine) for one in lowered]
+    links = [*(pricer.priced(operator) for operator in sends(parts, plan.mesh)), None]
+    stages = [StageProgram(one, send) for one, send in zip(lowered, links, strict=True)]
+    schedule = SCHEDULES.get(plan.schedule)
+    orders = [tuple(schedule.cells(stage, plan.pp, plan.microbatches, INFERENCE)) for stage in range(plan.pp)]
+    program, ran, cells = lower_pipelined(stages, orders, system, plan.num_ranks // plan.pp)
+    return Mapped(
+        plan=plan,
+        program=program,
+        num_chips=plan.num_ranks,
+        footprint=need,
+        overlapped=ran,
+        warnings=(*warnings, *(() if seating is None else seating.warnings)),
+        seating=seating,
+        cells=cells,
+    )
+
+
+def _check(job: Job) -> None:
+    """Refuse what no pipeline plays yet."""
+    if job.phase.feeds_back:
+        raise PlanError(
+            f"plan: pp={job.plan.pp} plays {job.phase.kind} not yet: each token would wait for the last stage of the "
+            "one before. Use pp=1, or a prefill."
+        )
+    broken = symmetry_broken_by(job.system, job.plan.num_ranks)
+    if broken:
+        raise PlanError(f"plan: pp={job.plan.pp} cannot be simulated rank by rank: {broken[0]}.")
+
+
+def stage_footprint(part: Workload, chip: Chip, microbatches: int) -> Footprint:
+    """Bytes of one rank of a stage: its weights, the KV cache of all microbatches, activations of one."""
+    need = footprint(part, chip)
+    roles = dict(need.role_bytes)
+    roles[Role.KV_CACHE.value] *= microbatches
+    return Footprint(need.memory, need.capacity_bytes, roles)
+
+
+def _check_stages(job: Job, parts: Sequence[Workload]) -> tuple[Footprint, tuple[str, ...]]:
+    """The footprint of the fullest stage, and a warning where it does not fit and may go on.
+
+    Raises:
+        CapacityError: It does not fit.
+    """
+    plan, system = job.plan, job.system
+    needs = [stage_footprint(part, system.chip, plan.microbatches) for part in parts]
+    fullest = max(range(len(needs)), key=lambda stage: needs[stage].total_bytes)
+    need = needs[fullest]
+    if not need.short_bytes:
+        return need, ()
+    problem = (
+        f"{job.model.name} on {system.name}:{system.num_chips}, plan {plan}: stage {fullest} of 0 to {plan.pp - 1} "
+        f"needs {need} per chip: {format_quantity(need.short_bytes, 'bytes')} short."
+    )
+    if job.ignore_capacity:
+        return need, (warn("capacity-ignored", problem),)
+    raise CapacityError(f"{problem} Raise pp or tp, or lower the batch or length.")
