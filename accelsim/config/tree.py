@@ -24,6 +24,7 @@ _WORDS: Mapping[str, Scalar] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _MAX_NUMBER_TEXT = 400
+_STARTS_OF_NUMBERS = frozenset("+-.0123456789")  # spares five patterns for most text
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def resolve_scalar(text: str) -> Scalar:
     """
     if text in _WORDS:
         return _WORDS[text]
-    if len(text) > _MAX_NUMBER_TEXT:
+    if text[0] not in _STARTS_OF_NUMBERS or len(text) > _MAX_NUMBER_TEXT:
         return text
     if _INT.fullmatch(text):
         return int(text)
