@@ -16,6 +16,7 @@ import typer
 
 from accelsim.case.case import OPTIONS
 from accelsim.case.option import Option
+from accelsim.cli.groups import Command, set_parameters
 from accelsim.workload.phase import PHASES
 
 #: Options with an argument or a flag of their own, which commands declare.
@@ -61,9 +62,6 @@ def split(given: Mapping[str, Any]) -> tuple[Stated, dict[str, Any]]:
     return stated, own
 
 
-Command = Callable[..., None]
-
-
 def takes_case(
     model: str | None = None, system: str | None = None, *, needs_system: bool = False
 ) -> Callable[[Command], Command]:
@@ -83,10 +81,7 @@ def takes_case(
 
         written = list(inspect.signature(function, eval_str=True).parameters.values())
         at = [one.name for one in written].index("stated")
-        parameters = [*written[:at], *_parameters(model, system, needs_system), *written[at + 1 :]]
-        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
-        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        set_parameters(command, [*written[:at], *_parameters(model, system, needs_system), *written[at + 1 :]])
         return command
 
     return decorate

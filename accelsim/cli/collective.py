@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
+from accelsim.cli.groups import grouped
 from accelsim.cli.output import save_axes, write_json
 
 if TYPE_CHECKING:
@@ -25,19 +27,27 @@ def register(app: typer.Typer) -> None:
     app.command("collective")(collective)
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call of a collective, or of many sizes."""
+
+    size: Annotated[str, typer.Option("--bytes", help="Size of the call as nccl-tests count it.")] = "64MiB"
+    ranks: Annotated[int | None, typer.Option("--ranks", help="Ranks; default: all chips.")] = None
+    stride: Annotated[
+        int, typer.Option("--stride", min=1, help="Chips from one rank to the next, e.g. 8: one chip of each node.")
+    ] = 1
+    algorithm: Annotated[str, typer.Option("--algorithm", help="A name, or auto: the fastest.")] = "auto"
+    library: Annotated[str, typer.Option("--library", help="Library of the system, e.g. vllm; default: its own.")] = ""
+    sweep: Annotated[bool, typer.Option("--sweep", help="Sizes from 1 KiB to 1 GiB instead of one.")] = False
+
+
+@grouped
 def collective(
     kind: Annotated[
         str, typer.Argument(help="all_reduce, all_gather, reduce_scatter, all_to_all, broadcast, reduce or send_recv.")
     ],
     on: Annotated[str, typer.Option("--on", help="System, e.g. nvidia-dgx-h100:8.")],
-    size: Annotated[str, typer.Option("--bytes", help="Size of the call as nccl-tests count it.")] = "64MiB",
-    ranks: Annotated[int | None, typer.Option("--ranks", help="Ranks; default: all chips.")] = None,
-    stride: Annotated[
-        int, typer.Option("--stride", min=1, help="Chips from one rank to the next, e.g. 8: one chip of each node.")
-    ] = 1,
-    algorithm: Annotated[str, typer.Option("--algorithm", help="A name, or auto: the fastest.")] = "auto",
-    library: Annotated[str, typer.Option("--library", help="Library of the system, e.g. vllm; default: its own.")] = "",
-    sweep: Annotated[bool, typer.Option("--sweep", help="Sizes from 1 KiB to 1 GiB instead of one.")] = False,
+    call: Call,
     set_: o.SetOption = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw bus bandwidth over size into FILE.")] = None,
     json_: o.JsonOption = None,
@@ -49,12 +59,12 @@ def collective(
     from accelsim.workload.group import Group
 
     system = load_system(on, read_overrides(set_ or ()))
-    num_ranks = -(-system.num_chips // stride) if ranks is None else ranks
-    if kind == "send_recv" and ranks is None:
+    num_ranks = -(-system.num_chips // call.stride) if call.ranks is None else call.ranks
+    if kind == "send_recv" and call.ranks is None:
         num_ranks = 2
-    sizes = [2**power for power in range(_SWEEP_FROM, _SWEEP_TO + 1)] if sweep or plot else []
-    sizes = sizes or [round(parse_quantity(size, "bytes"))]
-    swept = sweep_collective(kind, sizes, Group("ranks", num_ranks, stride), system, algorithm, library)
+    sizes = [2**power for power in range(_SWEEP_FROM, _SWEEP_TO + 1)] if call.sweep or plot else []
+    sizes = sizes or [round(parse_quantity(call.size, "bytes"))]
+    swept = sweep_collective(kind, sizes, Group("ranks", num_ranks, call.stride), system, call.algorithm, call.library)
     if plot is not None:
         _plot(swept, system, plot)
     if json_ is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
+from accelsim.cli.groups import grouped
 from accelsim.cli.output import write_json
 
 if TYPE_CHECKING:
@@ -20,15 +22,23 @@ def register(app: typer.Typer) -> None:
     app.command(name="experts")(experts)
 
 
+@dataclass(frozen=True)
+class Layer:
+    """The layer whose tokens are exchanged."""
+
+    tokens: Annotated[int, typer.Option("--tokens", help="Tokens of each chip.")] = 128
+    hidden: Annotated[int, typer.Option("--hidden", help="Elements of a token.")] = 7168
+    topk: Annotated[int, typer.Option("--topk", help="Experts of each token.")] = 8
+    num_experts: Annotated[int, typer.Option("--experts", help="Experts of the model, on all chips together.")] = 256
+    ranks: Annotated[int | None, typer.Option("--ranks", help="Chips that hold them; default: all.")] = None
+    topk_groups: Annotated[int, typer.Option("--topk-groups", help="Most nodes a token may go to; 0: any.")] = 0
+
+
+@grouped
 def experts(
     on: Annotated[str, typer.Option("--on", help="System, with :CHIPS for a size, or a YAML.")],
-    tokens: Annotated[int, typer.Option("--tokens", help="Tokens of each chip.")] = 128,
-    hidden: Annotated[int, typer.Option("--hidden", help="Elements of a token.")] = 7168,
-    topk: Annotated[int, typer.Option("--topk", help="Experts of each token.")] = 8,
-    num_experts: Annotated[int, typer.Option("--experts", help="Experts of the model, on all chips together.")] = 256,
-    ranks: Annotated[int | None, typer.Option("--ranks", help="Chips that hold them; default: all.")] = None,
+    layer: Layer,
     kernel: Annotated[str, typer.Option("--kernel", help="low_latency or normal.")] = "low_latency",
-    topk_groups: Annotated[int, typer.Option("--topk-groups", help="Most nodes a token may go to; 0: any.")] = 0,
     set_: o.SetOption = None,
     json_: o.JsonOption = None,
     strict: o.StrictOption = False,
@@ -42,8 +52,8 @@ def experts(
     from accelsim.network.expert_kernels import COMBINE, DISPATCH, ExpertExchange, expert_exchange
 
     system = load_system(on, read_overrides(set_ or ()))
-    chips = system.num_chips if ranks is None else ranks
-    shape = (tokens, hidden, topk, num_experts, chips, topk_groups)
+    chips = system.num_chips if layer.ranks is None else layer.ranks
+    shape = (layer.tokens, layer.hidden, layer.topk, layer.num_experts, chips, layer.topk_groups)
     costs = [expert_exchange(ExpertExchange(way, *shape), system, kernel) for way in (DISPATCH, COMBINE)]
     warnings = list(dict.fromkeys(text for cost in costs for text in cost.warnings))
     if strict and warnings:

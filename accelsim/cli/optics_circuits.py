@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from accelsim.cli import options as o
 from accelsim.cli import output
+from accelsim.cli.groups import grouped
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,14 +20,22 @@ if TYPE_CHECKING:
 _SHOWN_TORI = 10
 
 
-def policies(
-    traffic: Annotated[Path | None, typer.Option("--traffic", help="CSV of phase,collective,src,dst,bytes.")] = None,
+@dataclass(frozen=True)
+class TrafficFlags:
+    """Phases of collectives between the ports: of a file, or shifts."""
+
+    traffic: Annotated[Path | None, typer.Option("--traffic", help="CSV of phase,collective,src,dst,bytes.")] = None
     shifts: Annotated[
         str, typer.Option("--shifts", help="Without --traffic: a phase per shift, port to port + shift.")
-    ] = "1,4",
-    size: Annotated[str, typer.Option("--bytes", help="Without --traffic: message of each port.")] = "64MiB",
-    repeat: Annotated[int, typer.Option("--repeat", help="Without --traffic: collectives of a phase.", min=1)] = 4,
-    ports: Annotated[int, typer.Option("--ports", help="Without --traffic: ports in use.", min=2)] = 16,
+    ] = "1,4"
+    size: Annotated[str, typer.Option("--bytes", help="Without --traffic: message of each port.")] = "64MiB"
+    repeat: Annotated[int, typer.Option("--repeat", help="Without --traffic: collectives of a phase.", min=1)] = 4
+    ports: Annotated[int, typer.Option("--ports", help="Without --traffic: ports in use.", min=2)] = 16
+
+
+@grouped
+def policies(
+    phases_of: TrafficFlags,
     switch: Annotated[str, typer.Option("--switch", help="Circuit switch.")] = "palomar-like-ocs",
     link: Annotated[str, typer.Option("--link", help="Optical link of each port.")] = "cwdm4-bidi",
     length: Annotated[str, typer.Option("--length", help="Length of the links.")] = "40 m",
@@ -39,7 +49,7 @@ def policies(
 
     device = switch_of(switch)
     spec = link_from_optics(link, parse_quantity(length, "length"), switch)
-    phases = _read_phases(traffic) if traffic else _shifted(shifts, round(parse_quantity(size, "bytes")), ports, repeat)
+    phases = _phases(phases_of)
     reports = compare_policies(phases, device, spec, degree)
     hop_bytes_per_s = spec.bandwidth_bytes_per_s
     found = {
@@ -64,6 +74,14 @@ def policies(
         ).nbytes,
     }
     output.write_or_print(content, json_, _print_policies)
+
+
+def _phases(flags: TrafficFlags) -> Phases:
+    from accelsim.units import parse_quantity
+
+    if flags.traffic is not None:
+        return _read_phases(flags.traffic)
+    return _shifted(flags.shifts, round(parse_quantity(flags.size, "bytes")), flags.ports, flags.repeat)
 
 
 def _rate_of_staying(phases: Phases, total_s: float) -> float:

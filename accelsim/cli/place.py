@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from accelsim.cli.caseflags import Stated, takes_case
+from accelsim.cli.groups import grouped
 from accelsim.errors import CapacityError, ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +27,26 @@ def register(app: typer.Typer) -> None:
     app.command("place")(place)
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """Wafers with faults of their own."""
+
+    defects: Annotated[
+        float, typer.Option("--defects", help="Sample wafers: probability that a tile is dead.", min=0, max=1)
+    ] = 0.0
+    link_defects: Annotated[
+        float,
+        typer.Option("--link-defects", help="Sample wafers: probability that a link is dead.", min=0, max=1),
+    ] = 0.0
+    wafers: Annotated[int, typer.Option("--wafers", help="Wafers to sample.", min=1)] = 10
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there are any."""
+        return bool(self.defects or self.link_defects)
+
+
+@grouped
 @takes_case(needs_system=True)
 def place(
     stated: Stated,
@@ -32,14 +54,7 @@ def place(
         str, typer.Option("--placer", help="Name of a placer, a placement file, or all to compare.")
     ] = "annealing",
     budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.", min=1)] = 50_000,
-    defects: Annotated[
-        float, typer.Option("--defects", help="Sample wafers: probability that a tile is dead.", min=0, max=1)
-    ] = 0.0,
-    link_defects: Annotated[
-        float,
-        typer.Option("--link-defects", help="Sample wafers: probability that a link is dead.", min=0, max=1),
-    ] = 0.0,
-    wafers: Annotated[int, typer.Option("--wafers", help="Wafers to sample.", min=1)] = 10,
+    sampled: Sampled = Sampled(),
     png: Annotated[Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.")] = None,
     save: Annotated[Path | None, typer.Option("--save", help="Write the placement as YAML.")] = None,
 ) -> None:
@@ -63,7 +78,7 @@ def place(
         others = {
             "--constraints": stated.options.get("constraints"),
             "--png": png,
-            "--defects": defects or link_defects,
+            "--defects": sampled.is_asked,
         }
         _refuse_for_ranks(others)
         _place_ranks(make_case(stated), names, budget, save)
@@ -76,8 +91,8 @@ def place(
     print_placements(runs, refused)
     best = min(runs, key=lambda run: report_of(run).cost)
     print_placement(best)
-    sampled = Defects(defects, link_defects, wafers if defects or link_defects else 1)
-    _show_losses(case.but(plan=best.plan), best, sampled, budget)
+    defects = Defects(sampled.defects, sampled.link_defects, sampled.wafers if sampled.is_asked else 1)
+    _show_losses(case.but(plan=best.plan), best, defects, budget)
     if save is not None:
         from accelsim.files import write_atomic
         from accelsim.mapping.execution.spatial.report import placement_of

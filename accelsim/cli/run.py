@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ import typer
 
 from accelsim.cli import options as o
 from accelsim.cli.caseflags import Stated, takes_case
+from accelsim.cli.groups import grouped
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,33 +24,53 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
+@dataclass(frozen=True)
+class PlanKeys:
+    """Keys of a plan that have a flag of their own."""
+
+    execution: Annotated[
+        str | None, typer.Option("--execution", help="How chips run their share: see accelsim show executions.")
+    ] = None
+    placer: Annotated[str | None, typer.Option("--placer", help="Who finds the rectangles of spatial execution.")] = (
+        None
+    )
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files that a run writes."""
+
+    json_: o.JsonOption = None
+    trace: Annotated[Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace; .gz is compressed.")] = (
+        None
+    )
+    report: Annotated[Path | None, typer.Option("--report", help="Write one self-contained HTML page.")] = None
+    save: Annotated[Path | None, typer.Option("--save", help="Write result.json and every table into a folder.")] = None
+    save_case: Annotated[
+        Path | None, typer.Option("--save-case", help="Write what is asked for as a file to run again.")
+    ] = None
+    tables: Annotated[str, typer.Option("--tables", help="Format of --save: auto, csv or parquet.")] = "auto"
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What chips and energy cost."""
+
+    price_per_chip_hour: Annotated[
+        float | None, typer.Option("--price-per-chip-hour", help="Price of a chip-hour, any currency: adds the cost.")
+    ] = None
+    grid_gco2_per_kwh: Annotated[
+        float | None, typer.Option("--grid-gco2-per-kwh", help="Grams of CO2 per kWh of your grid: adds the carbon.")
+    ] = None
+
+
+@grouped
 @takes_case(model=o.DEFAULT_MODEL)
 def run(
     stated: Stated,
-    execution: Annotated[
-        str | None, typer.Option("--execution", help="How chips run their share: see accelsim show executions.")
-    ] = None,
-    placer: Annotated[
-        str | None, typer.Option("--placer", help="Who finds the rectangles of spatial execution.")
-    ] = None,
-    json_: o.JsonOption = None,
-    trace: Annotated[
-        Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace; .gz is compressed.")
-    ] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Write one self-contained HTML page.")] = None,
-    save: Annotated[
-        Path | None, typer.Option("--save", help="Write result.json and every table into a folder.")
-    ] = None,
-    save_case: Annotated[
-        Path | None, typer.Option("--save-case", help="Write what is asked for as a file to run again.")
-    ] = None,
-    tables: Annotated[str, typer.Option("--tables", help="Format of --save: auto, csv or parquet.")] = "auto",
-    price_per_chip_hour: Annotated[
-        float | None, typer.Option("--price-per-chip-hour", help="Price of a chip-hour, any currency: adds the cost.")
-    ] = None,
-    grid_gco2_per_kwh: Annotated[
-        float | None, typer.Option("--grid-gco2-per-kwh", help="Grams of CO2 per kWh of your grid: adds the carbon.")
-    ] = None,
+    keys: PlanKeys,
+    outputs: Outputs,
+    prices: Prices,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every operator, provenance, manifest.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -58,45 +79,39 @@ def run(
     MODEL may be a case file (see --save-case) or a saved result: it runs again, with the options given put over it.
     """
     from accelsim.cli.cases import base_case, make_case, with_plan_keys
-    from accelsim.results.bill import Rates
 
     if stated.system is None and base_case(stated.model) is None:
-        own = {
-            "--execution": execution,
-            "--placer": placer,
-            "--trace": trace,
-            "--report": report,
-            "--save": save,
-            "--save-case": save_case,
-            "--tables": tables != "auto",
-            "--price-per-chip-hour": price_per_chip_hour is not None,
-            "--grid-gco2-per-kwh": grid_gco2_per_kwh is not None,
-        }
-        _refuse_without_system([*stated.flags, *(name for name, value in own.items() if value)])
+        _refuse_without_system([*stated.flags, *_flags_of(keys, outputs, prices)])
         from accelsim.cli.compare import compare_default
 
-        compare_default(stated, json_, quiet)
+        compare_default(stated, outputs.json_, quiet)
         return
     from accelsim.progress import working
+    from accelsim.results.bill import Rates
     from accelsim.results.save import check_format
 
-    check_format(tables)
-    if tables != "auto" and save is None:
+    check_format(outputs.tables)
+    if outputs.tables != "auto" and outputs.save is None:
         raise ConfigError("--tables is the format of what --save writes. Add --save DIR, or leave --tables out.")
-    rates = Rates(price_per_chip_hour, grid_gco2_per_kwh)
-    plan = with_plan_keys(stated.options.get("plan"), execution=execution, placer=placer)
-    case = make_case(stated, plan=plan)
-    if save_case is not None:
-        case.save(save_case)
+    rates = Rates(prices.price_per_chip_hour, prices.grid_gco2_per_kwh)
+    case = make_case(stated, plan=with_plan_keys(stated.options.get("plan"), **vars(keys)))
+    if outputs.save_case is not None:
+        case.save(outputs.save_case)
     with working("simulating"):
         from accelsim.pipeline import simulate
 
         result = replace(simulate(case), rates=rates)
-    _write(result, json_, trace, save, tables, report)
-    if not quiet and json_ != "-":
+    _write(result, outputs)
+    if not quiet and outputs.json_ != "-":
         from accelsim.cli.render import print_result
 
         print_result(result, verbose)
+
+
+def _flags_of(*groups: PlanKeys | Outputs | Prices) -> list[str]:
+    """Flags that were given, but for --json, which every run has."""
+    changed = [one for group in groups for one in fields(group) if getattr(group, one.name) != one.default]
+    return [f"--{one.name.replace('_', '-')}" for one in changed if one.name != "json_"]
 
 
 def _refuse_without_system(options: list[str]) -> None:
@@ -105,26 +120,24 @@ def _refuse_without_system(options: list[str]) -> None:
         raise ConfigError(f"{', '.join(options)} needs a system. Add --on SYSTEM; accelsim show systems lists them.")
 
 
-def _write(
-    result: Result, json_: str | None, trace: Path | None, save: Path | None, tables: str, report: Path | None
-) -> None:
+def _write(result: Result, outputs: Outputs) -> None:
     from accelsim.files import write_atomic
 
-    if json_ is not None:
+    if outputs.json_ is not None:
         text = json.dumps(result.to_dict(), indent=2) + "\n"
-        if json_ == "-":
+        if outputs.json_ == "-":
             sys.stdout.write(text)
         else:
-            write_atomic(Path(json_), text)
-    if trace is not None:
+            write_atomic(Path(outputs.json_), text)
+    if outputs.trace is not None:
         from accelsim.results.trace import write_trace
 
-        write_trace(result, trace)
-    if save is not None:
+        write_trace(result, outputs.trace)
+    if outputs.save is not None:
         from accelsim.results.save import save_result
 
-        save_result(result, save, tables)
-    if report is not None:
+        save_result(result, outputs.save, outputs.tables)
+    if outputs.report is not None:
         from accelsim.results.report import write_report
 
-        write_report(result, report)
+        write_report(result, outputs.report)

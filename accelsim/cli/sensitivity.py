@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from accelsim.cli import options as o
 from accelsim.cli.caseflags import Stated, takes_case
+from accelsim.cli.groups import grouped
 from accelsim.errors import ConfigError, UnitError
 
 if TYPE_CHECKING:
@@ -26,6 +28,17 @@ def register(app: typer.Typer) -> None:
     app.command("sensitivity")(sensitivity)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Where the order of two machines turns."""
+
+    against: Annotated[
+        str | None, typer.Option("--against", help="Another system: where does the order of the two turn?")
+    ] = None
+    vary: Annotated[str | None, typer.Option("--vary", help="With --against: the parameter of --on to vary.")] = None
+
+
+@grouped
 @takes_case(model=o.DEFAULT_MODEL, system=o.DEFAULT_SYSTEMS[0])
 def sensitivity(
     stated: Stated,
@@ -33,15 +46,13 @@ def sensitivity(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Only parameters whose path begins like this; may be repeated.")
     ] = None,
-    against: Annotated[
-        str | None, typer.Option("--against", help="Another system: where does the order of the two turn?")
-    ] = None,
-    vary: Annotated[str | None, typer.Option("--vary", help="With --against: the parameter of --on to vary.")] = None,
+    turn: Turn = Turn(),
     json_: o.JsonOption = None,
     png: Annotated[Path | None, typer.Option("--png", help="Draw the tornado into a file.")] = None,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every parameter, with its source.")] = False,
 ) -> None:
     """Elasticity of latency and energy to every hardware parameter, or the break-even point of one."""
+    against, vary = turn.against, turn.vary
     if (against is None) != (vary is None):
         raise ConfigError("--against and --vary belong together, e.g. --against nvidia-h100-sxm --vary chip.clock.")
     if against is not None and (png is not None or only or step != DEFAULT_STEP):
