@@ -102,7 +102,13 @@ class Band:
 
 
 def band_of(times: Mapping[Residual, float], whole: Residual = FITTED_ON_RUNS, level: float = LEVEL) -> Band:
-    """The band of a latency made of ``times``, seconds by residual, of a run with the residual ``whole``."""
+    """The band of a latency made of ``times``, seconds by residual, of a run with the residual ``whole``.
+
+    Args:
+        times: Seconds on the critical path by the residual of what took them.
+        whole: Residual of a whole run over the sum of its operators.
+        level: Share of measurements that the interval means to hold, between 0 and 1.
+    """
     parts = tuple(BandPart(residual, s) for residual, s in sorted(times.items(), key=lambda item: -item[1]))
     mean = sum(part.time_s * math.exp(part.residual.log_deviation**2 / 2) for part in parts)
     variance = sum(_covariance(a, b) for a in parts for b in parts if a.residual.family == b.residual.family)
@@ -115,7 +121,12 @@ def band_of(times: Mapping[Residual, float], whole: Residual = FITTED_ON_RUNS, l
 
 
 def later_of(first: Band, second: Band) -> Band:
-    """The band of a latency that the later of two chains decides (a device and the host that feeds it)."""
+    """The band of a latency that the later of two chains decides (a device and the host that feeds it).
+
+    Args:
+        first: Band of the chain whose residual of the whole run and level are kept.
+        second: Band of the other chain.
+    """
     low_s, high_s = max(first.low_s, second.low_s), max(first.high_s, second.high_s)
     return Band(low_s, high_s, (*first.parts, *second.parts), first.whole, first.level)
 

@@ -47,6 +47,13 @@ def bill(result: Result, rates: Rates) -> dict[str, dict[str, float]]:
     Cost is the price of the chips of the plan over the latency: chips of the system that the plan leaves idle are not
     counted, nor is time between runs.  Carbon is the modelled energy of the chips at the intensity of the grid: hosts,
     switches, cooling and the making of chips are not counted.
+
+    Args:
+        result: The run.
+        rates: What the user states; a rate that is None leaves its part out.
+
+    Returns:
+        ``cost`` and ``carbon``, each with its rate, its total and that per million tokens.
     """
     found: dict[str, dict[str, float]] = {}
     per_million = TOKENS / result.tokens

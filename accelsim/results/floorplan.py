@@ -96,7 +96,12 @@ class Floorplan:
 
 
 def floorplan_of(run: SpatialRun, chip: int = 0) -> Floorplan:
-    """What there is to draw of one chip of ``run``."""
+    """What there is to draw of one chip of ``run``.
+
+    Args:
+        run: A placed run.
+        chip: Chip of the run, from 0.
+    """
     constraints, members = run.problems[chip][0].constraints, run.problems[chip][1]
     pinned = {members[item] for item in constraints.pinned}
     groups = []

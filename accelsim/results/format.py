@@ -17,7 +17,13 @@ def seconds_text(value_s: float) -> str:
 
 
 def band_text(low_s: float, high_s: float, level: float) -> str:
-    """E.g. ``15.9-20.1 ms, 80 % band``; each end with its unit where these differ."""
+    """E.g. ``15.9-20.1 ms, 80 % band``; each end with its unit where these differ.
+
+    Args:
+        low_s: Lower end, in seconds.
+        high_s: Upper end, in seconds.
+        level: Share of measurements inside, between 0 and 1.
+    """
     low, high = (format_quantity(value, "time", _BAND_DIGITS) for value in (low_s, high_s))
     same = low.split()[-1] == high.split()[-1]
     return (

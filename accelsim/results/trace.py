@@ -46,6 +46,11 @@ Int64Array = npt.NDArray[np.int64]
 def write_trace(result: Result, path: Path, max_events: int = MAX_EVENTS) -> None:
     """Write the trace of a run; compressed if the name ends in ``.gz``.
 
+    Args:
+        result: The run.
+        path: File to write, e.g. ``run.json.gz``; complete or not written at all.
+        max_events: Events at most, beside the names of tracks.
+
     Raises:
         ConfigError: The file cannot be written.
     """
@@ -55,7 +60,12 @@ def write_trace(result: Result, path: Path, max_events: int = MAX_EVENTS) -> Non
 
 
 def chrome_trace(result: Result, max_events: int = MAX_EVENTS) -> dict[str, Any]:
-    """``traceEvents`` of a run with at most ``max_events`` events beside the names of tracks."""
+    """``traceEvents`` of a run with at most ``max_events`` events beside the names of tracks.
+
+    Args:
+        result: The run.
+        max_events: Events at most; what is beyond is counted in ``otherData.left_out``.
+    """
     tracks = _Tracks()
     slices: list[Event] = []
     left_out = 0

@@ -19,7 +19,12 @@ _USED, _CHARACTER_PIXELS = 0.85, 5.5
 
 
 def floorplan(result: Result, run: SpatialRun) -> tuple[go.Figure, str]:
-    """The first chip of ``run`` as a figure, and what a reader has to know about it."""
+    """The first chip of ``run`` as a figure, and what a reader has to know about it.
+
+    Args:
+        result: The run, for what its links carried.
+        run: Its groups on their tiles.
+    """
     import plotly.graph_objects as go
 
     figure, plan = go.Figure(), floorplan_of(run)

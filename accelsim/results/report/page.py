@@ -59,6 +59,10 @@ PLOTLY_JS = _HERE / "plotly-basic.min.js.gz"
 def write_report(result: Result, path: Path) -> None:
     """Write the page.
 
+    Args:
+        result: The run.
+        path: File to write, e.g. ``run.html``; complete or not written at all.
+
     Raises:
         ConfigError: The extra ``report`` is not installed, or the file cannot be written.
     """
