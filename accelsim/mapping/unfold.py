@@ -189,7 +189,8 @@ def _rings(machine: _Machine, group: Group, cost: CollectiveCost) -> list[tuple[
     shape = block_of(machine.system.group(size, group.stride)[0])[0].shape
     if algorithm.follows_grid or algorithm.links((size,)) > 1:
         return [(algorithm.schedule(cost.nbytes, shape if algorithm.follows_grid else (size,)), order)]
-    if cost.links == 2 and sum(extent > 1 for extent in shape) == 1:  # both ways round one dimension
+    is_placed = not machine.seats.follow_levels(group, machine.system)
+    if cost.links == 2 and (is_placed or sum(extent > 1 for extent in shape) == 1):  # both ways round one dimension
         half = algorithm.schedule(-(-cost.nbytes // 2), (size,))
         return [(half, order), (half, order[::-1].copy())]
     raise PlanError(f"{cost.kind}/{cost.algorithm}: {cost.links} rings at once have no schedule to unfold.")

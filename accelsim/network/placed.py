@@ -9,6 +9,7 @@ dimensions of a torus); a ring or another of the registry takes their place.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +21,7 @@ from accelsim.network.collective import Call, CollectiveCost, fastest_protocol
 from accelsim.network.collectives.base import CollectiveAlgorithm, Schedule, algorithms_of, get_algorithm
 from accelsim.network.collectives.hierarchical import NAME as HIERARCHICAL
 from accelsim.network.library import menu
-from accelsim.network.on_graph import FloatArray, IntArray, Routes, routes_of, steps_on_graph
+from accelsim.network.on_graph import FloatArray, IntArray, Routes, SpreadStep, routes_of, steps_on_graph
 from accelsim.network.topology.levels import LevelledTopology, join_levels
 
 #: Most ways between chips that are looked up for one algorithm; beyond it only rings are tried.
@@ -81,9 +82,19 @@ class PlacedNetwork:
         schedule = _messages(kind, name, nbytes, chips)
         if schedule is None:
             return None
+        call = Call(kind, name, chips.shape[1], nbytes)
+        one_way = fastest_protocol(call, outer, self._steps(schedule, chips))
+        half = _messages(kind, name, -(-nbytes // 2), chips) if get_algorithm(kind, name).pattern == "ring" else None
+        if half is None:
+            return one_way
+        # A ring may run both ways round at once, with half of the bytes each; through a switch that gains nothing.
+        both_ways = fastest_protocol(call, outer, self._steps(half, np.concatenate([chips, chips[:, ::-1]])))
+        rest = tuple(replace(steps, links=2) for steps in both_ways.rest)
+        return min(one_way, replace(both_ways, links=2, rest=rest), key=lambda cost: cost.seconds)
+
+    def _steps(self, schedule: Schedule, chips: IntArray) -> tuple[SpreadStep, ...]:
         routes = routes_of(schedule, chips, self.graph)
-        steps = steps_on_graph(schedule, routes, self.graph, self._levels, self._shared(routes))
-        return fastest_protocol(Call(kind, name, chips.shape[1], nbytes), outer, steps)
+        return steps_on_graph(schedule, routes, self.graph, self._levels, self._shared(routes))
 
     def _shared(self, routes: Routes) -> FloatArray:
         """Chips of a group that take turns at its ports, for each link. float64[links]."""

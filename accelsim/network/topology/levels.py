@@ -27,7 +27,7 @@ class LevelledTopology:
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class _Copies:
     """Copies of one level's topology within the whole.
 
     Attributes:
@@ -55,7 +55,7 @@ def join_levels(levels: Sequence[SystemLevel]) -> LevelledTopology:
         alone = build_topology(levels[0])
         return LevelledTopology(alone, np.zeros(alone.num_links, dtype=np.int64))
     num_chips = math.prod(level.size for level in levels)
-    parts: list[_Part] = []
+    parts: list[_Copies] = []
     num_nodes, inner = num_chips, 1
     for level in levels:
         part = _embed(level, inner, num_chips, num_nodes)
@@ -80,7 +80,7 @@ def join_levels(levels: Sequence[SystemLevel]) -> LevelledTopology:
     return LevelledTopology(topology, np.repeat(np.arange(len(parts)), sizes))
 
 
-def _embed(level: SystemLevel, inner: int, num_chips: int, num_nodes: int) -> _Part:
+def _embed(level: SystemLevel, inner: int, num_chips: int, num_nodes: int) -> _Copies:
     rails = inner
     if level.topology == "switch":  # one switch for the ports of all chips, whatever the groups inside
         ports = faults_of_ports(level, inner)
@@ -89,10 +89,10 @@ def _embed(level: SystemLevel, inner: int, num_chips: int, num_nodes: int) -> _P
     chips = np.arange(num_chips).reshape(-1, topology.num_chips, rails).swapaxes(1, 2).reshape(-1, topology.num_chips)
     extra = topology.num_nodes - topology.num_chips
     hubs = num_nodes + np.arange(len(chips) * extra).reshape(len(chips), extra)
-    return _Part(topology, np.concatenate([chips, hubs], 1), block, rails)
+    return _Copies(topology, np.concatenate([chips, hubs], 1), block, rails)
 
 
-def _path(parts: Sequence[_Part], start: int, end: int) -> list[int]:
+def _path(parts: Sequence[_Copies], start: int, end: int) -> list[int]:
     """Nodes from chip to chip, over one level after the other from the outside in."""
     nodes, here = [start], start
     while here != end:

@@ -89,7 +89,7 @@ def test_every_second_chip_of_a_torus_shares_links_with_the_group_between():
     group = Group("dp", 2, 2)  # 0 2 and 1 3 of each row
     assert not Seats(16).follow_levels(group, TORUS)
     costs = {c.algorithm: c for c in PlacedNetwork(TORUS).choices("all_reduce", MB, Seats(16).groups(group))}
-    # two hops each way, and every link of the row is on the way of both groups
+    # two hops each way, and every link of the row is on the way of both groups; both ways round is no different
     assert costs["ring"].seconds == pytest.approx(ring_s(2, FAST, 2 * MB / 2, hops=2))
     assert cost_of(TORUS, 16, group).seconds == min(cost.seconds for cost in costs.values())
 
@@ -117,6 +117,14 @@ def test_placed_in_order_a_group_costs_what_its_level_says():
     }
     assert placed["ring"] == pytest.approx(collective_steps("all_reduce", MB, 8, NODES, 1, "ring").seconds)
     assert placed["direct"] == pytest.approx(collective_steps("all_reduce", MB, 8, NODES, 1, "direct").seconds)
+
+
+def test_a_ring_of_placed_chips_runs_both_ways_round_where_links_are_between_chips():
+    column = Seats(16, tuple(range(16))).groups(Group("dp", 4, 4))
+    ring = {c.algorithm: c for c in PlacedNetwork(TORUS).choices("all_reduce", MB, column)}["ring"]
+    assert ring.links == 2
+    assert ring.seconds == pytest.approx(ring_s(4, FAST, MB / 4 / 2))
+    assert ring.seconds == pytest.approx(collective_steps("all_reduce", MB, 4, TORUS, 4, "ring").seconds)
 
 
 def test_ranks_on_other_nodes_cross_the_network():
