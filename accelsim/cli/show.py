@@ -26,13 +26,14 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="models, systems, chips, profiles, topologies, collectives, placers, schema, graph, tasks, or a NAME."
+            help="models, systems, chips, profiles, topologies, collectives, placers, schedules, schema, graph, tasks, "
+            "or a NAME."
         ),
     ] = "systems",
     *,
     stated: Stated,
 ) -> None:
-    """List models, systems, chips, profiles, topologies, collectives or placers; print one; or a graph or its tasks.
+    """List models, systems, chips, profiles, or members of a registry; print one; or a graph or its tasks.
 
     With graph or tasks, MODEL and the options of a run say of what; with schema, MODEL is chip, system or model.
     """
@@ -41,7 +42,7 @@ def show(
     console = Console(highlight=False)
     if what in ("models", "systems", "chips", "profiles"):
         _show_catalog(console, what)
-    elif what in ("topologies", "collectives", "placers"):
+    elif what in ("topologies", "collectives", "placers", "schedules"):
         _show_registry(console, what)
     elif what == "schema":
         _show_schema(stated.model)
@@ -67,11 +68,17 @@ def _show_catalog(console: Console, kind: str) -> None:
 
 def _show_registry(console: Console, kind: str) -> None:
     from accelsim.mapping.placement.base import PLACERS
+    from accelsim.mapping.schedule.base import SCHEDULES
     from accelsim.network.collectives.base import COLLECTIVES
     from accelsim.network.topology.base import TOPOLOGIES
     from accelsim.registry import Registry
 
-    registries: dict[str, Registry[Any]] = {"topologies": TOPOLOGIES, "collectives": COLLECTIVES, "placers": PLACERS}
+    registries: dict[str, Registry[Any]] = {
+        "topologies": TOPOLOGIES,
+        "collectives": COLLECTIVES,
+        "placers": PLACERS,
+        "schedules": SCHEDULES,
+    }
     for name, member in registries[kind].items():
         console.print(f"[bold]{name!s:<26}[/] {(member.__doc__ or '').strip().splitlines()[0]}", soft_wrap=True)
 
@@ -100,8 +107,8 @@ def _show_file(console: Console, name: str) -> None:
         _, path = Catalog().find_any(("systems", "chips", "models", "profiles"), name)
     except ConfigError as error:
         raise ConfigError(
-            f"{error}\nOr one of: models, systems, chips, profiles, topologies, collectives, placers, schema, graph, "
-            "tasks."
+            f"{error}\nOr one of: models, systems, chips, profiles, topologies, collectives, placers, schedules, "
+            "schema, graph, tasks."
         ) from error
     console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
 

@@ -120,6 +120,7 @@ def test_compare_puts_every_system_into_one_table(accelsim):
         ("show chips", "cerebras-wse2"),
         ("show topologies", "torus"),
         ("show collectives", "all_reduce/ring"),
+        ("show schedules", "1f1b"),
         ("show nvidia-h100-sxm", "source:"),
         ("show schema chip", '"core_grid"'),
         ("show graph llama3-8b --phase decode", "attn.attention"),

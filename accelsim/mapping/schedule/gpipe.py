@@ -9,7 +9,7 @@ from accelsim.mapping.schedule.base import Cell, register_schedule
 
 @register_schedule("gpipe")
 class GPipe:
-    """Every stage holds what all microbatches leave behind for their way back.
+    """All microbatches one way, then all back: a stage holds what all of them leave behind for their way back.
 
     Source:
         Huang et al., *GPipe: Efficient Training of Giant Neural Networks using Pipeline Parallelism*, 2019, figure 2.

@@ -9,7 +9,7 @@ from accelsim.mapping.schedule.base import Cell, register_schedule
 
 @register_schedule("1f1b")
 class OneForwardOneBackward:
-    """A stage holds as many microbatches as there are stages from it to the end; the bubble is that of GPipe.
+    """One forward, one backward: a stage holds as many microbatches as stages follow, and itself; bubble of GPipe.
 
     Where there is one direction only, it is GPipe.
 

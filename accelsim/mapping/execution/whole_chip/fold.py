@@ -44,18 +44,22 @@ def folded_tasks(lowered: LoweredProgram) -> tuple[TaskGraph, dict[str, FloatArr
     stream = builder.server(STREAM)
     for name, capacity in zip(first.links, first.capacity_bytes_per_s, strict=True):
         builder.link(name, capacity)
-    last: list[int] = []
+    work_ticks: list[int] = []
     parts: dict[str, list[float]] = defaultdict(list)
     for played, block in zip(run_program(lowered.program).stages, lowered.blocks, strict=True):
+        repeat = played.stage.repeat
         for label, route, ticks, nbytes, causes in _on_path(played, block):
-            repeat = played.stage.repeat
-            work_s, moved = to_seconds(ticks * repeat), nbytes * repeat
-            last = [builder.task(label, stream, work_s, moved, route if moved else (), after=last)]
-            for cause in {*parts, *causes}:
+            before, moved = len(work_ticks), nbytes * repeat
+            builder.task(
+                label, stream, nbytes=moved, route=route if moved else (), after=[before - 1] if before else ()
+            )
+            work_ticks.append(ticks * repeat)
+            for cause, seconds in causes.items():
                 column = parts[cause]
-                column += [0.0] * (last[0] - len(column))
-                column.append(causes.get(cause, 0.0) * repeat)
+                column += [0.0] * (before - len(column))
+                column.append(seconds * repeat)
     graph = builder.build()
+    graph = graph.with_sizes(np.array(work_ticks, dtype=np.int64), graph.nbytes, graph.latency_ticks)
     return graph, {cause: np.pad(column, (0, graph.num_tasks - len(column))) for cause, column in parts.items()}
 
 
@@ -89,7 +93,8 @@ def _alone(graph: TaskGraph, block: PricedBlock) -> dict[str, FloatArray]:
     servers = list(graph.servers)
     on_host = graph.server == servers.index(HOST) if HOST in servers else np.zeros(graph.num_tasks, dtype=bool)
     work_s = to_seconds(graph.work_ticks)
-    book(HOST, on_host, work_s[on_host]) if on_host.any() else None
+    if on_host.any():
+        book(HOST, on_host, work_s[on_host])
     for index, priced in enumerate(block.operators):
         mine = (graph.label == index) & ~on_host
         if isinstance(priced.cost, OperatorCost):
