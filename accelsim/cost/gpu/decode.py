@@ -11,7 +11,7 @@ products of all heads can become the limit.
 
 Sequences of unequal length are one launch: the keys of each are divided into equally many parts, and cores take parts
 as they become free.  Followed along the depth of the keys, the parts that are still running share the cores and the
-bandwidth, so the last ones, of the longest sequences, leave both to waste (docs/assumptions.md#GPU-27)::
+bandwidth, so the last ones, of the longest sequences, leave both to waste (docs/assumptions.md#GPU-31)::
 
     max(the batch at its mean length, the longest part alone, all parts side by side to the end of the longest)
 
