@@ -37,7 +37,7 @@ NAME = "torus_bucket"
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Slice:
     """One part of the buffer: the order of its dimensions and the direction it travels in."""
 
     index: int
@@ -45,12 +45,12 @@ class _Part:
     direction: int
 
 
-def _parts(shape: tuple[int, ...]) -> list[_Part]:
+def _parts(shape: tuple[int, ...]) -> list[_Slice]:
     used = [axis for axis, extent in enumerate(shape) if extent > 1]
     directions = (1, -1) if all(shape[axis] > 2 for axis in used) else (1,)
     orders = [tuple(used[first:] + used[:first]) for first in range(len(used))]
     pairs = itertools.product(orders, directions)
-    return [_Part(index, order, direction) for index, (order, direction) in enumerate(pairs)]
+    return [_Slice(index, order, direction) for index, (order, direction) in enumerate(pairs)]
 
 
 def _phase_steps(shape: tuple[int, ...], phase: int) -> int:
@@ -69,7 +69,7 @@ def _folded_phase(nbytes: int, shape: tuple[int, ...], phase: int) -> list[Folde
     return [FoldedStep(size, len(list(steps))) for size, steps in itertools.groupby(largest)]
 
 
-def _ring_rows(shape: tuple[int, ...], part: _Part, phase: int, gathers: bool) -> Iterator[tuple[int, IntArray]]:
+def _ring_rows(shape: tuple[int, ...], part: _Slice, phase: int, gathers: bool) -> Iterator[tuple[int, IntArray]]:
     """For each step of one phase of a part, rows ``(src, dst, chunk)``: every rank, every chunk it sends."""
     ranks = np.stack(np.unravel_index(np.arange(math.prod(shape)), shape), 1)
     axis, free = part.order[phase], part.order[phase + 1 :]
