@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
 from accelsim.engine.program import run_program
 from accelsim.errors import PlacementError
+from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.report import PlacementReport, explain, placement_of
-from accelsim.mapping.execution.spatial.run import DEFAULT_PLACER, SpatialMapper, SpatialRun
+from accelsim.mapping.execution.spatial.run import DEFAULT_PLACER, SpatialRun, price_book, run_on_tiles
+from accelsim.mapping.execution.spatial.settle import Searching
+from accelsim.mapping.job import Job
 from accelsim.mapping.placement.placement import Placement
 from accelsim.mapping.placement.swap import swap
 from accelsim.mapping.plan import spatial_plan
 from accelsim.workload.build import build_traversal
+from accelsim.workload.graph import Segment
 from accelsim.workload.phase import PHASES, Phase
 
 #: Evaluations a placer may make: a second or two, so that a change is answered while one looks.
@@ -67,6 +72,14 @@ class Step:
         return explain(self.run)
 
 
+class _OnGrid(NamedTuple):
+    """A phase on a grid: the job, segments of its fullest traversal, and what is known of prices."""
+
+    job: Job
+    largest: Sequence[Segment]
+    book: PriceBook
+
+
 class Exploration:
     """Groups of a model on the tiles of a chip, to be moved around.
 
@@ -86,7 +99,7 @@ class Exploration:
     def __init__(self, case: Case, budget: int = DEFAULT_BUDGET, catalog: Catalog | None = None) -> None:
         self._case, self._budget, self._catalog = case, budget, catalog
         self._plan = spatial_plan(case.plan)
-        self._mappers: dict[tuple[Phase, tuple[int, int]], SpatialMapper] = {}
+        self._on_grids: dict[tuple[Phase, tuple[int, int]], _OnGrid] = {}
         grid = case.load(catalog).job.system.chip.core_grid
         self._steps: list[Step] = []
         self._place(Settings(self._plan.placer or DEFAULT_PLACER, case.seed, case.phase, grid), "placed")
@@ -188,23 +201,23 @@ class Exploration:
 
     def _map(self, settings: Settings, placement: Placement | None, done: str) -> None:
         """Add a step: a placement given, or one by the placer of the settings."""
-        mapper = self._mapper(settings.phase, settings.grid)
+        job, largest, book = self._on_grid(settings.phase, settings.grid)
         plan = self._plan.replace(placer=settings.placer if placement is None else BY_HAND)
-        run = mapper.run(plan, settings.seed, self._budget, placement)
+        run = run_on_tiles(
+            replace(job, plan=plan, seed=settings.seed), largest, book, Searching(self._budget, placement)
+        )
         latency_s = run_program(run.program).makespan_s
         self._steps.append(Step(settings, run, latency_s, done, is_placed=placement is None))
 
-    def _mapper(self, phase: Phase, grid: tuple[int, int]) -> SpatialMapper:
-        """The mapper of a phase on a grid, kept because it remembers prices."""
+    def _on_grid(self, phase: Phase, grid: tuple[int, int]) -> _OnGrid:
+        """A phase on a grid, kept because its book remembers prices."""
         key = phase, grid
-        if key not in self._mappers:
+        if key not in self._on_grids:
             asked = (*self._case.overrides, ("chip.core_grid", f"[{grid[0]}, {grid[1]}]"))
             job = self._case.but(phase=phase, overrides=asked).load(self._catalog).job
-            fullest = build_traversal(job.model, phase.fullest(), job.recipe)
-            self._mappers[key] = SpatialMapper(
-                job.model, job.system, phase, job.recipe, fullest.segments, job.constraints
-            )
-        return self._mappers[key]
+            largest = build_traversal(job.model, phase.fullest(), job.recipe).segments
+            self._on_grids[key] = _OnGrid(job, largest, price_book(job))
+        return self._on_grids[key]
 
     def _repr_png_(self) -> bytes:
         """The floorplan as a picture, for a notebook without widgets."""

@@ -23,13 +23,13 @@ from accelsim.pipeline import simulate
 from accelsim.results.books import keep_books
 from accelsim.workload.build import build_steps
 from accelsim.workload.formats.hf import load_model
-from accelsim.workload.phase import Decode, Prefill
+from accelsim.workload.phase import Decode, Mixed, Prefill
 from accelsim.workload.recipe import Recipe
 
 INPUTS = Path(__file__).parents[1] / "golden" / "inputs"
 TINY, MACHINE = str(INPUTS / "tiny.json"), f"{INPUTS / 'small-arrays.yaml'}:1"
 EVERY = pytest.mark.parametrize("name", EXECUTIONS.names())
-PHASES = pytest.mark.parametrize("phase", [Prefill(2, 48), Decode(4, 40, 3)], ids=str)
+PHASES = pytest.mark.parametrize("phase", [Prefill(2, 48), Decode(4, 40, 3), Mixed("1+40x3,1+90,32+16")], ids=str)
 #: A value beside the default for each key; a new key needs a line here.
 VALUES = {
     "tp": 2,

@@ -1,7 +1,9 @@
 """Spatial execution: groups of operators own rectangles of tiles, weights stay there and activations stream.
 
-``groups`` cuts a model into groups, ``stream`` cuts a phase into units that walk through them, ``pricing`` prices one
-group on one rectangle, ``sizing`` shares out the tiles, ``lowering`` makes the task graph, ``occupancy`` counts SRAM.
+The passes, each old value -> new value, are called in a row by ``run``: ``groups`` cuts a model into groups, ``stream``
+a phase into units that walk through them; ``chunk`` chooses the length of units and shares out the tiles (``sizing``);
+``settle`` places the groups (``placing``) on rectangles that hold them; ``fill`` counts SRAM, ``lowering`` makes the
+task graph, ``booking`` lists what ran.  What operators cost is asked of one ``PriceBook`` (``prices``).
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from accelsim.errors import CapacityError
 from accelsim.mapping.execution.spatial.groups import GRANULARITIES
-from accelsim.mapping.execution.spatial.run import PLACER_BUDGET, SpatialMapper, SpatialRun
+from accelsim.mapping.execution.spatial.prices import PriceBook
+from accelsim.mapping.execution.spatial.run import PLACER_BUDGET, SpatialRun, fits_on_tiles, price_book, run_on_tiles
+from accelsim.mapping.execution.spatial.settle import Searching
 from accelsim.mapping.job import Job
-from accelsim.mapping.plan import Plan
 from accelsim.workload.build import build_traversal
 from accelsim.workload.graph import Workload
-from accelsim.workload.phase import Phase
 from accelsim.workload.routing import RANDOM
 
 
@@ -23,26 +23,29 @@ def map_groups(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> Spat
     Raises:
         CapacityError: They do not fit; the text names a change of the job that does.
     """
-    mapper = SpatialMapper(job.model, job.system, job.phase, job.recipe, fullest.segments, job.constraints)
+    book = price_book(job)
     try:
-        return mapper.run(job.plan, job.seed, budget)
+        return run_on_tiles(job, fullest.segments, book, Searching(budget))
     except CapacityError as error:
-        change = next(_changes_that_fit(job), None)
+        change = next(_changes_that_fit(job, book), None)
         fix = f"Of the job: {change} fits." if change else "No half, quarter ... of the batch or length fits."
         raise CapacityError(f"{error} {fix}") from error
 
 
-def _changes_that_fit(job: Job) -> Iterator[str]:
+def _changes_that_fit(job: Job, book: PriceBook) -> Iterator[str]:
     """Changes of one thing with which the groups fit by their sizes: chunk, granularity, batch, length."""
 
-    def fits(plan: Plan, phase: Phase) -> bool:
-        largest = build_traversal(job.model, phase.fullest(), replace(job.recipe, routing=RANDOM)).segments
-        return SpatialMapper(job.model, job.system, phase, job.recipe, largest, job.constraints).fits(plan)
+    def fits(changed: Job) -> bool:
+        recipe = replace(job.recipe, routing=RANDOM)  # what must be held does not depend on it
+        return fits_on_tiles(changed, build_traversal(job.model, changed.phase.fullest(), recipe).segments, book)
 
-    if job.plan.chunk not in (None, 1) and fits(job.plan.replace(chunk=1), job.phase):
+    def with_plan(**keys: object) -> Job:
+        return replace(job, plan=job.plan.replace(**keys))
+
+    if job.plan.chunk not in (None, 1) and fits(with_plan(chunk=1)):
         yield "chunk=1"
     for finer in GRANULARITIES[GRANULARITIES.index(job.plan.granularity) + 1 :]:
-        if fits(job.plan.replace(granularity=finer), job.phase):
+        if fits(with_plan(granularity=finer)):
             yield f"granularity={finer}"
     for halves in job.phase.smaller():
-        yield from itertools.islice((change for change, smaller in halves if fits(job.plan, smaller)), 1)
+        yield from itertools.islice((change for change, phase in halves if fits(replace(job, phase=phase))), 1)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
 
 import numpy as np
 
@@ -11,38 +10,33 @@ from accelsim.cost.base import OperatorCost
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
 from accelsim.mapping.execution.spatial.groups import operators_of
-from accelsim.mapping.execution.spatial.lowering import Streamed
-from accelsim.mapping.execution.spatial.pricing import GroupPrice
-from accelsim.mapping.execution.spatial.stream import Shape
+from accelsim.mapping.execution.spatial.prices import PriceBook
+from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
-from accelsim.workload.graph import Segment
 from accelsim.workload.operator import Operator
 
 
-def book(run: Streamed, segments_of: Callable[[Shape], Sequence[Segment]], system: System) -> list[Booking]:
-    """Operators and transfers of ``run``; ``segments_of`` gives the graphs of a shape."""
-    executions: dict[int, int] = defaultdict(int)
-    rows: dict[int, tuple[int, Sequence[GroupPrice | None]]] = {}
-    for group, row in zip(run.pipeline.groups, run.prices, strict=True):
-        rows[id(row)] = group.part, row
-        executions[id(row)] += 1
+def book_run(run: Settled, book: PriceBook) -> list[Booking]:
+    """Operators and transfers of ``run``; ``book`` knows the graphs of a shape."""
+    pipeline, stream = run.walk.pipeline, run.walk.stream
+    alike = Counter((group.part, row) for group, row in zip(pipeline.groups, run.prices, strict=True))
     counts: dict[tuple[str, str, int], int] = defaultdict(int)
     found: dict[tuple[str, str, int], tuple[Operator, OperatorCost]] = {}
-    for row_id, (part_index, row) in rows.items():
-        part = run.pipeline.parts[part_index]
+    for (index, row), groups in alike.items():
+        part = pipeline.parts[index]
         for at, price in enumerate(row):
             if price is None:
                 continue
-            segments = segments_of(run.stream.shapes[at])
+            segments = book.segments(stream.shapes[at])
             block = segments[part.segment].name
             for operator, cost in zip(operators_of(part, segments), price.costs, strict=True):
-                key = block, operator.name, id(cost)
+                key = block, operator.name, id(cost)  # the book has one object for equal costs
                 found[key] = operator, cost
-                counts[key] += executions[row_id] * int(run.stream.counts[at])
-    return [Booking.of(key[0], *pair, counts[key]) for key, pair in found.items()] + _transfers(run, system)
+                counts[key] += groups * int(stream.counts[at])
+    return [Booking.of(key[0], *pair, counts[key]) for key, pair in found.items()] + _transfers(run)
 
 
-def _transfers(run: Streamed, system: System) -> list[Booking]:
+def _transfers(run: Settled) -> list[Booking]:
     """One booking per tensor and kind of way: bytes x hops on a chip (each link of a tree once), or between chips."""
     moved: dict[tuple[str, str], tuple[float, float, int]] = defaultdict(lambda: (0.0, 0.0, 0))
     for cast in run.casts:
@@ -50,7 +44,7 @@ def _transfers(run: Streamed, system: System) -> list[Booking]:
         key = cast.tensor, lanes.level or "noc"
         hops = lanes.hops if lanes.level is None else np.ones(len(lanes.routes))
         sizes, inverse = np.unique(run.cast_bytes(cast), return_inverse=True)
-        times = np.bincount(inverse, weights=run.stream.counts).astype(int)
+        times = np.bincount(inverse, weights=run.walk.stream.counts).astype(int)
         for total, count in zip(sizes.tolist(), times.tolist(), strict=True):
             if total:
                 carried = lanes.lane_bytes(total)
@@ -60,7 +54,7 @@ def _transfers(run: Streamed, system: System) -> list[Booking]:
                     seconds + float(run.floor.alone_s(lanes, carried).max()) * count,
                     executions + count,
                 )
-    return [_transfer(system, tensor, level, *sums) for (tensor, level), sums in moved.items()]
+    return [_transfer(run.floor.system, tensor, level, *sums) for (tensor, level), sums in moved.items()]
 
 
 def _transfer(system: System, tensor: str, level: str, byte_hops: float, seconds: float, count: int) -> Booking:

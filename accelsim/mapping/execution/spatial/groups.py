@@ -21,7 +21,7 @@ GRANULARITIES = ("layer", "block", "operator")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BlockPart:
     """The operators of a block that share a rectangle.
 
     Attributes:
@@ -82,13 +82,18 @@ class Flow:
 class Pipeline:
     """Parts, groups in model order, and the flows between them."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[BlockPart, ...]
     groups: tuple[Group, ...]
     flows: tuple[Flow, ...]
 
-    def part_of(self, group: int) -> Part:
+    def part_of(self, group: int) -> BlockPart:
         """The part that a group is a copy of."""
         return self.parts[self.groups[group].part]
+
+    @property
+    def last_segment(self) -> int:
+        """Segment that a prompt need not go through but for its last token."""
+        return self.parts[-1].segment
 
     @property
     def copies(self) -> tuple[int, ...]:
@@ -112,7 +117,7 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
     """
     if granularity not in GRANULARITIES:
         raise PlanError(f"plan: unknown granularity {granularity!r}. Allowed: {', '.join(GRANULARITIES)}.")
-    parts: list[Part] = []
+    parts: list[BlockPart] = []
     groups: list[Group] = []
     flows: list[Flow] = []
     leaving: int | None = None
@@ -141,7 +146,7 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
     return Pipeline(tuple(parts), tuple(groups), tuple(_with_depth(flow, flows) for flow in flows))
 
 
-def operators_of(part: Part, segments: Sequence[Segment]) -> tuple[Operator, ...]:
+def operators_of(part: BlockPart, segments: Sequence[Segment]) -> tuple[Operator, ...]:
     """The operators of a part in the graphs of one pass.
 
     They need not be those of the largest pass: latent attention takes another form for a piece of a prompt.
@@ -231,8 +236,8 @@ def _prefix(operator: Operator) -> str:
     return operator.name.partition(".")[0]
 
 
-def _part(segment: int, name: str, operators: list[Operator]) -> Part:
-    return Part(
+def _part(segment: int, name: str, operators: list[Operator]) -> BlockPart:
+    return BlockPart(
         segment=segment,
         name=name,
         operators=tuple(operator.name for operator in operators),

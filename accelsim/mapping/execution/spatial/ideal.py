@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from accelsim.cost.base import Region
 from accelsim.engine.program import run_program
-from accelsim.mapping.execution.spatial.lowering import Streamed, lower_pipeline
+from accelsim.mapping.execution.spatial.lowering import lower_pipeline
+from accelsim.mapping.execution.spatial.prices import Prices
 from accelsim.mapping.execution.spatial.pricing import GroupPrice
 from accelsim.mapping.execution.spatial.run import SpatialRun
+from accelsim.mapping.execution.spatial.walk import Walk
 
 #: Longer over shorter side of the rectangles tried.
 ASPECTS = (1.0, 1.5, 2.0, 3.0, 5.0)
@@ -28,16 +31,12 @@ def ideal_latency_s(runs: Sequence[SpatialRun]) -> float:
     Args:
         runs: Placements of one pipeline and stream; the first gives the tiles of each part.
     """
-    run = runs[0]
-    best = [_best_row(run, part, _regions(runs, part)) for part in range(len(run.pipeline.parts))]
-    streamed = Streamed(
-        run.pipeline,
-        run.stream,
-        run.floor,
-        [best[group.part] for group in run.pipeline.groups],
-        np.zeros_like(run.flow_bytes),
-    )
-    program, _, _ = lower_pipeline(streamed)
+    settled = runs[0].settled
+    walk = settled.walk
+    best = [_best_prices(walk, part, _regions(runs, part)) for part in range(len(walk.pipeline.parts))]
+    free = replace(walk, flow_bytes=np.zeros_like(walk.flow_bytes))
+    prices = tuple(best[group.part] for group in walk.pipeline.groups)
+    program, _, _ = lower_pipeline(replace(settled, walk=free, prices=prices))
     return run_program(program).makespan_s
 
 
@@ -51,9 +50,9 @@ def _regions(runs: Sequence[SpatialRun], part: int) -> set[Region]:
     return found
 
 
-def _best_row(run: SpatialRun, part: int, regions: set[Region]) -> tuple[GroupPrice | None, ...]:
+def _best_prices(walk: Walk, part: int, regions: set[Region]) -> Prices:
     """The quickest of the prices of each shape."""
-    rows = [run.price_row(part, region) for region in sorted(regions, key=lambda r: (r.rows, r.cols))]
+    rows = [walk.prices.on(part, region) for region in sorted(regions, key=lambda r: (r.rows, r.cols))]
     best: list[GroupPrice | None] = []
     for prices in zip(*rows, strict=True):
         fitting = [price for price in prices if price is not None]

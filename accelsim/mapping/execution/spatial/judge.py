@@ -16,17 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from accelsim.cost.base import Region
 from accelsim.hardware.chip import Chip
-from accelsim.mapping.execution.spatial.groups import Pipeline
-from accelsim.mapping.execution.spatial.pricing import GroupPrice
-from accelsim.mapping.execution.spatial.stream import Stream
+from accelsim.mapping.execution.spatial.walk import Walk
 from accelsim.network.noc import Rectangle
-
-#: Prices of a part on a region for each shape of the stream; None where a shape does not reach the part.
-PriceRow = Callable[[int, Region], tuple[GroupPrice | None, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,30 +28,24 @@ class LatencyJudge:
     """Estimates layouts of one run.
 
     Attributes:
-        pipeline: Groups and flows.
-        stream: Units.
-        flow_bytes: Bytes of each flow for each shape. int64[F, shapes].
-        price_row: Prices on any region.
+        walk: Groups, units, and what they cost on any region.
         chip: Whose tiles they are.
     """
 
-    pipeline: Pipeline
-    stream: Stream
-    flow_bytes: npt.NDArray[np.int64]
-    price_row: PriceRow
+    walk: Walk
     chip: Chip
 
     def of(self, members: Sequence[int]) -> Callable[[Sequence[Rectangle]], float]:
         """Seconds of rectangles of the groups ``members``, in their order."""
         place = {group: at for at, group in enumerate(members)}
-        counts = self.stream.counts
-        typical = int(np.argmax(counts * np.array([shape.tokens for shape in self.stream.shapes])))
+        stream = self.walk.stream
+        typical = int(np.argmax(stream.counts * np.array([shape.tokens for shape in stream.shapes])))
         wires = [
-            (place[flow.producer], place[flow.consumer], float(self.flow_bytes[index, typical]))
-            for index, flow in enumerate(self.pipeline.flows)
+            (place[flow.producer], place[flow.consumer], float(self.walk.flow_bytes[index, typical]))
+            for index, flow in enumerate(self.walk.pipeline.flows)
             if flow.producer in place and flow.consumer in place
         ]
-        later = self.stream.in_flight - 1
+        later = stream.in_flight - 1
         noc = self.chip.noc
         assert noc is not None
 
@@ -74,7 +62,7 @@ class LatencyJudge:
 
     def _work_s(self, group: int, rectangle: Rectangle, typical: int) -> float:
         """Time of a group for one unit; infinite where it does not fit."""
-        row = self.price_row(self.pipeline.groups[group].part, Region(rectangle.rows, rectangle.cols))
+        row = self.walk.prices.on(self.walk.pipeline.groups[group].part, Region(rectangle.rows, rectangle.cols))
         prices = [price for price in row if price is not None]
         if any(price.short_bytes > 0 for price in prices):
             return math.inf

@@ -16,9 +16,7 @@ Not modelled: tokens entering from and logits leaving to the host.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +27,8 @@ from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.engine.template import CrossEdges, instantiate
 from accelsim.mapping.booking import TRANSFER
-from accelsim.mapping.execution.spatial.casts import Cast, casts_of
-from accelsim.mapping.execution.spatial.floor import Floor, Lanes
-from accelsim.mapping.execution.spatial.groups import Pipeline
-from accelsim.mapping.execution.spatial.pricing import GroupPrice
-from accelsim.mapping.execution.spatial.stream import Stream
+from accelsim.mapping.execution.spatial.floor import Lanes
+from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.mapping.servers import BETWEEN_CHIPS, NOC
 
 FloatArray = npt.NDArray[np.float64]
@@ -41,38 +36,6 @@ IntArray = npt.NDArray[np.int64]
 
 #: Outputs a group may have on their way before it must wait.
 OUTPUT_BUFFERS = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Streamed:
-    """What lowering needs to know of a run.
-
-    Attributes:
-        pipeline: Groups and flows.
-        stream: Units.
-        floor: Spots and links.
-        prices: Price of each group for each shape; None where a shape does not reach the group.
-        flow_bytes: Bytes of each flow for each shape. int64[F, shapes].
-    """
-
-    pipeline: Pipeline
-    stream: Stream
-    floor: Floor
-    prices: Sequence[Sequence[GroupPrice | None]]
-    flow_bytes: IntArray
-
-    @cached_property
-    def casts(self) -> tuple[Cast, ...]:
-        """What the network carries."""
-        return casts_of(self.pipeline.flows, [spot.chip for spot in self.floor.spots])
-
-    def cast_bytes(self, cast: Cast) -> IntArray:
-        """Bytes of a cast for each shape. int64[shapes]."""
-        return np.asarray(self.flow_bytes[cast.flows[0]], dtype=np.int64)
-
-    def lanes(self, cast: Cast) -> Lanes:
-        """The way of a cast."""
-        return self.floor.lanes(cast.producer, *cast.consumers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +48,13 @@ class _Template:
     lane_tasks: tuple[IntArray, ...]
 
 
-def lower_pipeline(run: Streamed) -> tuple[Program, dict[str, FloatArray], tuple[str, ...]]:
+def lower_pipeline(run: Settled) -> tuple[Program, dict[str, FloatArray], tuple[str, ...]]:
     """The task graph of a spatial run, the time of each task alone by cause, and the kind of each label."""
     template = _template(run)
-    units = run.stream.num_units
+    units = run.walk.stream.num_units
     graph = instantiate(template.graph, units, cross_edges=_edges_between_units(run, template))
     work_s, alone_s, nbytes, latency_s = _columns(run, template)
-    of_unit = run.stream.unit_shape
+    of_unit = run.walk.stream.unit_shape
     graph = replace(
         graph,
         work_ticks=to_ticks(work_s)[of_unit].ravel(),
@@ -100,17 +63,17 @@ def lower_pipeline(run: Streamed) -> tuple[Program, dict[str, FloatArray], tuple
         routes_checked=True,
     )
     # A group is called after its part: decoder3.mlp is an mlp.
-    kind_of = {group.name: group.name.rpartition(".")[2] for group in run.pipeline.groups}
+    kind_of = {group.name: group.name.rpartition(".")[2] for group in run.walk.pipeline.groups}
     kinds = tuple(kind_of.get(label, TRANSFER) for label in graph.labels)
     alone_s = {cause: column[of_unit].ravel() for cause, column in alone_s.items()}
     return Program.of(Stage(graph, 1, "pipeline")), alone_s, kinds
 
 
-def _template(run: Streamed) -> _Template:
+def _template(run: Settled) -> _Template:
     builder = TaskGraphBuilder()
     for name, capacity in run.floor.links:
         builder.link(name, capacity)
-    groups, flows, casts = run.pipeline.groups, run.pipeline.flows, run.casts
+    groups, flows, casts = run.walk.pipeline.groups, run.walk.pipeline.flows, run.casts
     lanes = tuple(run.lanes(cast) for cast in casts)
     compute, lane_tasks = np.zeros(len(groups), dtype=np.int64), [np.zeros(0, dtype=np.int64)] * len(casts)
     arriving: list[list[int]] = [[] for _ in groups]
@@ -130,9 +93,9 @@ def _template(run: Streamed) -> _Template:
     return _Template(builder.build(), compute, lanes, tuple(lane_tasks))
 
 
-def _edges_between_units(run: Streamed, template: _Template) -> CrossEdges:
+def _edges_between_units(run: Settled, template: _Template) -> CrossEdges:
     """Finite buffers, and in decode the sampled token."""
-    units, period = run.stream.num_units, run.stream.period
+    units, period = run.walk.stream.num_units, run.walk.stream.period
     columns: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
 
     def wait(distance: int, pred: IntArray | int, succ: IntArray | int) -> None:
@@ -143,7 +106,7 @@ def _edges_between_units(run: Streamed, template: _Template) -> CrossEdges:
             columns.append(tuple(array.ravel() for array in pairs))  # type: ignore[arg-type]
 
     for cast, tasks in zip(run.casts, template.lane_tasks, strict=True):
-        flows = [run.pipeline.flows[f] for f in cast.flows]
+        flows = [run.walk.pipeline.flows[f] for f in cast.flows]
         for flow in flows:
             consumer = int(template.compute[flow.consumer])
             if flow.is_feedback:
@@ -157,9 +120,9 @@ def _edges_between_units(run: Streamed, template: _Template) -> CrossEdges:
     return CrossEdges(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def _columns(run: Streamed, template: _Template) -> tuple[FloatArray, dict[str, FloatArray], IntArray, FloatArray]:
+def _columns(run: Settled, template: _Template) -> tuple[FloatArray, dict[str, FloatArray], IntArray, FloatArray]:
     """Work, time alone by cause, bytes and latency of every task of the template, for each shape. [shapes, T]."""
-    size = len(run.stream.shapes), template.graph.num_tasks
+    size = len(run.walk.stream.shapes), template.graph.num_tasks
     work_s, latency_s, nbytes = np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
     parts_s: dict[str, FloatArray] = defaultdict(lambda: np.zeros(size))
     for group, prices in enumerate(run.prices):

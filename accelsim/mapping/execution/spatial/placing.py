@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from accelsim.errors import PlacementError
 from accelsim.hardware.system import System
 from accelsim.mapping.execution.spatial.faults import forbidden_tiles
 from accelsim.mapping.execution.spatial.floor import Floor, Spot
-from accelsim.mapping.execution.spatial.groups import Pipeline
 from accelsim.mapping.execution.spatial.judge import LatencyJudge
 from accelsim.mapping.execution.spatial.sizing import Sizes
+from accelsim.mapping.execution.spatial.walk import Walk
 from accelsim.mapping.placement.arrange import arrange, check_kept
 from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
 from accelsim.mapping.placement.constraints import ResolvedConstraints
@@ -25,9 +24,8 @@ ChipProblem = tuple[Problem, tuple[int, ...]]
 
 
 def chip_problems(
-    pipeline: Pipeline,
+    walk: Walk,
     sizes: Sizes,
-    flow_total_bytes: npt.NDArray[np.int64],
     system: System,
     constraints: ResolvedConstraints,
     judge: LatencyJudge | None = None,
@@ -37,6 +35,7 @@ def chip_problems(
     Raises:
         PlacementError: Constraints ask for groups of several chips to lie together.
     """
+    pipeline = walk.pipeline
     names = [group.name for group in pipeline.groups]
     found = []
     for chip in range(max(sizes.chip_of) + 1):
@@ -45,7 +44,7 @@ def chip_problems(
         items = tuple(Item(names[i], *sizes.of_part(pipeline.groups[i].part)) for i in members)
         wires = tuple(
             Wire(place[flow.producer], place[flow.consumer], float(nbytes))
-            for flow, nbytes in zip(pipeline.flows, flow_total_bytes, strict=True)
+            for flow, nbytes in zip(pipeline.flows, walk.flow_total_bytes, strict=True)
             if flow.producer in place and flow.consumer in place
         )
         here = constraints.on(chip, members, forbidden_tiles(system.chip), names)

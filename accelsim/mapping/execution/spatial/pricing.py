@@ -11,7 +11,7 @@ from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GroupPrice:
     """A group's operators one after another on its rectangle.
 

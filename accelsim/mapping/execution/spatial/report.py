@@ -65,7 +65,7 @@ class PlacementReport:
 
 def explain(run: SpatialRun) -> PlacementReport:
     """The report of one spatial run."""
-    total = run.flow_bytes @ run.stream.counts
+    total = run.flow_total_bytes
     tensors: dict[str, float] = defaultdict(float)
     moved = 0.0
     for flow, nbytes in zip(run.pipeline.flows, total, strict=True):
@@ -116,10 +116,10 @@ def link_flows(run: SpatialRun) -> dict[int, dict[int, float]]:
 
     A link that several flows of one multicast share is booked on the first of them: it carries the bytes once.
     """
-    total = run.flow_bytes @ run.stream.counts
+    total = run.flow_total_bytes
     carried: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for cast in run.casts:
-        lanes = run.floor.lanes(cast.producer, *cast.consumers)
+    for cast in run.settled.casts:
+        lanes = run.settled.lanes(cast)
         branches = lanes.branches or (lanes.routes,)
         for lane, share in enumerate(lanes.lane_bytes(int(total[cast.flows[0]])).tolist()):
             seen: set[int] = set()

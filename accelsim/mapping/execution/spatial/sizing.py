@@ -24,7 +24,7 @@ from accelsim.cost.base import Region
 from accelsim.errors import CapacityError, PlacementError
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.faults import forbidden_tiles
-from accelsim.mapping.execution.spatial.groups import Part, Pipeline
+from accelsim.mapping.execution.spatial.groups import BlockPart, Pipeline
 from accelsim.mapping.execution.spatial.pricing import GroupPrice
 from accelsim.mapping.placement.constraints import ResolvedConstraints
 from accelsim.units import format_quantity
@@ -147,7 +147,7 @@ def size_groups(pipeline: Pipeline, space: Space, units: int, price_of: PriceOf)
     )
 
 
-def _menu(part: Part, index: int, space: Space, price_of: PriceOf) -> list[_Step]:
+def _menu(part: BlockPart, index: int, space: Space, price_of: PriceOf) -> list[_Step]:
     """Areas worth having for one part, rising, each faster than the one before; the first is the least that fits."""
 
     def price(side: int) -> GroupPrice:
@@ -234,7 +234,7 @@ def _fits(tiles: Sequence[int], sequence: Sequence[int | None], space: Space) ->
     return _chips(tiles, sequence, space)[-1] < len(space.budgets)
 
 
-def _part_too_large(part: Part, chip: Chip, side: int, price: GroupPrice) -> str:
+def _part_too_large(part: BlockPart, chip: Chip, side: int, price: GroupPrice) -> str:
     short = format_quantity(price.short_bytes * side * side, "bytes")
     weights, kv = format_quantity(part.weight_bytes, "bytes"), format_quantity(part.kv_bytes, "bytes")
     scratch = format_quantity(price.scratch_bytes, "bytes")

@@ -57,15 +57,15 @@ def test_every_reader_of_a_multicast_gets_every_byte_at_its_tiles():
 
 
 def test_bytes_that_leave_producers_arrive_at_every_reader_once(run):
-    total = run.flow_bytes @ run.stream.counts
-    served = [flow for cast in run.casts for flow in cast.flows]
+    total = run.flow_total_bytes
+    served = [flow for cast in run.settled.casts for flow in cast.flows]
     assert sorted(served) == list(range(len(run.pipeline.flows)))
-    assert max(len(cast.flows) for cast in run.casts) > 1
-    left = sum(int(total[cast.flows[0]]) for cast in run.casts)
+    assert max(len(cast.flows) for cast in run.settled.casts) > 1
+    left = sum(int(total[cast.flows[0]]) for cast in run.settled.casts)
     arrived = sum(int(total[flow]) for flow in served)
-    fan_out = sum(int(total[cast.flows[0]]) * len(cast.flows) for cast in run.casts)
+    fan_out = sum(int(total[cast.flows[0]]) * len(cast.flows) for cast in run.settled.casts)
     assert arrived == fan_out > left
-    for cast in run.casts:
+    for cast in run.settled.casts:
         lanes = run.floor.lanes(cast.producer, *cast.consumers)
         assert int(lanes.lane_bytes(int(total[cast.flows[0]])).sum()) == int(total[cast.flows[0]])
 
@@ -87,7 +87,7 @@ def test_link_sums_are_the_sums_over_tensors_and_over_tasks(run):
 
 
 def test_a_tree_carries_less_than_a_copy_for_each_reader(run):
-    total = run.flow_bytes @ run.stream.counts
+    total = run.flow_total_bytes
     copies = 0.0
     for flow, nbytes in zip(run.pipeline.flows, total.tolist(), strict=True):
         lanes = run.floor.lanes(flow.producer, flow.consumer)

@@ -1,0 +1,72 @@
+"""How long a unit is, and how many tiles each group then gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from accelsim.cost.base import Region
+from accelsim.errors import CapacityError
+from accelsim.mapping.execution.spatial.groups import Pipeline, check_grouped
+from accelsim.mapping.execution.spatial.prices import PriceBook, StreamPrices
+from accelsim.mapping.execution.spatial.pricing import GroupPrice
+from accelsim.mapping.execution.spatial.sizing import Sizes, Space, size_groups
+from accelsim.mapping.execution.spatial.stream import Stream, build_stream, longest_unit
+from accelsim.mapping.job import Job
+
+#: A larger chunk is taken if its estimate is within this of the best: fewer units are cheaper to simulate and to run.
+CHUNK_TOLERANCE = 1.02
+#: A chunk whose estimate is that much above the best ends the search: the larger ones are slower still.
+HOPELESS = 1.1
+#: Tokens per unit tried when the plan names no chunk.
+CHUNKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def choose_chunk(job: Job, pipeline: Pipeline, space: Space, book: PriceBook) -> tuple[Stream, Sizes]:
+    """The chunk that the plan asks for, or the one with the least estimated time; sizes that fit it.
+
+    Raises:
+        CapacityError: The groups do not fit with the smallest chunk tried.
+        PlanError: Some operators of a unit are in no group.
+    """
+    best: tuple[float, Stream, Sizes] | None = None
+    refused: CapacityError | None = None
+    for chunk in _chunks(job):
+        stream = build_stream(job.phase, chunk)
+        try:
+            sizes = _sized(pipeline, stream, space, book)
+        except CapacityError as error:
+            refused = error
+            break  # larger chunks need more
+        time_s = sizes.pipelined_s(stream.in_flight, stream.num_units // stream.in_flight)
+        if best is not None and time_s > HOPELESS * best[0]:
+            break
+        if best is None or time_s < best[0] * CHUNK_TOLERANCE:
+            best = min(time_s, best[0] if best else time_s), stream, sizes
+    if best is None:
+        assert refused is not None
+        raise refused
+    return best[1], best[2]
+
+
+def _chunks(job: Job) -> Iterator[int]:
+    longest = longest_unit(job.phase)
+    if job.plan.chunk is not None:
+        yield min(job.plan.chunk, longest)
+        return
+    yield from (chunk for chunk in CHUNKS if chunk < longest)
+    yield longest
+
+
+def _sized(pipeline: Pipeline, stream: Stream, space: Space, book: PriceBook) -> Sizes:
+    """Tiles of each group, by the price of a typical unit where the largest fits."""
+    for shape in (stream.shapes[0], stream.typical, stream.largest):
+        check_grouped(pipeline, book.segments(shape))
+    prices = StreamPrices(pipeline, stream, book)
+    buffers = [prices.part_buffer_bytes(part) for part in range(len(pipeline.parts))]
+
+    def price(index: int, region: Region) -> GroupPrice:
+        part = pipeline.parts[index]
+        largest = book.price(part, stream.largest, region, buffers[index])
+        return largest if largest.short_bytes > 0 else book.price(part, stream.typical, region, buffers[index])
+
+    return size_groups(pipeline, space, stream.in_flight, price)

@@ -1,0 +1,101 @@
+"""What groups cost: operator graphs of shapes and prices on regions, each made once however often it is asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from accelsim.cost.base import Region
+from accelsim.hardware.chip import Chip
+from accelsim.mapping.execution.spatial.groups import BlockPart, Pipeline, buffer_bytes, operators_of
+from accelsim.mapping.execution.spatial.pricing import GroupPrice, GroupPricer, between
+from accelsim.mapping.execution.spatial.stream import Shape, Stream, segments_of
+from accelsim.workload.graph import Segment
+from accelsim.workload.model import Model
+from accelsim.workload.recipe import Recipe
+
+#: Lengths of the cache at which a group is priced; between them its price is interpolated.
+SAMPLED_LENGTHS = 17
+
+#: Price of a group for each shape of a stream; None where a shape does not reach the group.
+Prices = tuple[GroupPrice | None, ...]
+
+
+class PriceBook:
+    """Remembers what a model costs on one chip, over the passes of a run and over several runs.
+
+    Args:
+        model: What is computed.
+        recipe: How.
+        chip: Where.
+    """
+
+    def __init__(self, model: Model, recipe: Recipe, chip: Chip) -> None:
+        self._model, self._recipe = model, recipe
+        self._pricer = GroupPricer(chip)
+        self._segments: dict[Shape, Sequence[Segment]] = {}
+
+    def segments(self, shape: Shape) -> Sequence[Segment]:
+        """Operator graphs of one unit."""
+        if shape not in self._segments:
+            self._segments[shape] = segments_of(self._model, shape, self._recipe)
+        return self._segments[shape]
+
+    def price(self, part: BlockPart, shape: Shape, region: Region, buffers: int) -> GroupPrice:
+        """Price of one unit on a group of ``part`` that has ``buffers`` bytes of buffers."""
+        return self._pricer.price(operators_of(part, self.segments(shape)), region, part.resident_bytes, buffers)
+
+    def along(self, part: BlockPart, region: Region, shapes: Sequence[Shape], buffers: int) -> dict[Shape, GroupPrice]:
+        """Prices for shapes that may differ in cached tokens only; some are priced, those between interpolated."""
+        found: dict[Shape, GroupPrice] = {}
+        families: dict[tuple[int, int], list[Shape]] = defaultdict(list)
+        for shape in shapes:
+            families[shape.batch, shape.q_len].append(shape)
+        for family in families.values():
+            family.sort(key=lambda shape: shape.past_len)
+            picks = np.unique(np.linspace(0, len(family) - 1, SAMPLED_LENGTHS).round().astype(int)).tolist()
+            for at in picks:
+                found[family[at]] = self.price(part, family[at], region, buffers)
+            for low, high in itertools.pairwise(picks):
+                left, right = family[low], family[high]
+                for shape in family[low + 1 : high]:
+                    fraction = (shape.past_len - left.past_len) / (right.past_len - left.past_len)
+                    found[shape] = between(found[left], found[right], fraction)
+        return found
+
+
+class StreamPrices:
+    """Prices of the parts of a pipeline for the shapes of one stream, on any region; groups alike share theirs."""
+
+    def __init__(self, pipeline: Pipeline, stream: Stream, book: PriceBook) -> None:
+        self._pipeline, self._stream, self._book = pipeline, stream, book
+        self._known: dict[tuple[int, Region], Prices] = {}
+
+    def on(self, part: int, region: Region) -> Prices:
+        """Price of a part on a region for each shape."""
+        key = part, region
+        if key not in self._known:
+            self._known[key] = self._priced(self._pipeline.parts[part], region, self.part_buffer_bytes(part))
+        return self._known[key]
+
+    def part_buffer_bytes(self, part: int) -> int:
+        """Buffers in front of and behind the first group of a part that has most of them."""
+        sample = [i for i, group in enumerate(self._pipeline.groups) if group.part == part][:2]
+        return max(self.group_buffer_bytes(group) for group in sample)
+
+    def group_buffer_bytes(self, group: int) -> int:
+        """Buffers in front of and behind one group."""
+        return buffer_bytes(self._pipeline, group, self._book.segments(self._stream.largest))
+
+    def _priced(self, part: BlockPart, region: Region, buffers: int) -> Prices:
+        reached = [s for s in self._stream.shapes if s.has_logits or part.segment != self._pipeline.last_segment]
+        priced = self._book.along(part, region, reached, buffers)
+        return tuple(priced.get(shape) for shape in self._stream.shapes)
+
+
+def short_bytes(prices: Prices) -> float:
+    """SRAM that one tile of a group lacks for its hungriest unit."""
+    return max((price.short_bytes for price in prices if price is not None), default=0.0)
