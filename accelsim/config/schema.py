@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,3 +67,10 @@ class Spec(BaseModel):
             if key != name and info.alias_priority != 2 and not has_quantity(info):
                 raise TypeError(f"{cls.__name__}: {name!r} is no quantity; give it Field(alias={name!r})")
             seen[key] = name
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields changed; what was computed from the old ones and remembered is left behind."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied

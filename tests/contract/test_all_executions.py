@@ -18,7 +18,7 @@ from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped, ServerRoles
 from accelsim.mapping.plan import Plan
-from accelsim.mapping.plan_keys import KEY_READERS, Count, PlanKey, known_keys
+from accelsim.mapping.plan_keys import KEY_READERS, Count, ElementType, PlanKey, RowsByCols, Word, known_keys
 from accelsim.pipeline import simulate
 from accelsim.results.books import keep_books
 from accelsim.workload.build import build_steps
@@ -30,20 +30,8 @@ INPUTS = Path(__file__).parents[1] / "golden" / "inputs"
 TINY, MACHINE = str(INPUTS / "tiny.json"), f"{INPUTS / 'small-arrays.yaml'}:1"
 EVERY = pytest.mark.parametrize("name", EXECUTIONS.names())
 PHASES = pytest.mark.parametrize("phase", [Prefill(2, 48), Decode(4, 40, 3), Mixed("1+40x3,1+90,32+16")], ids=str)
-#: A value beside the default for each key; a new key needs a line here.
-VALUES = {
-    "tp": 2,
-    "dp": 2,
-    "ep": 2,
-    "dispatch": DType.FP8,
-    "order": "dp-tp",
-    "ranks": "snake",
-    "region": (32, 32),
-    "placer": "row_major",
-    "chunk": 8,
-    "granularity": "layer",
-    "objective": "latency",
-}
+#: A value beside the default for each kind of key.
+VALUES = {Count: 7, Word: "another", RowsByCols: (3, 5), ElementType: DType.FP8}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +95,7 @@ def test_a_key_that_an_execution_does_not_read_is_refused_in_words(name, key):
     if key in {own.name for own in EXECUTIONS.get(name).keys}:
         return
     with pytest.raises(PlanError) as error:
-        Plan(execution=name, **{key: VALUES[key]})
+        Plan(execution=name, **{key: VALUES[type(known_keys()[key].kind)]})
     text = str(error.value)
     assert text.startswith(f"plan: {key} has no meaning with execution={name}. Leave {key} out, or use execution=")
 

@@ -121,3 +121,11 @@ def test_an_overridden_model_need_not_have_the_published_figures(tmp_path: Path)
     assert load_model_file(path, overrides=[("num_hidden_layers", "3")]).spec.num_hidden_layers == 3
     with pytest.raises(ConfigError, match=r"checks\.parameters is 3000, but the shapes give 2136"):
         load_model_file(path, overrides=[("num_hidden_layers", "3"), ("checks.parameters", "3000.0")])
+
+
+def test_a_copy_with_another_field_computes_anew_what_follows_from_it() -> None:
+    model = tiny()
+    assert (model.layers[0][1], model.num_parameters) == (2, tiny().num_parameters)  # remembered from here on
+    longer = model.model_copy(update={"num_hidden_layers": 5})
+    assert longer.layers[0][1] == 5
+    assert longer.num_parameters == tiny(num_hidden_layers=5).num_parameters
