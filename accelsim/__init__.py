@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from accelsim.case.case import Case
     from accelsim.catalog import Catalog
-    from accelsim.dtypes import DType, Types
+    from accelsim.dtypes import DType, Format
     from accelsim.engine.program import Program, run_program
     from accelsim.engine.run import simulate as simulate_tasks
     from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from accelsim.workload.phase import Decode, Mixed, Prefill
     from accelsim.workload.recipe import Recipe
     from accelsim.workload.traversal import Span
+    from accelsim.workload.types import Types
 
 #: Public name -> module, or module and name there; in the order of the stages.
 _HOME = {
@@ -51,7 +52,8 @@ _HOME = {
     "Case": "accelsim.case.case",
     "Catalog": "accelsim.catalog",
     "DType": "accelsim.dtypes",
-    "Types": "accelsim.dtypes",
+    "Format": "accelsim.dtypes",
+    "Types": "accelsim.workload.types",
     "AccelsimError": "accelsim.errors",
     "CapacityError": "accelsim.errors",
     "ConfigError": "accelsim.errors",
@@ -90,6 +92,7 @@ __all__ = [  # noqa: RUF022  (one line per name, in the order of the stages)
     "Case",
     "Catalog",
     "DType",
+    "Format",
     "Types",
     "AccelsimError",
     "CapacityError",

@@ -1,9 +1,13 @@
-"""Element types and the bytes they take."""
+"""Element types, the bytes they take, and the formats that store numbers beside them to scale them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+from accelsim.errors import ConfigError
 
 
 class DType(Enum):
@@ -43,22 +47,117 @@ _BITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Types:
-    """Element types by role.
+class Scales:
+    """What a matrix stores beside its elements: one entry per block of rows and columns.
 
     Attributes:
-        weights: Of weights.
-        activations: Of activations.
-        kv: Of the KV cache.
-        links: Of what collectives carry.
+        bits: Of one entry: the scale, and the zero point where there is one.
+        rows: Rows of a block; 0: all. Rows of a weight are the axis that a product sums over.
+        cols: Columns of a block; 0: all.
+        once_bits: Of what the whole matrix has once more.
     """
 
-    weights: DType
-    activations: DType
-    kv: DType
-    links: DType
+    bits: int
+    rows: int = 0
+    cols: int = 0
+    once_bits: int = 0
+
+    def size_bits(self, rows: int, cols: int) -> int:
+        """Bits beside one matrix; blocks at its edges count whole."""
+        blocks = _blocks(rows, self.rows) * _blocks(cols, self.cols)
+        return blocks * self.bits + self.once_bits
+
+
+def _blocks(extent: int, block: int) -> int:
+    return -(-extent // block) if block else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How numbers are stored: elements of one type, and scales beside them.
+
+    Attributes:
+        name: Spelling in YAML and on the command line.
+        element: Type of the elements.
+        weights: Scales of a weight; None: none.
+        inputs: Scales of the left operand of a product, over its last axis; None: none, or one number that is not
+            counted.
+        quantises_inputs: Whether engines quantise the left operand too, where the machine multiplies in this type.
+        source: Where the format is defined.
+    """
+
+    name: str
+    element: DType
+    weights: Scales | None = None
+    inputs: Scales | None = None
+    quantises_inputs: bool = True
+    source: str = ""
 
     @classmethod
-    def of(cls, dtype: DType) -> Types:
-        """One type for every role."""
-        return cls(dtype, dtype, dtype, dtype)
+    def plain(cls, dtype: DType) -> Format:
+        """The type alone, without scales."""
+        return cls(dtype.value, dtype, source="IEEE 754, or its upper half (bf16)")
+
+    @classmethod
+    def parse(cls, text: str) -> Format:
+        """Format from ``"bf16"``, ``"mxfp4"``, ``"int4-g64"``; ``-zp`` adds a zero point per group.
+
+        Raises:
+            ConfigError: No such format; the known ones are named.
+        """
+        name = SHORT_NAMES.get(text, text)
+        if name in FORMATS:
+            return FORMATS[name]
+        found = _GROUPED.fullmatch(name)
+        if found is None or not int(found["group"]):
+            raise ConfigError(
+                f"unknown type {text!r}. Known: {', '.join((*FORMATS, *SHORT_NAMES))}, "
+                "and int4-gN or int8-gN with groups of N elements (int4-g64; int4-g64-zp with zero points)."
+            )
+        return _grouped(name, DType(found["element"]), int(found["group"]), has_zero=found["zero"] is not None)
+
+    @property
+    def bits_per_element(self) -> float:
+        """Bits of one element of a large weight, its share of the scales included."""
+        side = 1 << 20
+        scales = self.weights.size_bits(side, side) if self.weights is not None else 0
+        return self.element.bits + scales / side**2
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_GROUPED = re.compile(r"(?P<element>int4|int8)-g(?P<group>\d{1,9})(?P<zero>-zp)?")
+_SCALE_BITS = 16
+
+
+def _grouped(name: str, element: DType, group: int, has_zero: bool) -> Format:
+    """Integer weights with a 16-bit scale (and a zero point) per group of rows of a column; inputs stay wide."""
+    scales = Scales(_SCALE_BITS + has_zero * element.bits, rows=group, cols=1)
+    return Format(name, element, scales, None, quantises_inputs=False, source=_GROUP_SOURCE)
+
+
+_GROUP_SOURCE = "Frantar et al., GPTQ, 2022; Lin et al., AWQ, 2023 (-zp: zero points)"
+_FP8 = "Micikevicius et al., FP8 Formats for Deep Learning, 2022"
+_MX = "OCP Microscaling Formats (MX) Specification v1.0, 2023"
+_NVFP4 = "NVIDIA, Introducing NVFP4, 2025: groups of 16, an fp8 scale each, one fp32 scale per tensor"
+_BLOCKS = "DeepSeek-AI, DeepSeek-V3 Technical Report, 2024, section 3.3"
+_INT8 = "Xiao et al., SmoothQuant, 2022"
+
+#: Every format of a fixed name.
+FORMATS: Mapping[str, Format] = {
+    format_.name: format_
+    for format_ in (
+        *(Format.plain(dtype) for dtype in (DType.FP32, DType.TF32, DType.BF16, DType.FP16)),
+        Format("fp8", DType.FP8, Scales(32), None, source=f"{_FP8}; one fp32 scale per matrix"),
+        Format("fp8-channel", DType.FP8, Scales(32, cols=1), Scales(32, rows=1), source=f"{_FP8}; an fp32 scale a row"),
+        Format("fp8-block", DType.FP8, Scales(32, 128, 128), Scales(32, 1, 128), source=_BLOCKS),
+        Format("int8", DType.INT8, Scales(32, cols=1), Scales(32, rows=1), source=_INT8),
+        Format("int4-channel", DType.INT4, Scales(16, cols=1), None, quantises_inputs=False, source=_GROUP_SOURCE),
+        Format("mxfp8", DType.FP8, Scales(8, 32, 1), Scales(8, 1, 32), source=_MX),
+        Format("mxfp4", DType.FP4, Scales(8, 32, 1), Scales(8, 1, 32), quantises_inputs=False, source=_MX),
+        Format("nvfp4", DType.FP4, Scales(8, 16, 1, 32), Scales(8, 1, 16), source=_NVFP4),
+    )
+}
+#: Names of types that are stored with scales only: the commonest format of each.
+SHORT_NAMES: Mapping[str, str] = {"int4": "int4-g128", "fp4": "nvfp4"}

@@ -38,6 +38,15 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "A key of an imported config is unknown, so what it asks for is not modelled.",
             "Nothing, if the key is about training or tokens; else describe the model in a YAML, docs/models.md.",
         ),
+        # The types a run computes in
+        "type-changed": WarningHelp(
+            "The chip's matrix unit has no rate for the type the model is stored in; it is computed in fewer bits.",
+            "Choose with --dtype; docs/models.md.",
+        ),
+        "weight-only": WarningHelp(
+            "The chip has no rate for a narrow type; weights are stored in it, and unpacked to be multiplied.",
+            "Nothing, if that is what engines do there; else choose another --dtype.",
+        ),
         # The job: what of it is not taken into account
         "capacity-ignored": WarningHelp(
             "The model does not fit the memory, and the run went on because it was told to.",

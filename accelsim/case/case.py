@@ -19,7 +19,7 @@ from accelsim.errors import ConfigError
 if TYPE_CHECKING:
     from accelsim.case.load import Loaded
     from accelsim.catalog import Catalog
-    from accelsim.dtypes import DType
+    from accelsim.dtypes import DType, Format
     from accelsim.engine.run import EngineName
     from accelsim.hardware.profile import LaunchProfile
     from accelsim.hardware.system import System
@@ -43,7 +43,12 @@ class Case:
         system: A :class:`System`, or a name or path with an optional ``:CHIPS``.
         phase: E.g. ``Decode(batch=8, context=4096)``.
         plan: A :class:`Plan`, or ``"auto"``: the fastest of a few candidates that fits.
-        dtype: Element type of the products; None takes the model's own, or the 16-bit type the chip has.
+        dtype: Type of the linear layers and of what they are multiplied by (``"fp8"``, ``"int4-g128"``); 16 bit and
+            more: of everything; None takes the model's own, as it is stored.
+        weights_dtype: Type of the weights of linear layers alone.
+        activation_dtype: Type of what weights are multiplied by; 16 bit and more: of the residual stream too.
+        kv_dtype: Type of the KV cache.
+        reduce_dtype: Type of partial sums on their way between chips.
         attention: ``flash`` (one operator) or ``standard`` (scores written to memory and read back).
         profile: How a host gets kernels to a GPU: ``graph``, ``eager``, ``compiled``, a profile or its file.
         routing: How tokens spread over experts, where the model has any.
@@ -83,8 +88,24 @@ class Case:
     plan: Plan | str = option(
         "auto", 'E.g. "tp=8,dp=2,region=480x480", or auto: the fastest that fits.', parse=read.read_plan, plain=str
     )
-    dtype: DType | None = option(
-        None, "Element type; default: the model's own.", parse=read.read_dtype, plain=read.dtype_plain
+    dtype: Format | None = option(
+        None,
+        "Type of linear layers and what they are multiplied by, e.g. fp8, int4-g128, mxfp4; 16 bit and more: of all.",
+        parse=read.read_format,
+        plain=read.type_plain,
+    )
+    weights_dtype: Format | None = option(
+        None, "Type of the weights of linear layers alone.", parse=read.read_format, plain=read.type_plain
+    )
+    activation_dtype: Format | None = option(
+        None,
+        "Type of what weights are multiplied by; 16 bit and more: of the residual stream too.",
+        parse=read.read_format,
+        plain=read.type_plain,
+    )
+    kv_dtype: DType | None = option(None, "Type of the KV cache.", parse=read.read_dtype, plain=read.type_plain)
+    reduce_dtype: DType | None = option(
+        None, "Type of partial sums between chips.", parse=read.read_dtype, plain=read.type_plain
     )
     attention: AttentionName = option(
         "flash", "flash, or standard: scores go to memory and back.", parse=read.read_attention

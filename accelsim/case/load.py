@@ -10,7 +10,6 @@ from typing import Any
 from accelsim.case.content import file_sha256, system_content, topology_files
 from accelsim.catalog import Catalog
 from accelsim.config.document import Document
-from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.profile import LaunchProfile, load_profile
 from accelsim.hardware.system import System, load_system
@@ -18,9 +17,11 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES
 from accelsim.mapping.placement.constraints import as_constraints
 from accelsim.mapping.plan import Plan
+from accelsim.mapping.types import choose_types
 from accelsim.workload.formats.hf import load_model_file
 from accelsim.workload.model import Model
 from accelsim.workload.recipe import Recipe
+from accelsim.workload.types import TypeOptions
 
 
 @dataclass(frozen=True)
@@ -54,21 +55,32 @@ def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> Loaded:
     constraints = as_constraints(values["constraints"])
     if constraints is not None and constraints.source is not None:
         inputs |= dict([constraints.source])
-    dtype = choose_dtype(model, system, values["dtype"])
+    chosen = choose_types(model, system.chip, _type_options(values))
     plan = values["plan"] if isinstance(values["plan"], Plan) else Plan()
     job = Job(
         model=model,
         system=system,
         phase=values["phase"],
         plan=plan,
-        recipe=Recipe.of(dtype, values["attention"], routing=values["routing"]),
+        recipe=Recipe(chosen.types, values["attention"], routing=values["routing"]),
         engine=values["engine"],
         ignore_capacity=values["ignore_capacity"],
         seed=values["seed"],
         constraints=constraints,
         profile=profile,
+        warnings=chosen.warnings,
     )
     return Loaded(job, inputs | of_profile, plan_files(plan))
+
+
+def _type_options(values: Mapping[str, Any]) -> TypeOptions:
+    return TypeOptions(
+        dtype=values["dtype"],
+        weights=values["weights_dtype"],
+        activations=values["activation_dtype"],
+        kv=values["kv_dtype"],
+        reduce=values["reduce_dtype"],
+    )
 
 
 def load_inputs(
@@ -109,19 +121,6 @@ def choose_profile(
 def _files(document: Document) -> Iterator[tuple[Path, str]]:
     yield document.path, document.sha256
     yield from document.parents
-
-
-def choose_dtype(model: Model, system: System, asked: DType | None) -> DType:
-    """The type asked for, else the model's own, else a 16-bit type the chip's matrix unit runs."""
-    if asked is not None:
-        system.chip.peak_flops_per_s(asked)  # raises when the chip has no rate for it
-        return asked
-    for dtype in (model.torch_dtype, DType.BF16, DType.FP16):
-        if dtype in system.chip.matrix_flops_per_cycle:
-            return dtype
-    raise ConfigError(
-        f"chip {system.chip.name} runs neither {model.torch_dtype.value}, bf16 nor fp16. Choose with --dtype."
-    )
 
 
 def plan_files(plan: Plan) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from accelsim.dtypes import DType
+    from accelsim.dtypes import DType, Format
     from accelsim.hardware.profile import LaunchProfile
     from accelsim.hardware.system import System
     from accelsim.mapping.placement.constraints import PlacementConstraints
@@ -93,22 +93,31 @@ def phase_plain(value: Phase) -> dict[str, Any]:
     return value.plain()
 
 
+def read_format(value: Any) -> Format | None:
+    """A format of weights, its name, or a type, which stands for its commonest format."""
+    from accelsim.dtypes import DType, Format
+
+    if value is None or isinstance(value, Format):
+        return value
+    return Format.parse(value.value if isinstance(value, DType) else str(value))
+
+
 def read_dtype(value: Any) -> DType | None:
-    """An element type or its name."""
+    """An element type, or its name."""
     from accelsim.dtypes import DType
 
     if value is None or isinstance(value, DType):
         return value
     try:
-        return DType(value)
+        return DType(str(value))
     except ValueError as error:
         known = ", ".join(dtype.value for dtype in DType)
-        raise ConfigError(f"dtype: unknown type {value!r}. Known: {known}.") from error
+        raise ConfigError(f"unknown type {value!r}. Known: {known}.") from error
 
 
-def dtype_plain(value: DType | None) -> str | None:
-    """Its name."""
-    return None if value is None else value.value
+def type_plain(value: DType | Format | None) -> str | None:
+    """Name of a type or a format."""
+    return None if value is None else getattr(value, "value", str(value))
 
 
 def read_attention(value: Any) -> str:

@@ -19,6 +19,7 @@ from accelsim.results.metrics import BUBBLE_DEFINITION, MBU_DEFINITION, MFU_DEFI
 from accelsim.results.result import Result
 from accelsim.results.summary import energy_by_component
 from accelsim.results.tables.columns import by_row
+from accelsim.results.types_text import types_text
 
 TOP_OPERATORS = 6
 LARGEST_ENERGIES, LARGEST_USERS = 4, 3
@@ -51,6 +52,7 @@ def print_result(result: Result, verbose: bool = False) -> None:
         f"[bold]{escape(result.model)}[/] {describe_phase(result.phase)} on [bold]{escape(result.system)}[/], "
         f"plan {result.plan}, {result.dtype}" + (f", profile {result.profile}" if result.profile else "")
     )
+    console.print(f"types: {types_text(result.types)}")
     console.print(f"[bold]{escape(result.bottleneck.sentence)}[/]")
     console.print()
     console.print(_summary(result))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import ClassVar, Protocol
@@ -110,20 +110,22 @@ def whole_run_residual(chip: Chip) -> Residual:
     return found
 
 
-def unread_remark(chip: Chip, path: str, dtype: DType) -> str | None:
+def unread_remark(chip: Chip, path: str, dtypes: Collection[DType]) -> str | None:
     """Why the field at a key path such as ``memories.hbm.latency`` changes no figure; None if it may.
 
     Args:
         chip: The chip.
         path: Key path in its file.
-        dtype: Element type of the run; ``{other}`` in a pattern stands for every other one.
+        dtypes: Element types of the run; ``{other}`` in a pattern stands for every other one.
     """
     section, _, last = path.rpartition(".")
-    if section == "vector_flops_per_cycle" and last == dtype.value and dtype not in chip.matrix_flops_per_cycle:
+    own = {dtype.value for dtype in dtypes}
+    on_vector_unit = {dtype.value for dtype in dtypes if dtype not in chip.matrix_flops_per_cycle}
+    if section == "vector_flops_per_cycle" and last in on_vector_unit:
         return None  # products run on the vector unit
     patterns: Mapping[str, str] = {**_NEVER_READ, **getattr(COST_MODELS.get(chip.cost_model), "unread", {})}
     for pattern, remark in patterns.items():
-        is_other = "{other}" not in pattern or last != dtype.value
+        is_other = "{other}" not in pattern or last not in own
         if is_other and fnmatchcase(path, pattern.replace("{other}", "*")):
             return remark
     return None

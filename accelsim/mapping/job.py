@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.dtypes import DType
 from accelsim.engine.run import EngineName
 from accelsim.hardware.profile import GRAPH, LaunchProfile
 from accelsim.hardware.system import System
@@ -30,6 +29,7 @@ class Job:
         seed: Of placers that draw random numbers.
         constraints: What placements must respect, in spatial execution.
         profile: How a host gets kernels to a GPU.
+        warnings: What of the case was not taken as it was stated.
     """
 
     model: Model
@@ -42,8 +42,4 @@ class Job:
     seed: int = 0
     constraints: PlacementConstraints | None = None
     profile: LaunchProfile = GRAPH
-
-    @property
-    def dtype(self) -> DType:
-        """Element type of the products."""
-        return self.recipe.types.activations
+    warnings: tuple[str, ...] = ()

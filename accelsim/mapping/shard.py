@@ -15,6 +15,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from accelsim.dtypes import DType
 from accelsim.errors import PlanError, ShapeError, VerificationError
 from accelsim.mapping.parallel.experts import check_experts, exchange_experts, share_experts
 from accelsim.mapping.plan import Plan
@@ -47,7 +48,7 @@ def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
     check_experts(plan, has_experts)
     if plan.tp == plan.ep == 1:
         return list(workloads)
-    sharder = _Sharder(plan)
+    sharder = _Sharder(plan, workloads[0].reduce)
     shares = []
     for workload in workloads:
         shares.append(replace(workload, segments=tuple(sharder.segment(segment) for segment in workload.segments)))
@@ -68,8 +69,9 @@ class _Shared:
 class _Sharder:
     """Shards segments by a plan; remembers objects by identity, which the caller keeps alive meanwhile."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, reduce: DType | None) -> None:
         self._plan = plan
+        self._reduce = reduce
         self._tp = plan.tp
         self._group = plan.mesh.group("tp")
         self._degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, plan.tp)
@@ -154,7 +156,10 @@ class _Sharder:
         if is_unreduced:
             return (local,)
         if reduces_here or self._leaves_partial_sums(operator):
-            return _with_collective(local, "all_reduce", local.outputs[0], self._group)
+            partial = local.outputs[0]
+            if self._reduce is not None and self._reduce is not partial.dtype:
+                partial = replace(partial, dtype=self._reduce, scales=None)
+            return _with_collective(local, "all_reduce", partial, self._group)
         if not is_read and local.outputs != operator.outputs:
             return _with_collective(local, "all_gather", operator.outputs[0], self._group)
         return (local,)
@@ -162,7 +167,8 @@ class _Sharder:
 
 def _with_collective(local: Operator, function: str, whole: Tensor, group: Group) -> tuple[Operator, Operator]:
     """``local`` writing a partial tensor, and the collective that makes ``whole`` of it."""
-    partial = replace(local.outputs[0], name=f"{whole.name}.partial")
+    own = local.outputs[0]
+    partial = replace(own, name=f"{whole.name}.partial", dtype=whole.dtype, scales=whole.scales)
     collective = Collective(f"{local.name}.{function}", (partial,), (whole,), function, group)
     return replace(local, outputs=(partial, *local.outputs[1:])), collective
 

@@ -209,10 +209,11 @@ def _inputs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[tup
 
 
 def _flat(data: Mapping[str, Any]) -> dict[str, str]:
-    """What was asked for: model, system, phase, plan, type, and the manifest with its hashes."""
+    """What was asked for: model, system, phase, plan, types, and the manifest with its hashes."""
     flat = {name: str(data[name]) for name in ("model", "system", "dtype") if name in data}
     manifest = data.get("manifest", {})
-    sections = {"phase": data.get("phase", {}), "plan": data.get("plan", {}), "set": manifest.get("overrides", {})}
+    sections = {"phase": data.get("phase", {}), "plan": data.get("plan", {}), "types": data.get("types", {})}
+    sections["set"] = manifest.get("overrides", {})
     for section, values in sections.items():
         flat |= {f"{section}.{name}": str(value) for name, value in values.items() if value is not None}
     flat |= {f"file {name}": str(digest)[:12] for name, digest in manifest.get("inputs", {}).items()}

@@ -78,7 +78,8 @@ class Result:
         system: Name of the system with its size, e.g. ``"nvidia-dgx-a100:8"``.
         phase: Kind and sizes of the phase, e.g. ``{"kind": "decode", "batch": 1, "context": 2048, "steps": 1}``.
         plan: The plan that ran.
-        dtype: Element type of weights and activations.
+        dtype: Short name of the element types: the format of the narrowest weights.
+        types: Element types by role: weights and inputs of products by part of the model, activations, cache, sums.
         latency_s: Duration of the phase, in seconds.
         band: Interval of the latency that the residuals of the calibrations leave.
         tokens: Tokens produced (decode) or processed (prefill), all sequences.
@@ -102,6 +103,7 @@ class Result:
     phase: Mapping[str, Any]
     plan: Plan
     dtype: str
+    types: Mapping[str, str]
     latency_s: float
     band: Band
     tokens: int

@@ -22,6 +22,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "phase": dict(result.phase),
         "plan": result.plan.to_dict(),
         "dtype": result.dtype,
+        "types": dict(result.types),
         "num_chips": result.num_chips,
         "latency_s": result.latency_s,
         "latency_band_s": [result.band.low_s, result.band.high_s],

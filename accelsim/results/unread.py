@@ -22,13 +22,17 @@ _SHAPE_ONLY = dict.fromkeys(
 
 
 def unread_warnings(
-    system: System, dtype: DType, plan: Plan, sections: Collection[str] = (), traffic: Mapping[str, float] | None = None
+    system: System,
+    dtypes: Collection[DType],
+    plan: Plan,
+    sections: Collection[str] = (),
+    traffic: Mapping[str, float] | None = None,
 ) -> tuple[str, ...]:
     """One warning per override, or line of a variant's file, that changes no figure or less than it seems to.
 
     Args:
         system: The system with what was stated on top of its files.
-        dtype: Element type of the run.
+        dtypes: Element types the run computes in.
         plan: How it ran.
         sections: Sections of the calibration that priced an operator; empty where that is not known.
         traffic: Bytes by level; None where that is not known.
@@ -36,11 +40,11 @@ def unread_warnings(
     found: dict[str, str | None] = {}
     for path in system.stated:  # a variant also states what other runs read
         if not path.startswith(_BY_RUN):
-            found[f"chip.{path}"] = _of_chip(path, system, dtype, plan)
+            found[f"chip.{path}"] = _of_chip(path, system, dtypes, plan)
     for path, _ in system.overrides:
         path = path.strip()
         if path.startswith("chip."):
-            found[path] = _of_chip(path.removeprefix("chip."), system, dtype, plan, sections)
+            found[path] = _of_chip(path.removeprefix("chip."), system, dtypes, plan, sections)
         elif traffic is not None:
             found[path] = _of_level(path, traffic)
     return tuple(
@@ -55,14 +59,16 @@ def unread_warnings(
     )
 
 
-def _of_chip(path: str, system: System, dtype: DType, plan: Plan, sections: Collection[str] = ()) -> str | None:
+def _of_chip(
+    path: str, system: System, dtypes: Collection[DType], plan: Plan, sections: Collection[str] = ()
+) -> str | None:
     head, _, rest = path.partition(".")
     if head in _SPARES and not EXECUTIONS.get(plan.execution).places_groups:
         return "only execution=spatial keeps spare rows and columns free"
     section = rest.partition(".")[0].removesuffix("_range")
     if head == "calibration" and sections and section not in (*sections, "l2", "ladder"):
         return f"no operator of the run is priced by calibration.{section}"
-    return unread_remark(system.chip, path, dtype)
+    return unread_remark(system.chip, path, dtypes)
 
 
 def _of_level(path: str, traffic: Mapping[str, float]) -> str | None:

@@ -22,7 +22,7 @@ def build_workload(model: Model, phase: Phase, recipe: Recipe | None = None) -> 
     Args:
         model: What is computed.
         phase: On which tokens.
-        recipe: How; None takes the model's own element type for everything.
+        recipe: How; None takes the model's own types, as it is stored.
 
     Returns:
         Segments ``embedding``, each run of equal layers, ``head``.
@@ -55,12 +55,13 @@ def build_traversal(model: Model, traversal: Traversal, recipe: Recipe | None = 
         tokens=traversal.tokens,
         tied_weights=(TOKEN_TABLE,) if model.tie_word_embeddings else (),
         warnings=model.warnings + _length_warnings(model, traversal.length),
+        reduce=recipe.types.reduce,
     )
 
 
 def own_recipe(model: Model) -> Recipe:
-    """The model's own element type for everything."""
-    return Recipe.of(model.torch_dtype)
+    """The model's own types, as it is stored."""
+    return Recipe(model.own_types)
 
 
 #: Decodes of so few steps are built step by step.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role, Tensor
@@ -138,6 +139,7 @@ class Workload:
         tokens: Tokens this pass advances (batch x prompt in prefill, batch in a decode step).
         tied_weights: Names of weights that appear in several segments and are stored once (tied embeddings).
         warnings: What the model's description mentions and this workload does not cover.
+        reduce: Element type of partial sums on their way between chips; None: as they are computed.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Workload:
     tokens: int
     tied_weights: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    reduce: DType | None = None
 
     @property
     def flops(self) -> int:

@@ -10,31 +10,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from accelsim.config.schema import Spec
-from accelsim.dtypes import DType
+from accelsim.dtypes import DType, Format
+from accelsim.workload.stored import Stored, read_dtype
+from accelsim.workload.types import Types
 
 #: Recomputed and published parameter counts may differ by this much (published ones are often rounded).
 CHECK_TOLERANCE = 0.01
 #: Active counts are published with two digits ("A22B") and with or without embeddings.
 ACTIVE_TOLERANCE = 0.03
 
-_TORCH_NAMES = {
-    "float32": "fp32",
-    "bfloat16": "bf16",
-    "float16": "fp16",
-    "float8_e4m3fn": "fp8",
-    "float8_e5m2": "fp8",
-    "int8": "int8",
-}
-
 PositiveInt = Annotated[int, Field(gt=0)]
-
-
-def read_dtype(value: object) -> object:
-    """The type a name means, in our spelling (``bf16``) or torch's (``bfloat16``); unknown names are returned."""
-    if not isinstance(value, str):
-        return value
-    name = _TORCH_NAMES.get(value.removeprefix("torch."), value)
-    return DType(name) if name in {dtype.value for dtype in DType} else value
 
 
 class ModelChecks(Spec):
@@ -130,7 +115,10 @@ class Model(Spec):
     attention_bias: bool = Field(False, description="Biases of the q, k and v projections.")
     attention_output_bias: bool = Field(False, description="Bias of the output projection; default: attention_bias.")
     mlp_bias: bool = Field(False, description="Biases of the MLP projections.")
-    torch_dtype: Annotated[DType, BeforeValidator(read_dtype)] = Field(DType.BF16, description="Type of the weights.")
+    torch_dtype: Annotated[DType, BeforeValidator(read_dtype)] = Field(
+        DType.BF16, description="Type of the weights, and of what is computed with them; of what stored does not name."
+    )
+    stored: Stored = Field(Stored(), description="Formats of weights that the release stores in fewer bits.")
     checks: ModelChecks = Field(ModelChecks(), description="Published figures, recomputed at load.")
     warnings: tuple[str, ...] = Field((), description="What an imported config mentions and the model leaves out.")
 
@@ -210,7 +198,7 @@ class Model(Spec):
             raise ValueError(
                 "experts are modelled behind a norm of their own: norm_position pre or both, no parallel_block."
             )
-        if not any(self._is_sparse(i) for i in range(self.num_hidden_layers)):
+        if not any(self.is_sparse(i) for i in range(self.num_hidden_layers)):
             raise ValueError("no layer has experts: check first_k_dense_replace, decoder_sparse_step, mlp_only_layers.")
 
     def _check_published(self, name: str, counted: int, tolerance: float) -> None:
@@ -221,7 +209,8 @@ class Model(Spec):
                 f"({counted / published - 1:+.1%}). Correct the shapes or the published figure."
             )
 
-    def _is_sparse(self, layer: int) -> bool:
+    def is_sparse(self, layer: int) -> bool:
+        """Whether the layer of that number, from 0, has experts."""
         is_stepped = (layer + 1) % self.decoder_sparse_step == 0
         return (
             self.num_experts > 0
@@ -237,7 +226,7 @@ class Model(Spec):
     @cached_property
     def layers(self) -> tuple[tuple[Layer, int], ...]:
         """Runs of equal layers in order: the layer and how often it follows itself."""
-        kinds = [(self._is_sparse(i), self._window(i)) for i in range(self.num_hidden_layers)]
+        kinds = [(self.is_sparse(i), self._window(i)) for i in range(self.num_hidden_layers)]
         sparse, windows = {kind[0] for kind in kinds}, {kind[1] for kind in kinds}
 
         def layer(is_sparse: bool, window: int | None) -> Layer:
@@ -251,7 +240,7 @@ class Model(Spec):
     @cached_property
     def num_sparse_layers(self) -> int:
         """Layers with experts."""
-        return sum(self._is_sparse(i) for i in range(self.num_hidden_layers))
+        return sum(self.is_sparse(i) for i in range(self.num_hidden_layers))
 
     @property
     def q_size(self) -> int:
@@ -335,10 +324,27 @@ class Model(Spec):
     def _norm_parameters(self) -> int:
         return self.hidden_size * (1 + self.norm_bias)
 
+    @property
+    def wide(self) -> DType:
+        """Type of activations and of all that is not stored in fewer bits: the model's own one, or bf16."""
+        return self.torch_dtype if self.torch_dtype.bits >= DType.BF16.bits else DType.BF16
+
+    @property
+    def own_types(self) -> Types:
+        """Types of a run of the model as it is stored."""
+        return self.released.types(self.wide)
+
+    @property
+    def released(self) -> Stored:
+        """What is stored how; a narrow type of everything is one of the linear layers."""
+        if self.wide is self.torch_dtype or self.stored.linear is not None:
+            return self.stored
+        return self.stored.model_copy(update={"linear": Format.parse(self.torch_dtype.value)})
+
     def kv_bytes_per_token(self, kv_dtype: DType | None = None) -> int:
         """Bytes one cached token takes over all layers: KV heads, not query heads; of MLA the latent and a key."""
         elements = self.kv_lora_rank + self.qk_rope_head_dim if self.kv_lora_rank else 2 * self.kv_size
-        return self.num_hidden_layers * (kv_dtype or self.torch_dtype).size_bytes(elements)
+        return self.num_hidden_layers * (kv_dtype or self.own_types.kv).size_bytes(elements)
 
 
 _LATENT = ("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")

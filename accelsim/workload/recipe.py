@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from accelsim.dtypes import DType, Types
+from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.workload.routing import RANDOM, Routing
+from accelsim.workload.types import Types
 
 AttentionName = Literal["flash", "standard"]
 LogitsName = Literal["last", "all"]

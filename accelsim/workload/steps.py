@@ -83,4 +83,4 @@ def _longer(tensor: Tensor, growth: tuple[int, ...], steps: int) -> Tensor:
         Axis.of(axis.name, axis.count + by * steps, axis.width, axis.is_padded) if by else axis
         for axis, by in zip(tensor.axes, growth, strict=True)
     )
-    return Tensor(tensor.name, axes, tensor.dtype, tensor.role)
+    return Tensor(tensor.name, axes, tensor.dtype, tensor.role, tensor.scales)

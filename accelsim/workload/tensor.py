@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import lru_cache
 
-from accelsim.dtypes import DType
+from accelsim.dtypes import DType, Format, Scales
 from accelsim.errors import ShapeError
 
 
@@ -103,26 +103,37 @@ class Tensor:
         axes: Outermost first.
         dtype: Element type.
         role: What the tensor is to the model.
+        scales: What is stored beside the elements, over the last two axes.  Each part of an axis is a matrix of its own
+            (gate and up projection), and so is each entry of a weight's axes before the last two (experts).
         num_elements: Product of the shape.
-        size_bytes: Bytes of the packed tensor.
+        size_bytes: Bytes of the packed tensor, scales included.
     """
 
     name: str
     axes: tuple[Axis, ...]
     dtype: DType
     role: Role = Role.ACTIVATION
+    scales: Scales | None = None
     num_elements: int = field(init=False, repr=False, compare=False)
     size_bytes: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         num_elements = math.prod([axis.size for axis in self.axes])
+        size_bytes = self.dtype.size_bytes(num_elements)
+        if self.scales is not None:
+            size_bytes += -(-_scale_bits(self.scales, self.axes) // 8)
         object.__setattr__(self, "num_elements", num_elements)
-        object.__setattr__(self, "size_bytes", self.dtype.size_bytes(num_elements))
+        object.__setattr__(self, "size_bytes", size_bytes)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Extents in elements, outermost first."""
         return tuple(axis.size for axis in self.axes)
+
+    @property
+    def element_bytes(self) -> float:
+        """Bytes of one element, its share of the scales included."""
+        return self.dtype.bits / 8 if self.scales is None else self.size_bytes / self.num_elements
 
     def axis(self, name: str) -> Axis:
         """The axis of that name.
@@ -142,4 +153,15 @@ class Tensor:
     def shard(self, degrees: dict[str, int]) -> Tensor:
         """The share of one rank when each axis named in ``degrees`` is divided by its degree."""
         axes = tuple(axis.shard(degrees[axis.name]) if degrees.get(axis.name, 1) > 1 else axis for axis in self.axes)
-        return Tensor(self.name, axes, self.dtype, self.role)
+        return Tensor(self.name, axes, self.dtype, self.role, self.scales)
+
+    def as_input(self, format_: Format) -> Tensor:
+        """The same numbers as the left operand of a product that multiplies in ``format_``."""
+        return replace(self, dtype=format_.element, scales=format_.inputs)
+
+
+def _scale_bits(scales: Scales, axes: tuple[Axis, ...]) -> int:
+    """Bits of all scales: of every matrix of parts of the last two axes, for each entry of the axes before."""
+    *outer, rows, cols = (Axis.of("row", 1), *axes) if len(axes) == 1 else axes
+    bits = sum(scales.size_bits(r * v, c * w) for r, v in rows.parts for c, w in cols.parts)
+    return bits * math.prod([axis.size for axis in outer])

@@ -157,7 +157,9 @@ def test_an_output_that_is_a_folder_is_refused(accelsim, tmp_path):
         (("--engine", "fast"), "--engine: unknown engine 'fast'. Known: auto, compiled, simpy."),
         (
             ("--dtype", "bf61"),
-            "--dtype: unknown type 'bf61'. Known: fp32, tf32, bf16, fp16, fp8, int8, fp4, int4, int32.",
+            "--dtype: unknown type 'bf61'. Known: fp32, tf32, bf16, fp16, fp8, fp8-channel, fp8-block, int8, "
+            "int4-channel, mxfp8, mxfp4, nvfp4, int4, fp4, and int4-gN or int8-gN with groups of N elements "
+            "(int4-g64; int4-g64-zp with zero points).",
         ),
         (
             ("--set", "chip.clock"),

@@ -107,7 +107,7 @@ def test_a_field_changes_a_figure_or_is_declared_unread(cost_model: str) -> None
     silent = {
         path
         for path in unread(cost_model)
-        if not unread_warnings(replace(system, overrides=((f"chip.{path}", "1"),)), DTYPE, Plan())
+        if not unread_warnings(replace(system, overrides=((f"chip.{path}", "1"),)), {DTYPE}, Plan())
     }
     assert silent == set()
 
@@ -117,4 +117,4 @@ def test_no_field_is_declared_unread_that_changes_a_figure(cost_model: str) -> N
     name, _ = SYSTEMS[cost_model]
     chip = load_system(name).chip
     paths = {key_path(chip, path) for path in leaves(chip) if path[0] not in SKIPPED}
-    assert {path for path in paths if unread_remark(chip, path, DTYPE)} <= unread(cost_model)
+    assert {path for path in paths if unread_remark(chip, path, {DTYPE})} <= unread(cost_model)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cost.operands import ProductBytes
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -77,7 +78,8 @@ class BspMachine:
         clock_hz: Cycles per second.
         macs_per_cycle: Multiply-accumulates of one tile's matrix unit.
         vector_flops_per_cycle: FLOPs of one tile's vector unit.
-        element_bytes: Bytes of one element.
+        element_bytes: Bytes of one element as it is multiplied, or worked on by the vector unit.
+        product: Bytes of one element of each matrix of a product.
         sram_bytes: SRAM of one tile that operands may use.
         sram_bytes_per_cycle: Bytes of one tile's SRAM ports.
         exchange_bytes_per_s: Bytes one tile sends, and at the same time receives.
@@ -91,6 +93,7 @@ class BspMachine:
     macs_per_cycle: float
     vector_flops_per_cycle: float
     element_bytes: float
+    product: ProductBytes
     sram_bytes: float
     sram_bytes_per_cycle: float
     exchange_bytes_per_s: float
@@ -112,6 +115,11 @@ class BspMachine:
         """Contracted extent and columns of the matrix unit's stationary block, in elements."""
         inputs = self.parameters.matrix_inputs_bytes / self.element_bytes
         return inputs, max(1.0, self.parameters.matrix_row_cycles * self.macs_per_cycle / inputs)
+
+    @property
+    def unpack_s(self) -> float:
+        """Time of one tile to unpack one element of the right operand; none where it is multiplied as it is."""
+        return self.product.unpack / (self.vector_flops_per_cycle / 2) / self.clock_hz
 
     def distance_s(self, islands: Array, cols: Array) -> Array:
         """Latency of the first word over so many islands and columns."""
@@ -213,6 +221,7 @@ def bsp_machine(chip: Chip, dtype: DType, rows: int, cols: int) -> tuple[BspMach
         macs_per_cycle=rate / 2,
         vector_flops_per_cycle=chip.vector_flops_per_s(dtype, 1) / chip.clock_hz,
         element_bytes=dtype.bits / 8,
+        product=ProductBytes.even(dtype.bits / 8),
         sram_bytes=chip.sram_per_core_bytes * parameters.usable_sram_fraction,
         sram_bytes_per_cycle=chip.sram_bandwidth_per_core_bytes_per_s / chip.clock_hz,
         exchange_bytes_per_s=chip.noc.link_bandwidth_bytes_per_s,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_co
 from accelsim.cost.bsp import rows as row_kernels
 from accelsim.cost.bsp.machine import BspMachine, Cost, bsp_machine
 from accelsim.cost.bsp.products import product
+from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
@@ -76,6 +77,8 @@ class BspCostModel:
         if isinstance(operator, Experts):  # batched products: experts side by side
             return sum_costs([self.cost(part, chip, region) for part in operator.parts()])
         machine, warnings = bsp_machine(chip, _dtype_of(operator), region.rows, region.cols)
+        if isinstance(operator, Gemm):
+            machine = replace(machine, product=ProductBytes.of(operator, chip))
         priced = _price(operator, machine)
         cost = priced.cost
         if cost.tile_bytes > machine.sram_bytes:

@@ -107,15 +107,15 @@ def divided(
     """Cost of each division ``parts`` of one product, elementwise, beside the others of its ``batch``."""
     m, k, n = extents
     parts_m, parts_n, parts_k = (np.minimum(one, extent) for one, extent in zip(parts, (m, n, k), strict=True))
-    size, partial = machine.element_bytes, machine.parameters.partial_bytes
+    size, partial = machine.product, machine.parameters.partial_bytes
     mt, nt, kt = ceil_div(m, parts_m), ceil_div(n, parts_n), ceil_div(k, parts_k)
     tiles = parts_m * parts_n * parts_k
     right_moves = parts_m > 1 if weight_is_resident else parts_m > 0
-    left, right = mt * kt * size, kt * nt * size
+    left, right = mt * kt * size.left, kt * nt * size.right
     received = left + np.where(right_moves, right, 0.0)
-    per_tile = size * batch / machine.num_tiles
-    held = right * np.maximum(batch / machine.num_tiles, 1.0)  # a resident block lies there whole
-    stored = (m * k + m * n) * per_tile + np.where(right_moves, k * n * per_tile, held)
+    share = batch / machine.num_tiles
+    held = right * np.maximum(share, 1.0)  # a resident block lies there whole
+    stored = (m * k * size.left + m * n * size.result) * share + np.where(right_moves, k * n * size.right * share, held)
     room = machine.sram_bytes - mt * nt * partial - stored
     slices = np.clip(ceil_div(received, np.maximum(room, 1.0)), 1.0, ceil_div(kt, machine.matrix_block[0]))
     in_flight = ceil_div(received, slices)
@@ -123,9 +123,10 @@ def divided(
     arithmetic, loading = multiply_s(machine, mt, kt / slices, nt)
     busy = tiles * np.minimum(batch, machine.num_tiles)
     step = exchange(machine, in_flight, np.ones(()), in_flight * busy) + Cost(compute=arithmetic, sram=loading)
-    operand_bytes = (mt * kt * ceil_div(nt, machine.matrix_block[1]) + kt * nt) * size
+    operand_bytes = mt * kt * ceil_div(nt, machine.matrix_block[1]) * size.left + kt * nt * size.right
     total = step.repeated(slices) + _summed(machine, mt * nt, parts_k, busy)
     total = total + Cost(
+        compute=kt * nt * machine.unpack_s,
         launch=np.asarray(machine.parameters.program_s),
         sram_bytes=(operand_bytes + mt * nt * partial) * busy,
         tile_bytes=tile_bytes,

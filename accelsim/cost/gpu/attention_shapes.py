@@ -26,7 +26,8 @@ class AttentionShapes:
         window: Positions one query sees at most; 0 is no limit.
         value_dim: Elements of a value and of a result.
         kv_elements: Elements stored per position and KV head: key and value, or one latent that is both.
-        element_bytes: Bytes of an element.
+        element_bytes: Bytes of an element of keys and values.
+        io_element_bytes: Bytes of an element of queries and results.
     """
 
     batch: Array
@@ -40,6 +41,7 @@ class AttentionShapes:
     value_dim: Array
     kv_elements: Array
     element_bytes: Array
+    io_element_bytes: Array
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class AttentionShapes:
         value_dim: ArrayLike | None = None,
         latent: ArrayLike = False,
         element_bytes: ArrayLike = 2.0,
+        io_element_bytes: ArrayLike | None = None,
     ) -> Self:
         """Arrays or scalars of one shape; values are as wide as keys unless stated.
 
@@ -71,19 +74,21 @@ class AttentionShapes:
             value_dim: Elements of a value.
             latent: Whether the first ``value_dim`` elements of a key are its value (absorbed latent attention), so
                 that nothing is stored beside the keys.
-            element_bytes: Bytes of an element.
+            element_bytes: Bytes of an element of keys and values.
+            io_element_bytes: Bytes of an element of queries and results; default ``element_bytes``.
         """
+        io = element_bytes if io_element_bytes is None else io_element_bytes
         value = head_dim if value_dim is None else value_dim
-        given = (batch, heads, kv_heads, head_dim, q_len, kv_len, causal, window, value, latent, element_bytes)
-        b, h, g, d, q, kv, mask, limit, v, single, size = np.broadcast_arrays(
+        given = (batch, heads, kv_heads, head_dim, q_len, kv_len, causal, window, value, latent, element_bytes, io)
+        b, h, g, d, q, kv, mask, limit, v, single, size, io_size = np.broadcast_arrays(
             *(np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in given)
         )
-        return cls(b, h, g, d, q, kv, mask, limit, v, d + np.where(single > 0, 0.0, v), size)
+        return cls(b, h, g, d, q, kv, mask, limit, v, d + np.where(single > 0, 0.0, v), size, io_size)
 
     @property
     def io_bytes(self) -> Array:
         """Queries and results, each once."""
-        return self.element_bytes * self.batch * self.heads * self.q_len * (self.head_dim + self.value_dim)
+        return self.io_element_bytes * self.batch * self.heads * self.q_len * (self.head_dim + self.value_dim)
 
     @property
     def kv_row_bytes(self) -> Array:

@@ -130,8 +130,11 @@ class _Shapes(NamedTuple):
     k: Array
     batch: Array
     element_bytes: Array
+    a_element_bytes: Array
+    b_element_bytes: Array
     result_bytes: Array
     core_flops_per_s: Array
+    unpack_s: Array
     a_cached: Array
     b_cached: Array
     c_cached: Array
@@ -147,7 +150,10 @@ def gemm_times(
     core_flops_per_s: ArrayLike,
     batch: ArrayLike = 1,
     element_bytes: ArrayLike = 2.0,
+    a_element_bytes: ArrayLike | None = None,
+    b_element_bytes: ArrayLike | None = None,
     result_bytes: ArrayLike | None = None,
+    unpack_s: ArrayLike = 0.0,
     a_cached: ArrayLike = 0.0,
     b_cached: ArrayLike = 0.0,
     c_cached: ArrayLike = 0.0,
@@ -162,14 +168,17 @@ def gemm_times(
         k: Contracted extent.
         core_flops_per_s: Published matrix peak of one core for the element type.
         batch: Independent products.
-        element_bytes: Bytes of an element of ``A`` and ``B``.
+        element_bytes: Bytes of an element as it is multiplied.
+        a_element_bytes: Bytes of an element of ``A`` in memory, scales included; default ``element_bytes``.
+        b_element_bytes: The same of ``B``.
         result_bytes: Bytes of an element of ``C``; default ``element_bytes``.
+        unpack_s: Time of one core to unpack one element of ``B``, beside the matrix unit; every tile unpacks its own.
         a_cached: Share of ``A`` already in the L2, 0 to 1.
         b_cached: Share of ``B`` already in the L2, 0 to 1; less what is read of it again.
         c_cached: Share of ``C`` that stays in the L2 instead of being written to main memory, 0 to 1.
     """
-    elements = element_bytes if result_bytes is None else result_bytes
-    given = (m, n, k, batch, element_bytes, elements, core_flops_per_s, a_cached, b_cached, c_cached)
+    sizes = (element_bytes if size is None else size for size in (a_element_bytes, b_element_bytes, result_bytes))
+    given = (m, n, k, batch, element_bytes, *sizes, core_flops_per_s, unpack_s, a_cached, b_cached, c_cached)
     x = _Shapes(*np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given)))
     tiles = _tiles(parameters)
     largest = max(rows * cols for rows, cols in tiles)
@@ -292,7 +301,8 @@ def _price(machine: GpuMachine, p: GemmParameters, x: _Shapes, kernels: _Kernels
     body_s = np.maximum(loop_s + exposed_s, loop.read_s + write_s)
 
     port_bandwidth = machine.core_port_bytes_per_s * p.l2_efficiency
-    wave_s = p.wave_s + ((rows + cols) * K_BLOCK_BYTES + rows * cols * x.result_bytes) / port_bandwidth
+    first_bytes = (rows * x.a_element_bytes + cols * x.b_element_bytes) * (K_BLOCK_BYTES / x.element_bytes)
+    wave_s = p.wave_s + (first_bytes + rows * cols * x.result_bytes) / port_bandwidth
     is_divided = (splits > 1).astype(splits.dtype)
     fixed_s = p.split_k_s * is_divided + p.single_row_s * (x.m == 1.0).astype(x.m.dtype)
     latency_s = wave_s * (1.0 - p.serial_fraction + p.serial_fraction * loop.waves) + fixed_s
@@ -329,8 +339,9 @@ def _loop(machine: GpuMachine, p: GemmParameters, x: _Shapes, kernels: _Kernels)
     share = np.where(is_aligned, p.matrix_efficiency, p.matrix_efficiency * p.misaligned_efficiency)
     rate = x.core_flops_per_s * share.astype(x.m.dtype)
     missed = 1.0 - np.minimum(1.0, p.page_reach_bytes / ((rows + cols) * x.k * x.element_bytes))
-    block_s = np.maximum(2.0 * rows * cols * k_step / rate, p.k_block_s) + (rows + cols) * missed * p.page_miss_s
-    side_bytes = grid * (np.minimum(rows, x.m) + np.minimum(cols, x.n)) * x.element_bytes
+    issued_s = np.maximum(2.0 * rows * cols * k_step / rate, cols * k_step * x.unpack_s)
+    block_s = np.maximum(issued_s, p.k_block_s) + (rows + cols) * missed * p.page_miss_s
+    side_bytes = grid * (np.minimum(rows, x.m) * x.a_element_bytes + np.minimum(cols, x.n) * x.b_element_bytes)
     l2_bytes = side_bytes * (splits * k_part)
     port_bytes_per_s = machine.core_port_bytes_per_s * np.minimum(tiles, machine.num_cores)
     l2_bytes_per_s = p.l2_efficiency * np.minimum(machine.l2_bandwidth_bytes_per_s, port_bytes_per_s)
@@ -374,12 +385,15 @@ def _main_memory_reads(machine: GpuMachine, x: _Shapes, kernels: _Kernels, k_par
     block_tiles = np.clip(np.square(side), 1.0, machine.num_cores)
     block_rows = np.clip(np.sqrt(block_tiles * cols / rows), 1.0, grid_rows)
     block_cols = np.clip(block_tiles / block_rows, 1.0, grid_cols)
-    row_bytes = k_part * x.element_bytes
-    a_bytes = x.batch * x.m * x.k * x.element_bytes
-    b_bytes = x.batch * x.n * x.k * x.element_bytes
+    row_bytes, col_bytes = k_part * x.a_element_bytes, k_part * x.b_element_bytes
+    a_bytes = x.batch * x.m * x.k * x.a_element_bytes
+    b_bytes = x.batch * x.n * x.k * x.b_element_bytes
     by_block = a_bytes * (grid_cols / block_cols) + b_bytes * (grid_rows / block_rows)
-    kept_b = a_bytes * np.maximum(1.0, x.n * row_bytes / capacity) + b_bytes
+    kept_b = a_bytes * np.maximum(1.0, x.n * col_bytes / capacity) + b_bytes
     kept_a = b_bytes * np.maximum(1.0, x.m * row_bytes / capacity) + a_bytes
-    kept = np.where(LEAST_BAND * row_bytes <= capacity, np.minimum(kept_a, kept_b), np.inf)
+    kept = np.minimum(
+        np.where(LEAST_BAND * row_bytes <= capacity, kept_a, np.inf),
+        np.where(LEAST_BAND * col_bytes <= capacity, kept_b, np.inf),
+    )
     cached_bytes = a_bytes * x.a_cached + b_bytes * x.b_cached
     return np.asarray(np.minimum(by_block - cached_bytes, kept - cached_bytes))

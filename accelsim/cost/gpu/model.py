@@ -25,7 +25,9 @@ from accelsim.cost.gpu.rowwise import (
     rowwise_times,
     softmax_passes,
 )
+from accelsim.cost.operands import ProductBytes, unpack_s
 from accelsim.cost.residual import KERNEL_STACK, Residual
+from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.warning import warn
@@ -136,7 +138,9 @@ def _operator_cost(job: _Job, priced: _Priced) -> OperatorCost:
 def _gemm(job: _Job) -> _Priced:
     op, machine = job.operator, job.machine
     parameters, warnings = job.calibration.gemm(op.dtype)
+    warnings += _unpacked(op.inputs[1].dtype, op.dtype, "products", job.chip)
     outside = job.calibration.outside("gemm", m=op.m, n=op.n, k=op.k)
+    sizes = ProductBytes.of(op, job.chip)
     b_bytes = sum(op.read_bytes(tensor) for tensor in op.inputs[1:])
     a_bytes = op.read_bytes(op.a)
     b_is_activation = all(tensor.role is Role.ACTIVATION for tensor in op.inputs[1:])
@@ -149,7 +153,10 @@ def _gemm(job: _Job) -> _Priced:
         batch=op.batch,
         core_flops_per_s=job.chip.peak_flops_per_s(op.dtype, 1),
         element_bytes=op.dtype.bits / 8,
-        result_bytes=op.outputs[0].dtype.bits / 8,
+        a_element_bytes=sizes.left,
+        b_element_bytes=sizes.right,
+        result_bytes=sizes.result,
+        unpack_s=unpack_s(op.inputs[1].dtype, op.dtype, job.chip),
         a_cached=machine.cached_fraction(a_bytes + b_is_activation * b_bytes),
         b_cached=machine.cached_fraction(a_bytes + b_bytes) if b_is_activation else 0.0,
         c_cached=machine.cached_fraction(a_bytes + b_bytes + op.writes),
@@ -165,7 +172,15 @@ def _gemm(job: _Job) -> _Priced:
     return _Priced(times, warnings + outside, detail, on_matrix_unit, residual)
 
 
-def _shapes(operators: Sequence[Any], element_bytes: float) -> AttentionShapes:
+def _unpacked(stored: DType, multiplied: DType, what: str, chip: Chip) -> tuple[str, ...]:
+    """The warning that no measurement covers kernels that unpack their weights."""
+    if stored.bits >= multiplied.bits:
+        return ()
+    text = f"{chip.name}: no calibration of {what} of {stored.value} weights; those of {multiplied.value} ones used"
+    return (warn("dtype-uncalibrated", text),)
+
+
+def _shapes(operators: Sequence[Any], element_bytes: float, io_bytes: float | None = None) -> AttentionShapes:
     names = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
     return AttentionShapes.of(
         *([getattr(op, name) for op in operators] for name in names),
@@ -174,6 +189,7 @@ def _shapes(operators: Sequence[Any], element_bytes: float) -> AttentionShapes:
         value_dim=[op.value_dim for op in operators],
         latent=[op.latent > 0 for op in operators],
         element_bytes=element_bytes,
+        io_element_bytes=io_bytes,
     )
 
 
@@ -185,7 +201,7 @@ def _attentions(job: _Job, operators: Sequence[Any]) -> list[_Priced]:
     """Attentions of one kind and element type, priced at once."""
     machine, first = job.machine, operators[0]
     is_decode = _is_decode(first)
-    shapes = _shapes(operators, (first.kv_dtype if is_decode else first.dtype).bits / 8)
+    shapes = _shapes(operators, first.kv_dtype.bits / 8, first.dtype.bits / 8)
     core_flops_per_s = job.chip.peak_flops_per_s(first.dtype, 1)
     if is_decode:
         name = "attention_decode"
@@ -262,6 +278,7 @@ def _experts(job: _Job) -> _Priced:
     if op.dtype.bits != 16:
         text = f"{job.chip.name}: no calibration of {op.dtype.value} experts; efficiencies of 16-bit ones used"
         outside = (warn("dtype-uncalibrated", text),)
+    warnings += _unpacked(op.up.dtype, op.dtype, "experts", job.chip)
     times = moe_times(
         job.machine,
         parameters,
@@ -276,7 +293,11 @@ def _experts(job: _Job) -> _Priced:
         imbalance=op.load,
         touched=op.touched,
         is_dispatched=op.is_dispatched,
-        element_bytes=op.dtype.bits / 8,
+        element_bytes=op.outputs[0].dtype.bits / 8,
+        input_bytes=op.x.element_bytes,
+        weight_bytes=op.up.element_bytes,
+        product_bytes=op.dtype.bits / 8,
+        unpack_s=unpack_s(op.up.dtype, op.dtype, job.chip),
     )
     detail: dict[str, float | str] = {"kernel": section, "experts": op.touched, "rows": float(op.rows)}
     return _Priced(times, warnings + outside, detail, True, job.calibration.residual(section, outside))

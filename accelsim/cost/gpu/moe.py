@@ -12,7 +12,7 @@ With expert parallelism a rank holds its share of the experts and works on the t
 the load of this rank over the mean, ``touched`` the experts that get a token.
 
 Not modelled: the exchange between ranks, the router's own product, shared experts, loads that differ among the experts
-of one rank, quantised experts.
+of one rank, scales of activations quantised between the products.
 """
 
 from __future__ import annotations
@@ -156,6 +156,10 @@ def moe_times(
     touched: ArrayLike | None = None,
     is_dispatched: bool = False,
     element_bytes: float = 2.0,
+    input_bytes: float | None = None,
+    weight_bytes: float | None = None,
+    product_bytes: float | None = None,
+    unpack_s: float = 0.0,
 ) -> MoeTimes:
     """Time of the layer on one rank, for arrays of shapes.
 
@@ -174,7 +178,11 @@ def moe_times(
         imbalance: Tokens routed to this rank over the mean of the ranks.
         touched: Experts of this rank that get a token; default: as many as balanced routing reaches.
         is_dispatched: Whether the rank holds the tokens sent to it alone, instead of all.
-        element_bytes: Bytes of an element.
+        element_bytes: Bytes of an element of results, of the tokens and of what lies between the kernels.
+        input_bytes: Bytes of an element that enters a product; default ``element_bytes``.
+        weight_bytes: Bytes of a weight, scales included; default ``element_bytes``.
+        product_bytes: Bytes of an element as it is multiplied; default ``element_bytes``.
+        unpack_s: Time of one core to unpack one weight.
 
     Raises:
         ConfigError: An unknown library.
@@ -193,8 +201,11 @@ def moe_times(
     rows = routes if library.holds_all_rows else routed
     up = width * (1.0 + gate)
     size = element_bytes
+    read_size, weight_size, multiplied = (
+        size if own is None else own for own in (input_bytes, weight_bytes, product_bytes)
+    )
     written, between = (width, width) if library.fuses_activation else (up, up + width)
-    in_all = size * (experts * (up + width) * d + m * d + rows * (between + d))
+    in_all = weight_size * (experts * (up + width) * d) + size * (m * d) + size * (rows * (between + d))
     heights = _heights(parameters, routes * shares / e) if library.takes_tiles_by_load else np.zeros_like(m)
 
     def product(n: Array, inner: Array, read: Array, columns: Array) -> GemmTimes:
@@ -204,9 +215,12 @@ def moe_times(
             "k": inner,
             "batch": experts,
             "core_flops_per_s": peak,
-            "element_bytes": np.full_like(m, size),
+            "element_bytes": np.full_like(m, multiplied),
+            "a_element_bytes": np.full_like(m, read_size),
+            "b_element_bytes": np.full_like(m, weight_size),
+            "unpack_s": np.full_like(m, unpack_s),
             "result_bytes": size * columns / n,
-            "a_cached": machine.cached_fraction(size * read),
+            "a_cached": machine.cached_fraction(read_size * read),
             "b_cached": machine.cached_fraction(in_all),
             "c_cached": machine.cached_fraction(size * rows * (n + inner)),
         }
@@ -235,7 +249,7 @@ def _product(machine: GpuMachine, p: GemmParameters, heights: Array, shapes: Map
         x = {name: values[chosen] for name, values in shapes.items()}
         if height:
             again = np.ceil(x["m"] / height) - 1.0
-            x["b_cached"] -= again * (1.0 - machine.cached_fraction(x["n"] * x["k"] * x["element_bytes"]))
+            x["b_cached"] -= again * (1.0 - machine.cached_fraction(x["n"] * x["k"] * x["b_element_bytes"]))
         own = replace(p, tile_rows=(int(height),)) if height else p
         parts.append((chosen, gemm_times(machine, own, **x)))
     order = np.argsort(np.concatenate([chosen for chosen, _ in parts]))

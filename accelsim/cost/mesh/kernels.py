@@ -57,14 +57,16 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, c
     of the result, where the next product needs it, so products alternate the two directions and never transpose.
     """
     inner, outer = ceil_div(k, rows), ceil_div(n, cols)
-    issue, ports = vector_cycles(machine, outer)
+    size = machine.product
+    touched = size.right + 2 * size.result  # bytes per multiply-accumulate: a weight, a sum read and written
+    issue, ports = vector_cycles(machine, outer, touched / machine.element_bytes)
     cores = rows * cols
     local = Cost(
-        compute=m * inner * issue,
+        compute=m * inner * issue + inner * outer * size.unpack / machine.lanes,
         sram=m * inner * ports,
         launch=np.asarray(machine.parameters.phase_cycles),
-        sram_bytes=3 * m * inner * outer * machine.element_bytes * cores,
-        tile_bytes=(inner * outer + m * (inner + 2 * outer)) * machine.element_bytes,
+        sram_bytes=m * inner * outer * touched * cores,
+        tile_bytes=inner * outer * size.right + m * (inner * size.left + 2 * outer * size.result),
     )
     reduced = all_reduce(machine, m * outer, rows, cols)
     return local + replace(reduced, launch=np.zeros(()))  # one phase: the sum starts as each core finishes
@@ -93,27 +95,30 @@ def shift_gemm(
     """
     steps = np.maximum(rows, cols)
     mt, kt, nt = ceil_div(m, rows), ceil_div(k, steps), ceil_div(n, cols)
-    issue, ports = vector_cycles(machine, mt)
-    compute, sram = kt * nt * issue, kt * nt * ports
-    moved = machine.words(kt * nt) + 2 * machine.hop_cycles
+    size = machine.product
+    touched = size.left + 2 * size.result
+    issue, ports = vector_cycles(machine, mt, touched / machine.element_bytes)
+    compute, sram = kt * nt * (issue + size.unpack / machine.lanes), kt * nt * ports
+    moved = machine.words(kt * nt, size.right) + 2 * machine.hop_cycles
     aligned, aligning_steps, summed = np.zeros(()), 0.0, np.zeros(())
     if sums is None:
-        moved = moved + machine.words(mt * kt)
-        aligned, aligning_steps = steps / 2 * (machine.words(mt * kt) + 2 * machine.hop_cycles), 0.5
+        left_words = machine.words(mt * kt, size.left)
+        moved = moved + left_words
+        aligned, aligning_steps = steps / 2 * (left_words + 2 * machine.hop_cycles), 0.5
     else:
         summed = mt * nt * sums
-    cores, size = rows * cols, machine.element_bytes
+    cores = rows * cols
     moved, aligned, summed = (np.where(steps > 1, one, 0.0) for one in (moved, aligned, summed))
-    left, right, result = mt * kt * size, kt * nt * size, mt * nt * size
+    left, right, result = mt * kt * size.left, kt * nt * size.right, mt * nt * size.result
     shifted = np.where(steps > 1, right + (1.5 * left if sums is None else 0.0), 0.0)
     return Cost(
         compute=steps * compute,
         sram=steps * sram,
         noc=steps * (np.maximum(moved - compute - sram, 0.0) + machine.words(summed)) + aligned,
         launch=steps * (1 + aligning_steps) * machine.parameters.shift_step_cycles + machine.parameters.phase_cycles,
-        sram_bytes=cores * steps * (3 * mt * kt * nt * size + right + 2 * shifted + 2 * summed * size),
-        noc_bytes=cores * steps * (2 * shifted + summed * size),
-        tile_bytes=2 * (left + right) + result + summed * size,
+        sram_bytes=cores * steps * (mt * kt * nt * touched + right + 2 * shifted + 2 * summed * size.result),
+        noc_bytes=cores * steps * (2 * shifted + summed * size.result),
+        tile_bytes=2 * (left + right) + result + summed * size.result,
     )
 
 

@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cost.operands import ProductBytes
+
 Array: TypeAlias = NDArray[np.float64]
 
 
@@ -44,7 +46,8 @@ class MeshMachine:
     Attributes:
         clock_hz: Cycles per second.
         lanes: Multiply-accumulates per cycle in one vector instruction.
-        element_bytes: Bytes of one element.
+        element_bytes: Bytes of one element of a result or a partial sum.
+        product: Bytes of one element of each matrix of a product.
         sram_bytes: SRAM of one core.
         sram_bytes_per_cycle: Bytes its ports move in a cycle, reads and writes together.
         link_bytes_per_cycle: Bytes one link, or a core's ramp into the network, moves in a cycle and direction.
@@ -55,15 +58,17 @@ class MeshMachine:
     clock_hz: float
     lanes: float
     element_bytes: float
+    product: ProductBytes
     sram_bytes: float
     sram_bytes_per_cycle: float
     link_bytes_per_cycle: float
     hop_cycles: float
     parameters: MeshParameters
 
-    def words(self, elements: Array) -> Array:
-        """Cycles a link needs for a message of ``elements`` elements."""
-        return np.ceil(elements * self.element_bytes / self.link_bytes_per_cycle)
+    def words(self, elements: Array, element_bytes: float | None = None) -> Array:
+        """Cycles a link needs for a message of ``elements`` elements, by default of results."""
+        size = self.element_bytes if element_bytes is None else element_bytes
+        return np.ceil(elements * size / self.link_bytes_per_cycle)
 
 
 @dataclass(frozen=True)

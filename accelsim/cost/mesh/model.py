@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import singledispatch
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.attention import attention_choices, ragged_attention
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
 from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, MeshParameters
+from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import FITTED_ON_RUNS, Residual, residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
@@ -70,6 +72,9 @@ class MeshCostModel:
         if isinstance(operator, Experts):
             return sum_costs([self._of_experts(part, chip, region) for part in operator.parts()])
         machine, warnings = mesh_machine(chip, _dtype_of(operator))
+        if isinstance(operator, Gemm):
+            sizes = ProductBytes.of(operator, chip)
+            machine = replace(machine, element_bytes=sizes.result, product=sizes)
         choices = _choices(operator, machine, (np.asarray(float(region.rows)), np.asarray(float(region.cols))))
         fitting = {name: cost for name, cost in choices.items() if cost.tile_bytes <= machine.sram_bytes}
         algorithm, cost = min((fitting or choices).items(), key=lambda choice: float(choice[1].cycles))
@@ -123,6 +128,7 @@ def mesh_machine(chip: Chip, dtype: DType) -> tuple[MeshMachine, tuple[str, ...]
         clock_hz=chip.clock_hz,
         lanes=rates[dtype] / 2,
         element_bytes=dtype.bits / 8,
+        product=ProductBytes.even(dtype.bits / 8),
         sram_bytes=chip.sram_per_core_bytes,
         sram_bytes_per_cycle=chip.sram_bandwidth_per_core_bytes_per_s / chip.clock_hz,
         link_bytes_per_cycle=chip.noc.link_bandwidth_bytes_per_s / chip.clock_hz,

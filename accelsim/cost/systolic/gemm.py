@@ -145,7 +145,10 @@ class _Tiles:
         across, blocks = ceil_div(n, tile_n), ceil_div(k, tile_k)
         tiles = batch * ceil_div(m, tile_m) * across
         buffers = np.where(tiles * blocks == 1, 1, 2)
-        held = (tile_m * tile_k + tile_k * tile_n + tile_m * tile_n) * machine.element_bytes * buffers
+        size = machine.product
+        held = (tile_m * tile_k * size.left + tile_k * tile_n * size.right + tile_m * tile_n * size.result) * buffers
+        if size.unpack:
+            held = held + tile_k * tile_n * machine.element_bytes
         if machine.is_converted:  # the operands of the block at work stand beside their converted copies
             held = held + (tile_m + tile_n) * tile_k * _CONVERTED_BYTES
         held = held + tile_m * tile_n * _ACCUMULATOR_BYTES * (blocks > 1)
@@ -159,9 +162,9 @@ class _Tiles:
         compute_s = steps * self._multiply_s(machine, parameters)
         vector_s = steps * self._vector_s(machine, parameters)
         bandwidth = machine.core_bytes_per_s(cores, parameters)
-        a_bytes = self.tile_m * self.tile_k * machine.element_bytes
-        b_bytes = self.tile_k * self.tile_n * machine.element_bytes
-        out_bytes = self.tile_m * self.tile_n * machine.element_bytes
+        a_bytes = self.tile_m * self.tile_k * machine.product.left
+        b_bytes = self.tile_k * self.tile_n * machine.product.right
+        out_bytes = self.tile_m * self.tile_n * machine.product.result
         copied = a_bytes * self.a_copies + b_bytes + out_bytes / self.blocks
         copy_s = copied / bandwidth
         computing = (1 / steps) + (1 - 1 / steps) * (copy_s * steps <= compute_s + vector_s)
@@ -187,14 +190,18 @@ class _Tiles:
         return streamed * self.tile_n * self.tile_k / (machine.macs_per_s * reached)
 
     def _vector_s(self, machine: SystolicMachine, parameters: SystolicParameters) -> FloatArray:
-        """Results packed, a share in each step; partial sums are added under the arrays' stream and cost no time."""
+        """Results packed, a share in each step, and packed weights unpacked.
+
+        Partial sums are added under the arrays' stream and cost no time.
+        """
         packed: FloatArray = self.tile_m * self.tile_n / self.blocks * machine.conversion_s(parameters)
-        return packed
+        return packed + self.tile_k * self.tile_n * machine.unpack_s
 
     def _sram_bytes(self, machine: SystolicMachine) -> FloatArray:
         """Bytes one tile moves within a core: A streamed once per column of arrays, B once, partial sums, result."""
         a_passes = ceil_div(self.tile_n, machine.array_cols)
-        operands = (self.tile_m * a_passes + self.tile_n) * self.tile_k * self.blocks * machine.element_bytes
+        rows_bytes = self.tile_m * a_passes * machine.product.left + self.tile_n * machine.product.right
+        operands = rows_bytes * self.tile_k * self.blocks
         sums = 2 * self.tile_m * self.tile_n * _ACCUMULATOR_BYTES * (self.blocks - 1)
-        total: FloatArray = operands + sums + self.tile_m * self.tile_n * machine.element_bytes
+        total: FloatArray = operands + sums + self.tile_m * self.tile_n * machine.product.result
         return total

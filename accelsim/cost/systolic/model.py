@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
+from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import residual_of
 from accelsim.cost.systolic.attention import AttentionTimes, attention_times, ragged_attention_times
 from accelsim.cost.systolic.gemm import gemm_times
@@ -63,6 +64,7 @@ class SystolicCost:
             raise ConfigError(f"chip {chip.name}: region {region} exceeds its {chip.num_cores} cores")
         machine = SystolicMachine.of(chip, _dtype(operator), region.num_cores, parameters)
         if isinstance(operator, Gemm):
+            machine = replace(machine, product=ProductBytes.of(operator, chip))
             return _gemm_cost(operator, chip, machine, parameters)
         if isinstance(operator, Experts):
             return sum_costs([self._cost(part, chip, region) for part in operator.parts()])

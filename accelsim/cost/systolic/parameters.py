@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accelsim.cost.operands import ProductBytes
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -73,7 +74,8 @@ class SystolicMachine:
         hbm_bytes_per_s: Peak bandwidth of the chip's memory.
         chip_cores: Cores that share the memory evenly.
         sram_bytes: Tile memory of one core.
-        element_bytes: Bytes of one operand element.
+        element_bytes: Bytes of one element as it is multiplied, or worked on by the vector unit.
+        product: Bytes of one element of each matrix of a product.
         is_converted: Whether the type must be converted for the array and the vector unit.
     """
 
@@ -88,6 +90,7 @@ class SystolicMachine:
     chip_cores: int
     sram_bytes: float
     element_bytes: float
+    product: ProductBytes
     is_converted: bool
 
     @classmethod
@@ -111,6 +114,7 @@ class SystolicMachine:
             chip_cores=chip.num_cores,
             sram_bytes=chip.sram_per_core_bytes,
             element_bytes=dtype.bits / 8,
+            product=ProductBytes.even(dtype.bits / 8),
             is_converted=dtype.value in parameters.converted_dtypes,
         )
 
@@ -118,6 +122,11 @@ class SystolicMachine:
         """Bandwidth of each of ``cores`` cores at work: what one can copy, or its share of what the memory gives."""
         region = self.num_cores / self.chip_cores
         return self.hbm_bytes_per_s * min(parameters.core_hbm_share, parameters.hbm_efficiency * region / cores)
+
+    @property
+    def unpack_s(self) -> float:
+        """Vector time to unpack one element of the right operand on one core; none where it is multiplied as it is."""
+        return self.product.unpack / self.vector_ops_per_s
 
     def conversion_s(self, parameters: SystolicParameters) -> float:
         """Vector time to unpack or pack one element on one core; none for fp32."""

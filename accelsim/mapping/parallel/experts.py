@@ -19,7 +19,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from accelsim.dtypes import DType
 from accelsim.errors import PlanError
 from accelsim.mapping.plan import Plan
 from accelsim.workload.operator import Operator
@@ -66,7 +65,8 @@ def exchange_experts(operator: Experts, plan: Plan) -> Iterator[Operator]:
     experts = replace(operator.shard({"experts": ep}), ranks=ep, tokens=operator.tokens * ep // plan.tp)
     rows = math.ceil(own * copies(operator.num_experts, operator.top_k, ep) * experts.load)
     routed = Axis.of("routed", rows), hidden
-    sent, back = plan.dispatch or x.dtype, DType.BF16 if x.dtype.bits < DType.BF16.bits else x.dtype
+    sent = x if plan.dispatch in (None, x.dtype) else replace(x, dtype=plan.dispatch, scales=None)
+    back = result.dtype
 
     def move(direction: str, source: Tensor, target: str) -> Exchange:
         return Exchange(
@@ -74,16 +74,17 @@ def exchange_experts(operator: Experts, plan: Plan) -> Iterator[Operator]:
             direction, own, operator.top_k, operator.num_experts, experts.load,
         )  # fmt: skip
 
-    dispatch = move("dispatch", replace(x, axes=routed, dtype=sent), "moe.received")
+    dispatch = move("dispatch", replace(sent, axes=routed), "moe.received")
     yield dispatch
+    received = replace(dispatch.outputs[0], dtype=x.dtype, scales=x.scales)  # converted as it arrives
     yield replace(
         experts,
-        inputs=(dispatch.outputs[0], *experts.inputs[1:]),
+        inputs=(received, *experts.inputs[1:]),
         outputs=(Tensor("moe.experts.partial", routed, back),),
         is_dispatched=True,
     )
     yield move("combine", Tensor("moe.experts.partial", routed, back), "moe.returned")
-    mine = result if plan.tp == 1 else Tensor("moe.gather.out", (Axis.of("tokens", own), hidden), x.dtype)
+    mine = result if plan.tp == 1 else Tensor("moe.gather.out", (Axis.of("tokens", own), hidden), back)
     yield Combine("moe.gather", (Tensor("moe.returned", routed, back),), (mine,))
     if plan.tp > 1:
         whole = replace(result, axes=(Axis.of("tokens", operator.tokens), hidden))

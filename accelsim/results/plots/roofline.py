@@ -115,7 +115,7 @@ def find_ceilings(result: Result) -> Ceilings:
     """Peaks of the cores an operator of ``result`` spans: its region's share of compute and SRAM, whole memories."""
     chip = result.machine.chip
     num_cores = region_of(result.plan, chip).num_cores
-    dtype = DType(result.dtype)
+    dtype = DType(result.types["arithmetic"])
     compute = {f"{dtype.value} peak": chip.peak_flops_per_s(dtype, num_cores)}
     if DType.FP32 in chip.vector_flops_per_cycle:
         vector = chip.vector_flops_per_s(DType.FP32, num_cores)

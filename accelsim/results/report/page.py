@@ -29,6 +29,7 @@ from accelsim.results.format import (
 )
 from accelsim.results.metrics import MBU_DEFINITION, MFU_DEFINITION, THROUGHPUT_DEFINITION
 from accelsim.results.result import Result
+from accelsim.results.types_text import types_text
 from accelsim.version import VERSION
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _facts(result: Result) -> dict[str, list[tuple[str, str]]]:
             ("model", result.model),
             ("system", str(result.machine)),
             ("plan", f"{result.plan}"),
-            ("element type", result.dtype),
+            ("element types", types_text(result.types)),
             ("launch profile", result.profile or "none: runs a compiled program as a whole"),
             ("error band", METHOD),
             ("seed", str(manifest["seed"])),

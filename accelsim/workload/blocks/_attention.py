@@ -52,7 +52,7 @@ def _head_norm(wiring: Wiring, name: str, x: Tensor, result: Tensor | None) -> T
     """Norm over the elements of each head."""
     *outer, heads = x.axes
     axes = (*outer, Axis.of(heads.name, heads.count), Axis.of("head_dim", heads.width))
-    weight = wiring.weight(f"{name}.weight", axes[-1])
+    weight = wiring.vector(f"{name}.weight", axes[-1])
     normed = result or replace(x, name=f"{name}.out")
     flavour = wiring.model.norm
     wiring.add(Norm(name, (replace(x, axes=axes), weight), (replace(normed, axes=axes),), flavour))

@@ -46,6 +46,7 @@ def build_head(model: Model, step: Pass) -> OperatorGraph:
     vocab = _vocab_axis(model)
     if model.tie_word_embeddings:
         table = wiring.weight(TOKEN_TABLE, vocab, x.axes[-1])
+        x = wiring.operand("head.logits", x)
         wiring.add(Gemm("head.logits", (x, table), (wiring.activation("head.logits.out", vocab),)))
     else:
         wiring.gemm("head.logits", x, vocab)

@@ -57,7 +57,7 @@ def attend_latent(wiring: Wiring, x: Tensor) -> Tensor:
     wiring.gemm("attn.kv_a", x, compressed, model.attention_bias, raw)
     for part, _ in parts:
         latent, _ = _stored(part)
-        weight = part.weight("attn.kv_norm.weight", latent.axes[-1])
+        weight = part.vector("attn.kv_norm.weight", latent.axes[-1])
         part.add(Norm(part.named("attn.kv_norm"), (_raw(part)[0], weight), (latent,), model.norm))
     _project_queries(wiring, x, [form.queries(part) for part, form in parts])
     results = tuple(form.attend(part) for part, form in parts)
@@ -111,7 +111,7 @@ def _project_queries(wiring: Wiring, x: Tensor, parts: list[tuple[Tensor, ...]])
         wiring.gemm("attn.q_proj", x, columns, outputs=outputs)
         return
     x = wiring.gemm("attn.q_a", x, Axis.of("q_rank", model.q_lora_rank), model.attention_bias)
-    weight = wiring.weight("attn.q_norm.weight", x.axes[-1])
+    weight = wiring.vector("attn.q_norm.weight", x.axes[-1])
     x = wiring.add(Norm("attn.q_norm", (x, weight), (replace(x, name="attn.q_norm.out"),), model.norm))
     wiring.gemm("attn.q_b", x, columns, outputs=outputs)
 
@@ -148,7 +148,8 @@ def _keys_and_values(part: Wiring, latent: Tensor, key: Tensor, suffix: str) -> 
     k_nope, v = per_head("attn.k_nope", nope), per_head("attn.v", value)
     k = per_head("attn.k", nope + model.qk_rope_head_dim)
     weight = part.weight("attn.kv_b.weight", latent.axes[-1], Axis("qkv", ((heads, nope), (heads, value))))
-    part.add(Gemm(part.named(f"attn.kv_b{suffix}"), (latent, weight), (k_nope, v)))
+    multiplied = part.operands("attn.kv_b").arithmetic
+    part.add(Gemm(part.named(f"attn.kv_b{suffix}"), (latent, weight), (k_nope, v), arithmetic=multiplied))
     part.add(Concat(part.named(f"attn.k_concat{suffix}"), (k_nope, key), (k,)))
     return k, v
 
@@ -176,7 +177,7 @@ def _absorbed(part: Wiring) -> Tensor:
 def _product(part: Wiring, name: str, a: Tensor, inner: Axis, columns: Axis) -> Tensor:
     """A product of its own for every head."""
     head = Axis.of("heads", part.model.num_attention_heads)
-    view = replace(a, axes=(*a.axes[:-1], head, inner))
+    view = part.operand(name, replace(a, axes=(*a.axes[:-1], head, inner)))
     result = _per_head(part, f"{name}.out", columns.size)
     weight = part.weight(f"{name}.weight", head, inner, columns)
     part.add(Gemm(part.named(name), (view, weight), (replace(result, axes=(*a.axes[:-1], head, columns)),)))

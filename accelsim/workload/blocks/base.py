@@ -20,10 +20,10 @@ Never divided by tensor parallelism: ``batch``, ``q_len``, ``tokens`` (of unequa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from accelsim.dtypes import Types
+from accelsim.dtypes import DType, Scales
 from accelsim.errors import ShapeError
 from accelsim.registry import Registry
 from accelsim.workload.graph import OperatorGraph
@@ -35,6 +35,7 @@ from accelsim.workload.operators.norm import Norm
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Axis, Role, Tensor
 from accelsim.workload.traversal import Traversal
+from accelsim.workload.types import Operands, Types
 
 #: Axes that tensor parallelism divides.
 TENSOR_PARALLEL_AXES = ("heads", "kv_heads", "qkv", "ffn", "gate_up", "vocab")
@@ -117,8 +118,22 @@ class Wiring:
         return Tensor(self.named(name), (*self.step.outer, *axes), self.step.types.activations)
 
     def weight(self, name: str, *axes: Axis) -> Tensor:
-        """Weight of the given axes."""
-        return Tensor(name, axes, self.step.types.weights, Role.WEIGHT)
+        """Matrices of weights; the last two axes are what products sum over and what they give."""
+        format_ = self.operands(name).weights
+        return Tensor(name, axes, format_.element, Role.WEIGHT, format_.weights)
+
+    def vector(self, name: str, *axes: Axis) -> Tensor:
+        """Weights of a norm, or biases: these are never quantised."""
+        return Tensor(name, axes, self.step.types.activations, Role.WEIGHT)
+
+    def operand(self, name: str, x: Tensor) -> Tensor:
+        """``x`` as the product called ``name`` multiplies it."""
+        return x.as_input(self.operands(name).inputs)
+
+    def operands(self, name: str) -> Operands:
+        """Of the part of the model that the name belongs to; what no part claims is taken for an MLP's."""
+        part = next((part for prefix, part in _PARTS.items() if f"{name}.".startswith(prefix)), "mlp")
+        return self.step.types.products.of_part(part)
 
     def add(self, operator: Operator) -> Tensor:
         """Add any operator; returns its first result."""
@@ -129,16 +144,16 @@ class Wiring:
         self, name: str, x: Tensor, columns: Axis, bias: bool = False, outputs: tuple[Tensor, ...] | None = None
     ) -> Tensor:
         """Linear layer over the last axis of ``x``; ``outputs`` when it writes several tensors."""
-        operands = [x, self.weight(f"{name}.weight", x.axes[-1], columns)]
+        operands = [self.operand(name, x), self.weight(f"{name}.weight", x.axes[-1], columns)]
         if bias:
-            operands.append(self.weight(f"{name}.bias", columns))
-        result = (replace(x, name=self.named(f"{name}.out"), axes=(*x.axes[:-1], columns)),)
+            operands.append(self.vector(f"{name}.bias", columns))
+        result = (Tensor(self.named(f"{name}.out"), (*x.axes[:-1], columns), self.step.types.activations),)
         return self.add(Gemm(self.named(name), tuple(operands), outputs or result, has_bias=bias))
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         """The model's norm over the last axis of ``x``."""
         vectors = ("weight", "bias") if self.model.norm_bias else ("weight",)
-        weights = tuple(self.weight(f"{name}.{vector}", x.axes[-1]) for vector in vectors)
+        weights = tuple(self.vector(f"{name}.{vector}", x.axes[-1]) for vector in vectors)
         return self.add(Norm(name, (x, *weights), (replace(x, name=f"{name}.out"),), self.model.norm))
 
     def sum(self, name: str, *terms: Tensor) -> Tensor:
@@ -146,8 +161,41 @@ class Wiring:
         return self.add(Elementwise(name, terms, (replace(terms[0], name=f"{name}.out"),), "add"))
 
     def graph(self, name: str) -> OperatorGraph:
-        """The operators so far as a graph."""
-        return OperatorGraph(name, tuple(self._operators))
+        """The operators so far as a graph; a result that all who read it want quantised is written that way.
+
+        One that some want wide stays wide, and the others quantise what they read of it themselves; neither costs time
+        of its own (docs/assumptions.md, GPU-14).
+        """
+        forms: dict[str, set[tuple[DType, Scales | None]]] = {}
+        for operator in self._operators:
+            for tensor in operator.inputs:
+                forms.setdefault(tensor.name, set()).add((tensor.dtype, tensor.scales))
+        agreed = {name: next(iter(found)) for name, found in forms.items() if len(found) == 1}
+        return OperatorGraph(name, tuple(_written_as(operator, agreed) for operator in self._operators))
+
+
+def _written_as(operator: Operator, forms: Mapping[str, tuple[DType, Scales | None]]) -> Operator:
+    """The operator with its results in the form in which they are read."""
+    results = tuple(
+        replace(tensor, dtype=forms[tensor.name][0], scales=forms[tensor.name][1])
+        if tensor.role is Role.ACTIVATION and tensor.name in forms
+        else tensor
+        for tensor in operator.outputs
+    )
+    return operator if results == operator.outputs else replace(operator, outputs=results)
+
+
+#: Part of a model by the beginning of the name of a product; the first that fits.
+_PARTS = {
+    "attn.": "attention",
+    "mlp.": "mlp",
+    "moe.experts": "experts",
+    "moe.shared.gate.": "router",
+    "moe.shared.": "shared",
+    "moe.logits": "router",
+    "embed.": "embedding",
+    "head.": "head",
+}
 
 
 def entering(graph: OperatorGraph) -> Tensor:

@@ -50,13 +50,13 @@ def _experts(wiring: Wiring, x: Tensor) -> Tensor:
     ]
     if model.mlp_bias:
         weights += [
-            wiring.weight("moe.experts.up.bias", experts, wide),
-            wiring.weight("moe.experts.down.bias", experts, wiring.hidden),
+            wiring.vector("moe.experts.up.bias", experts, wide),
+            wiring.vector("moe.experts.down.bias", experts, wiring.hidden),
         ]
     routed = wiring.add(
         Experts(
             "moe.experts",
-            (x, chosen, *weights),
+            (wiring.operand("moe.experts", x), chosen, *weights),
             (replace(x, name="moe.experts.out"),),
             activation(wiring),
             model.num_experts_per_tok,

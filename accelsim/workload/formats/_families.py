@@ -228,7 +228,6 @@ ACTIVATIONS = {
 UNSUPPORTED = {
     "add_cross_attention": "cross-attention",
     "attention_chunk_size": "chunked attention",
-    "compression_config": "compressed weights",
     "expert_layer_period": "mixture of experts",
     "first_k_dense_replace": "mixture of experts",
     "index_topk": "sparse attention",
@@ -241,7 +240,6 @@ UNSUPPORTED = {
     "num_local_experts": "mixture of experts",
     "num_nextn_predict_layers": "multi-token prediction",
     "q_lora_rank": "latent attention (MLA)",
-    "quantization_config": "quantised weights (set the element type with --dtype instead)",
     "state_size": "a state-space model",
     "text_config": "a model nested in a multimodal one",
     "vision_config": "a vision encoder",

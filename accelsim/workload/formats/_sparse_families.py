@@ -8,9 +8,6 @@ from dataclasses import replace
 from accelsim.errors import ConfigError
 from accelsim.workload.formats._family import Config, Family, Fields, layer_pattern, qwen2_window
 
-#: How a release that stores narrow weights is run.
-_QUANTISED = "weights in the element type of the run (--dtype), not as stored"
-
 
 def _qwen_sparse(config: Config, fields: Fields) -> None:
     qwen2_window(config, fields)
@@ -88,7 +85,6 @@ _FAMILIES: Mapping[str, Family] = {
         notes={
             "n_group": "experts of a token in any group, not in a few of them",
             "num_nextn_predict_layers": "no multi-token prediction",
-            "quantization_config": _QUANTISED,
         },
     ),
     # Qwen2MoeConfig; shared experts behind a gate, biases on q, k and v
@@ -143,7 +139,6 @@ _FAMILIES: Mapping[str, Family] = {
         switches={"sliding_window": int},
         finish=_gpt_oss,
         supports=frozenset({"num_local_experts", "num_experts_per_tok", "experts_per_token", "layer_types"}),
-        notes={"quantization_config": _QUANTISED},
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from accelsim.registry import did_you_mean
 from accelsim.warning import warn
 from accelsim.workload.formats._families import ACTIVATIONS, FAMILIES, HARMLESS, UNSUPPORTED
 from accelsim.workload.formats._family import Family
+from accelsim.workload.formats._quantised import CONFIG_KEYS, SIDECAR_NAME, stored_of
 from accelsim.workload.model import Model
 
 CONFIG_NAME = "config.json"
@@ -85,6 +87,7 @@ def load_model_file(
         name_or_path = Path(name_or_path) / CONFIG_NAME
     document = load_document(catalog.find("models", name_or_path))
     document = resolve_extends(document, lambda name, _: catalog.find("models", name))
+    document = _with_sidecar(document)
     overrides = tuple(overrides)
     for path, text in overrides:
         document = document.apply_override(path, text, f"--set model.{path}={text}")
@@ -102,6 +105,19 @@ def load_model_file(
 @lru_cache(MAX_KEPT)
 def _read_config(document: Document) -> Loaded[Model]:
     return Loaded(read_config(document), document.sources(), document)
+
+
+def _with_sidecar(document: Document) -> Document:
+    """The config with what a file beside it says of its quantisation, unless it says so itself."""
+    path = document.path.parent / SIDECAR_NAME
+    if document.path.name != CONFIG_NAME or "quantization_config" in document.root.children or not path.is_file():
+        return document
+    beside = load_document(path)
+    if "quantization" not in beside.root.children:
+        raise ConfigError(f"{beside.root.where}: missing key 'quantization'.")
+    root = document.root.with_child("quantization_config", beside.root.children["quantization"])
+    derived = document.derived(root, SIDECAR_NAME, beside.fingerprint)
+    return replace(derived, parents=(*derived.parents, (beside.path, beside.sha256)))
 
 
 def _without_checks(document: Document, stated: set[str]) -> Document:
@@ -148,6 +164,22 @@ def read_config(document: Document) -> Model:
         problems += [_problem(document, family, detail) for detail in err.errors(include_url=False)]
     if problems:
         raise ConfigError("\n".join(dict.fromkeys(problems)))
+    return _quantised(document, config, model)
+
+
+def _quantised(document: Document, config: Mapping[str, Any], model: Model) -> Model:
+    """The model with the formats its checkpoint is stored in.
+
+    Raises:
+        ConfigError: A way to quantise that is not read.
+    """
+    for key in CONFIG_KEYS:
+        if isinstance(config.get(key), Mapping):
+            try:
+                stored, warnings = stored_of(model, config[key])
+            except ConfigError as error:
+                raise ConfigError(_at(document, key, str(error))) from error
+            return model.model_copy(update={"stored": stored, "warnings": (*model.warnings, *warnings)})
     return model
 
 
@@ -214,7 +246,16 @@ def _check_activation(document: Document, family: Family, fields: dict[str, Any]
 
 
 def _warnings(config: Mapping[str, Any], family: Family) -> tuple[str, ...]:
-    read = {*_SHARED_KEYS, "dtype", "layer_types", *family.renames, *family.switches, *UNSUPPORTED, *family.notes}
+    read = {
+        *_SHARED_KEYS,
+        *CONFIG_KEYS,
+        "dtype",
+        "layer_types",
+        *family.renames,
+        *family.switches,
+        *UNSUPPORTED,
+        *family.notes,
+    }
     if family.supports:
         read |= {*_SPARSE_KEYS, *family.supports}
     unknown = [key for key in config if key not in read and not _HARMLESS.fullmatch(key)]

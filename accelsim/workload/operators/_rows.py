@@ -34,8 +34,9 @@ class RowOperator(Operator):
 
     @property
     def dtype(self) -> DType:
-        """Element type of the first result."""
-        return self.outputs[0].dtype
+        """Element type it computes in: the widest it reads or writes, numbers of rows and choices aside."""
+        tensors = [tensor for tensor in (*self.outputs, *self.inputs) if tensor.dtype is not DType.INT32]
+        return max(tensors, key=lambda tensor: tensor.dtype.bits).dtype
 
 
 def row_tensor(name: str, rows: int, width: int, dtype: DType) -> Tensor:

@@ -17,6 +17,7 @@ from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.router import Combine, gates
 from accelsim.workload.routing import RANDOM, Routing
 from accelsim.workload.tensor import Axis, Role, Tensor
+from accelsim.workload.types import wider
 
 
 @register_operator("experts")
@@ -117,8 +118,8 @@ class Experts(Operator):
 
     @property
     def dtype(self) -> DType:
-        """Element type of the weights, the one the matrix unit works in."""
-        return self.up.dtype
+        """Element type the matrix unit works in: the wider one of tokens and weights."""
+        return wider(self.x.dtype, self.up.dtype)
 
     @property
     def is_gated(self) -> bool:
@@ -182,12 +183,13 @@ class Experts(Operator):
         """
         busy = Axis.of("experts", max(1, round(self.touched)))
         each = Axis.of("tokens", -(-self.rows // busy.size))
-        x = Tensor(f"{self.name}.sorted", (busy, each, self.x.axes[-1]), self.x.dtype)
+        x = replace(self.x, name=f"{self.name}.sorted", axes=(busy, each, self.x.axes[-1]))
         up = replace(self.up, axes=(busy, *self.up.axes[1:]))
         down = replace(self.down, axes=(busy, *self.down.axes[1:]))
-        wide = Tensor(f"{self.name}.up.out", (busy, each, up.axes[-1]), self.dtype)
-        inner = Tensor(f"{self.name}.act.out", (busy, each, down.axes[1]), self.dtype)
-        back = Tensor(f"{self.name}.down.out", (busy, each, down.axes[-1]), self.dtype)
+        result = self.outputs[0]
+        wide = replace(result, name=f"{self.name}.up.out", axes=(busy, each, up.axes[-1]))
+        inner = replace(self.x, name=f"{self.name}.act.out", axes=(busy, each, down.axes[1]))
+        back = replace(result, name=f"{self.name}.down.out", axes=(busy, each, down.axes[-1]))
         yield Gemm(f"{self.name}.up", (x, up), (wide,))
         yield Elementwise(f"{self.name}.act", (wide,), (inner,), self.function)
         yield Gemm(f"{self.name}.down", (inner, down), (back,))

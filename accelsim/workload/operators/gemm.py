@@ -11,6 +11,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.workload.operator import Operator, register_operator
 from accelsim.workload.tensor import Axis, Role, Tensor
+from accelsim.workload.types import wider
 
 
 @register_operator("gemm")
@@ -35,6 +36,7 @@ class Gemm(Operator):
         has_bias: Whether the last input is a bias over n.
         grouped: ``(axis of A, axis of B)``, e.g. ``("heads", "kv_heads")``.
         concatenated_axis: Axis along which ``B`` is stored in several tensors.
+        arithmetic: Element type that both are converted to and multiplied in; None: the wider of theirs.
 
     Raises:
         ShapeError: Contracted or batch extents differ, or the results do not hold ``batch * m * n`` elements.
@@ -52,6 +54,7 @@ class Gemm(Operator):
     has_bias: bool = False
     grouped: tuple[str, str] | None = None
     concatenated_axis: str | None = None
+    arithmetic: DType | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) < 2 + self.has_bias or not self.outputs:
@@ -89,8 +92,13 @@ class Gemm(Operator):
 
     @property
     def dtype(self) -> DType:
-        """Element type of ``A``, the one the matrix unit works in."""
-        return self.a.dtype
+        """Element type the matrix unit works in."""
+        return self.arithmetic or wider(self.a.dtype, self._b[0].dtype)
+
+    @property
+    def b_bytes(self) -> int:
+        """Bytes of ``B``, without the bias."""
+        return sum(tensor.size_bytes for tensor in self._b)
 
     @cached_property
     def _b_extents(self) -> dict[str, int]:

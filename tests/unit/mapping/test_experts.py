@@ -7,14 +7,15 @@ import math
 import pytest
 
 from accelsim import simulate
-from accelsim.dtypes import DType
+from accelsim.dtypes import DType, Format
 from accelsim.errors import CapacityError, PlanError
-from accelsim.hardware.system import load_system
+from accelsim.hardware.system import load_chip, load_system
 from accelsim.mapping.execution.spatial.groups import build_pipeline
 from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.shard import shard
+from accelsim.mapping.types import choose_types
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.expert_kernels import ExpertExchange, expert_exchange
 from accelsim.workload.build import build_workload
@@ -29,6 +30,7 @@ from accelsim.workload.operators.experts import Experts
 from accelsim.workload.phase import Decode, Prefill
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.routing import Routing, copies
+from accelsim.workload.types import TypeOptions
 
 BALANCED = Routing("balanced")
 
@@ -81,7 +83,8 @@ def test_over_replicas_tokens_travel_to_their_experts_and_back(deepseek: Model) 
 
 
 def test_a_narrow_type_is_sent_out_and_16_bits_come_back(deepseek: Model) -> None:
-    whole = build_workload(deepseek, Decode(16, 100), Recipe.of(DType.FP8, routing=BALANCED))
+    narrow = choose_types(deepseek, load_chip("nvidia-h200-sxm"), TypeOptions(Format.parse("fp8"))).types
+    whole = build_workload(deepseek, Decode(16, 100), Recipe(narrow, routing=BALANCED))
     ops = layer(shard(whole, Plan(dp=8, ep=8)))
     assert ops["moe.combine"].nbytes == 2 * ops["moe.dispatch"].nbytes  # type: ignore[attr-defined]
     wide = build_workload(deepseek, Decode(16, 100), Recipe.of(DType.BF16, routing=BALANCED))

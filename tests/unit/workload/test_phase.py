@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from accelsim.dtypes import DType, Types
+from accelsim.dtypes import DType
 from accelsim.errors import ConfigError, ShapeError
 from accelsim.workload.build import build_step, build_workload
 from accelsim.workload.formats.hf import load_model
@@ -18,6 +18,7 @@ from accelsim.workload.operators.collective import Collective
 from accelsim.workload.phase import Decode, Prefill
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Role
+from accelsim.workload.types import Types
 
 ALL_LOGITS = Recipe.of(DType.BF16, logits="all")
 STANDARD = Recipe.of(DType.BF16, attention="standard")

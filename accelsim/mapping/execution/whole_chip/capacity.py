@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
-from accelsim.dtypes import DType, Types
+from accelsim.dtypes import Format
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.execution.whole_chip.regions import RegionLayout, lay_out
@@ -14,6 +14,7 @@ from accelsim.mapping.footprint import footprint
 from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.shard import shard
+from accelsim.mapping.types import choose_types
 from accelsim.units import format_quantity
 from accelsim.warning import warn
 from accelsim.workload.build import build_traversal
@@ -23,6 +24,7 @@ from accelsim.workload.phase import Phase
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.routing import RANDOM
 from accelsim.workload.traversal import Traversal
+from accelsim.workload.types import TypeOptions
 
 
 def check_capacity(job: Job, fullest: Workload) -> tuple[str, ...]:
@@ -96,7 +98,6 @@ def _layout_problem(layout: RegionLayout) -> str:
 def _changes_that_fit(job: Job) -> Iterator[str]:
     """Changes of one thing that fit, the smallest of each kind first: region, ep, tp, batch, length, dtype."""
     model, phase, plan, system = job.model, job.phase, job.plan, job.system
-    dtype = job.dtype
     recipe = replace(job.recipe, routing=RANDOM, attention="flash")
 
     def fits(plan: Plan, phase: Phase, recipe: Recipe = recipe) -> bool:
@@ -121,8 +122,18 @@ def _changes_that_fit(job: Job) -> Iterator[str]:
         tp *= 2
     fewer = next(phase.smaller())
     yield from itertools.islice((change for change, smaller in fewer if fits(plan, smaller)), 1)
-    for smaller in (DType.FP8, DType.INT8, DType.INT4):
-        runs = smaller.bits < dtype.bits and smaller in system.chip.matrix_flops_per_cycle
-        if runs and fits(plan, phase, replace(recipe, types=Types.of(smaller))):
-            yield f"dtype={smaller.value}"
+    for name in _SMALLER_TYPES:
+        smaller = Format.parse(name)
+        if smaller.bits_per_element >= job.recipe.types.narrowest.weights.bits_per_element:
+            continue
+        if smaller.quantises_inputs and smaller.element not in system.chip.matrix_flops_per_cycle:
+            continue
+        types = choose_types(model, system.chip, TypeOptions(smaller)).types
+        kv = min(types.kv, job.recipe.types.kv, key=lambda dtype: dtype.bits)
+        if fits(plan, phase, replace(recipe, types=replace(types, kv=kv))):
+            yield f"dtype={name}"
             break
+
+
+#: Types that are worth a try where a model does not fit, the widest first.
+_SMALLER_TYPES = ("fp8", "int8", "int4")

@@ -33,6 +33,7 @@ from accelsim.cost.bsp.ladder import (
 from accelsim.cost.bsp.machine import BspMachine, BspParameters
 from accelsim.cost.bsp.products import divided, divisions, multiply_s, product
 from accelsim.cost.bsp.rows import attention, elementwise, embedding, row_reduction
+from accelsim.cost.operands import ProductBytes
 from accelsim.errors import ConfigError
 
 PARAMETERS = BspParameters(
@@ -53,6 +54,7 @@ MACHINE = BspMachine(
     macs_per_cycle=32,
     vector_flops_per_cycle=4,
     element_bytes=2,
+    product=ProductBytes.even(2),
     sram_bytes=100_000,
     sram_bytes_per_cycle=32,
     exchange_bytes_per_s=4e9,

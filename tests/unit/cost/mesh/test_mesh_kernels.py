@@ -11,6 +11,7 @@ from accelsim.cost.mesh import Cost, MeshMachine, MeshParameters
 from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
 from accelsim.cost.mesh.machine import fastest, vector_cycles
 from accelsim.cost.mesh.rows import decode_attention, elementwise, embedding, norm, prefill_attention, softmax
+from accelsim.cost.operands import ProductBytes
 
 PARAMETERS = MeshParameters(
     vector_start_cycles=6, function_cycles=40, stage_cycles=10, phase_cycles=100, shift_step_cycles=300
@@ -19,6 +20,7 @@ MACHINE = MeshMachine(
     clock_hz=1e9,
     lanes=4,
     element_bytes=2,
+    product=ProductBytes.even(2),
     sram_bytes=49152,
     sram_bytes_per_cycle=24,
     link_bytes_per_cycle=4,

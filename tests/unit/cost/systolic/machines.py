@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from accelsim.cost.operands import ProductBytes
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 
 #: 1e12 MAC/s and 1e9 vector operations/s per core, 1e9 B/s, 16 MiB of core memory, 2-byte elements the array takes.
@@ -19,6 +20,7 @@ MACHINE = SystolicMachine(
     chip_cores=2,
     sram_bytes=16 * 2**20,
     element_bytes=2,
+    product=ProductBytes.even(2),
     is_converted=False,
 )
 #: Everything free but the arrays, the memory and one vector operation per result.
