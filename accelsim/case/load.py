@@ -70,7 +70,9 @@ def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> Loaded:
         profile=profile,
         warnings=chosen.warnings,
     )
-    return Loaded(job, inputs | of_profile, plan_files(plan))
+    files = plan_files(plan)
+    named = {Path(str(plan.to_dict()[key])).name: sha256 for key, sha256 in files.items()}
+    return Loaded(job, inputs | of_profile | named, files)
 
 
 def _type_options(values: Mapping[str, Any]) -> TypeOptions:

@@ -176,3 +176,13 @@ def test_changes_of_unknown_options_are_refused_with_the_nearest_name() -> None:
 def test_options_given_beside_a_case_are_put_over_it() -> None:
     result = simulate(CASES[0], what_ifs=False, attention="standard")
     assert result.case == CASES[0].but(attention="standard")
+
+
+def test_files_that_a_plan_names_count_by_what_is_in_them(tmp_path: Path) -> None:
+    seats = tmp_path / "seats.yaml"
+    case = Case("llama3-8b", "google-tpu-v4-pod:16", STEP, "tp=4,ranks=annealing")
+    seats.write_text("kind: ranks\n")
+    one = case.but(plan=f"tp=4,ranks={seats}").key()
+    seats.write_text("kind: ranks \n")
+    assert case.but(plan=f"tp=4,ranks={seats}").key() != one
+    assert case.but(plan=f"tp=4,ranks={seats}").load().inputs["seats.yaml"]
