@@ -129,6 +129,8 @@ class Traversal:
 
     def seen(self, window: int | None) -> Traversal:
         """The traversal as attention sees it: cached tokens beyond a window, and what comes later, do not matter."""
+        if len(self.spans) == 1 and (window is None or self.spans[0].cached < window):
+            return self
         most = self.length if window is None else window - 1
         return Traversal.ragged(replace(s, cached=min(s.cached, most), goes_on=False) for s in self.spans)
 

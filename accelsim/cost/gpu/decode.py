@@ -120,18 +120,16 @@ def ragged_decode_times(
     w = _candidates(machine, parameters, shapes, core_flops_per_s, kv_cached)
     mean = _at_mean(machine, parameters, shapes, core_flops_per_s, kv_cached)
     waves = np.ceil(w.items.sum(axis=0, keepdims=True) / machine.num_cores)
-    in_turn_s = _in_turn_s(w, waves)
-    longest_s = w.core_s.max(axis=0, keepdims=True)
-    compute_s = np.maximum(waves * mean.core_s, np.maximum(in_turn_s, longest_s))
+    compute_s = np.maximum(waves * mean.core_s, w.core_s.max(axis=0, keepdims=True))
     latency_s = _latency_s(parameters, mean, waves, mean.shapes.batch, w.tile_s.max(axis=0, keepdims=True))
     l2_s, hbm_s = w.l2_s.sum(axis=0, keepdims=True), w.hbm_s.sum(axis=0, keepdims=True)
     l2_bytes, hbm_bytes = w.l2_bytes.sum(axis=0, keepdims=True), w.hbm_bytes.sum(axis=0, keepdims=True)
-    body_s = np.maximum(compute_s, np.maximum(hbm_s, l2_s))
+    body_s = np.maximum(np.maximum(compute_s, _side_by_side_s(w, waves)), np.maximum(hbm_s, l2_s))
     body = Body(latency_s, body_s, compute_s, l2_s, hbm_s, l2_bytes, hbm_bytes, w.splits, waves)
     return _fastest(body, np.logical_and.reduce(w.forbidden, axis=0, keepdims=True)).times(parameters.launch_s)
 
 
-def _in_turn_s(w: _Candidates, waves: Array) -> Array:
+def _side_by_side_s(w: _Candidates, waves: Array) -> Array:
     """Seconds until the longest item is done when all items go through their keys side by side.
 
     While ``n`` of ``N`` items have keys left, a core has ``waves * n / N`` of them in turn, but one at least; main

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from accelsim.dtypes import DType, Scales
 from accelsim.errors import ShapeError
@@ -58,7 +59,7 @@ class Pass:
         """Whether sequences differ, so that their tokens lie one behind another instead of side by side."""
         return len(self.traversal.spans) > 1
 
-    @property
+    @cached_property
     def outer(self) -> tuple[Axis, ...]:
         """Axes of the new tokens: ``batch`` and ``q_len``, or ``tokens`` where sequences differ."""
         if self.is_ragged:

@@ -1,9 +1,11 @@
 import pytest
 
 from accelsim.errors import PlanError
-from accelsim.mapping.execution.spatial.groups import build_pipeline, flow_bytes, operators_of
-from accelsim.workload.build import build_workload
-from accelsim.workload.phase import Decode, Prefill
+from accelsim.mapping.execution.spatial.groups import build_pipeline, check_grouped, flow_bytes, operators_of
+from accelsim.workload.build import build_traversal, build_workload
+from accelsim.workload.formats.hf import load_model
+from accelsim.workload.phase import Decode, Mixed, Prefill
+from accelsim.workload.traversal import Traversal
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +60,27 @@ def test_decode_sends_the_sampled_token_back_to_the_embedding(tiny):
 def test_an_unknown_granularity_lists_the_known_ones(prefill):
     with pytest.raises(PlanError, match=r"unknown granularity 'head'\. Allowed: layer, block, operator."):
         build_pipeline(prefill, "head", is_decode=False)
+
+
+#: What a unit computes: the first piece of a prompt, a later one, a batch of decodes.
+UNITS = [Traversal.uniform(1, 64), Traversal.uniform(1, 64, 64), Traversal.uniform(8, 1, 128)]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=["first piece", "later piece", "decodes"])
+@pytest.mark.parametrize("phase", [Prefill(2, 128), Mixed("1+128x8,128")], ids=str)
+@pytest.mark.parametrize("granularity", ["layer", "block"])
+def test_a_unit_in_another_form_than_the_largest_pass_loses_no_operator(granularity, phase, unit):
+    model = load_model("deepseek-v3")
+    pipeline = build_pipeline(build_workload(model, phase).segments, granularity, is_decode=False)
+    segments = build_traversal(model, unit).segments
+    found = sum(len(operators_of(part, segments)) for part in pipeline.parts)
+    assert found == sum(len(segment.graph) for segment in segments)
+    check_grouped(pipeline, segments)
+
+
+def test_operators_that_no_group_has_are_refused():
+    model = load_model("deepseek-v3")
+    pipeline = build_pipeline(build_workload(model, Prefill(2, 128)).segments, "operator", is_decode=False)
+    check_grouped(pipeline, build_traversal(model, UNITS[0]).segments)
+    with pytest.raises(PlanError, match=r"attn\.absorb is computed for some of the tokens only.*Use granularity=block"):
+        check_grouped(pipeline, build_traversal(model, UNITS[1]).segments)
