@@ -8,7 +8,6 @@ import numpy as np
 
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.machine import Array, Cost, MeshMachine
-from accelsim.workload.operators._heads import HeadedOperator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 
@@ -49,7 +48,7 @@ def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Re
 
 
 def _few_queries(
-    operator: HeadedOperator, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
+    operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
 ) -> dict[str, Cost]:
     """Keys and values stay; sequences side by side, or in turn."""
     batch, tokens, seen = extents
@@ -63,7 +62,7 @@ def _few_queries(
 
 
 def _many_queries(
-    operator: HeadedOperator, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
+    operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
 ) -> dict[str, Cost]:
     """Keys shift past the queries; sequences side by side, or in turn."""
     batch, tokens, seen = extents
