@@ -16,10 +16,11 @@ from accelsim.results.account import Ledger
 from accelsim.results.band import Band
 from accelsim.results.books import chip_busy_s, host_busy_s
 from accelsim.results.bottleneck import WhatIf, find_bottleneck
+from accelsim.results.data import Energy
 from accelsim.results.metrics import utilisation
 from accelsim.results.provenance import Provenance
 from accelsim.results.residuals import band_of_run
-from accelsim.results.result import Energy, Result
+from accelsim.results.result import Result
 from accelsim.results.unread import unread_warnings
 from accelsim.warning import warn
 from accelsim.workload.graph import Workload

@@ -134,9 +134,7 @@ def _write(result: Result, outputs: Outputs) -> None:
 
         write_trace(result, outputs.trace)
     if outputs.save is not None:
-        from accelsim.results.save import save_result
-
-        save_result(result, outputs.save, outputs.tables)
+        result.save(outputs.save, outputs.tables)
     if outputs.report is not None:
         from accelsim.results.report import write_report
 

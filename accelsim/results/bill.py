@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from accelsim.errors import ConfigError
-
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
+from accelsim.results.data import RunData
 
 S_PER_HOUR = 3600.0
 J_PER_KWH = 3.6e6
@@ -41,7 +38,7 @@ class Rates:
                 raise ConfigError(f"{name}: {value} is not a rate. Give a finite number, 0 or more.")
 
 
-def bill(result: Result, rates: Rates) -> dict[str, dict[str, float]]:
+def bill(result: RunData, rates: Rates) -> dict[str, dict[str, float]]:
     """Cost and carbon of a run, each only where its rate is stated.
 
     Cost is the price of the chips of the plan over the latency: chips of the system that the plan leaves idle are not

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
+from accelsim.results.data import RunData
 from accelsim.results.format import band_text, describe_phase, joules_text, percent_text, seconds_text, size_text
-
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
 
 TOP_OPERATORS = 8
 
@@ -24,7 +21,7 @@ _BAR_EM = 7.0
 _WARNINGS_SHOWN = 3
 
 
-def notebook_html(result: Result) -> str:
+def notebook_html(result: RunData) -> str:
     """Summary, warnings, time by cause and by operator; every name is escaped."""
     title = f"{result.model} {describe_phase(result.phase)} on {result.system}"
     rest = f"plan {result.plan}, {result.dtype}" + (f", profile {result.profile}" if result.profile else "")
@@ -49,7 +46,7 @@ def notebook_html(result: Result) -> str:
     )
 
 
-def _cards(result: Result) -> str:
+def _cards(result: RunData) -> str:
     band = band_text(result.band.low_s, result.band.high_s, result.band.level)
     memory = result.footprint
     figures = (

@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError
 from accelsim.files import write_atomic
-from accelsim.results.result import Result
-from accelsim.results.tables import TABLES
+from accelsim.results.data import RunData
+from accelsim.results.tables import TABLES, table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,13 +43,14 @@ def _has_parquet() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
 
 
-def save_result(result: Result, folder: Path, tables: str = AUTO) -> None:
-    """Write ``result.json`` and every table into ``folder``, made if missing.
+def save_result(result: RunData, summary: Mapping[str, Any], folder: Path, tables: str = AUTO) -> None:
+    """Write ``result.json`` (``summary``) and every table into ``folder``, made if missing.
 
     ``result.json`` is written last, so that a folder with it is complete.
 
     Args:
-        result: What to write.
+        result: The run whose tables are written.
+        summary: What goes into ``result.json``.
         folder: Where to.
         tables: One of :data:`FORMATS`.
 
@@ -63,10 +65,10 @@ def save_result(result: Result, folder: Path, tables: str = AUTO) -> None:
         raise ConfigError(f"{str(folder)!a}: cannot make this folder ({error}). Choose another.") from error
     files = {}
     for name in TABLES:
-        table = result.table(name)
+        table = table_of(result, name)
         long = tables == AUTO and _has_parquet() and len(table) > PARQUET_FROM_ROWS
         files[name] = _write_table(folder, name, table, PARQUET if long or tables == PARQUET else CSV)
-    write_atomic(folder / "result.json", json.dumps({**result.to_dict(), "tables": files}, indent=2) + "\n")
+    write_atomic(folder / "result.json", json.dumps({**summary, "tables": files}, indent=2) + "\n")
 
 
 def _write_table(folder: Path, name: str, table: pd.DataFrame, kind: str) -> str:

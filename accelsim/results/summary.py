@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from accelsim.results.data import Power, RunData
 from accelsim.results.metrics import BUBBLE_DEFINITION, MBU_DEFINITION, MFU_DEFINITION
-
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
+from accelsim.results.tables.energy import energy_table
 
 SCHEMA_VERSION = 1
 
 
-def summarise(result: Result) -> dict[str, Any]:
-    """Plain data of a run, with the totals that its tables sum to."""
+def summarise(result: RunData, power: Power, bill: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Plain data of a run, with the totals that its tables sum to.
+
+    Args:
+        result: The run.
+        power: Its power, which takes a table of its own.
+        bill: Cost and carbon, by what is billed.
+    """
     ledger, energy = result.ledger, result.energy
     return {
         "schema_version": SCHEMA_VERSION,
@@ -44,11 +50,11 @@ def summarise(result: Result) -> dict[str, Any]:
             "assumed": list(result.assumed_energies),
         },
         "power": {
-            "mean_w": result.power.mean_w,
-            "peak_w": result.power.peak_w,
-            "limit_w": result.power.limit_w,
+            "mean_w": power.mean_w,
+            "peak_w": power.peak_w,
+            "limit_w": power.limit_w,
         },
-        **result.bill,
+        **{name: dict(part) for name, part in bill.items()},
         "memory_bytes": dict(result.footprint.role_bytes),
         "memory_capacity_bytes": result.footprint.capacity_bytes,
         "memory_level": result.footprint.memory,
@@ -72,16 +78,16 @@ def summarise(result: Result) -> dict[str, Any]:
     }
 
 
-def energy_by_component(result: Result) -> dict[str, float]:
+def energy_by_component(result: RunData) -> dict[str, float]:
     """Joules of all chips by component, in the order of the table ``energy``."""
     split: dict[str, float] = {}
-    table = result.columns("energy")
+    table = energy_table(result)
     for component, joules in zip(table["component"], table["energy_j"], strict=True):
         split[str(component)] = split.get(str(component), 0.0) + float(joules)
     return split
 
 
-def _utilisation(result: Result) -> dict[str, Any]:
+def _utilisation(result: RunData) -> dict[str, Any]:
     return {
         "mfu_fraction": result.utilisation.mfu_fraction,
         "mfu_definition": MFU_DEFINITION,
@@ -90,13 +96,13 @@ def _utilisation(result: Result) -> dict[str, Any]:
     }
 
 
-def _pipeline(result: Result) -> dict[str, Any]:
+def _pipeline(result: RunData) -> dict[str, Any]:
     if result.bubble_fraction is None:
         return {}
     return {"pipeline": {"bubble_fraction": result.bubble_fraction, "bubble_definition": BUBBLE_DEFINITION}}
 
 
-def _bottleneck(result: Result) -> dict[str, Any]:
+def _bottleneck(result: RunData) -> dict[str, Any]:
     found = result.bottleneck
     return {
         "sentence": found.sentence,
@@ -107,7 +113,7 @@ def _bottleneck(result: Result) -> dict[str, Any]:
     }
 
 
-def _operators(result: Result) -> list[dict[str, Any]]:
+def _operators(result: RunData) -> list[dict[str, Any]]:
     return [
         {
             "block": row.block,

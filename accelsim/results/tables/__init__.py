@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from accelsim.errors import ConfigError
+from accelsim.registry import did_you_mean
+from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns
 from accelsim.results.tables.energy import energy_table, power_table
 from accelsim.results.tables.machine import link_use_table, links_table, servers_table, traffic_table
@@ -15,10 +18,10 @@ from accelsim.results.tables.tensors import tensors_table
 from accelsim.results.tables.tiles import tiles_table
 
 if TYPE_CHECKING:
-    from accelsim.results.result import Result
+    import pandas as pd
 
 #: Every table of a result, by the name of its file; what each sums to stands in docs/results.md.
-TABLES: Mapping[str, Callable[[Result], Columns]] = {
+TABLES: Mapping[str, Callable[[RunData], Columns]] = {
     "operators": operators_table,
     "causes": causes_table,
     "critical_path": critical_path_table,
@@ -35,4 +38,26 @@ TABLES: Mapping[str, Callable[[Result], Columns]] = {
     "tasks": tasks_table,
 }
 
-__all__ = ["TABLES", "Columns"]
+__all__ = ["TABLES", "Columns", "columns_of", "table_of"]
+
+
+def columns_of(run: RunData, name: str) -> Columns:
+    """The columns of one of :data:`TABLES` as lists and arrays by name, without pandas.
+
+    Raises:
+        ConfigError: There is no such table.
+    """
+    if name not in TABLES:
+        raise ConfigError(f"no table {name!r}. Known: {', '.join(TABLES)}.{did_you_mean(name, list(TABLES))}")
+    return TABLES[name](run)
+
+
+def table_of(run: RunData, name: str) -> pd.DataFrame:
+    """One of :data:`TABLES`.
+
+    Raises:
+        ConfigError: There is no such table.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(dict(columns_of(run, name)))

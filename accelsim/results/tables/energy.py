@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,8 @@ from accelsim.engine.timeline import Timeline
 from accelsim.mapping.servers import HOST_LINK
 from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
 from accelsim.results.account import OperatorRow
+from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column
-
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -28,7 +26,7 @@ MAX_STEPS = 2_000
 CORES, BUSY, STATIC = "cores", "busy", "static"
 
 
-def energy_table(result: Result) -> Columns:
+def energy_table(result: RunData) -> Columns:
     """Joules of all chips by component and kind of operator; sums to the energy of the run.
 
     A memory level, network or link counts its bytes times its energy per byte; ``cores`` is the rest of an operator's
@@ -51,14 +49,14 @@ def energy_table(result: Result) -> Columns:
     return by_column(rows, ("component", "kind", "energy_j", "share"))
 
 
-def _moved_j(result: Result, row: OperatorRow) -> dict[str, float]:
+def _moved_j(result: RunData, row: OperatorRow) -> dict[str, float]:
     """Energy of the bytes of a row by level; nothing is moved for an operator that is priced without energy."""
     if row.energy_j <= 0.0:
         return {}
     return {level: nbytes * _j_per_byte(result, level) for level, nbytes in row.traffic_bytes.items()}
 
 
-def _j_per_byte(result: Result, level: str) -> float:
+def _j_per_byte(result: RunData, level: str) -> float:
     chip = result.machine.chip
     if level in chip.memories:
         return chip.memories[level].energy_j_per_byte
@@ -75,7 +73,7 @@ def _j_per_byte(result: Result, level: str) -> float:
     return 0.0
 
 
-def power_table(result: Result) -> Columns:
+def power_table(result: RunData) -> Columns:
     """Power of all chips over time: constant from ``start_s`` to ``end_s``; times duration and repeat, the energy.
 
     The dynamic energy of an operator is spread evenly over the time its tasks run (where operators stream through their
@@ -105,7 +103,7 @@ def power_table(result: Result) -> Columns:
     return {name: np.concatenate(column) for name, column in columns.items()}
 
 
-def _joules(result: Result) -> Iterator[FloatArray]:
+def _joules(result: RunData) -> Iterator[FloatArray]:
     """Dynamic energy of one repetition of each stage by label, all chips."""
     if result.mapped.overlapped is not None:
         stage = result.timeline.stages[0]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.taskgraph import TaskGraph
 from accelsim.mapping.servers import HOST_LINK
+from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column, text_column
 
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
 
-
-def traffic_table(result: Result) -> Columns:
+def traffic_table(result: RunData) -> Columns:
     """Bytes by memory level or network, all chips, with mean and peak bandwidth and what it is of the peak.
 
     ``peak_bytes_per_s`` is the published peak of all chips in use (one link per chip and direction on a system level);
@@ -30,7 +26,7 @@ def traffic_table(result: Result) -> Columns:
     return by_column(rows, names)
 
 
-def _kind_and_peak(result: Result, level: str) -> tuple[str, float]:
+def _kind_and_peak(result: RunData, level: str) -> tuple[str, float]:
     chip, chips = result.machine.chip, result.num_chips
     if level in chip.memories:
         return "memory", chip.memories[level].bandwidth_bytes_per_s * chips
@@ -43,7 +39,7 @@ def _kind_and_peak(result: Result, level: str) -> tuple[str, float]:
     return "network", 0.0
 
 
-def links_table(result: Result) -> Columns:
+def links_table(result: RunData) -> Columns:
     """One row per simulated link: bytes, busy time, mean and peak rate, capacity.
 
     Links are those of the simulated chip (every chip's, where each has its own in the simulation), so bytes are not
@@ -69,7 +65,7 @@ def links_table(result: Result) -> Columns:
     }
 
 
-def link_use_table(result: Result) -> Columns:
+def link_use_table(result: RunData) -> Columns:
     """Bytes of each operator on each simulated link: why a link is hot; sums per link to the table of links."""
     used: dict[tuple[str, str], int] = {}
     shares: dict[TaskGraph, list[tuple[str, str, int]]] = {}
@@ -92,7 +88,7 @@ def link_use_table(result: Result) -> Columns:
     return by_column(((*key, used[key]) for key in hottest if used[key]), ("link", "operator", "bytes"))
 
 
-def servers_table(result: Result) -> Columns:
+def servers_table(result: RunData) -> Columns:
     """One row per simulated server (stream, region, engine): tasks done and time held."""
     timeline = result.timeline
     graph = timeline.stages[0].stage.graph

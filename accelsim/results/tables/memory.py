@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.mapping.execution.spatial.occupancy import occupancy_curve
 from accelsim.mapping.price import PricedBlock
+from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role, Tensor
 
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
-
 COLUMNS = ("time_s", "stage", "operator", "weight_bytes", "kv_cache_bytes", "activation_bytes", "total_bytes")
 
 
-def memory_table(result: Result) -> Columns:
+def memory_table(result: RunData) -> Columns:
     """Bytes alive from ``time_s`` on, operator after operator, on one chip; its largest total is the footprint.
 
     Weights and the KV cache are reserved for the whole run (the cache for the last step); an activation lives from the
@@ -51,7 +48,7 @@ def memory_table(result: Result) -> Columns:
     return by_column(rows, COLUMNS)
 
 
-def _cached_over_time(result: Result, kv_cache_bytes: int) -> Iterator[tuple[float, str, int]]:
+def _cached_over_time(result: RunData, kv_cache_bytes: int) -> Iterator[tuple[float, str, int]]:
     """Time, group and bytes of KV cache on the fullest chip, from each unit that a group takes up on."""
     run, stage = result.spatial, result.timeline.stages[0]
     if run is None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column
 
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
 
-
-def operators_table(result: Result) -> Columns:
+def operators_table(result: RunData) -> Columns:
     """One row per operator of each block: count, seconds by cause, FLOPs, bytes by level, joules.
 
     ``time_s`` is from start to end, so operators that overlap sum to more than the latency; ``critical_s`` is the part
@@ -41,14 +37,14 @@ def operators_table(result: Result) -> Columns:
     return {name: [row.get(name, 0.0) for row in rows] for name in names}
 
 
-def causes_table(result: Result) -> Columns:
+def causes_table(result: RunData) -> Columns:
     """Latency by cause: seconds and share; sums to the latency."""
     causes = result.ledger.cause_s
     rows = [(cause, time_s, time_s / result.latency_s) for cause, time_s in causes.items()]
     return by_column(rows, ("cause", "time_s", "share"))
 
 
-def critical_path_table(result: Result) -> Columns:
+def critical_path_table(result: RunData) -> Columns:
     """The chain of tasks that decides the latency, by operator, resource and cause; sums to the latency."""
     rows = [
         (part.block, part.operator, part.resource, part.cause, part.time_s, part.time_s / result.latency_s)
@@ -57,7 +53,7 @@ def critical_path_table(result: Result) -> Columns:
     return by_column(rows, ("block", "operator", "resource", "cause", "time_s", "share"))
 
 
-def roles_table(result: Result) -> Columns:
+def roles_table(result: RunData) -> Columns:
     """Bytes of the main memory by tensor role, all chips."""
     level = result.footprint.memory
     rows = [(level, role, nbytes) for role, nbytes in result.ledger.role_bytes.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +10,13 @@ import numpy.typing as npt
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.program import StageTimeline
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
+from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns
-
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
 
 Column = npt.NDArray[Any]
 
 
-def tasks_table(result: Result) -> Columns:
+def tasks_table(result: RunData) -> Columns:
     """One row per task of the first repetition of each stage.
 
     ``repeat`` says how often the task ran; the later repetitions follow ``period_s`` apart.  Bytes times repeat times

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from accelsim.cost.base import OperatorCost
+from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column
 from accelsim.workload.operator import role_bytes
 from accelsim.workload.tensor import Tensor
 
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
-
 COLUMNS = ("block", "tensor", "role", "dtype", "shape", "size_bytes", "read_bytes", "written_bytes", "written_by")
 
 
-def tensors_table(result: Result) -> Columns:
+def tensors_table(result: RunData) -> Columns:
     """One row per tensor of each block: shape and size of one chip's share, bytes read and written by all chips.
 
     Bytes are those that crossed the main memory (the SRAM, on a chip without another).  A cost model counts them per

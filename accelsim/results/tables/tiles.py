@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column
-
-if TYPE_CHECKING:
-    from accelsim.results.result import Result
 
 COLUMNS = (
     "group",
@@ -25,7 +21,7 @@ COLUMNS = (
 )
 
 
-def tiles_table(result: Result) -> Columns:
+def tiles_table(result: RunData) -> Columns:
     """One row per group of a spatial run: its rectangle, and bytes per tile at the fullest moment.
 
     Empty for a run in which operators span the chip.  Bytes are spread evenly over a rectangle.
