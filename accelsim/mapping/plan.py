@@ -70,7 +70,7 @@ class Plan:
             for own, value in self.settings:
                 if own == name:
                     return value
-            key = known_keys().get(name)
+            key = next((key for key in keys_of(self.execution) if key.name == name), None) or known_keys().get(name)
             if key is not None:
                 return key.default
         raise AttributeError(f"a plan has no key {name!r}")

@@ -62,12 +62,10 @@ class _Dispatched:
     """A block's graph with its host tasks last.
 
     Attributes:
-        device: The graph it was made of; kept alive, because it is looked up by identity.
         graph: With a host that has no lead.
         host_ticks: Work of each host task, in order.
     """
 
-    device: TaskGraph
     graph: TaskGraph
     host_ticks: Int64Array
 
@@ -85,14 +83,14 @@ class _Dispatched:
 
 
 class _Host:
-    """Remembers blocks by identity and their runs by lead."""
+    """Remembers the graphs of blocks with a host, and their runs by lead."""
 
     def __init__(self, profile: LaunchProfile, engine: EngineName) -> None:
         self._profile = profile
         self._engine = engine
         self._structures: dict[tuple[int, int], TaskGraph] = {}
-        self._dispatched: dict[int, _Dispatched] = {}
-        self._runs: dict[tuple[int, int], tuple[TaskGraph, int]] = {}
+        self._dispatched: dict[TaskGraph, _Dispatched] = {}
+        self._runs: dict[tuple[_Dispatched, int], tuple[TaskGraph, int]] = {}
 
     def stages(self, stage: Stage, block: PricedBlock, lead: int) -> tuple[list[Stage], int]:
         """The repetitions of a stage begun with a lead, equal ones together, and the lead after them."""
@@ -114,7 +112,7 @@ class _Host:
         return found, lead
 
     def _run(self, dispatched: _Dispatched, lead: int) -> tuple[TaskGraph, int]:
-        key = id(dispatched), lead
+        key = dispatched, lead
         if key not in self._runs:
             graph = dispatched.ahead(lead)
             makespan = run_program(Program.of(Stage(graph)), self._engine).makespan_ticks
@@ -122,12 +120,12 @@ class _Host:
         return self._runs[key]
 
     def _of(self, device: TaskGraph, block: PricedBlock) -> _Dispatched:
-        found = self._dispatched.get(id(device))
+        found = self._dispatched.get(device)
         if found is None:
             work = [to_ticks(self._profile.dispatch_of(priced.operator.kind)) for priced in block.operators]
             host_ticks = np.array(work, dtype=np.int64)
-            found = _Dispatched(device, self._graph(device, host_ticks), host_ticks)
-            self._dispatched[id(device)] = found
+            found = _Dispatched(self._graph(device, host_ticks), host_ticks)
+            self._dispatched[device] = found
         return found
 
     def _graph(self, device: TaskGraph, host_ticks: Int64Array) -> TaskGraph:
