@@ -62,6 +62,11 @@ class Scales:
     cols: int = 0
     once_bits: int = 0
 
+    def __str__(self) -> str:
+        rows, cols = (str(extent or "all") for extent in (self.rows, self.cols))
+        once = f", and {self.once_bits} for all" if self.once_bits else ""
+        return f"{self.bits} bits per block of {rows} x {cols} (summed over x given){once}"
+
     def size_bits(self, rows: int, cols: int) -> int:
         """Bits beside one matrix; blocks at its edges count whole."""
         blocks = _blocks(rows, self.rows) * _blocks(cols, self.cols)
@@ -122,6 +127,19 @@ class Format:
         side = 1 << 20
         scales = self.weights.size_bits(side, side) if self.weights is not None else 0
         return self.element.bits + scales / side**2
+
+    def explain(self) -> dict[str, str]:
+        """What the format is, for people, by heading."""
+        inputs = "quantised too, where the chip multiplies in it" if self.quantises_inputs else "left in 16 bit"
+        plain = self.element.bits >= DType.BF16.bits
+        return {
+            "type": self.name,
+            "element": f"{self.element.value}, {self.element.bits} bits",
+            "bits": f"{self.bits_per_element:.4g} per weight with its scales",
+            "scales": "none" if self.weights is None else str(self.weights),
+            "inputs": "in the same type" if plain else f"what weights are multiplied by is {inputs}",
+            "source": self.source,
+        }
 
     def __str__(self) -> str:
         return self.name

@@ -15,10 +15,12 @@ def register(app: typer.Typer) -> None:
 def explain_field(
     field: Annotated[
         str,
-        typer.Argument(help="E.g. chip.clock, system.levels.link.bandwidth, model.head_dim, plan.tp, idle-chips."),
+        typer.Argument(
+            help="E.g. chip.clock, system.levels.link.bandwidth, model.head_dim, plan.tp, dtype.mxfp4, idle-chips."
+        ),
     ],
 ) -> None:
-    """Meaning, unit, range, default and sources of a field; meaning of a warning and what to do about it."""
+    """Meaning, unit, range, default and sources of a field; of an element type; of a warning, and its remedy."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -29,6 +31,7 @@ def explain_field(
 
 def _help_of(field: str) -> list[tuple[str, str]]:
     from accelsim.config.explain import explain
+    from accelsim.dtypes import Format
     from accelsim.hardware.chip import Chip
     from accelsim.hardware.system import SystemSpec, provenance
     from accelsim.mapping.plan import explain_key
@@ -38,6 +41,8 @@ def _help_of(field: str) -> list[tuple[str, str]]:
     if field in WARNINGS:
         return [("warning", field), ("meaning", WARNINGS[field].meaning), ("remedy", WARNINGS[field].remedy)]
     root, _, key = field.partition(".")
+    if root == "dtype" and key:
+        return [*Format.parse(key).explain().items()]
     of_plan = explain_key(key) if root == "plan" else None
     if of_plan is not None:
         return [("field", field), *of_plan.items()]

@@ -2,14 +2,13 @@
 
 Such weights are unpacked in registers, by the vector unit.  Kernels that do so (Marlin, Machete, FasterTransformer)
 read the packed bytes, unpack a block of a tile while the matrix unit multiplies the one before, and multiply by the
-scale of its group: with the bit tricks of these kernels about 12 instructions for 8 weights of 4 bit, a little more for
-8-bit floats.  Every tile of the result unpacks its own share, so that with few rows the memory hides it and with many
-rows the matrix unit does.
+scale of its group: 12 instructions for 8 weights of 4 bit in Marlin, about as many for other types.  Every tile of the
+result unpacks its own share, so that with few rows the memory hides it and with many rows the matrix unit does.
 
 Source:
     Frantar et al., *MARLIN*, PPoPP 2025 (arXiv 2408.11743), section 3.4, and Kim et al., *Who Says Elephants Can't
-    Run*, 2022, section 3: order of the work.  The count is read off their published kernels, not measured
-    (docs/assumptions.md, TYPE-2).
+    Run*, 2022, section 3: order of the work.  The count is read off IST-DASLab/marlin@0f102e1 (``dequant`` and
+    ``scale``), not measured (docs/assumptions.md, TYPE-2).
 """
 
 from __future__ import annotations

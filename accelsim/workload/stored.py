@@ -32,7 +32,8 @@ def read_dtype(value: object) -> object:
     name = _TORCH_NAMES.get(value.removeprefix("torch."), value)
     known = [dtype.value for dtype in DType]
     if name not in known:
-        raise ValueError(f"unknown element type {value!r}. Known: {', '.join((*known, *_TORCH_NAMES))}.")
+        spellings = dict.fromkeys((*known, *_TORCH_NAMES))
+        raise ValueError(f"unknown element type {value!r}. Known: {', '.join(spellings)}.")
     return DType(name)
 
 
