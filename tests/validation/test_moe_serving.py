@@ -2,6 +2,10 @@
 
 ``python tests/validation/test_moe_serving.py`` prints every row with its error.  Nothing is fitted to these rows.
 Requests per chip are those that give the published rate per request: 90 x 20.6 tokens/s and 92 x 20 tokens/s.
+
+The services multiply and dispatch in fp8, keep attention, cache and combined results in bf16, and hide the exchange of
+one micro-batch behind the work of another, which is not modelled: what is measured has to lie between the exchange
+fully exposed, as a run has it, and fully hidden.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import pytest
 from accelsim import Decode, DType, Prefill, simulate
 
 CHIPS_PER_NODE = 8
-#: Largest error of any row at the level reached.
+#: Largest error of the nearer of both bounds.
 LIMIT = 0.15
 
 
@@ -25,10 +29,11 @@ class Row:
     name: str
     measured_per_s: float
     predicted_per_s: float
+    hidden_per_s: float  #: with the exchange behind other work
 
     @property
-    def error(self) -> float:
-        return self.predicted_per_s / self.measured_per_s - 1
+    def errors(self) -> tuple[float, float]:
+        return self.predicted_per_s / self.measured_per_s - 1, self.hidden_per_s / self.measured_per_s - 1
 
 
 @cache
@@ -43,15 +48,21 @@ def row(line: dict[str, str]) -> Row:
     system = f"{line['system']}:{chips}"
     result = simulate(line["model"], system, phase, line["plan"], dtype=DType.FP8, what_ifs=False)
     name = f"{line['phase']} of {batch} x {length} on {chips} chips"
-    return Row(name, float(line["per_node"]), result.tokens / result.latency_s / (chips / CHIPS_PER_NODE))
+    per_node = result.tokens / (chips / CHIPS_PER_NODE)
+    hidden_s = result.latency_s - result.ledger.cause_s["exposed communication"]
+    return Row(name, float(line["per_node"]), per_node / result.latency_s, per_node / hidden_s)
 
 
 @pytest.mark.parametrize("index", range(3))
-def test_throughput_per_node_is_near_the_measured_one(index: int) -> None:
+def test_measured_throughput_lies_between_an_exposed_and_a_hidden_exchange(index: int) -> None:
     found = rows()[index]
-    assert abs(found.error) < LIMIT, f"{found.name}: {found.error:+.1%}"
+    exposed, hidden = found.errors
+    assert exposed < 0 < hidden, f"{found.name}: {exposed:+.1%}, {hidden:+.1%}"
+    assert min(-exposed, hidden) < LIMIT, f"{found.name}: {exposed:+.1%}, {hidden:+.1%}"
 
 
 if __name__ == "__main__":
     for found in rows():
-        print(f"{found.name:42} {found.measured_per_s:9,.0f} {found.predicted_per_s:9,.0f} tokens/s {found.error:+.1%}")
+        exposed, hidden = found.errors
+        print(f"{found.name:40} {found.measured_per_s:8,.0f} {found.predicted_per_s:8,.0f} {found.hidden_per_s:8,.0f}"
+              f" tokens/s {exposed:+.1%} {hidden:+.1%}")  # fmt: skip
