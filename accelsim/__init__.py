@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from accelsim.errors import AccelsimError, CapacityError, ConfigError
     from accelsim.exploration import explore
     from accelsim.hardware.chip import Chip
+    from accelsim.hardware.graph import system_of_graph
+    from accelsim.hardware.save import save_system
     from accelsim.hardware.system import System, load_chip, load_system
     from accelsim.mapping.plan import Plan
     from accelsim.pipeline import place, simulate
@@ -71,6 +73,8 @@ _HOME = {
     "System": "accelsim.hardware.system",
     "load_chip": "accelsim.hardware.system",
     "load_system": "accelsim.hardware.system",
+    "system_of_graph": "accelsim.hardware.graph",
+    "save_system": "accelsim.hardware.save",
     "Plan": "accelsim.mapping.plan",
     "TaskGraph": "accelsim.engine.taskgraph",
     "TaskGraphBuilder": "accelsim.engine.taskgraph",
@@ -111,6 +115,8 @@ __all__ = [  # noqa: RUF022  (one line per name, in the order of the stages)
     "System",
     "load_chip",
     "load_system",
+    "system_of_graph",
+    "save_system",
     "Plan",
     "TaskGraph",
     "TaskGraphBuilder",

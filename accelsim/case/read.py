@@ -51,7 +51,7 @@ def read_system(value: Any) -> System | str:
     if isinstance(value, Mapping):
         raise ConfigError(
             f"system: {value.get('name', 'it')} was made in Python and has no file form. "
-            "Write it as a YAML and name that file."
+            "Write it with accelsim.save_system and name that file."
         )
     return cast("System | str", _named(value, System, "system"))
 

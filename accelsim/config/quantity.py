@@ -20,7 +20,8 @@ from accelsim.errors import UnitError
 from accelsim.units import dimension_example, dimension_noun, dimension_units, missing_unit, parse_quantity
 
 FROM_FILE = {"from_file": True}
-_BARE = frozenset({"ratio", "count"})
+#: Dimensions whose numbers need no unit in files.
+BARE_DIMENSIONS = frozenset({"ratio", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Quantity:
         if isinstance(raw, bool) or not isinstance(raw, (int, float)):
             example = dimension_example(self.dimension)
             raise UnitError(f"{raw!r} is not {dimension_noun(self.dimension)}. Write e.g. '{example}'.")
-        if from_file and self.dimension not in _BARE:
+        if from_file and self.dimension not in BARE_DIMENSIONS:
             raise UnitError(missing_unit(f"{raw}", raw, self.dimension))
         return raw
 
@@ -81,7 +82,7 @@ class Quantity:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Schema of the file form: text with a unit (or a bare number for a ratio)."""
         example = dimension_example(self.dimension)
-        if self.dimension in _BARE:
+        if self.dimension in BARE_DIMENSIONS:
             return {"type": ["number", "string"], "minimum": 0, "examples": [example], "x-dimension": self.dimension}
         return {
             "type": "string",

@@ -92,8 +92,9 @@ class Level(Spec):
     size: PositiveInt | tuple[PositiveInt, ...] = Field(
         description="Most members; a list gives one extent per dimension of a torus or mesh."
     )
-    options: dict[str, int | str] = Field(
-        default_factory=dict, description="Options of the topology, e.g. uplinks and seed of a fat tree."
+    options: dict[str, int | str | tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Options of the topology, e.g. uplinks and seed of a fat tree, links of a graph.",
     )
     link: LinkSpec = Field(description="Link per chip and direction: its port on a switch, each link elsewhere.")
     extents: tuple[PositiveInt, ...] | None = Field(

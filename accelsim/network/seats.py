@@ -14,6 +14,8 @@ from accelsim.workload.group import Group
 IntArray = npt.NDArray[np.int64]
 #: Topologies whose members are all alike, so that any of them form the same group.
 _ALIKE = frozenset({"switch", "fully_connected"})
+#: Topologies whose members may all differ, so that no group stands for another.
+_UNLIKE = frozenset({"graph"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Seats:
             return False
         if group.stride == 1 and group.size == self.num_ranks:
             return True
+        if any(level.topology in _UNLIKE for level in system.levels.values()):
+            return False
         if not _is_aligned(group, self.num_ranks, system):
             return False
         return group.stride == 1 or all(

@@ -1,108 +1,106 @@
-"""Any graph: from a file that lists its links, or from networkx."""
+"""Any graph: from lines or a file that list its links, or from networkx."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelsim.errors import ConfigError, UnitError
+from accelsim.errors import ConfigError
+from accelsim.hardware.cable import Cable, parse_cables
+from accelsim.hardware.graph import cables_of_graph
 from accelsim.hardware.link import LinkSpec
 from accelsim.network.topology.base import Topology, register_topology
 from accelsim.network.topology.routing import with_ecmp
-from accelsim.units import parse_quantity
 
 if TYPE_CHECKING:
     import networkx as nx
 
 _MAX_BYTES = 8 * 2**20
-_Edge = tuple[str, str, float, float]
 
 
 @register_topology("graph")
-def graph(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec, file: str = "", seed: int = 0) -> Topology:
-    """Links from a text file; one line per cable: ``node node [bandwidth [latency]]``, ``#`` starts a comment.
+def graph(
+    shape: tuple[int, ...],
+    wrap: tuple[bool, ...],
+    link: LinkSpec,
+    file: str = "",
+    links: tuple[str, ...] = (),
+    seed: int = 0,
+) -> Topology:
+    """Links from a text file or from lines; one cable per line: ``node node [bandwidth [latency]]``.
 
     Nodes called by a number below the number of chips are chips, all others switches. A bandwidth or latency that is
-    left out is ``link``'s; quantities are written without a blank (``25GB/s 2us``), ``->`` between the nodes makes a
-    link of one direction. Without a file every chip is joined to every other.
+    left out is ``link``'s; the form of a line is that of :func:`accelsim.hardware.cable.parse_cables`. Without either
+    every chip is joined to every other.
+
+    Args:
+        shape: Chips per dimension.
+        wrap: Not used: a graph states its links.
+        link: Bandwidth and latency of lines that leave them out.
+        file: Path of a text file.
+        links: The lines themselves.
+        seed: Spreads routes over equally short ways.
 
     Raises:
         ConfigError: The file cannot be read or a line has another form; names file and line.
     """
     num_chips = math.prod(shape)
-    if not file:
-        edges = [(str(a), str(b), link.bandwidth_bytes_per_s, link.latency_s) for a in range(num_chips)
-                 for b in range(num_chips) if a != b]  # fmt: skip
-        return _topology(f"graph {num_chips}", num_chips, edges, seed)
-    return _topology(FilePath(file).name, num_chips, _read(FilePath(file), link), seed)
+    if file and links:
+        raise ConfigError("options: a graph takes its links from 'file' or from 'links'. Keep one.")
+    if file:
+        return _topology(FilePath(file).name, num_chips, parse_cables(_lines(FilePath(file)), file), link, seed)
+    if links:
+        lines = (links,) if isinstance(links, str) else links
+        return _topology(f"graph {num_chips}", num_chips, parse_cables(lines, "options.links"), link, seed)
+    pairs = [Cable(str(a), str(b)) for a in range(num_chips) for b in range(a + 1, num_chips)]
+    return _topology(f"graph {num_chips}", num_chips, pairs, link, seed)
 
 
-def from_networkx(
-    network: nx.Graph[Any], link: LinkSpec, num_chips: int | None = None, name: str = "graph", seed: int = 0
-) -> Topology:
-    """A topology with the edges of ``network``, both ways unless it is directed.
+def from_networkx(network: nx.Graph[Any], link: LinkSpec, name: str = "graph", seed: int = 0) -> Topology:
+    """A topology with the edges of a graph of networkx.
 
-    Nodes with ``is_chip=False`` are switches, and so are integers from ``num_chips`` up. Edges may carry
-    ``capacity_bytes_per_s`` and ``latency_s``; ``link`` fills what is missing. Chips keep the order of nodes.
+    Args:
+        network: Nodes and edges as :func:`accelsim.hardware.graph.system_of_graph` reads them.
+        link: Bandwidth and latency of edges that state none.
+        name: What to call it in messages.
+        seed: Spreads routes over equally short ways.
+
+    Raises:
+        ConfigError: As :func:`~accelsim.hardware.graph.system_of_graph`.
     """
-    nodes = list(network.nodes)
-    chips = [n for n in nodes if network.nodes[n].get("is_chip", True) and (num_chips is None or n < num_chips)]
-    number = {node: str(index) for index, node in enumerate(chips)}
-    number |= {node: f"switch {node}" for node in nodes if node not in number}
-    edges: list[_Edge] = []
-    for one, other, data in network.edges(data=True):
-        rate = float(data.get("capacity_bytes_per_s", link.bandwidth_bytes_per_s))
-        ends = [(one, other)] if network.is_directed() else [(one, other), (other, one)]
-        edges += [(number[a], number[b], rate, float(data.get("latency_s", link.latency_s))) for a, b in ends]
-    return _topology(name, len(chips), edges, seed)
+    num_chips, cables = cables_of_graph(network, link)
+    return _topology(name, num_chips, cables, link, seed)
 
 
-def _read(path: FilePath, link: LinkSpec) -> list[_Edge]:
+def _lines(path: FilePath) -> list[str]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path}: larger than 8 MiB.")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8").splitlines()
     except OSError as err:
         raise ConfigError(f"{path}: {err.strerror}. options.file names a list of links.") from err
-    edges: list[_Edge] = []
-    for number, text in enumerate(lines, start=1):
-        words = text.partition("#")[0].replace("->", " -> ").split()
-        if not words:
-            continue
-        one_way = "->" in words
-        words = [word for word in words if word != "->"]
-        try:
-            rate = parse_quantity(words[2], "bytes_per_s") if len(words) > 2 else link.bandwidth_bytes_per_s
-            latency = parse_quantity(words[3], "time") if len(words) > 3 else link.latency_s
-        except UnitError as err:
-            raise ConfigError(f"{path}:{number}: {err}") from err
-        if not 2 <= len(words) <= 4 or rate <= 0:
-            raise ConfigError(f"{path}:{number}: {text!r} is no link. Write e.g. '0 1 25GB/s 2us'.")
-        edges.append((words[0], words[1], rate, latency))
-        if not one_way:
-            edges.append((words[1], words[0], rate, latency))
-    return edges
+    except UnicodeDecodeError as err:
+        raise ConfigError(f"{path}: is no text. options.file names a list of links.") from err
 
 
-def _topology(name: str, num_chips: int, edges: list[_Edge], seed: int) -> Topology:
+def _topology(name: str, num_chips: int, cables: Sequence[Cable], link: LinkSpec, seed: int) -> Topology:
     number = {str(chip): chip for chip in range(num_chips)}
-    for one, other, _, _ in edges:
-        for node in (one, other):
+    for cable in cables:
+        for node in (cable.src, cable.dst):
             number.setdefault(node, len(number))
-    merged = {(number[a], number[b]): (rate, latency) for a, b, rate, latency in edges if a != b}
-    ends = np.array(list(merged), dtype=np.int64).reshape(-1, 2)
-    numbers = np.array(list(merged.values()), dtype=np.float64).reshape(-1, 2)
+    links = [(number[a], number[b], cable) for cable in cables for a, b in cable.directions]
     topology = Topology(
         name=name,
         num_chips=num_chips,
         num_nodes=len(number),
-        src=ends[:, 0].copy(),
-        dst=ends[:, 1].copy(),
-        capacity_bytes_per_s=numbers[:, 0].copy(),
-        latency_s=numbers[:, 1].copy(),
+        src=np.array([src for src, _, _ in links], dtype=np.int64),
+        dst=np.array([dst for _, dst, _ in links], dtype=np.int64),
+        capacity_bytes_per_s=np.array([c.bandwidth_bytes_per_s or link.bandwidth_bytes_per_s for _, _, c in links]),
+        latency_s=np.array([link.latency_s if c.latency_s is None else c.latency_s for _, _, c in links]),
         coordinates=np.arange(num_chips)[:, None].copy(),
         num_rings=1,
         ring_hops=max(1, num_chips - 1),

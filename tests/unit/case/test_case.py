@@ -150,7 +150,7 @@ def test_a_machine_made_in_python_runs_and_has_a_key_but_no_file(tmp_path: Path)
     system = load_system(H100, [("chip.clock", "1.5 GHz")])
     case = Case(load_model("llama3-8b"), system, STEP)
     assert case.key() == Case("llama3-8b", H100, STEP, overrides={"chip.clock": "1.5 GHz"}).key()
-    with pytest.raises(ConfigError, match=r"made in Python.*Write it as a YAML"):
+    with pytest.raises(ConfigError, match=r"made in Python.*Write it with accelsim.save_system"):
         case.save(tmp_path / "case.yaml")
     assert not list(tmp_path.iterdir())
     simulate(case, what_ifs=False).save(tmp_path / "run")

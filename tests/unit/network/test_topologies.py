@@ -22,7 +22,7 @@ from accelsim.network.topology.routing import with_ecmp, with_routing
 LINK = LinkSpec(bandwidth_bytes_per_s=100e9, latency_s=1e-6)
 
 
-def build(name: str, *shape: int, **options: int | str) -> Topology:
+def build(name: str, *shape: int, **options: int | str | tuple[str, ...]) -> Topology:
     return TOPOLOGIES.get(name)(shape, (True,) * len(shape), LINK, **options)
 
 
@@ -105,15 +105,28 @@ def test_links_from_a_file_may_be_slow_one_way_and_lead_over_switches(tmp_path: 
 
 def test_a_bad_line_is_named_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "links.txt"
-    path.write_text("0 1\n0 1 fast\n")
-    with pytest.raises(ConfigError, match=r"links.txt:2:"):
-        build("graph", 2, file=str(path))
+    for line, complaint in [
+        ("0 2 fast", "does not start with a number"),
+        ("0 2 0GB/s", "must be above 0"),
+        ("0 2 1GB/s -1us", "is negative"),
+        ("2", "is no link"),
+        ("0 -> 2 -> 1", "is no link"),
+        ("2 2", "joins a node to itself"),
+        ("1 -> 0", "the link 1->0 stands in line 1 already"),
+    ]:
+        path.write_text(f"0 1\n{line}  # here\n")
+        with pytest.raises(ConfigError, match=rf"links.txt:2:.*{complaint}"):
+            build("graph", 3, file=str(path))
+        with pytest.raises(ConfigError, match=rf"options.links:2:.*{complaint}"):
+            build("graph", 3, links=("0 1", line))
+    with pytest.raises(ConfigError, match="from 'file' or from 'links'"):
+        build("graph", 2, file=str(path), links=("0 1",))
     with pytest.raises(ConfigError, match="No such file"):
         build("graph", 2, file=str(tmp_path / "none.txt"))
 
 
 def test_chips_that_are_not_connected_are_a_clear_error() -> None:
-    islands = from_networkx(nx.Graph([(0, 1), (2, 3)]), LINK)
+    islands = build("graph", 4, links=("0 1", "2 3"))
     with pytest.raises(RoutingError, match="no route from chip 0 to chip 2: they are not connected"):
         islands.route(0, 2)
 
