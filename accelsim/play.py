@@ -11,8 +11,8 @@ from accelsim.mapping.execution.base import EXECUTIONS, check_job
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan import Plan
-from accelsim.workload.build import build_steps
-from accelsim.workload.graph import Workload
+from accelsim.workload.series import build_series
+from accelsim.workload.steps import StepSeries
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Played:
     """The values of the stages of one run, from the operators to the timeline.
 
     Attributes:
-        passes: One replica's operators of each traversal.
+        passes: One replica's operators of each traversal, in series.
         mapped: These on the machine.
         timeline: What the engine returned.
     """
 
-    passes: tuple[Workload, ...]
+    passes: tuple[StepSeries, ...]
     mapped: Mapped
     timeline: ProgramTimeline
 
@@ -38,7 +38,7 @@ def play(job: Job) -> Played:
         CapacityError: The model does not fit.
     """
     check_job(job)
-    passes = tuple(build_steps(job.model, job.phase.replica(job.plan.dp), job.recipe))
+    passes = build_series(job.model, job.phase.replica(job.plan.dp), job.recipe)
     mapped = EXECUTIONS.get(job.plan.execution)().map(job, passes)
     return Played(passes, mapped, run_program(mapped.program, job.engine))
 

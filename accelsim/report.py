@@ -44,7 +44,7 @@ def report(job: Job, played: Played, ledger: Ledger, alternatives: Sequence[What
         types=job.recipe.types.to_dict(),
         latency_s=latency_s,
         band=band,
-        tokens=replicas * sum(workload.tokens for workload in played.passes),
+        tokens=replicas * sum(series.count * series.first.tokens for series in played.passes),
         ledger=ledger,
         footprint=mapped.footprint,
         utilisation=utilisation(
@@ -52,8 +52,9 @@ def report(job: Job, played: Played, ledger: Ledger, alternatives: Sequence[What
             num_chips,
             job.recipe.types.arithmetic,
             latency_s,
-            model_flops=replicas * sum(workload.flops for workload in played.passes),
-            must_read_bytes=replicas * sum(_must_read_bytes(workload, job.plan) for workload in played.passes),
+            model_flops=replicas * sum(series.total(lambda one: one.flops) for series in played.passes),
+            must_read_bytes=replicas
+            * sum(series.total(lambda one: _must_read_bytes(one, job.plan)) for series in played.passes),
         ),
         energy=Energy(
             dynamic_j=ledger.dynamic_energy_j,
@@ -62,7 +63,7 @@ def report(job: Job, played: Played, ledger: Ledger, alternatives: Sequence[What
         ),
         bottleneck=find_bottleneck(ledger, alternatives),
         warnings=(
-            *played.passes[-1].warnings,
+            *played.passes[-1].last.warnings,
             *job.warnings,
             *_idle_chips(job, mapped.num_chips),
             *_faults_ignored(job),

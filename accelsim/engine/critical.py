@@ -9,13 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.engine.taskgraph import NO_SERVER, Int64Array, TaskGraph
-from accelsim.engine.timeline import Timeline
 
 
-def critical_path(graph: TaskGraph, timeline: Timeline) -> tuple[Int64Array, int]:
+def critical_path(graph: TaskGraph, start: Int64Array, end: Int64Array) -> tuple[Int64Array, int]:
     """Tasks that decide the makespan, last first, and ticks in which none of them ran (0 but for a bug)."""
-    start, end = timeline.start_ticks, timeline.end_ticks
-    before = _before_on_server(graph, timeline)
+    before = _before_on_server(graph, start, end)
     path: list[int] = []
     gap = 0
     task = int(np.argmax(end))
@@ -32,9 +30,9 @@ def critical_path(graph: TaskGraph, timeline: Timeline) -> tuple[Int64Array, int
         task = previous
 
 
-def _before_on_server(graph: TaskGraph, timeline: Timeline) -> Int64Array:
+def _before_on_server(graph: TaskGraph, start: Int64Array, end: Int64Array) -> Int64Array:
     """The task that held a task's server before it; -1 for the first and for tasks without a server."""
-    order = np.lexsort((np.arange(graph.num_tasks), timeline.end_ticks, timeline.start_ticks, graph.server))
+    order = np.lexsort((np.arange(graph.num_tasks), end, start, graph.server))
     before = np.full(graph.num_tasks, -1, dtype=np.int64)
     same = (graph.server[order][1:] == graph.server[order][:-1]) & (graph.server[order][1:] != NO_SERVER)
     before[order[1:][same]] = order[:-1][same]

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.run import EngineName
@@ -145,6 +146,11 @@ class SeriesTimeline:
     def end_ticks(self) -> int:
         """End of the last round."""
         return self.start_ticks + self._ends[-1]
+
+    @property
+    def starts_s(self) -> npt.NDArray[np.float64]:
+        """Start of every stage in order of time, in seconds from the start of the program."""
+        return np.array([(self.start_ticks + before) / TICKS_PER_S for before in [0, *self._ends[:-1]]])
 
     def at(self, round_: int, place: int) -> StageTimeline:
         """One stage in one round."""

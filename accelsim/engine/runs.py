@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -13,6 +13,8 @@ from accelsim.engine.taskgraph import Int64Array
 from accelsim.engine.timeline import LinkRates, Timeline
 
 RUN_COLUMNS = ("start_ticks", "end_ticks", "link_bytes", "link_busy_ticks", "server_busy_ticks")
+#: Runs that others look at together.
+ROWS_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,16 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self.makespan_ticks)
+
+    def parts(self) -> Iterator[Runs]:
+        """The runs in consecutive parts of at most :data:`ROWS_AT_ONCE`, so that what is made of them stays small."""
+        if len(self) <= ROWS_AT_ONCE:
+            yield self
+            return
+        for first in range(0, len(self), ROWS_AT_ONCE):
+            rows = slice(first, first + ROWS_AT_ONCE)
+            columns = {name: getattr(self, name)[rows] for name in (*RUN_COLUMNS, "makespan_ticks")}
+            yield replace(self, **columns, rates=self.rates[rows])
 
     @cached_property
     def only(self) -> Timeline:

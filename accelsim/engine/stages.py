@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from accelsim.engine.islands import run_side_by_side, run_variants
 from accelsim.engine.run import EngineName, choose_engine, simulate
-from accelsim.engine.runs import Runs
+from accelsim.engine.runs import ROWS_AT_ONCE, Runs
 from accelsim.engine.serial import run_serial, serial_order
 from accelsim.engine.series import Stage
 
@@ -48,6 +48,10 @@ def _added_up(stage: Stage) -> Runs | None:
     if order is None:
         return None
     graph = stage.graph
-    if stage.variants is not None:
-        return run_serial(graph, stage.variants.sizes(graph), order)
+    variants = stage.variants
+    if variants is not None:
+        starts = range(0, len(variants), ROWS_AT_ONCE)
+        parts = [run_serial(graph, variants.sizes(graph, slice(at, at + ROWS_AT_ONCE)), order) for at in starts]
+        found = [part for part in parts if part is not None]
+        return Runs.joined(found) if len(found) == len(parts) else None
     return run_serial(graph, (graph.work_ticks[None], graph.nbytes[None], graph.latency_ticks[None]), order)

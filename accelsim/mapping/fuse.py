@@ -7,7 +7,8 @@ epilogue of a product, chains across blocks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from accelsim.errors import VerificationError
@@ -15,21 +16,24 @@ from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators._rows import RowOperator
 from accelsim.workload.operators.fused import Fused
+from accelsim.workload.steps import StepSeries
 
 #: Kinds that a compiler generates code for.
 FUSED_KINDS = ("elementwise", "norm", "rope", "softmax")
 
 
+def fuse_series(passes: Iterable[StepSeries]) -> tuple[StepSeries, ...]:
+    """Each pass with its chains fused."""
+    return tuple(itertools.chain.from_iterable(series.map(fuse_all) for series in passes))
+
+
 def fuse_all(workloads: Sequence[Workload]) -> list[Workload]:
-    """Each pass with its chains fused; what is one object in them is one object in the results."""
-    segments: dict[int, Segment] = {}
-    found = []
-    for workload in workloads:
-        for segment in workload.segments:
-            if id(segment) not in segments:
-                segments[id(segment)] = replace(segment, graph=fuse(segment.graph))
-        found.append(replace(workload, segments=tuple(segments[id(segment)] for segment in workload.segments)))
-    return found
+    """Each workload with its chains fused; what is one object in them is one object in the results."""
+    fused: dict[Segment, Segment] = {}
+    for segment in itertools.chain.from_iterable(workload.segments for workload in workloads):
+        if segment not in fused:
+            fused[segment] = replace(segment, graph=fuse(segment.graph))
+    return [replace(one, segments=tuple(fused[segment] for segment in one.segments)) for one in workloads]
 
 
 def fuse(graph: OperatorGraph) -> OperatorGraph:

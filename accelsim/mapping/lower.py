@@ -14,13 +14,16 @@ A block has one entry and one exit, so repeated blocks do not overlap and fold e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_ticks
 from accelsim.engine.program import Program
-from accelsim.engine.series import Stage
+from accelsim.engine.series import InTime, Series, Stage, Variants
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.hardware.system import System
 from accelsim.mapping.price import PricedBlock, PricedOperator
@@ -36,79 +39,95 @@ class LoweredProgram:
 
     Attributes:
         program: What the engine runs.
-        blocks: One per stage; label ``i`` of a stage's graph is operator ``i`` of its block.
+        blocks: One per stage as it is written; label ``i`` of a stage's graph is operator ``i`` of its block.
     """
 
     program: Program
     blocks: tuple[PricedBlock, ...]
 
+    def unrolled(self) -> LoweredProgram:
+        """Every step of a series as stages of its own."""
+        blocks = iter(self.blocks)
+        alone = (block if block.growing else replace(block, count=1) for block in blocks)
+        by_series = [tuple(itertools.islice(alone, len(series.stages))) for series in self.program.series]
+        in_time = InTime(self.program.series, lambda series, round_, place: by_series[series][place].at(round_))
+        return LoweredProgram(Program.of(*self.program.stages), tuple(in_time))
+
 
 def lower(passes: Iterable[tuple[PricedBlock, ...]], system: System, unfolded: Seats | None = None) -> LoweredProgram:
-    """Task graphs of all passes (one prefill, or decode steps in order); equal blocks share one graph.
+    """Task graphs of all passes (one prefill, or series of decode steps in order); equal blocks share one graph.
 
     Args:
-        passes: The priced blocks of each pass.
+        passes: The priced blocks of each pass or series of passes.
         system: Where they run.
         unfolded: Simulate these ranks instead of one that stands for all.
     """
-    graphs: dict[int, TaskGraph] = {}
-    lowering = _Lowering(system)
-    stages, blocks = [], []
-    for blocks_of_pass in passes:
-        for block in blocks_of_pass:
-            if id(block) not in graphs:
-                graphs[id(block)] = unfold_block(block, system, unfolded) if unfolded else lowering.graph(block)
-            stages.append(Stage(graphs[id(block)], block.repeat, block.name))
-            blocks.append(block)
-    return LoweredProgram(Program.of(*stages), tuple(blocks))
+    lowering = _Lowering(system, unfolded)
+    series: list[Series] = []
+    lowered: list[PricedBlock] = []
+    for blocks in passes:
+        for alike in [blocks] if unfolded is None and _keep_routes(blocks, system) else _one_by_one(blocks):
+            series.append(Series(tuple(lowering.stage(block) for block in alike), alike[0].count))
+            lowered += alike
+    return LoweredProgram(Program(tuple(series)), tuple(lowered))
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """The first block lowered of those that differ in the sizes of compute operators only.
+def _keep_routes(blocks: tuple[PricedBlock, ...], system: System) -> bool:
+    """Whether operators that move bytes in some step do so in the first, which gives their tasks a route."""
+    memory = _main_memory(system)
+    moved = (steps.costs.traffic_bytes.get(memory or "") for block in blocks for steps in block.growing.values())
+    return all(nbytes is None or np.rint(nbytes[0]) > 0 or np.rint(nbytes).max() == 0 for nbytes in moved)
 
-    Attributes:
-        block: That block.
-        graph: Its tasks.
-        last_task: For each operator, its last task; the only one of a compute operator.
-    """
 
-    block: PricedBlock
-    graph: TaskGraph
-    last_task: tuple[int, ...]
+def _one_by_one(blocks: tuple[PricedBlock, ...]) -> Iterator[tuple[PricedBlock, ...]]:
+    """The steps of a series as passes of their own."""
+    alone = [replace(block, count=1) if not block.growing else block for block in blocks]
+    return (tuple(block.at(step) for block in alone) for step in range(blocks[0].count))
 
 
 class _Lowering:
-    """Lowers blocks on one system; blocks of one shape (the steps of a decode) share all but the sizes of tasks."""
+    """Lowers blocks on one system; blocks of the same priced operators share a graph."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, unfolded: Seats | None) -> None:
         self._system = system
-        self._main_memory = system.chip.main_memory if system.chip.memories else None
-        self._templates: dict[tuple[object, ...], _Template] = {}
+        self._unfolded = unfolded
+        self._graphs: dict[tuple[PricedOperator, ...], tuple[TaskGraph, tuple[int, ...]]] = {}
+        self._stages: dict[PricedBlock, Stage] = {}
 
-    def graph(self, block: PricedBlock) -> TaskGraph:
-        """The task graph of one block."""
-        key = (block.predecessors, *(self._shape(priced) for priced in block.operators))
-        template = self._templates.get(key)
-        if template is None:
-            graph, last_task = _lower_block(block, self._system)
-            self._templates[key] = _Template(block, graph, last_task)
-            return graph
-        columns = [getattr(template.graph, name).copy() for name in ("work_ticks", "nbytes", "latency_ticks")]
-        pairs = zip(block.operators, template.block.operators, template.last_task, strict=True)
-        for priced, other, task in pairs:
-            if priced is not other and isinstance(priced.cost, OperatorCost):
-                work_s, nbytes, latency_s = _sizes(priced.cost, self._main_memory)
-                for column, value in zip(columns, (to_ticks(work_s), nbytes, to_ticks(latency_s)), strict=True):
-                    column[task] = value
-        return template.graph.with_sizes(*columns)
+    def stage(self, block: PricedBlock) -> Stage:
+        """The tasks of one block, with their sizes in each step."""
+        if block not in self._stages:
+            if block.operators not in self._graphs:
+                self._graphs[block.operators] = self._graph(block)
+            graph, last_task = self._graphs[block.operators]
+            variants = _variants(block, last_task, _main_memory(self._system))
+            self._stages[block] = Stage(graph, block.repeat, block.name, variants)
+        return self._stages[block]
 
-    def _shape(self, priced: PricedOperator) -> tuple[str, object]:
-        """Equal for operators whose tasks differ in size only: those that run on the cores, with bytes or without."""
-        cost = priced.cost
-        if isinstance(cost, CollectiveCost):
-            return priced.operator.name, id(cost)
-        return priced.operator.name, _sizes(cost, self._main_memory)[1] > 0
+    def _graph(self, block: PricedBlock) -> tuple[TaskGraph, tuple[int, ...]]:
+        """Tasks, and the last one of each operator."""
+        if self._unfolded:
+            return unfold_block(block, self._system, self._unfolded), ()
+        return _lower_block(block, self._system)
+
+
+def _variants(block: PricedBlock, last_task: tuple[int, ...], main_memory: str | None) -> Variants | None:
+    """Sizes of the tasks of operators that grow, in each step; rounded as :func:`_sizes` and the builder do."""
+    if not block.growing:
+        return None
+    none = np.zeros(block.count)
+    work, moved, latency = [], [], []
+    for steps in block.growing.values():
+        nbytes = np.rint(steps.costs.traffic_bytes.get(main_memory or "", none)).astype(np.int64)
+        work.append(to_ticks(steps.costs.work_s))
+        moved.append(nbytes)
+        latency.append(to_ticks(np.where(nbytes > 0, steps.costs.parts_s.get("launch", none), 0.0)))
+    columns = (np.stack(column, axis=1) for column in (work, moved, latency))
+    return Variants(np.array([last_task[index] for index in block.growing]), *columns)
+
+
+def _main_memory(system: System) -> str | None:
+    return system.chip.main_memory if system.chip.memories else None
 
 
 def _sizes(cost: OperatorCost, main_memory: str | None) -> tuple[float, int, float]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.program import Program
+from accelsim.engine.series import InTime, Series
 from accelsim.errors import VerificationError
 from accelsim.mapping.booking import Booking, Overlapped
 from accelsim.mapping.footprint import Footprint
@@ -49,7 +51,7 @@ class Mapped:
         program: What the engine runs.
         num_chips: Chips at work.
         footprint: Memory of the fullest chip.
-        blocks: For each stage the block its labels stand for; empty if ``overlapped``.
+        blocks: For each stage, as it is written, the block its labels stand for; empty if ``overlapped``.
         overlapped: What the only stage stands for, where it is no block.
         servers: Which servers stand for what.
         warnings: What makes the figures less certain.
@@ -79,7 +81,7 @@ class Mapped:
 
     def _problems(self) -> Iterator[str]:
         """What does not belong together."""
-        stages = self.program.stages
+        stages = self.program.written
         if self.num_chips < 1:
             yield f"{self.num_chips} chips are at work"
         for role in (self.servers.stream, self.servers.comm, self.servers.host):
@@ -105,9 +107,9 @@ class Mapped:
         if self.overlapped is not None:
             yield from self.overlapped.bookings
             return
-        for stage, block in zip(self.program.stages, self.blocks, strict=True):
-            count = stage.repeat * self.num_chips
-            yield from (Booking.of(block.name, one.operator, one.cost, count) for one in block.operators)
+        for series, blocks in self.blocks_by_series:
+            for stage, block in zip(series.stages, blocks, strict=True):
+                yield from block.bookings(stage.repeat * self.num_chips)
 
     def prices(self) -> Iterator[tuple[str, OperatorCost | CollectiveCost]]:
         """Name and cost of every operator that ran; what equal blocks share is named once."""
@@ -115,10 +117,22 @@ class Mapped:
             yield from ((one.name, one.cost) for one in self.overlapped.bookings if one.operator is not None)
             return
         for block in dict.fromkeys(self.blocks):
-            yield from ((one.operator.name, one.cost) for one in block.operators)
+            yield from ((one.operator.name, one.cost) for one in (*block.operators, *block.last_of_growing()))
 
     def kinds(self, stage: int) -> tuple[str, ...]:
-        """Kind of operator, or of what else the tasks do, for each label of a stage."""
+        """Kind of operator, or of what else the tasks do, for each label of a stage, counted in order of time."""
         if self.overlapped is not None:
             return self.overlapped.kinds
-        return tuple(one.operator.kind for one in self.blocks[stage].operators)
+        return tuple(one.operator.kind for one in self.blocks_in_time[stage].operators)
+
+    @property
+    def blocks_by_series(self) -> Iterator[tuple[Series, tuple[PricedBlock, ...]]]:
+        """Each series of stages with its blocks."""
+        blocks = iter(self.blocks)
+        return ((one, tuple(itertools.islice(blocks, len(one.stages)))) for one in self.program.series)
+
+    @property
+    def blocks_in_time(self) -> Sequence[PricedBlock]:
+        """The block of every stage in order of time, with the figures of its prices."""
+        by_series = [blocks for _, blocks in self.blocks_by_series]
+        return InTime(self.program.series, lambda series, round_, place: by_series[series][place].figures(round_))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.columns import CostColumns
 from accelsim.hardware.system import System
+from accelsim.mapping.booking import Booking
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.pricing import NetworkPricer
 from accelsim.network.seats import Seats
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.steps import OperatorSeries, StepSeries
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PricedOperator:
     """An operator of a block with its price on the machine.
 
@@ -29,24 +31,79 @@ class PricedOperator:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PricedSteps:
+    """An operator that grows from step to step of a decode, priced in each.
+
+    Attributes:
+        operators: One rank's share in each step.
+        costs: Its prices.
+        price: Prices one operator alone.
+    """
+
+    operators: OperatorSeries
+    costs: CostColumns
+    price: Callable[[Operator], PricedOperator]
+
+    def at(self, step: int) -> PricedOperator:
+        """The operator of one step with all that its price says."""
+        return self.price(self.operators.at(step))
+
+    def figures(self, step: int) -> PricedOperator:
+        """The operator of one step with the figures of its price, which are at hand."""
+        return PricedOperator(self.operators.at(step), self.costs.at(step))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PricedBlock:
-    """A repeated block with each operator priced.
+    """A repeated block with each operator priced, in one pass or in every step of a series.
 
     Attributes:
         name: Name of the block's graph.
         repeat: Copies in a row.
-        operators: In topological order.
+        operators: In topological order; those that grow as they are in the first step.
         predecessors: For each operator, indices of the operators whose results it reads.
+        count: Steps that it stands for.
+        growing: Operators that differ from step to step, by index.
     """
 
     name: str
     repeat: int
     operators: tuple[PricedOperator, ...]
     predecessors: tuple[tuple[int, ...], ...]
+    count: int = 1
+    growing: Mapping[int, PricedSteps] = field(default_factory=dict)
+
+    def at(self, step: int) -> PricedBlock:
+        """The block in one step, with all that its prices say."""
+        return self._with({index: steps.at(step) for index, steps in self.growing.items()})
+
+    def figures(self, step: int) -> PricedBlock:
+        """The block in one step, with the figures of its prices, which are at hand."""
+        return self._with({index: steps.figures(step) for index, steps in self.growing.items()})
+
+    def _with(self, own: Mapping[int, PricedOperator]) -> PricedBlock:
+        if not own:
+            return self
+        operators = tuple(own.get(index, one) for index, one in enumerate(self.operators))
+        return PricedBlock(self.name, self.repeat, operators, self.predecessors)
+
+    def last_of_growing(self) -> Iterator[PricedOperator]:
+        """The operators that grow as they are in the last step: what growth leaves, it has left there."""
+        return (steps.at(self.count - 1) for steps in self.growing.values())
+
+    def bookings(self, count: int) -> Iterator[Booking]:
+        """What ran, each step ``count`` times."""
+        for index, one in enumerate(self.operators):
+            times = count if index in self.growing else count * self.count
+            yield Booking.of(self.name, one.operator, one.cost, times)
+        for steps in self.growing.values():
+            for step in range(1, self.count):
+                one = steps.figures(step)
+                yield Booking.of(self.name, one.operator, one.cost, count)
 
 
 class Pricer:
-    """Prices blocks on one system; remembers operators and blocks, because layers and decode steps repeat them."""
+    """Prices blocks on one system; remembers operators and blocks, because layers and passes repeat them."""
 
     def __init__(self, system: System, region: Region, seats: Seats | None = None) -> None:
         self._system = system
@@ -54,54 +111,45 @@ class Pricer:
         self._network = NetworkPricer(system, seats)
         self._model = COST_MODELS.get(system.chip.cost_model)()
         self._operators: dict[Operator, PricedOperator] = {}
-        # Operators and segments already seen, by identity: finding an object is quicker than comparing its tensors.
-        self._seen: dict[int, tuple[Operator, PricedOperator]] = {}
-        self._seen_segments: dict[int, tuple[Segment, PricedBlock]] = {}
-        self._predecessors: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
-        self._blocks: dict[tuple[str, int, tuple[int, ...]], PricedBlock] = {}
-
-    def price_all(self, workloads: Sequence[Workload]) -> list[tuple[PricedBlock, ...]]:
-        """Each block of each pass priced; attentions of all passes at once where the cost model can."""
-        together = getattr(self._model, "costs", None)
-        if together is not None:
-            graphs = {id(s.graph): s.graph for workload in workloads for s in workload.segments}
-            new = dict.fromkeys(op for graph in graphs.values() for op in graph if isinstance(op, Attention))
-            attentions = [op for op in new if op not in self._operators]
-            if len(attentions) > 1:
-                costs = together(attentions, self._system.chip, self._region)
-                for operator, cost in zip(attentions, costs, strict=True):
-                    self._operators[operator] = PricedOperator(operator, cost)
-        return [self.price(workload) for workload in workloads]
+        self._blocks: dict[tuple[str, int, tuple[PricedOperator, ...]], PricedBlock] = {}
 
     def price(self, workload: Workload) -> tuple[PricedBlock, ...]:
         """Each block of ``workload`` priced; equal blocks are one object."""
         return tuple(self._block(segment) for segment in workload.segments)
 
+    def price_series(self, series: StepSeries) -> tuple[PricedBlock, ...]:
+        """Each block of a series of steps priced in all of them."""
+        blocks = self.price(series.first)
+        if series.count == 1:
+            return blocks
+        steps: dict[PricedBlock, PricedBlock] = {}
+        for block, growing in zip(blocks, series.growing, strict=True):
+            if block not in steps:
+                priced = {index: self._steps(operators) for index, operators in growing.items()}
+                steps[block] = replace(block, count=series.count, growing=priced)
+        return tuple(steps[block] for block in blocks)
+
     def _block(self, segment: Segment) -> PricedBlock:
-        if id(segment) in self._seen_segments:
-            return self._seen_segments[id(segment)][1]
         operators = tuple(self.priced(operator) for operator in segment.graph)
-        key = segment.name, segment.repeat, tuple(id(priced) for priced in operators)
-        block = self._blocks.get(key)
-        if block is None:
-            names = segment.name, *(priced.operator.name for priced in operators)
-            if names not in self._predecessors:  # the steps of a decode are wired alike
-                self._predecessors[names] = _predecessors(segment.graph)
-            block = PricedBlock(segment.name, segment.repeat, operators, self._predecessors[names])
-            self._blocks[key] = block
-        self._seen_segments[id(segment)] = segment, block
-        return block
+        key = segment.name, segment.repeat, operators
+        if key not in self._blocks:
+            self._blocks[key] = PricedBlock(segment.name, segment.repeat, operators, _predecessors(segment.graph))
+        return self._blocks[key]
 
     def priced(self, operator: Operator) -> PricedOperator:
         """The price of an operator; equal operators have one object."""
-        seen = self._seen.get(id(operator))
-        if seen is not None:
-            return seen[1]
-        priced = self._operators.get(operator)
-        if priced is None:
-            priced = self._operators[operator] = PricedOperator(operator, self._cost(operator))
-        self._seen[id(operator)] = operator, priced
-        return priced
+        if operator not in self._operators:
+            self._operators[operator] = PricedOperator(operator, self._cost(operator))
+        return self._operators[operator]
+
+    def _steps(self, operators: OperatorSeries) -> PricedSteps:
+        """The price of an operator in every step; in one call where the cost model can."""
+        together = getattr(self._model, "costs", None)
+        costs: CostColumns | None = together and together(operators, self._system.chip, self._region)
+        if costs is None:
+            alone = [self._cost(operators.at(step)) for step in range(operators.count)]
+            costs = CostColumns.of([cost for cost in alone if isinstance(cost, OperatorCost)])
+        return PricedSteps(operators, costs, self.priced)
 
     def _cost(self, operator: Operator) -> OperatorCost | CollectiveCost:
         if self._network.prices(operator):

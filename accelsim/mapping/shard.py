@@ -12,8 +12,8 @@ Source:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from accelsim.dtypes import DType
 from accelsim.errors import PlanError, ShapeError, VerificationError
@@ -26,6 +26,7 @@ from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.experts import Experts
+from accelsim.workload.steps import StepSeries
 from accelsim.workload.tensor import Tensor
 
 
@@ -38,8 +39,19 @@ def shard(workload: Workload, plan: Plan) -> Workload:
     return shard_all([workload], plan)[0]
 
 
+def shard_series(passes: Iterable[StepSeries], plan: Plan) -> tuple[StepSeries, ...]:
+    """One rank's share of each of several passes.
+
+    Raises:
+        PlanError: As :func:`shard`.
+    """
+    return tuple(
+        itertools.chain.from_iterable(series.map(lambda workloads: shard_all(workloads, plan)) for series in passes)
+    )
+
+
 def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
-    """One rank's share of each of several passes; what is one object in them is one object in the shares.
+    """One rank's share of each of several workloads.
 
     Raises:
         PlanError: As :func:`shard`.
@@ -56,18 +68,8 @@ def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
     return shares
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """A graph that was sharded: its operators, what became of each, and the result."""
-
-    names: tuple[str, ...]
-    operators: tuple[Operator, ...]
-    shares: list[tuple[Operator, ...]]
-    share: OperatorGraph
-
-
 class _Sharder:
-    """Shards segments by a plan; remembers objects by identity, which the caller keeps alive meanwhile."""
+    """Shards segments by a plan; equal ones once."""
 
     def __init__(self, plan: Plan, reduce: DType | None) -> None:
         self._plan = plan
@@ -75,50 +77,24 @@ class _Sharder:
         self._tp = plan.tp
         self._group = plan.mesh.group("tp")
         self._degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, plan.tp)
-        self._segments: dict[int, Segment] = {}
-        self._operators: dict[tuple[int, bool, bool], tuple[Operator, ...]] = {}
-        self._last: dict[str, _Shared] = {}  # the last graph of each name: the next step differs in a few operators
+        self._segments: dict[Segment, Segment] = {}
 
     def segment(self, segment: Segment) -> Segment:
         """One rank's share of a segment."""
-        found = self._segments.get(id(segment))
-        if found is None:
-            found = self._segments[id(segment)] = Segment(self._graph(segment.graph), segment.repeat)
-        return found
+        if segment not in self._segments:
+            self._segments[segment] = replace(segment, graph=self._graph(segment.graph))
+        return self._segments[segment]
 
     def _graph(self, graph: OperatorGraph) -> OperatorGraph:
-        last = self._last.get(graph.name)
-        names = tuple(operator.name for operator in graph)
-        if last is None or last.names != names:
-            shares = self._shares(graph)
-            share = OperatorGraph(graph.name, tuple(itertools.chain.from_iterable(shares)))
-            self._last[graph.name] = _Shared(names, graph.operators, shares, share)
-            return share
-        changed = [i for i, (a, b) in enumerate(zip(graph.operators, last.operators, strict=True)) if a is not b]
-        shares = list(last.shares)
-        for i in changed:
-            if len(shares[i]) > 1 or self._leaves_partial_sums(graph.operators[i]):  # collectives: look at the graph
-                shares = self._shares(graph)
-                break
-            shares[i] = self._share(
-                graph.name, graph.operators[i], is_read=True, is_unreduced=False, reduces_here=False
-            )
-        share = last.share.resized(tuple(itertools.chain.from_iterable(shares)))
-        self._last[graph.name] = _Shared(names, graph.operators, shares, share)
-        return share
-
-    def _shares(self, graph: OperatorGraph) -> list[tuple[Operator, ...]]:
-        """What becomes of each operator."""
+        """What becomes of each operator, in order."""
         read = {tensor.name for operator in graph for tensor in operator.inputs}
         unreduced = self._unreduced(graph)
-        shares: list[tuple[Operator, ...]] = []
+        shares: list[Operator] = []
         for operator in graph:
-            key = id(operator), operator.outputs[0].name in read, operator.outputs[0].name in unreduced
-            if key not in self._operators:
-                reduces_here = any(tensor.name in unreduced for tensor in operator.inputs)
-                self._operators[key] = self._share(graph.name, operator, key[1], key[2], reduces_here)
-            shares.append(self._operators[key])
-        return shares
+            name = operator.outputs[0].name
+            reduces_here = any(tensor.name in unreduced for tensor in operator.inputs)
+            shares += self._share(graph.name, operator, name in read, name in unreduced, reduces_here)
+        return OperatorGraph(graph.name, tuple(shares))
 
     def _unreduced(self, graph: OperatorGraph) -> frozenset[str]:
         """Partial results that are only added to other partial ones: their sum is reduced instead of each."""

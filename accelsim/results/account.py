@@ -7,21 +7,23 @@ the plan.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_seconds
-from accelsim.engine.program import ProgramTimeline, StageTimeline
+from accelsim.engine.program import ProgramTimeline, SeriesTimeline
+from accelsim.engine.runs import Runs
+from accelsim.engine.series import Stage
+from accelsim.engine.taskgraph import TaskGraph
 from accelsim.errors import VerificationError
 from accelsim.mapping.price import PricedBlock, PricedOperator
 from accelsim.mapping.servers import HOST
-from accelsim.network.collective import CollectiveCost
-from accelsim.results.occupied import EXPOSED_COMMUNICATION, stage_times
-from accelsim.results.path import CONTENTION, IDLE, CriticalPart, critical_parts, merge
-from accelsim.workload.operator import Operator, role_bytes
+from accelsim.results.occupied import EXPOSED_COMMUNICATION, StageTimes, stage_times
+from accelsim.results.path import CONTENTION, IDLE, CriticalPart, merge, parts_of_runs
+from accelsim.results.sums import Executed, OperatorSum, add_in_order, executed
 
 __all__ = [
     "CONTENTION",
@@ -29,7 +31,6 @@ __all__ = [
     "IDLE",
     "Ledger",
     "OperatorRow",
-    "OperatorSum",
     "account",
     "total_ledger",
 ]
@@ -98,176 +99,144 @@ class Ledger:
 
 
 def account(blocks: Sequence[PricedBlock], timeline: ProgramTimeline, num_ranks: int, main_memory: str) -> Ledger:
-    """Book every stage of a run whose labels are the operators of ``blocks``, one per stage.
+    """Book every stage of a run whose labels are the operators of ``blocks``, one per stage as it is written.
 
     Raises:
         VerificationError: The causes do not add up to the makespan.
     """
     rows: dict[tuple[str, str], OperatorSum] = {}
     cause_s: dict[str, float] = defaultdict(float)
-    times = stage_times(timeline.stages)
-    for stage, block in zip(timeline.stages, blocks, strict=True):
-        time, repeat = times[id(stage.timeline)], stage.stage.repeat
-        for priced, time_s in zip(block.operators, time.operators_s, strict=True):
-            key = block.name, priced.operator.name
-            row = rows.get(key)
-            if row is None:
-                row = rows[key] = OperatorSum(priced.operator, main_memory)
-            parts_s = row.add(priced, time_s, repeat, num_ranks)
-            if isinstance(priced.cost, OperatorCost):
-                _accumulate(cause_s, parts_s)
-        _accumulate(cause_s, time.uncovered_s, repeat)
-    closed = [row.close(block) for (block, _), row in rows.items()]
+    left = iter(blocks)
+    for played in timeline.series:
+        booked: dict[tuple[str, str], list[Executed]] = defaultdict(list)
+        for stage in _booked_stages(played, left, num_ranks, main_memory):
+            for one in stage.operators:
+                booked[stage.block.name, one.operator.name].append(one)
+            for cause, seconds in stage.cause_s.items():
+                cause_s[cause] += seconds
+        for key, stages in booked.items():
+            rows.setdefault(key, OperatorSum(stages[0].operator)).add(stages, played.series.rounds)
+    closed = [_row(block, row) for (block, _), row in rows.items()]
     return total_ledger(closed, cause_s, timeline.makespan_s, _critical(blocks, timeline))
 
 
 @dataclass(frozen=True, slots=True)
-class _Booking:
-    """What a stage adds to the sums of one operator: all its executions, on all chips but for the times."""
+class _BookedStage:
+    """One stage of a series: what its operators did, and its time in all rounds by cause."""
 
-    priced: PricedOperator
-    executions: tuple[float, int, int]
-    time_s: float
-    energy_j: float
-    flops: int
-    parts_s: Mapping[str, float]
-    traffic_bytes: Mapping[str, float]
-    role_bytes: Mapping[str, float]
+    block: PricedBlock
+    operators: tuple[Executed, ...]
+    cause_s: Mapping[str, float]
 
 
-def _booking(priced: PricedOperator, time_s: float, repeat: int, num_ranks: int, main_memory: str) -> _Booking:
-    cost, operator = priced.cost, priced.operator
-    alone_s, traffic = _parts_and_traffic(cost)
-    roles: dict[str, float] = {}
-    if isinstance(cost, OperatorCost):
-        # The cost model may read an operand more than once: spread what moved over the roles that moved.
-        compulsory = role_bytes(operator)
-        moved = cost.traffic_bytes.get(main_memory, 0.0) / max(1, sum(compulsory.values()))
-        roles = {r.value: n * moved for r, n in compulsory.items() if n}
-    count = repeat * num_ranks
-    return _Booking(
-        priced=priced,
-        executions=(time_s, repeat, num_ranks),
-        time_s=time_s * repeat,
-        energy_j=cost.energy_j * repeat * num_ranks,
-        flops=operator.flops * repeat * num_ranks,
-        parts_s={cause: s * repeat for cause, s in _parts(alone_s, time_s).items()},
-        traffic_bytes={level: nbytes * count for level, nbytes in traffic.items()},
-        role_bytes={role: nbytes * count for role, nbytes in roles.items()},
+def _booked_stages(
+    played: SeriesTimeline, blocks: Iterator[PricedBlock], num_ranks: int, main_memory: str
+) -> Iterator[_BookedStage]:
+    """The stages of a series; equal ones are looked at once."""
+    once: dict[tuple[PricedBlock, Runs, int], _BookedStage] = {}
+    for stage, runs in zip(played.series.stages, played.runs, strict=True):
+        block, repeat = next(blocks), stage.repeat
+        key = block, runs, repeat
+        if key not in once:
+            times = stage_times(stage.graph, runs)
+            operators = tuple(
+                executed(block, index, times.operators_s[:, index], repeat, num_ranks, main_memory)
+                for index in range(len(block.operators))
+            )
+            once[key] = _BookedStage(block, operators, _causes(block, operators, times, repeat, played.series.rounds))
+        yield once[key]
+
+
+def _causes(
+    block: PricedBlock, operators: Sequence[Executed], times: StageTimes, repeat: int, rounds: int
+) -> dict[str, float]:
+    """Time of a stage in all rounds by cause: what is computed, and what the stream misses."""
+    found: dict[str, float] = defaultdict(float)
+    computes = [one for one, priced in zip(operators, block.operators, strict=True) if _is_computed(priced)]
+    for columns in (*(one.parts_s for one in computes), {c: s * repeat for c, s in times.uncovered_s.items()}):
+        for cause, seconds in columns.items():
+            found[cause] += add_in_order(0.0, [seconds], rounds)
+    return found
+
+
+def _is_computed(priced: PricedOperator) -> bool:
+    return isinstance(priced.cost, OperatorCost)
+
+
+def _row(block: str, row: OperatorSum) -> OperatorRow:
+    """The finished row."""
+    parts_s = row.by_name("part")
+    return OperatorRow(
+        block=block,
+        operator=row.operator.name,
+        kind=row.operator.kind,
+        count=row.count,
+        time_s=row["time"],
+        parts_s=parts_s,
+        limiter=max(parts_s, key=parts_s.__getitem__, default="none"),
+        flops=row.flops,
+        traffic_bytes=row.by_name("traffic"),
+        role_bytes=row.by_name("role"),
+        energy_j=row["energy"],
     )
-
-
-class OperatorSum:
-    """Running sums of one operator over stages."""
-
-    def __init__(self, operator: Operator, main_memory: str) -> None:
-        self._operator = operator
-        self._main_memory = main_memory
-        self._count = self._flops = 0
-        self._time_s = self._energy_j = 0.0
-        self._parts_s: dict[str, float] = defaultdict(float)
-        self._traffic: dict[str, float] = defaultdict(float)
-        self._roles: dict[str, float] = defaultdict(float)
-        self._last: _Booking | None = None  # the steps of a decode mostly repeat it
-
-    def add(self, priced: PricedOperator, time_s: float, repeat: int, num_ranks: int) -> Mapping[str, float]:
-        """Add ``repeat`` executions that took ``time_s`` each; returns their seconds by cause."""
-        last = self._last
-        if last is None or last.priced is not priced or last.executions != (time_s, repeat, num_ranks):
-            last = self._last = _booking(priced, time_s, repeat, num_ranks, self._main_memory)
-        self._count += repeat
-        self._time_s += last.time_s
-        self._energy_j += last.energy_j
-        self._flops += last.flops
-        _accumulate(self._parts_s, last.parts_s)
-        _accumulate(self._traffic, last.traffic_bytes)
-        _accumulate(self._roles, last.role_bytes)
-        return last.parts_s
-
-    def close(self, block: str) -> OperatorRow:
-        """The finished row."""
-        parts_s = dict(self._parts_s)
-        return OperatorRow(
-            block=block,
-            operator=self._operator.name,
-            kind=self._operator.kind,
-            count=self._count,
-            time_s=self._time_s,
-            parts_s=parts_s,
-            limiter=max(parts_s, key=parts_s.__getitem__, default="none"),
-            flops=self._flops,
-            traffic_bytes=dict(self._traffic),
-            role_bytes=dict(self._roles),
-            energy_j=self._energy_j,
-        )
-
-
-def _parts_and_traffic(cost: OperatorCost | CollectiveCost) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """Seconds by cause and bytes by level of one execution on one chip."""
-    if isinstance(cost, OperatorCost):
-        return cost.parts_s, cost.traffic_bytes
-    parts_s, sent_bytes = {"launch": cost.launch_s}, dict.fromkeys((phase.level for phase in cost.phases), 0.0)
-    for phase in cost.phases:
-        parts_s[phase.level] = parts_s.get(phase.level, 0.0) + phase.seconds
-        sent_bytes[phase.level] += phase.sent_bytes
-    for level, nbytes in cost.hidden_bytes.items():
-        sent_bytes[level] = sent_bytes.get(level, 0.0) + nbytes
-    return parts_s, sent_bytes
-
-
-def _parts(parts_s: Mapping[str, float], time_s: float) -> dict[str, float]:
-    """Parts that sum to the simulated time: what the engine added is contention for a shared memory or link."""
-    alone_s = sum(parts_s.values())
-    parts = dict(parts_s)
-    if alone_s and time_s > alone_s * (1 + 1e-9):
-        parts[CONTENTION] = time_s - alone_s
-    return parts
 
 
 def _critical(blocks: Sequence[PricedBlock], timeline: ProgramTimeline) -> list[CriticalPart]:
     """The critical path of all stages; a stage ends before the next begins, so it is that of each in turn."""
-    once: dict[int, list[tuple[tuple[str, str, str, str], float]]] = {}
-    total: dict[tuple[str, str, str, str], float] = {}
-    for stage, block in zip(timeline.stages, blocks, strict=True):
-        if id(stage.timeline) not in once:
-            parts = critical_parts(stage.stage.graph, stage.timeline, _alone(stage, block), block.name)
-            once[id(stage.timeline)] = [
-                ((part.block, part.operator, part.resource, part.cause), part.time_s) for part in parts
-            ]
-        for key, time_s in once[id(stage.timeline)]:
-            total[key] = total.get(key, 0.0) + time_s * stage.stage.repeat
-    return [CriticalPart(*key, time_s) for key, time_s in total.items()]
+    once: dict[tuple[PricedBlock, Runs], list[CriticalPart]] = {}
+    found: list[CriticalPart] = []
+    left = iter(blocks)
+    for played in timeline.series:
+        for stage, runs in zip(played.series.stages, played.runs, strict=True):
+            block = next(left)
+            if (block, runs) not in once:
+                once[block, runs] = _critical_of_stage(stage, runs, block)
+            times = stage.repeat * (played.series.rounds if len(runs) == 1 else 1)
+            found += [replace(part, time_s=part.time_s * times) for part in once[block, runs]]
+    return list(merge(found))
 
 
-def _alone(stage: StageTimeline, block: PricedBlock) -> dict[str, np.ndarray]:
+def _critical_of_stage(stage: Stage, runs: Runs, block: PricedBlock) -> list[CriticalPart]:
+    """One repetition in every run, added up."""
+    found: list[CriticalPart] = []
+    first = 0
+    for part in runs.parts():
+        alone_s = _alone(stage.graph, part, block, slice(first, first + len(part)))
+        found += parts_of_runs(stage.graph, part.start_ticks, part.end_ticks, alone_s, block.name)
+        first += len(part)
+    return list(merge(found))
+
+
+def _alone(graph: TaskGraph, runs: Runs, block: PricedBlock, rows: slice) -> dict[str, np.ndarray]:
     """Time of each task alone by cause; a collective on the path is communication that nothing hides."""
-    label = stage.stage.graph.label
-    took_s = to_seconds(stage.timeline.end_ticks - stage.timeline.start_ticks)
-    size = max(len(block.operators), len(stage.stage.graph.labels))
-    per_label: dict[str, list[float]] = {}
+    label = graph.label
+    size = max(len(block.operators), len(graph.labels))
+    per_label: dict[str, np.ndarray] = {}
     is_collective = np.zeros(size, dtype=bool)
+    none = np.zeros((len(runs) if block.growing else 1, size))
     for index, priced in enumerate(block.operators):
-        if isinstance(priced.cost, OperatorCost):
-            for cause, seconds in priced.cost.parts_s.items():
-                per_label.setdefault(cause, [0.0] * size)[index] = seconds
-        else:
-            per_label.setdefault(EXPOSED_COMMUNICATION, [0.0] * size)
+        if not isinstance(priced.cost, OperatorCost):
             is_collective[index] = True
-    parts_s = {cause: np.array(column)[label] for cause, column in per_label.items()}
+            continue
+        growing = block.growing.get(index)
+        own = {} if growing is None else {cause: column[rows] for cause, column in growing.costs.parts_s.items()}
+        for cause, seconds in (own or priced.cost.parts_s).items():
+            per_label.setdefault(cause, none.copy())[:, index] = seconds
+    parts_s = {cause: column[:, label] for cause, column in per_label.items()}
+    took_s = to_seconds(runs.end_ticks - runs.start_ticks)
     if is_collective.any():
-        mine = is_collective[label]
-        parts_s[EXPOSED_COMMUNICATION][mine] = took_s[mine]
-    servers = list(stage.stage.graph.servers)
+        parts_s[EXPOSED_COMMUNICATION] = np.where(is_collective[label], took_s, 0.0)
+    servers = list(graph.servers)
     if HOST in servers:
-        mine = stage.stage.graph.server == servers.index(HOST)
+        mine = graph.server == servers.index(HOST)
         parts_s = {cause: np.where(mine, 0.0, column) for cause, column in parts_s.items()}
         parts_s[HOST] = np.where(mine, took_s, 0.0)
     return parts_s
 
 
-def _accumulate(into: dict[str, float], values: Mapping[str, float], factor: float = 1.0) -> None:
+def _accumulate(into: dict[str, float], values: Mapping[str, float]) -> None:
     for key, value in values.items():
-        into[key] += value * factor
+        into[key] += value
 
 
 def total_ledger(

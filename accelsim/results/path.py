@@ -8,7 +8,7 @@ making anything faster that is not on it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,29 +56,70 @@ def critical_parts(
         block: Name of the stage.
         repeat: How often it ran.
     """
-    path, gap_ticks = critical_path(graph, timeline)
-    took_s = (timeline.end_ticks[path] - timeline.start_ticks[path]) / TICKS_PER_S
-    alone = {cause: column[path] for cause, column in parts_s.items()}
-    alone_s = sum(alone.values(), np.zeros(len(path)))
+    rows = {cause: column[None] for cause, column in parts_s.items()}
+    parts = parts_of_runs(graph, timeline.start_ticks[None], timeline.end_ticks[None], rows, block)
+    return [replace(part, time_s=part.time_s * repeat) for part in parts]
+
+
+def parts_of_runs(
+    graph: TaskGraph, start: Int64Array, end: Int64Array, parts_s: Mapping[str, FloatArray], block: str
+) -> list[CriticalPart]:
+    """Parts of the critical paths of runs with different sizes, added up.
+
+    The path of one run is one of every run in which its tasks follow one another without gaps, too.
+
+    Args:
+        graph: Structure of what ran.
+        start: Start of each task. int64[R, T].
+        end: End of each task. int64[R, T].
+        parts_s: Time of each task alone, by cause. float64[R, T] each, or [1, T] where all runs are alike.
+        block: Name of the stage.
+    """
+    found: list[CriticalPart] = []
+    left = np.arange(len(start))
+    while left.size:
+        path, gap_ticks = critical_path(graph, start[left[0]], end[left[0]])
+        alike = _is_path(path, start[left], end[left])
+        alike[0] = True
+        rows, left = left[alike], left[~alike]
+        took_s = (end[np.ix_(rows, path)] - start[np.ix_(rows, path)]) / TICKS_PER_S
+        first = np.zeros(1, dtype=np.int64)
+        alone = {c: column[np.ix_(rows if len(column) > 1 else first, path)] for c, column in parts_s.items()}
+        found += _summed(graph, path, took_s, alone, block)
+        if gap_ticks:
+            found.append(CriticalPart("", "", "", IDLE, gap_ticks / TICKS_PER_S))
+    return list(merge(found))
+
+
+def _is_path(path: Int64Array, start: Int64Array, end: Int64Array) -> npt.NDArray[np.bool_]:
+    """For each run whether the tasks of ``path``, last first, fill its makespan."""
+    begins, ends = start[:, path], end[:, path]
+    follow = (begins[:, :-1] == ends[:, 1:]).all(axis=1)
+    is_path: npt.NDArray[np.bool_] = follow & (begins[:, -1] == 0) & (ends[:, 0] == end.max(axis=1))
+    return is_path
+
+
+def _summed(
+    graph: TaskGraph, path: Int64Array, took_s: FloatArray, alone: Mapping[str, FloatArray], block: str
+) -> list[CriticalPart]:
+    """Time of the tasks of a path by label and cause, summed over runs; rows are runs."""
+    alone_s = sum(alone.values(), np.zeros((1, len(path))))
     # A task that overlaps its work with a transfer may take less than the sum of its parts: scale these down.
     scale = np.where(alone_s > 0, np.minimum(1.0, took_s / np.maximum(alone_s, 1e-300)), 0.0)
-    seconds = {cause: column * scale for cause, column in alone.items()}
+    seconds = {cause: (column * scale).sum(axis=0) for cause, column in alone.items()}
     added = took_s - alone_s * scale
     # Ticks round every task by half a femtosecond; only more than that is contention.
-    rounding = added <= 1e-9 * took_s
-    seconds[CONTENTION] = seconds.get(CONTENTION, np.zeros(len(path))) + np.where(rounding, 0.0, added)
+    contention = np.where(added <= 1e-9 * took_s, 0.0, added).sum(axis=0)
+    seconds[CONTENTION] = seconds.get(CONTENTION, np.zeros(len(path))) + contention
     labels, place = np.unique(graph.label[path], return_inverse=True)
     resources = [_resource(graph, int(path[np.argmax(place == i)])) for i in range(len(labels))]
-    sums = {cause: np.bincount(place, column, len(labels)) * repeat for cause, column in seconds.items()}
-    found = [
+    sums = {cause: np.bincount(place, column, len(labels)) for cause, column in seconds.items()}
+    return [
         CriticalPart(block, graph.labels[int(label)], resources[i], cause, float(column[i]))
         for i, label in enumerate(labels)
         for cause, column in sums.items()
         if column[i] > 0
     ]
-    if gap_ticks:
-        found.append(CriticalPart("", "", "", IDLE, gap_ticks / TICKS_PER_S * repeat))
-    return found
 
 
 def merge(parts: Sequence[CriticalPart]) -> tuple[CriticalPart, ...]:

@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from accelsim.results.bill import Rates, bill
 from accelsim.results.data import Power, RunData
 
@@ -36,7 +34,9 @@ class Result(RunData):
     @cached_property
     def power(self) -> Power:
         """Mean and highest power of all chips, against their limit."""
-        peak_w = float(np.max(self.columns("power")["power_w"]))
+        from accelsim.results.tables.power import peak_power_w
+
+        peak_w = peak_power_w(self)
         return Power(self.energy.total_j / self.latency_s, peak_w, self.machine.chip.tdp_w * self.num_chips)
 
     def to_dict(self) -> dict[str, Any]:

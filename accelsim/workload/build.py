@@ -8,11 +8,10 @@ from accelsim.errors import ConfigError
 from accelsim.warning import warn
 from accelsim.workload.blocks._ends import TOKEN_TABLE, build_embedding, build_head
 from accelsim.workload.blocks.base import BLOCKS, Pass
-from accelsim.workload.graph import OperatorGraph, Segment, Workload
+from accelsim.workload.graph import Segment, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 from accelsim.workload.recipe import Recipe
-from accelsim.workload.steps import between
 from accelsim.workload.traversal import Traversal
 
 
@@ -62,53 +61,6 @@ def build_traversal(model: Model, traversal: Traversal, recipe: Recipe | None = 
 def own_recipe(model: Model) -> Recipe:
     """The model's own types, as it is stored."""
     return Recipe(model.own_types)
-
-
-#: Decodes of so few steps are built step by step.
-_FEWEST_STEPS = 4
-
-
-def build_steps(model: Model, phase: Phase, recipe: Recipe | None = None) -> list[Workload]:
-    """Workloads of all passes of the phase, in order; operators that one step has like the step before are one object.
-
-    Of a long decode only what depends on the length of the KV cache is new in a step; later stages look at the same
-    object once.
-
-    Raises:
-        ConfigError: As :func:`build_workload`.
-    """
-    steps = len(phase.traversals())
-
-    def build(step: int, before: Workload | None) -> Workload:
-        workload = build_step(model, phase, step, recipe)
-        if before is None or len(before.segments) != len(workload.segments):
-            return workload
-        pairs = zip(workload.segments, before.segments, strict=True)
-        return replace(workload, segments=tuple(_sharing(*pair) for pair in pairs))
-
-    workloads: list[Workload] = []
-    for step in range(steps):
-        workloads.append(build(step, workloads[-1] if workloads else None))
-        # The first step may start without a cache, so growth is read off the second and third.
-        if step == 2 and steps > _FEWEST_STEPS:
-            rest = between(workloads[1], workloads[2], build(steps - 1, None), steps - 1)
-            if rest is not None:
-                return [
-                    workloads[0],
-                    *(replace(w, name=f"{model.name} {phase} step={i}") for i, w in enumerate(rest, start=1)),
-                ]
-    return workloads
-
-
-def _sharing(segment: Segment, before: Segment) -> Segment:
-    """An equal segment that is ``before``, or has the operators of ``before`` where they are equal."""
-    old = before.graph.operators
-    if segment.repeat != before.repeat or len(segment.graph) != len(old):
-        return segment
-    shared = tuple(b if a == b else a for a, b in zip(segment.graph, old, strict=True))
-    if all(a is b for a, b in zip(shared, old, strict=True)) and segment.name == before.name:
-        return before
-    return Segment(OperatorGraph(segment.graph.name, shared), segment.repeat)
 
 
 def build_segments(model: Model, traversal: Traversal, recipe: Recipe) -> tuple[Segment, ...]:

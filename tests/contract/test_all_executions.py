@@ -21,10 +21,10 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import KEY_READERS, Count, ElementType, PlanKey, RowsByCols, Word, known_keys
 from accelsim.pipeline import simulate
 from accelsim.results.books import keep_books
-from accelsim.workload.build import build_steps
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.phase import Decode, Mixed, Prefill
 from accelsim.workload.recipe import Recipe
+from accelsim.workload.series import build_series
 
 INPUTS = Path(__file__).parents[1] / "golden" / "inputs"
 TINY, MACHINE = str(INPUTS / "tiny.json"), f"{INPUTS / 'small-arrays.yaml'}:1"
@@ -40,7 +40,7 @@ def mapped_by():
 
     def mapped(name, phase):
         job = Job(load_model(TINY), load_system(MACHINE), phase, Plan(execution=name), Recipe.of(DType.BF16))
-        passes = tuple(build_steps(job.model, phase, job.recipe))
+        passes = build_series(job.model, phase, job.recipe)
         return job, passes, EXECUTIONS.get(name)().map(job, passes)
 
     return mapped
@@ -51,9 +51,17 @@ def mapped_by():
 def test_the_operators_of_all_passes_run_once_each(name, phase, mapped_by):
     _, passes, mapped = mapped_by(name, phase)
     bookings = list(mapped.bookings())
-    assert sum(one.flops * one.count for one in bookings) == sum(workload.flops for workload in passes)
+    assert sum(one.flops * one.count for one in bookings) == sum(
+        workload.flops for series in passes for workload in series
+    )
     runs = {one.name for one in bookings if one.operator is not None}
-    assert runs == {operator.name for workload in passes for segment in workload.segments for operator in segment.graph}
+    assert runs == {
+        operator.name
+        for series in passes
+        for workload in series
+        for segment in workload.segments
+        for operator in segment.graph
+    }
 
 
 @EVERY
@@ -131,7 +139,7 @@ def outside(monkeypatch):
         def map(self, job, passes):
             builder = TaskGraphBuilder()
             server, before = builder.server("oracle"), []
-            for _ in passes:
+            for _ in range(sum(series.count for series in passes)):
                 before = [builder.task("guess", server, job.plan.mykey * 1e-3, after=before)]
             graph = builder.build()
             alone_s = {"compute": np.full(graph.num_tasks, job.plan.mykey * 1e-3)}

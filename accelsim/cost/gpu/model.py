@@ -8,11 +8,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.columns import CostColumns
 from accelsim.cost.gpu.attention import prefill_times
 from accelsim.cost.gpu.attention_backward import backward_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.decode import MAX_DECODE_QUERIES, decode_times
+from accelsim.cost.gpu.decode_series import decode_columns
 from accelsim.cost.gpu.gemm import GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine, cache_name
 from accelsim.cost.gpu.moe import MoeTimes, moe_times
@@ -33,6 +35,7 @@ from accelsim.hardware.chip import Chip
 from accelsim.warning import warn
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
+from accelsim.workload.steps import OperatorSeries
 from accelsim.workload.tensor import Role
 
 Times = GemmTimes | AttentionTimes | MoeTimes | RowwiseTimes
@@ -95,18 +98,20 @@ class GpuCostModel:
         job = _Job(operator, chip, GpuMachine.of(chip, region.num_cores), GpuCalibration.of(chip))
         return _operator_cost(job, price(job))
 
-    def costs(self, attentions: Sequence[Attention], chip: Chip, region: Region) -> list[OperatorCost]:
-        """Costs of attentions that differ in extents only (the steps of a decode), priced in one call.
+    def costs(self, operators: OperatorSeries, chip: Chip, region: Region) -> CostColumns | None:
+        """Costs of an attention in every step of a decode, in few calls; None for other operators.
 
         Raises:
             ConfigError: As :meth:`cost`.
         """
-        kinds = {(op.dtype, op.kv_dtype, _is_decode(op)) for op in attentions}
-        if len(kinds) > 1:
-            return [self.cost(operator, chip, region) for operator in attentions]
-        job = _Job(attentions[0], chip, GpuMachine.of(chip, region.num_cores), GpuCalibration.of(chip))
-        priced = zip(attentions, _attentions(job, attentions), strict=True)
-        return [_operator_cost(job._replace(operator=operator), price) for operator, price in priced]
+        ends = operators.at(0), operators.at(operators.count - 1)
+        if not all(isinstance(op, Attention) and _is_decode(op) for op in ends):
+            return None
+        found = decode_columns(GpuMachine.of(chip, region.num_cores), GpuCalibration.of(chip), operators)
+        # Both ends are priced by the definition too: whatever it knows and these columns do not would show there.
+        alone = [self.cost(operator, chip, region) for operator in ends]
+        columns = [(one.work_s, one.traffic_bytes, one.parts_s) for one in (found.at(0), found.at(-1))]
+        return found if columns == [(one.work_s, one.traffic_bytes, one.parts_s) for one in alone] else None
 
 
 def _operator_cost(job: _Job, priced: _Priced) -> OperatorCost:

@@ -23,7 +23,7 @@ from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import KEY_READERS, PlanKey
 from accelsim.registry import Registry
-from accelsim.workload.graph import Workload
+from accelsim.workload.steps import StepSeries
 
 
 class Execution(Protocol):
@@ -42,12 +42,12 @@ class Execution(Protocol):
     has_kernels: ClassVar[bool] = False
 
     @abstractmethod
-    def map(self, job: Job, passes: Sequence[Workload]) -> Mapped:
+    def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
         """The job on its machine.
 
         Args:
             job: What is computed, where, how; its plan names this execution.
-            passes: One replica's operators of each traversal of the phase, in order.
+            passes: One replica's operators of each traversal of the phase, in series, in order.
 
         Raises:
             PlanError: The machine, or the plan, does not suit.

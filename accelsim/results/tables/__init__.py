@@ -9,10 +9,11 @@ from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns
-from accelsim.results.tables.energy import energy_table, power_table
+from accelsim.results.tables.energy import energy_table
 from accelsim.results.tables.machine import link_use_table, links_table, servers_table, traffic_table
 from accelsim.results.tables.memory import memory_table
 from accelsim.results.tables.operators import causes_table, critical_path_table, operators_table, roles_table
+from accelsim.results.tables.power import power_table
 from accelsim.results.tables.tasks import tasks_table
 from accelsim.results.tables.tensors import tensors_table
 from accelsim.results.tables.tiles import tiles_table

@@ -36,7 +36,7 @@ def memory_table(result: RunData) -> Columns:
             rows.append((time_s, 0, group, weight, cached, other, weight + cached + other))
         return by_column(rows, COLUMNS)
     alive_of: dict[PricedBlock, list[int]] = {}
-    for index, (stage, block) in enumerate(zip(result.timeline.stages, result.mapped.blocks, strict=True)):
+    for index, (stage, block) in enumerate(zip(result.timeline.stages, result.mapped.blocks_in_time, strict=True)):
         graph = stage.stage.graph
         first = np.full(len(block.operators), np.iinfo(np.int64).max)
         np.minimum.at(first, graph.label, stage.timeline.start_ticks)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from accelsim.engine.program import Program, run_program
-from accelsim.engine.series import Stage
+from accelsim.engine.clock import to_ticks
+from accelsim.engine.series import Stage, Variants
+from accelsim.engine.stages import run_stages
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.mapping.servers import COMM, STREAM
 from accelsim.results.account import EXPOSED_COMMUNICATION, IDLE
@@ -25,22 +27,33 @@ def block() -> TaskGraph:
 
 
 def test_operators_last_from_first_start_to_last_end_and_what_the_stream_misses_is_uncovered() -> None:
-    timeline = run_program(Program.of(Stage(block())))
-    times = stage_times(timeline.stages)[id(timeline.stages[0].timeline)]
-    assert times.operators_s == (4.0, 4.0, 3.0)  # the reduction: 2 s of waiting and two steps
-    assert times.uncovered_s == {EXPOSED_COMMUNICATION: 4.0, IDLE: 0.0}
-
-
-def test_stages_of_one_structure_are_timed_each_by_its_own_sizes() -> None:
     graph = block()
-    longer = graph.with_sizes(graph.work_ticks * np.array([2, 1, 1, 1, 1]), graph.nbytes, graph.latency_ticks)
-    other = TaskGraphBuilder()
-    other.server(STREAM)
-    other.server(COMM)
-    other.task("alone", 0, 5.0)
-    graphs = [graph, longer, other.build(), graph]
-    timeline = run_program(Program.of(*(Stage(one, 3) for one in graphs)))
-    times = stage_times(timeline.stages)
-    found = [times[id(stage.timeline)].operators_s for stage in timeline.stages]
-    assert found == [(4.0, 4.0, 3.0), (8.0, 4.0, 3.0), (5.0,), (4.0, 4.0, 3.0)]
-    assert times[id(timeline.stages[2].timeline)].uncovered_s == {IDLE: 0.0}
+    (runs,) = run_stages([Stage(graph)])
+    times = stage_times(graph, runs)
+    assert times.operators_s.tolist() == [[4.0, 4.0, 3.0]]  # the reduction: 2 s of waiting and two steps
+    assert {cause: seconds.tolist() for cause, seconds in times.uncovered_s.items()} == {
+        EXPOSED_COMMUNICATION: [4.0],
+        IDLE: [0.0],
+    }
+
+
+def test_runs_of_one_structure_are_timed_each_by_its_own_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accelsim.engine.runs.ROWS_AT_ONCE", 2)  # looked at in two parts
+    graph = block()
+    gemm_s = np.array([[4.0], [8.0], [5.0]])
+    none = np.zeros((3, 1), dtype=np.int64)
+    variants = Variants(np.array([0]), to_ticks(gemm_s), none, none)
+    (runs,) = run_stages([Stage(graph, variants=variants)])
+    times = stage_times(graph, runs)
+    assert times.operators_s.tolist() == [[4.0, 4.0, 3.0], [8.0, 4.0, 3.0], [5.0, 4.0, 3.0]]
+    assert times.uncovered_s[EXPOSED_COMMUNICATION].tolist() == [4.0, 4.0, 4.0]
+
+
+def test_a_stage_without_collectives_exposes_none() -> None:
+    builder = TaskGraphBuilder()
+    builder.server(STREAM)
+    builder.server(COMM)
+    builder.task("alone", 0, 5.0)
+    graph = builder.build()
+    (runs,) = run_stages([Stage(graph)])
+    assert {cause: s.tolist() for cause, s in stage_times(graph, runs).uncovered_s.items()} == {IDLE: [0.0]}

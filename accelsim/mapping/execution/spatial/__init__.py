@@ -15,7 +15,7 @@ from accelsim.mapping.execution.base import Execution, register_execution
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan_keys import Count, PlanKey, Word
-from accelsim.workload.graph import Workload
+from accelsim.workload.steps import StepSeries
 
 PLACER = PlanKey("placer", Word(), "Who finds the rectangles of the groups; see accelsim show placers. Default: snake.")
 CHUNK = PlanKey(
@@ -42,11 +42,11 @@ class Spatial(Execution):
     keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, OBJECTIVE)
     places_groups: ClassVar[bool] = True
 
-    def map(self, job: Job, passes: Sequence[Workload]) -> Mapped:
+    def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
         """Groups, sizes, placement, prices, and one task graph in which everything overlaps."""
         from accelsim.mapping.execution.spatial.advice import map_groups
 
-        run = map_groups(job, passes[-1])
+        run = map_groups(job, passes[-1].last)
         return Mapped(
             plan=run.plan,
             program=run.program,

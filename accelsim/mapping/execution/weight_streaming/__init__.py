@@ -17,7 +17,7 @@ from accelsim.mapping.execution.base import Execution, register_execution
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan_keys import PlanKey
-from accelsim.workload.graph import Workload
+from accelsim.workload.steps import StepSeries
 
 
 @register_execution("weight_streaming")
@@ -26,7 +26,7 @@ class WeightStreaming(Execution):
 
     keys: ClassVar[tuple[PlanKey, ...]] = ()
 
-    def map(self, job: Job, passes: Sequence[Workload]) -> Mapped:
+    def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
         """Price on the whole grid, and one task graph in which weights come in ahead of the operators."""
         from accelsim.mapping.execution.weight_streaming.run import map_streams
 

@@ -11,7 +11,7 @@ from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.parallel.keys import PARALLEL_KEYS
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import PlanKey, RowsByCols
-from accelsim.workload.graph import Workload
+from accelsim.workload.steps import StepSeries
 
 REGION = PlanKey(
     "region", RowsByCols(), "ROWSxCOLS of cores one operator spans; layers fill as many regions as their weights need."
@@ -25,7 +25,7 @@ class WholeChip(Execution):
     keys: ClassVar[tuple[PlanKey, ...]] = (*PARALLEL_KEYS, REGION)
     has_kernels: ClassVar[bool] = True
 
-    def map(self, job: Job, passes: Sequence[Workload]) -> Mapped:
+    def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
         """One rank's share, prices, one block of tasks after another; the host in front where it dispatches.
 
         With stages of a pipeline, their cells in one graph.

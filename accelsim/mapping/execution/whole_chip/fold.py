@@ -68,7 +68,7 @@ def _on_path(
 ) -> Iterator[tuple[str, tuple[int, ...], int, int, dict[str, float]]]:
     """Operators on the critical path of a block: label, link, ticks, bytes and seconds by cause of one repetition."""
     graph, timeline = played.stage.graph, played.timeline
-    path, _ = critical_path(graph, timeline)
+    path, _ = critical_path(graph, timeline.start_ticks, timeline.end_ticks)
     path = path[::-1]
     parts = _alone(graph, block)
     has_route = np.diff(graph.route_ptr)[path] > 0

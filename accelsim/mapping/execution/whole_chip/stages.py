@@ -49,7 +49,7 @@ def map_stages(job: Job) -> Mapped:
     need, warnings = _check_stages(job, parts)
     seating = seat(share, plan, system, job.seed)
     pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, seating))
-    lowered = [lower([blocks], system) for blocks in pricer.price_all(parts)]
+    lowered = [lower([blocks], system) for blocks in map(pricer.price, parts)]
     if job.profile.dispatch_s and has_kernels:
         lowered = [with_host(one, job.profile, len(one.blocks), job.engine) for one in lowered]
     links = [*(pricer.priced(operator) for operator in sends(parts, plan.mesh)), None]

@@ -39,7 +39,7 @@ def stages_of(system, plan, phase):
     """Each stage lowered for one microbatch, with what it sends."""
     parts = deal(shard(build_workload(MODEL, phase), plan), plan.pp)
     pricer = Pricer(system, region_of(plan, system.chip), Seats(plan.num_ranks))
-    lowered = [lower([blocks], system) for blocks in pricer.price_all(parts)]
+    lowered = [lower([blocks], system) for blocks in map(pricer.price, parts)]
     links = [*(pricer.priced(operator) for operator in sends(parts, plan.mesh)), None]
     return [StageProgram(one, link) for one, link in zip(lowered, links, strict=True)]
 
@@ -50,7 +50,7 @@ def test_the_bubble_of_equal_stages_is_the_closed_form_to_the_tick(schedule, num
     system = load_system("nvidia-dgx-h100:8")
     whole = build_workload(MODEL, Prefill(1, 256))
     layers = dataclasses.replace(whole, segments=(dataclasses.replace(whole.segments[1], repeat=4),))
-    lowered = lower(Pricer(system, region_of(Plan(), system.chip)).price_all([layers]), system)
+    lowered = lower([Pricer(system, region_of(Plan(), system.chip)).price(layers)], system)
     cell_ticks = run_program(lowered.program).makespan_ticks
     send = PricedOperator(SendRecv.of(1, Group("pp", num_stages)), NOTHING)
     stages = [StageProgram(lowered, send)] * (num_stages - 1) + [StageProgram(lowered, None)]
