@@ -51,7 +51,6 @@ MAX_LINES = 400
 #: Circles of files that are left.  None may be added; one that is gone must be taken out here.
 KNOWN_CIRCLES = {
     frozenset({"accelsim.workload.operators.attention", "accelsim.workload.operators.attention_backward"}),
-    frozenset({"accelsim.exploration.floor", "accelsim.exploration.view"}),
 }
 #: Classes that no code tells apart by isinstance, and the folder that may: what a phase or an execution is, is asked.
 NOT_TOLD_APART = {

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
 from accelsim.engine.program import run_program
 from accelsim.errors import PlacementError
+from accelsim.exploration.history import History, Settings, Step
 from accelsim.mapping.execution.spatial.prices import PriceBook
-from accelsim.mapping.execution.spatial.report import PlacementReport, explain, placement_of
-from accelsim.mapping.execution.spatial.run import DEFAULT_PLACER, SpatialRun, price_book, run_on_tiles
+from accelsim.mapping.execution.spatial.report import placement_of
+from accelsim.mapping.execution.spatial.run import DEFAULT_PLACER, price_book, run_on_tiles
 from accelsim.mapping.execution.spatial.settle import Searching
 from accelsim.mapping.job import Job
 from accelsim.mapping.placement.placement import Placement
@@ -29,47 +29,6 @@ DEFAULT_BUDGET = 2_000
 BY_HAND = "by_hand"
 
 PhaseKind = Literal["prefill", "decode"]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the placement is made from.
-
-    Attributes:
-        placer: Name of a placer, or a placement file.
-        seed: Its seed.
-        phase: Prefill or decode.
-        grid: Rows and columns of tiles of the chip.
-    """
-
-    placer: str
-    seed: int
-    phase: Phase
-    grid: tuple[int, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One placement with what the simulator says of it.
-
-    Attributes:
-        settings: What it was made from.
-        run: The mapping.
-        latency_s: Simulated time of the phase.
-        done: What was done to get here, for people.
-        is_placed: Whether a placer made it, not a swap.
-    """
-
-    settings: Settings
-    run: SpatialRun
-    latency_s: float
-    done: str
-    is_placed: bool
-
-    @cached_property
-    def report(self) -> PlacementReport:
-        """Hops, bytes x hops, gap to the bound, hottest links."""
-        return explain(self.run)
 
 
 class _OnGrid(NamedTuple):
@@ -101,7 +60,7 @@ class Exploration:
         self._plan = spatial_plan(case.plan)
         self._on_grids: dict[tuple[Phase, tuple[int, int]], _OnGrid] = {}
         grid = case.load(catalog).job.system.chip.core_grid
-        self._steps: list[Step] = []
+        self.history = History(case.model if isinstance(case.model, str) else case.model.name)
         self._place(Settings(self._plan.placer or DEFAULT_PLACER, case.seed, case.phase, grid), "placed")
 
     @property
@@ -112,22 +71,22 @@ class Exploration:
     @property
     def now(self) -> Step:
         """The placement as it is."""
-        return self._steps[-1]
+        return self.history.now
 
     @property
     def before(self) -> Step | None:
         """The placement before the last change; None if there was none."""
-        return self._steps[-2] if len(self._steps) > 1 else None
+        return self.history.before
 
     @property
     def placed(self) -> Step:
         """The last placement that a placer made."""
-        return next(step for step in reversed(self._steps) if step.is_placed)
+        return self.history.placed
 
     @property
     def num_undoable(self) -> int:
         """Changes that can be taken back."""
-        return len(self._steps) - 1
+        return self.history.num_undoable
 
     def swap(self, first: str, second: str) -> None:
         """Let two groups of one chip change places.
@@ -156,8 +115,7 @@ class Exploration:
 
     def undo(self) -> None:
         """Take the last change back; without one nothing happens."""
-        if len(self._steps) > 1:
-            self._steps.pop()
+        self.history.undo()
 
     def change(
         self,
@@ -193,8 +151,7 @@ class Exploration:
 
     def placement(self) -> Placement:
         """The placement as a value; ``.to_yaml()`` is a file for ``--plan placer=FILE``."""
-        model = self._case.model
-        return placement_of(self.now.run, model if isinstance(model, str) else model.name, self.now.settings.seed)
+        return placement_of(self.now.run, self.history.model, self.now.settings.seed)
 
     def _place(self, settings: Settings, done: str) -> None:
         self._map(settings, None, done)
@@ -207,7 +164,7 @@ class Exploration:
             replace(job, plan=plan, seed=settings.seed), largest, book, Searching(self._budget, placement)
         )
         latency_s = run_program(run.program).makespan_s
-        self._steps.append(Step(settings, run, latency_s, done, is_placed=placement is None))
+        self.history.steps.append(Step(settings, run, latency_s, done, is_placed=placement is None))
 
     def _on_grid(self, phase: Phase, grid: tuple[int, int]) -> _OnGrid:
         """A phase on a grid, kept because its book remembers prices."""
@@ -228,13 +185,13 @@ class Exploration:
         from accelsim.exploration.view import summary
         from accelsim.results.plots.floorplan import floorplan_png
 
-        return floorplan_png(self.now.run, chip, summary(self), dpi)
+        return floorplan_png(self.now.run, chip, summary(self.history), dpi)
 
     def view(self, chip: int = 0) -> dict[str, Any]:
         """What a front end draws, as plain data."""
         from accelsim.exploration.view import view_of
 
-        return view_of(self, chip)
+        return view_of(self.history, chip)
 
 
 def _phase(old: Phase, kind: PhaseKind | None, batch: int | None, tokens: int | None) -> Phase:

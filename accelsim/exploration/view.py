@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accelsim.exploration.floor import Exploration, Step
+from accelsim.exploration.history import History, Step
 from accelsim.mapping.placement.base import PLACERS
 from accelsim.results.floorplan import Floorplan, GroupBox, LinkLine, floorplan_of
 from accelsim.results.format import percent_text, seconds_text, size_text
@@ -55,25 +55,25 @@ FIGURES = (
 )
 
 
-def summary(exploration: Exploration) -> str:
+def summary(history: History) -> str:
     """One line: the run, and what the last change did."""
-    now, before = exploration.now, exploration.before
-    text = f"{_title(exploration)}: {now.settings.phase}, {now.done}, {seconds_text(now.latency_s)}"
+    now, before = history.now, history.before
+    text = f"{history.title}: {now.settings.phase}, {now.done}, {seconds_text(now.latency_s)}"
     if before is None:
         return text
     latency = FIGURES[0]
     return f"{text} ({latency.change(now.latency_s, before.latency_s)} against {seconds_text(before.latency_s)} before)"
 
 
-def view_of(exploration: Exploration, chip: int = 0) -> dict[str, Any]:
+def view_of(history: History, chip: int = 0) -> dict[str, Any]:
     """Everything a front end shows of one chip; numbers in SI units, texts ready to print."""
-    now = exploration.now
+    now = history.now
     num_chips = now.run.floor.num_chips
     chip = min(chip, num_chips - 1)
     plan = floorplan_of(now.run, chip)
     hottest = [link.name for link in plan.links[::-1][:HOTTEST]]
     return {
-        "title": _title(exploration),
+        "title": history.title,
         "chip": chip,
         "num_chips": num_chips,
         "grid": list(plan.grid),
@@ -82,18 +82,13 @@ def view_of(exploration: Exploration, chip: int = 0) -> dict[str, Any]:
         "links": [_link(link) for link in plan.links],
         "hottest": hottest,
         "closed": [[r.col, r.row, r.cols, r.rows] for r in plan.closed],
-        "figures": [_figure(figure, exploration) for figure in FIGURES],
+        "figures": [_figure(figure, history) for figure in FIGURES],
         "done": now.done,
         "error": "",
-        "num_undoable": exploration.num_undoable,
+        "num_undoable": history.num_undoable,
         "settings": _settings(now),
         "placers": _placers(now),
     }
-
-
-def _title(exploration: Exploration) -> str:
-    placement = exploration.placement()
-    return f"{placement.model} on {placement.system}"
 
 
 def _placers(now: Step) -> list[str]:
@@ -144,8 +139,8 @@ def _link(link: LinkLine) -> dict[str, Any]:
     }
 
 
-def _figure(figure: Figure, exploration: Exploration) -> dict[str, Any]:
-    now, before, placed = figure.value(exploration.now), exploration.before, figure.value(exploration.placed)
+def _figure(figure: Figure, history: History) -> dict[str, Any]:
+    now, before, placed = figure.value(history.now), history.before, figure.value(history.placed)
     data: dict[str, Any] = {"key": figure.key, "label": figure.label, "now": now, "now_text": figure.text(now)}
     if before is not None:
         old = figure.value(before)

@@ -10,7 +10,8 @@ import anywidget
 import traitlets
 
 from accelsim.errors import AccelsimError
-from accelsim.exploration.floor import Exploration, PhaseKind, Step
+from accelsim.exploration.floor import Exploration, PhaseKind
+from accelsim.exploration.history import Step
 from accelsim.mapping.placement.placement import Placement
 
 _FOLDER = Path(__file__).parent

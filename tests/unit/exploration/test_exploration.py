@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -28,7 +29,7 @@ def untouched() -> Exploration:
 def floor(untouched: Exploration) -> Exploration:
     """An exploration of its own for each test; only the first is mapped from nothing."""
     mine = copy.copy(untouched)
-    mine._steps = list(untouched._steps)
+    mine.history = replace(untouched.history, steps=list(untouched.history.steps))
     return mine
 
 
