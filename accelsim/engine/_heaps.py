@@ -6,8 +6,10 @@ indexed heap that can move an entry when its key changes.
 
 from __future__ import annotations
 
-from accelsim.engine._jit import jit
-from accelsim.engine._state import Records
+import numpy as np
+
+from accelsim.engine._jit import jit, jit_inline
+from accelsim.engine._state import Records, Servers
 from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array
 
 
@@ -52,8 +54,9 @@ def timer_pop(ticks: Int64Array, items: Int32Array, size: int) -> int:
 
 
 @jit
-def queued_before(priority: Int32Array, ready_ticks: Int64Array, left: int, right: int) -> bool:
+def queued_before(servers: Servers, left: int, right: int) -> bool:
     """Whether task ``left`` goes before ``right`` in the queue of a server."""
+    priority, ready_ticks = servers.priority, servers.ready_ticks
     if priority[left] != priority[right]:
         return bool(priority[left] < priority[right])
     if ready_ticks[left] != ready_ticks[right]:
@@ -61,46 +64,53 @@ def queued_before(priority: Int32Array, ready_ticks: Int64Array, left: int, righ
     return left < right
 
 
-@jit
-def queue_push(
-    heap: Int32Array, head: int, tail: int, in_order: bool, priority: Int32Array, ready_ticks: Int64Array, task: int
-) -> bool:
-    """Put a task at ``tail`` of the queue ``heap[head:tail]`` and return whether it is still in order.
+@jit_inline
+def queue_push(servers: Servers, server: int, task: int) -> None:
+    """Put a task into the queue of a server.
 
     While tasks come in order the queue is a sorted list, which is a heap too; only the
     first one that does not turns it into a real one.
     """
-    if head == tail or (in_order and queued_before(priority, ready_ticks, heap[tail - 1], task)):
-        heap[tail] = task
-        return True
+    heap, head, tail = servers.heap, servers.head[server], servers.tail[server]
+    servers.tail[server] = tail + 1
+    if head == tail:
+        servers.in_order[server] = 1
+    elif servers.in_order[server] != 0:
+        servers.in_order[server] = queued_before(servers, heap[tail - 1], task)
     hole = tail - head
-    while hole > 0:
+    while servers.in_order[server] == 0 and hole > 0:
         parent = (hole - 1) >> 1
-        if queued_before(priority, ready_ticks, heap[head + parent], task):
+        if queued_before(servers, heap[head + parent], task):
             break
         heap[head + hole] = heap[head + parent]
         hole = parent
     heap[head + hole] = task
-    return False
 
 
-@jit
-def queue_pop(heap: Int32Array, head: int, tail: int, priority: Int32Array, ready_ticks: Int64Array) -> None:
-    """Remove the root of the queue ``heap[head:tail]``; its last place becomes free."""
-    size = tail - head - 1
-    last = heap[tail - 1]
+@jit_inline
+def queue_pop(servers: Servers, server: int) -> int:
+    """Take the first task out of the queue of a server, which must not be empty."""
+    heap, head = servers.heap, servers.head[server]
+    first = int(heap[head])
+    if servers.in_order[server] != 0:
+        servers.head[server] = head + 1
+        return first
+    servers.tail[server] -= 1
+    size = servers.tail[server] - head
+    last = heap[head + size]
     hole = 0
     while True:
         child = 2 * hole + 1
         if child >= size:
             break
-        if child + 1 < size and queued_before(priority, ready_ticks, heap[head + child + 1], heap[head + child]):
+        if child + 1 < size and queued_before(servers, heap[head + child + 1], heap[head + child]):
             child += 1
-        if not queued_before(priority, ready_ticks, heap[head + child], last):
+        if not queued_before(servers, heap[head + child], last):
             break
         heap[head + hole] = heap[head + child]
         hole = child
     heap[head + hole] = last
+    return first
 
 
 @jit
@@ -135,7 +145,7 @@ def end_move(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int
 @jit
 def end_set(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, item: int, tick: int) -> int:
     """Have link ``item`` come up at ``tick``, adding it if it is not there; return the new size."""
-    hole = links[item]["end_place"]
+    hole = int(np.int64(links[item]["end_place"]))
     if hole >= 0 and links[item]["end_ticks"] == tick:
         return size
     links[item]["end_ticks"] = tick
@@ -149,7 +159,7 @@ def end_set(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int,
 @jit
 def end_remove(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, item: int) -> int:
     """Take link ``item`` out, if it is there, and return the new size."""
-    hole = links[item]["end_place"]
+    hole = int(np.int64(links[item]["end_place"]))
     if hole < 0:
         return size
     links[item]["end_place"] = -1

@@ -5,6 +5,9 @@ Imported only by the kernels of the compiled engine: numba alone takes half a se
 numba notices when the file of a cached function changes, but not when a function it calls
 in another file does, and would go on using the old machine code.  So the cache folder
 is named after the contents of all kernel files.
+
+Compiling takes seconds, mostly per function and per set of argument types.  So only what Python calls is cached and can
+be called from Python, and integers are brought to one width (``int(np.int64(task))``) before they are handed on.
 """
 
 from __future__ import annotations
@@ -53,36 +56,44 @@ def _cache_folder() -> Path | None:
 _FOLDER = _cache_folder()
 
 
+#: Machine code alone: no function here is handed to C as a callback.
+_ALWAYS = {"nogil": True, "no_cfunc_wrapper": True}
+
+#: Nor is there a door for Python to what only compiled functions call.
+_INNER = {**_ALWAYS, "_nrt": False, "no_cpython_wrapper": True}
+
+
 def jit(function: Function) -> Function:
-    """Compile ``function`` to machine code on first call, from the cache if it is there.
+    """Compile ``function`` for its compiled callers; LLVM decides whether to inline it.  A call from Python crashes.
 
     For functions that allocate no arrays: reference counting is off (it costs five times
     the work of the kernel itself).  Fast-math stays off: the order of floating-point
     operations is part of the engine's meaning.
     """
-    return _compiled(function, _nrt=False)
+    compiled: Function = numba.njit(**_INNER)(function)
+    return compiled
 
 
 def jit_inline(function: Function) -> Function:
-    """Like :func:`jit`, pasted into its callers: passing a struct of ten arrays costs more than most bodies."""
-    return _compiled(function, _nrt=False, inline="always")
+    """Like :func:`jit`, always inlined: passing a struct of ten arrays costs more than most bodies.
+
+    LLVM does it, once types are known; numba's own inlining infers the types of every copy anew.
+    """
+    compiled: Function = numba.njit(**_INNER, forceinline=True)(function)
+    return compiled
 
 
-def jit_allocating(function: Function) -> Function:
-    """Like :func:`jit`, for functions that make arrays."""
-    return _compiled(function)
-
-
-def _compiled(function: Function, **options: object) -> Function:
-    """Set up compilation, with the cache in our folder; numba reads the setting here and only here."""
+def jit_entry(function: Function) -> Function:
+    """Like :func:`jit`, for what Python calls: compiled on first call with all it calls, or taken from the cache."""
     compiled: Function
     if _FOLDER is None:
-        compiled = numba.njit(nogil=True, **options)(function)
+        compiled = numba.njit(**_ALWAYS, _nrt=False)(function)
         return compiled
+    # numba reads the setting here and only here.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_FOLDER)
     try:
-        compiled = numba.njit(cache=True, nogil=True, **options)(function)
+        compiled = numba.njit(**_ALWAYS, _nrt=False, cache=True)(function)
     finally:
         numba.config.CACHE_DIR = before
     return compiled

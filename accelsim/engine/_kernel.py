@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.engine._heaps import queue_pop, queue_push, timer_pop, timer_push
-from accelsim.engine._jit import jit, jit_allocating, jit_inline
+from accelsim.engine._jit import jit_entry, jit_inline
 from accelsim.engine._kernel_flows import end_flows, refill, start_flows
 from accelsim.engine._state import (
     DIRTY,
@@ -23,35 +23,33 @@ from accelsim.engine._state import (
     STATUS,
     TIMERS,
     Columns,
-    Filling,
-    Flows,
     Links,
-    Pieces,
     Servers,
     Tasks,
+    Traffic,
 )
 from accelsim.engine.taskgraph import Int32Array, Int64Array
 
 _MAX_TICKS = 2**63 - 1
 
 
-@jit_allocating
-def turn_round(pred_ptr: Int64Array, pred_task: Int32Array) -> tuple[Int64Array, Int32Array]:
-    """Return who waits for each task, in CSR form, in order of id."""
+@jit_entry
+def turn_round(pred_ptr: Int64Array, pred_task: Int32Array, succ_ptr: Int64Array, succ_task: Int32Array) -> None:
+    """Write who waits for each task, in CSR form, in order of id; ``succ_ptr`` comes as zeros."""
     num_tasks = len(pred_ptr) - 1
-    succ_ptr = np.zeros(num_tasks + 1, dtype=np.int64)
     for pred in pred_task:
         succ_ptr[pred + 1] += 1
     for task in range(num_tasks):
         succ_ptr[task + 1] += succ_ptr[task]
-    place = succ_ptr[:-1].copy()
-    succ_task = np.empty(len(pred_task), dtype=np.int32)
     for task in range(num_tasks):
         for at in range(pred_ptr[task], pred_ptr[task + 1]):
             pred = pred_task[at]
-            succ_task[place[pred]] = task
-            place[pred] += 1
-    return succ_ptr, succ_task
+            succ_task[succ_ptr[pred]] = task
+            succ_ptr[pred] += 1
+    # Each offset has moved to where the next one began.
+    for task in range(num_tasks, 0, -1):
+        succ_ptr[task] = succ_ptr[task - 1]
+    succ_ptr[0] = 0
 
 
 @jit_inline
@@ -79,7 +77,7 @@ def start_task(columns: Columns, tasks: Tasks, count: Int64Array, task: int, now
         return
     duration = max(work, latency)
     if duration > 0:
-        set_timer(tasks, count, now, duration, task)
+        set_timer(tasks, count, now, duration, int(np.int64(task)))
     else:
         tasks.ending[count[ENDING]] = task
         count[ENDING] += 1
@@ -116,33 +114,12 @@ def end_task(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array
 
 
 @jit_inline
-def enqueue(columns: Columns, tasks: Tasks, servers: Servers, server: int, task: int, now: int) -> None:
-    """Put a ready task into the queue of its server."""
-    tasks.start_ticks[task] = now
-    head, tail = servers.head[server], servers.tail[server]
-    in_order = queue_push(
-        servers.heap, head, tail, servers.in_order[server] != 0, columns.priority, tasks.start_ticks, task
-    )
-    servers.in_order[server] = 1 if in_order else 0
-    servers.tail[server] = tail + 1
-
-
-@jit_inline
 def serve(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, server: int, now: int) -> None:
     """Have a server take the head of its queue, if it is free and somebody waits."""
-    if server < 0 or servers.running[server] != 0:
+    if server < 0 or servers.running[server] != 0 or servers.head[server] == servers.tail[server]:
         return
-    head, tail = servers.head[server], servers.tail[server]
-    if head == tail:
-        return
-    task = servers.heap[head]
-    if servers.in_order[server] != 0:
-        servers.head[server] = head + 1
-    else:
-        queue_pop(servers.heap, head, tail, columns.priority, tasks.start_ticks)
-        servers.tail[server] = tail - 1
     servers.running[server] = 1
-    start_task(columns, tasks, count, task, now)
+    start_task(columns, tasks, count, queue_pop(servers, server), now)
 
 
 @jit_inline
@@ -160,12 +137,12 @@ def settle(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, 
             if server < 0:
                 start_task(columns, tasks, count, task, now)
             else:
-                enqueue(columns, tasks, servers, server, task, now)
+                servers.ready_ticks[task] = now
+                queue_push(servers, server, task)
         # Servers choose only after all ready tasks of this round stand in their queues.
-        for at in range(first, last):
-            serve(columns, tasks, servers, count, columns.server[tasks.ending[at]], now)
-        for at in range(num_ready):
-            serve(columns, tasks, servers, count, columns.server[tasks.ready[at]], now)
+        for at in range(first, last + num_ready):
+            task = tasks.ending[at] if at < last else tasks.ready[at - last]
+            serve(columns, tasks, servers, count, columns.server[task], now)
         count[READY] = 0
         count[DONE] += last - first
         first = last
@@ -185,36 +162,26 @@ def next_tick(tasks: Tasks, links: Links, count: Int64Array) -> int:
     return tick
 
 
-@jit
-def run_kernel(
-    columns: Columns,
-    tasks: Tasks,
-    servers: Servers,
-    flows: Flows,
-    links: Links,
-    filling: Filling,
-    pieces: Pieces,
-    count: Int64Array,
-    max_hops: int,
-    record: bool,
-) -> None:
+@jit_entry
+def run_kernel(columns: Columns, tasks: Tasks, servers: Servers, traffic: Traffic, count: Int64Array) -> None:
     """Run until the end or until room is short; ``count[STATUS]`` says which.
 
     The caller makes room and calls again: memory is managed in one place, outside.
     """
-    num_links = len(links.links)
+    flows, links, pieces = traffic.flows, traffic.links, traffic.pieces
     while True:
-        now = int(count[NOW])
+        now = count[NOW]
         settle(columns, tasks, servers, count, now)
-        if count[JOINING] > count[FREE] or (record and len(pieces.link) - count[PIECES] < num_links):
+        # Every link may close a piece in one tick.
+        if count[JOINING] > count[FREE] or len(pieces.link) - count[PIECES] < len(pieces.open_rate):
             count[STATUS] = SHORT_OF_ROOM
             return
-        start_flows(columns, tasks, flows, links, count, max_hops, now)
+        start_flows(columns, tasks, flows, links, count, now)
         if count[DIRTY] > 0:
-            refill(flows, links, filling, pieces, count, max_hops, now, record)
+            refill(flows, links, traffic.filling, pieces, count, now)
         tick = next_tick(tasks, links, count)
         if count[STATUS] != FINISHED or tick < 0:
             return
         count[NOW] = tick
-        end_flows(columns, tasks, flows, links, count, max_hops, tick)
+        end_flows(columns, tasks, flows, links, count, tick)
         fire_timers(tasks, count, tick)

@@ -44,7 +44,7 @@ def mark_dirty(links: Links, count: Int64Array, link: int) -> None:
 
 
 @jit_inline
-def join(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_hops: int, task: int, now: int) -> None:
+def join(columns: Columns, flows: Flows, links: Links, count: Int64Array, task: int, now: int) -> None:
     """Put the flow of ``task`` on its links; its rate is set by the next refill."""
     count[FREE] -= 1
     slot = flows.free[count[FREE]]
@@ -59,7 +59,7 @@ def join(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_ho
     for hop in range(num_hops):
         index = columns.route_link[first + hop]
         link = links.links[index]
-        here = slot * max_hops + hop
+        here = slot * flows.max_hops + hop
         head = link["first_node"]
         node = flows.nodes[here]
         node["next"] = head
@@ -77,13 +77,13 @@ def join(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_ho
 
 
 @jit_inline
-def leave(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_hops: int, slot: int, now: int) -> None:
+def leave(columns: Columns, flows: Flows, links: Links, count: Int64Array, slot: int, now: int) -> None:
     """Take a flow that has arrived off its links and give its slot back."""
     flow = flows.slots[slot]
     num_hops = flow["num_hops"]
     nbytes = columns.nbytes[flow["task"]]
     for hop in range(num_hops):
-        node = flows.nodes[slot * max_hops + hop]
+        node = flows.nodes[slot * flows.max_hops + hop]
         index = node["link"]
         link = links.links[index]
         after, before = node["next"], node["previous"]
@@ -106,9 +106,7 @@ def leave(columns: Columns, flows: Flows, links: Links, count: Int64Array, max_h
 
 
 @jit_inline
-def end_flows(
-    columns: Columns, tasks: Tasks, flows: Flows, links: Links, count: Int64Array, max_hops: int, now: int
-) -> None:
+def end_flows(columns: Columns, tasks: Tasks, flows: Flows, links: Links, count: Int64Array, now: int) -> None:
     """End the flows that arrive now; their tasks end too, or burn on until their work is done."""
     while count[ENDS] > 0 and links.heap_ticks[0] == now:
         limit = links.heap[0]
@@ -120,10 +118,12 @@ def end_flows(
             if flows.slots[slot]["end_ticks"] != now or flows.slots[slot]["bottleneck"] != limit:
                 continue
             task = flows.slots[slot]["task"]
-            leave(columns, flows, links, count, max_hops, slot, now)
+            leave(columns, flows, links, count, slot, now)
             work_end = tasks.start_ticks[task] + columns.work_ticks[task]
             if work_end > now:
-                count[TIMERS] = timer_push(tasks.timer_ticks, tasks.timer_items, count[TIMERS], work_end, task)
+                count[TIMERS] = timer_push(
+                    tasks.timer_ticks, tasks.timer_items, count[TIMERS], work_end, int(np.int64(task))
+                )
             else:
                 tasks.ending[count[ENDING]] = task
                 count[ENDING] += 1
@@ -147,6 +147,12 @@ def set_rate(slots: Records, count: Int64Array, slot: int, bottleneck: int, shar
             flow["end_ticks"] = now + max(1, int(ticks))
     end: int = flow["end_ticks"]
     return end
+
+
+@jit_inline
+def is_recorded(pieces: Pieces) -> bool:
+    """Whether rates are to be recorded."""
+    return len(pieces.open_rate) > 0
 
 
 @jit_inline
@@ -181,7 +187,7 @@ def refill_single(flows: Flows, links: Links, count: Int64Array, index: int, now
 
 
 @jit
-def find_component(flows: Flows, links: Links, filling: Filling, count: Int64Array, max_hops: int, link: int) -> int:
+def find_component(flows: Flows, links: Links, filling: Filling, count: Int64Array, link: int) -> int:
     """List the links connected to ``link`` through flows in ``filling.members`` and return how many."""
     epoch = count[EPOCH]
     links.links[link]["epoch"] = epoch
@@ -199,7 +205,7 @@ def find_component(flows: Flows, links: Links, filling: Filling, count: Int64Arr
                 continue
             # The negative epoch marks a flow as found, the positive one as frozen.
             flow["epoch"] = -epoch
-            for at in range(slot * max_hops, slot * max_hops + flow["num_hops"]):
+            for at in range(slot * flows.max_hops, slot * flows.max_hops + flow["num_hops"]):
                 other = flows.nodes[at]["link"]
                 if links.links[other]["epoch"] != epoch:
                     links.links[other]["epoch"] = epoch
@@ -209,9 +215,7 @@ def find_component(flows: Flows, links: Links, filling: Filling, count: Int64Arr
 
 
 @jit
-def freeze_flows(
-    flows: Flows, links: Links, filling: Filling, count: Int64Array, max_hops: int, bottleneck: int, now: int
-) -> int:
+def freeze_flows(flows: Flows, links: Links, filling: Filling, count: Int64Array, bottleneck: int, now: int) -> int:
     """Freeze the unfrozen flows of a bottleneck at its share; list the links they cross, return how many."""
     epoch = count[EPOCH]
     share = filling.links[bottleneck]["share"]
@@ -226,7 +230,7 @@ def freeze_flows(
             continue
         flow["epoch"] = epoch
         earliest = min(earliest, set_rate(flows.slots, count, slot, bottleneck, share, now))
-        for at in range(slot * max_hops, slot * max_hops + flow["num_hops"]):
+        for at in range(slot * flows.max_hops, slot * flows.max_hops + flow["num_hops"]):
             other = flows.nodes[at]["link"]
             if filling.links[other]["crossing"] == 0:
                 filling.touched[num_touched] = other
@@ -271,11 +275,9 @@ def subtract_share(filling: Filling, bottleneck: int, num_touched: int, size: in
 
 
 @jit
-def refill_component(
-    flows: Flows, links: Links, filling: Filling, count: Int64Array, max_hops: int, members: int, now: int
-) -> None:
+def refill_component(flows: Flows, links: Links, filling: Filling, count: Int64Array, members: int, now: int) -> None:
     """Fill the links ``filling.members[:members]``, a whole component, and set the ends of its flows."""
-    size = 0
+    size = int(np.int64(0))  # A plain 0 is of a type of its own.
     for at in range(members):
         index = filling.members[at]
         link = filling.links[index]
@@ -295,7 +297,7 @@ def refill_component(
         elif filling.heap_shares[0] != link["share"]:
             share_replace(filling.heap_shares, filling.heap, size, link["share"], index)
         else:
-            num_touched = freeze_flows(flows, links, filling, count, max_hops, index, now)
+            num_touched = freeze_flows(flows, links, filling, count, index, now)
             size = subtract_share(filling, index, num_touched, size)
     for at in range(members):
         index = filling.members[at]
@@ -313,9 +315,7 @@ def refill(
     filling: Filling,
     pieces: Pieces,
     count: Int64Array,
-    max_hops: int,
     now: int,
-    record: bool,
 ) -> None:
     """Refill the components of all dirty links, each once."""
     for at in range(count[DIRTY]):
@@ -326,16 +326,16 @@ def refill(
             continue
         if link["num_flows"] == 0:
             count[ENDS] = end_remove(links.heap_ticks, links.heap, links.links, count[ENDS], index)
-            if record:
+            if is_recorded(pieces):
                 note_rate(pieces, count, index, 0.0, now)
         elif link["num_long_flows"] == 0:
             refill_single(flows, links, count, index, now)
-            if record:
+            if is_recorded(pieces):
                 note_rate(pieces, count, index, link["capacity"], now)
         else:
-            members = find_component(flows, links, filling, count, max_hops, index)
-            refill_component(flows, links, filling, count, max_hops, members, now)
-            if record:
+            members = find_component(flows, links, filling, count, index)
+            refill_component(flows, links, filling, count, members, now)
+            if is_recorded(pieces):
                 for place in range(members):
                     member = filling.members[place]
                     used = links.links[member]["capacity"] - filling.links[member]["remaining"]
@@ -345,10 +345,8 @@ def refill(
 
 
 @jit_inline
-def start_flows(
-    columns: Columns, tasks: Tasks, flows: Flows, links: Links, count: Int64Array, max_hops: int, now: int
-) -> None:
+def start_flows(columns: Columns, tasks: Tasks, flows: Flows, links: Links, count: Int64Array, now: int) -> None:
     """Put all flows that begin at this tick on their links."""
     for at in range(count[JOINING]):
-        join(columns, flows, links, count, max_hops, tasks.joining[at], now)
+        join(columns, flows, links, count, tasks.joining[at], now)
     count[JOINING] = 0

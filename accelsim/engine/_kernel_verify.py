@@ -6,99 +6,132 @@ say which law was broken and where.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from accelsim.engine._jit import jit, jit_allocating
+from accelsim.engine._jit import jit, jit_entry
 from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array
 
 
+class Asked(NamedTuple):
+    """What a task graph asks for."""
+
+    server: Int32Array
+    work_ticks: Int64Array
+    nbytes: Int64Array
+    latency_ticks: Int64Array
+    route_ptr: Int64Array
+    route_link: Int32Array
+    bytes_per_tick: FloatArray
+    pred_ptr: Int64Array
+    pred_task: Int32Array
+
+
+class Done(NamedTuple):
+    """What a timeline says was done."""
+
+    start_ticks: Int64Array
+    end_ticks: Int64Array
+    link_bytes: Int64Array
+    link_busy_ticks: Int64Array
+    server_busy_ticks: Int64Array
+    makespan_ticks: int
+
+
+class Scratch(NamedTuple):
+    """Room to add up in: zeros per server (and one more) and per link, and any value per task."""
+
+    server_ptr: Int64Array
+    server_ticks: Int64Array
+    link_bytes: Int64Array
+    tasks: Int32Array
+
+
+@jit_entry
+def laws_hold(asked: Asked, done: Done, scratch: Scratch, relative_slack: float) -> bool:
+    """Whether a timeline obeys all laws."""
+    return (
+        tasks_hold(asked, done, relative_slack)
+        and dependencies_hold(asked, done)
+        and servers_hold(asked, done, scratch)
+        and links_hold(asked, done, scratch, relative_slack)
+    )
+
+
 @jit
-def tasks_hold(
-    work_ticks: Int64Array,
-    nbytes: Int64Array,
-    latency_ticks: Int64Array,
-    route_ptr: Int64Array,
-    route_link: Int32Array,
-    bytes_per_tick: FloatArray,
-    start_ticks: Int64Array,
-    end_ticks: Int64Array,
-    relative_slack: float,
-) -> int:
-    """Return the last end if every task ran and none is too short, else -1."""
-    last = 0
-    for task in range(len(start_ticks)):
-        start, end = start_ticks[task], end_ticks[task]
-        if start < 0 or end - start < work_ticks[task] or end - start < latency_ticks[task]:
-            return -1
+def tasks_hold(asked: Asked, done: Done, relative_slack: float) -> bool:
+    """Whether every task ran, none is too short, and the last end is the makespan."""
+    last = np.int64(0)
+    for task in range(len(done.start_ticks)):
+        start, end = done.start_ticks[task], done.end_ticks[task]
+        if start < 0 or end - start < asked.work_ticks[task] or end - start < asked.latency_ticks[task]:
+            return False
         last = max(last, end)
-        if nbytes[task] > 0 and route_ptr[task + 1] > route_ptr[task]:
+        if asked.nbytes[task] > 0 and asked.route_ptr[task + 1] > asked.route_ptr[task]:
             slowest = np.inf
-            for at in range(route_ptr[task], route_ptr[task + 1]):
-                slowest = min(slowest, bytes_per_tick[route_link[at]])
-            if end - start - latency_ticks[task] < nbytes[task] / slowest * (1 - relative_slack) - 1.0:
-                return -1
-    return last
+            for at in range(asked.route_ptr[task], asked.route_ptr[task + 1]):
+                slowest = min(slowest, asked.bytes_per_tick[asked.route_link[at]])
+            least = asked.nbytes[task] / slowest * (1 - relative_slack) - 1.0
+            if end - start - asked.latency_ticks[task] < least:
+                return False
+    return bool(last == done.makespan_ticks)
 
 
 @jit
-def dependencies_hold(
-    pred_ptr: Int64Array, pred_task: Int32Array, start_ticks: Int64Array, end_ticks: Int64Array
-) -> bool:
+def dependencies_hold(asked: Asked, done: Done) -> bool:
     """Whether no task starts before its predecessors have ended."""
-    for task in range(len(start_ticks)):
-        for at in range(pred_ptr[task], pred_ptr[task + 1]):
-            if end_ticks[pred_task[at]] > start_ticks[task]:
+    for task in range(len(done.start_ticks)):
+        for at in range(asked.pred_ptr[task], asked.pred_ptr[task + 1]):
+            if done.end_ticks[asked.pred_task[at]] > done.start_ticks[task]:
                 return False
     return True
 
 
-@jit_allocating
-def servers_hold(
-    server: Int32Array, start_ticks: Int64Array, end_ticks: Int64Array, busy_ticks: Int64Array, makespan_ticks: int
-) -> bool:
+@jit
+def servers_hold(asked: Asked, done: Done, scratch: Scratch) -> bool:
     """Whether no server does two tasks at once and its busy time is the sum of its tasks."""
-    first = np.zeros(len(busy_ticks) + 1, dtype=np.int64)
-    busy = np.zeros(len(busy_ticks), dtype=np.int64)
-    for task in range(len(server)):
-        if server[task] >= 0:
-            first[server[task] + 1] += 1
-            busy[server[task]] += end_ticks[task] - start_ticks[task]
-    for index in range(len(busy)):
-        first[index + 1] += first[index]
-        if busy[index] != busy_ticks[index] or busy[index] > makespan_ticks:
+    place, busy = scratch.server_ptr, scratch.server_ticks
+    for task in range(len(asked.server)):
+        server = asked.server[task]
+        if server >= 0:
+            place[server + 1] += 1
+            busy[server] += done.end_ticks[task] - done.start_ticks[task]
+    for server in range(len(busy)):
+        place[server + 1] += place[server]
+        if busy[server] != done.server_busy_ticks[server] or busy[server] > done.makespan_ticks:
             return False
-    place = first[:-1].copy()
-    tasks = np.empty(first[-1], dtype=np.int32)
-    for task in range(len(server)):
-        if server[task] >= 0:
-            tasks[place[server[task]]] = task
-            place[server[task]] += 1
-    for index in range(len(busy)):
-        if not one_at_a_time(tasks[first[index] : first[index + 1]], start_ticks, end_ticks):
+    for task in range(len(asked.server)):
+        server = asked.server[task]
+        if server >= 0:
+            scratch.tasks[place[server]] = task
+            place[server] += 1
+    # Each offset has moved to where the next server's tasks begin.
+    first = np.int64(0)
+    for server in range(len(busy)):
+        if not one_at_a_time(scratch.tasks[first : place[server]], done):
             return False
+        first = place[server]
     return True
 
 
-@jit_allocating
-def one_at_a_time(tasks: Int32Array, start_ticks: Int64Array, end_ticks: Int64Array) -> bool:
-    """Whether the tasks of one server, sorted by start, do not overlap."""
-    starts = start_ticks[tasks]
-    in_order = True
-    for at in range(1, len(starts)):
-        in_order = in_order and starts[at - 1] <= starts[at]
-    if not in_order:
-        order = np.argsort(starts)
-        tasks = tasks[order]
+@jit
+def one_at_a_time(tasks: Int32Array, done: Done) -> bool:
+    """Whether the tasks of one server do not overlap; brings them into order of start."""
+    for at in range(1, len(tasks)):
+        if done.start_ticks[tasks[at - 1]] > done.start_ticks[tasks[at]]:
+            sort_by_start(tasks, done.start_ticks)
+            break
     free = np.int64(0)
     at = 0
     while at < len(tasks):
-        start = start_ticks[tasks[at]]
+        start = done.start_ticks[tasks[at]]
         if start < free:
             return False
         # Of those that start together, all but one must be of no length.
         longest = start
-        while at < len(tasks) and start_ticks[tasks[at]] == start:
-            end = end_ticks[tasks[at]]
+        while at < len(tasks) and done.start_ticks[tasks[at]] == start:
+            end = done.end_ticks[tasks[at]]
             if end > start and longest > start:
                 return False
             longest = max(longest, end)
@@ -107,26 +140,34 @@ def one_at_a_time(tasks: Int32Array, start_ticks: Int64Array, end_ticks: Int64Ar
     return True
 
 
-@jit_allocating
-def links_hold(
-    nbytes: Int64Array,
-    route_ptr: Int64Array,
-    route_link: Int32Array,
-    bytes_per_tick: FloatArray,
-    link_bytes: Int64Array,
-    busy_ticks: Int64Array,
-    makespan_ticks: int,
-    relative_slack: float,
-) -> bool:
+@jit
+def sort_by_start(tasks: Int32Array, start_ticks: Int64Array) -> None:
+    """Sort tasks by start, in place; Shell's way, since tasks of a server are nearly in order."""
+    gap = 1
+    while 3 * gap < len(tasks):
+        gap = 3 * gap + 1
+    while gap > 0:
+        for at in range(gap, len(tasks)):
+            task, hole = tasks[at], at
+            while hole >= gap and start_ticks[tasks[hole - gap]] > start_ticks[task]:
+                tasks[hole] = tasks[hole - gap]
+                hole -= gap
+            tasks[hole] = task
+        gap //= 3
+
+
+@jit
+def links_hold(asked: Asked, done: Done, scratch: Scratch, relative_slack: float) -> bool:
     """Whether each link carried what was sent, in no less than the time that takes."""
-    sent = np.zeros(len(link_bytes), dtype=np.int64)
-    for task in range(len(nbytes)):
-        for at in range(route_ptr[task], route_ptr[task + 1]):
-            sent[route_link[at]] += nbytes[task]
+    sent = scratch.link_bytes
+    for task in range(len(asked.nbytes)):
+        for at in range(asked.route_ptr[task], asked.route_ptr[task + 1]):
+            sent[asked.route_link[at]] += asked.nbytes[task]
     for link in range(len(sent)):
-        most = bytes_per_tick[link] * busy_ticks[link] * (1 + relative_slack)
-        if sent[link] != link_bytes[link] or link_bytes[link] > most:
+        busy = done.link_busy_ticks[link]
+        most = asked.bytes_per_tick[link] * busy * (1 + relative_slack)
+        if sent[link] != done.link_bytes[link] or sent[link] > most:
             return False
-        if busy_ticks[link] < 0 or busy_ticks[link] > makespan_ticks:
+        if busy < 0 or busy > done.makespan_ticks:
             return False
     return True

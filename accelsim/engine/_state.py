@@ -71,7 +71,6 @@ class Columns(NamedTuple):
     work_ticks: Int64Array
     nbytes: Int64Array
     latency_ticks: Int64Array
-    priority: Int32Array
     route_ptr: Int64Array
     route_link: Int32Array
     succ_ptr: Int64Array
@@ -79,7 +78,7 @@ class Columns(NamedTuple):
 
 
 class Tasks(NamedTuple):
-    """State of the tasks; ``start_ticks`` holds the ready tick while a task waits in a queue."""
+    """State of the tasks."""
 
     start_ticks: Int64Array
     end_ticks: Int64Array
@@ -92,7 +91,10 @@ class Tasks(NamedTuple):
 
 
 class Servers(NamedTuple):
-    """State of the servers; the queue of ``s`` is ``heap[head[s]:tail[s]]``."""
+    """State of the servers; the queue of ``s`` is ``heap[head[s]:tail[s]]``, by (priority, ready tick, id) of tasks.
+
+    ``ready_ticks`` is the column of the tasks' starts: it holds the ready tick while a task waits.
+    """
 
     running: Int32Array
     busy_ticks: Int64Array
@@ -100,6 +102,8 @@ class Servers(NamedTuple):
     head: Int64Array
     tail: Int64Array
     in_order: Int32Array
+    priority: Int32Array
+    ready_ticks: Int64Array
 
 
 class Flows(NamedTuple):
@@ -108,6 +112,7 @@ class Flows(NamedTuple):
     slots: Records
     nodes: Records
     free: Int32Array
+    max_hops: int
 
 
 class Links(NamedTuple):
@@ -135,7 +140,7 @@ class Filling(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """Recorded pieces of link rates, and the open piece of each link."""
+    """Recorded pieces of link rates, and the open piece of each link; no room if nothing is recorded."""
 
     link: Int32Array
     start_ticks: Int64Array
@@ -143,6 +148,15 @@ class Pieces(NamedTuple):
     rate: FloatArray
     open_rate: FloatArray
     open_since_ticks: Int64Array
+
+
+class Traffic(NamedTuple):
+    """All that moves: the flows, the links they share, and what setting and recording their rates needs."""
+
+    flows: Flows
+    links: Links
+    filling: Filling
+    pieces: Pieces
 
 
 def new_tasks(graph: TaskGraph) -> Tasks:
@@ -160,7 +174,7 @@ def new_tasks(graph: TaskGraph) -> Tasks:
     )
 
 
-def new_servers(graph: TaskGraph) -> Servers:
+def new_servers(graph: TaskGraph, tasks: Tasks) -> Servers:
     """Return idle servers; each gets the room in the common queue array that its tasks may need."""
     counts = np.bincount(graph.server + np.int64(1), minlength=graph.num_servers + 1)[1:]
     first = np.cumsum(counts) - counts
@@ -171,6 +185,8 @@ def new_servers(graph: TaskGraph) -> Servers:
         head=first.astype(np.int64),
         tail=first.astype(np.int64),
         in_order=np.ones(graph.num_servers, dtype=np.int32),
+        priority=graph.priority,
+        ready_ticks=tasks.start_ticks,
     )
 
 
@@ -182,15 +198,16 @@ def new_flows(slots: int, max_hops: int) -> Flows:
         slots=np.zeros(slots, dtype=_FLOW),
         nodes=nodes,
         free=np.arange(slots, dtype=np.int32)[::-1].copy(),
+        max_hops=max_hops,
     )
 
 
-def grown_flows(flows: Flows, needed: int, max_hops: int, count: Int64Array) -> Flows:
+def grown_flows(flows: Flows, needed: int, count: Int64Array) -> Flows:
     """Return the same flows with room for at least ``needed`` more."""
     old = len(flows.slots)
-    grown = new_flows(max(2 * old, old + needed), max_hops)
+    grown = new_flows(max(2 * old, old + needed), flows.max_hops)
     grown.slots[:old] = flows.slots
-    grown.nodes[: old * max_hops] = flows.nodes
+    grown.nodes[: old * flows.max_hops] = flows.nodes
     # New slots go under the old free ones, so that low slots, hot in cache, are used first.
     fresh = len(grown.slots) - old
     free = int(count[FREE])

@@ -36,7 +36,7 @@ def run_compiled(graph: TaskGraph, record_rates: bool = False) -> Timeline:
     """
     began_s = time.perf_counter()
     tasks = state.new_tasks(graph)
-    servers = state.new_servers(graph)
+    servers = state.new_servers(graph, tasks)
     links = state.new_links(graph)
     count = np.zeros(state.NUM_COUNTERS, dtype=np.int64)
     pieces = _run_with_room(graph, tasks, servers, links, count, record_rates)
@@ -71,31 +71,32 @@ def _run_with_room(
     columns = _columns(graph)
     flows = state.new_flows(_FIRST_SLOTS, max_hops)
     filling = state.new_filling(graph.num_links)
-    pieces = state.new_pieces(graph.num_links, record_rates)
+    traffic = state.Traffic(flows, links, filling, state.new_pieces(graph.num_links, record_rates))
     count[state.FREE] = _FIRST_SLOTS
     count[state.EPOCH] = 1
     roots = root_tasks(graph)
     tasks.ready[: len(roots)] = roots
     count[state.READY] = len(roots)
     while True:
-        run_kernel(columns, tasks, servers, flows, links, filling, pieces, count, max_hops, record_rates)
+        run_kernel(columns, tasks, servers, traffic, count)
         if count[state.STATUS] != state.SHORT_OF_ROOM:
-            return pieces
+            return traffic.pieces
         count[state.STATUS] = state.FINISHED
         if count[state.JOINING] > count[state.FREE]:
-            flows = state.grown_flows(flows, int(count[state.JOINING]), max_hops, count)
-        if len(pieces.link) - count[state.PIECES] < graph.num_links:
-            pieces = state.grown_pieces(pieces)
+            traffic = traffic._replace(flows=state.grown_flows(traffic.flows, int(count[state.JOINING]), count))
+        if len(traffic.pieces.link) - count[state.PIECES] < len(traffic.pieces.open_rate):
+            traffic = traffic._replace(pieces=state.grown_pieces(traffic.pieces))
 
 
 def _columns(graph: TaskGraph) -> state.Columns:
-    succ_ptr, succ_task = turn_round(graph.pred_ptr, graph.pred_task)
+    succ_ptr = np.zeros(graph.num_tasks + 1, dtype=np.int64)
+    succ_task = np.empty(len(graph.pred_task), dtype=np.int32)
+    turn_round(graph.pred_ptr, graph.pred_task, succ_ptr, succ_task)
     return state.Columns(
         server=graph.server,
         work_ticks=graph.work_ticks,
         nbytes=graph.nbytes,
         latency_ticks=graph.latency_ticks,
-        priority=graph.priority,
         route_ptr=graph.route_ptr,
         route_link=graph.route_link,
         succ_ptr=succ_ptr,

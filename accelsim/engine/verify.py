@@ -159,18 +159,25 @@ def _laws_hold(graph: TaskGraph, timeline: Timeline) -> bool:
 
     if len(timeline.start_ticks) != graph.num_tasks or len(timeline.end_ticks) != graph.num_tasks:
         return False
-    start, end, makespan = timeline.start_ticks, timeline.end_ticks, timeline.makespan_ticks
-    bytes_per_tick = graph.capacity_bytes_per_s / TICKS_PER_S
-    route = (graph.route_ptr, graph.route_link, bytes_per_tick)
-    last = kernel.tasks_hold(graph.work_ticks, graph.nbytes, graph.latency_ticks, *route, start, end, _RELATIVE_SLACK)
-    return (
-        last == makespan
-        and kernel.dependencies_hold(graph.pred_ptr, graph.pred_task, start, end)
-        and kernel.servers_hold(graph.server, start, end, timeline.server_busy_ticks, makespan)
-        and kernel.links_hold(
-            graph.nbytes, *route, timeline.link_bytes, timeline.link_busy_ticks, makespan, _RELATIVE_SLACK
-        )
+    asked = kernel.Asked(
+        server=graph.server,
+        work_ticks=graph.work_ticks,
+        nbytes=graph.nbytes,
+        latency_ticks=graph.latency_ticks,
+        route_ptr=graph.route_ptr,
+        route_link=graph.route_link,
+        bytes_per_tick=graph.capacity_bytes_per_s / TICKS_PER_S,
+        pred_ptr=graph.pred_ptr,
+        pred_task=graph.pred_task,
     )
+    done = kernel.Done(**{name: getattr(timeline, name) for name in kernel.Done._fields})
+    scratch = kernel.Scratch(
+        server_ptr=np.zeros(graph.num_servers + 1, dtype=np.int64),
+        server_ticks=np.zeros(graph.num_servers, dtype=np.int64),
+        link_bytes=np.zeros(graph.num_links, dtype=np.int64),
+        tasks=np.empty(graph.num_tasks, dtype=np.int32),
+    )
+    return kernel.laws_hold(asked, done, scratch, _RELATIVE_SLACK)
 
 
 def _expect(holds: npt.NDArray[np.bool_], message: Callable[[int], str]) -> None:

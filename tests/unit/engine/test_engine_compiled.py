@@ -122,8 +122,8 @@ def test_it_runs_where_the_cache_cannot_be_written(tmp_path: Path) -> None:
     blocked.write_text("a file where a folder is needed")
     (package / "engine" / "__pycache__").write_text("likewise")
     script = (
-        "import accelsim.engine._jit as j; from accelsim.engine._heaps import timer_push; import numpy as np\n"
-        "print(j.__file__, j._FOLDER, timer_push(np.zeros(4, np.int64), np.zeros(4, np.int32), 0, 1, 2))"
+        "import accelsim.engine._jit as j; from accelsim.engine import make_task_graph, simulate\n"
+        "print(j.__file__, j._FOLDER, simulate(make_task_graph(3, work_ticks=1), 'compiled').makespan_ticks)"
     )
     environment = {
         **os.environ,
