@@ -10,7 +10,7 @@ from accelsim.engine.program import Program, ProgramTimeline, SeriesTimeline, St
 from accelsim.engine.run import EngineName, simulate
 from accelsim.engine.series import Series, Stage, Variants
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph, TaskGraphBuilder, TaskGraphError, make_task_graph
-from accelsim.engine.template import CrossEdges, chain, concatenate, instantiate, with_barrier
+from accelsim.engine.template import CrossEdges, Resources, chain, concatenate, instantiate, with_barrier
 from accelsim.engine.timeline import LinkRates, Timeline
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "NumberedNames",
     "Program",
     "ProgramTimeline",
+    "Resources",
     "Series",
     "SeriesTimeline",
     "Stage",

@@ -19,7 +19,7 @@ from accelsim.engine.run import simulate
 from accelsim.engine.runs import RUN_COLUMNS, Runs
 from accelsim.engine.series import Variants
 from accelsim.engine.taskgraph import NO_SERVER, Int64Array, TaskGraph
-from accelsim.engine.template import instantiate
+from accelsim.engine.template import Resources, instantiate
 from accelsim.engine.timeline import Timeline
 from accelsim.errors import AccelsimError, VerificationError
 
@@ -121,16 +121,8 @@ def _run_copies(graph: TaskGraph, sizes: Sequence[Int64Array]) -> Runs:
     """Copies of a graph with sizes of their own as islands of one run."""
     began_s = time.perf_counter()
     copies = len(sizes[0])
-    index = np.arange(copies, dtype=np.int64)[:, None]
-    joined = instantiate(
-        graph,
-        copies,
-        server_map=index * graph.num_servers + np.arange(graph.num_servers),
-        link_map=index * graph.num_links + np.arange(graph.num_links),
-        servers=NumberedNames("server", copies * graph.num_servers),
-        links=NumberedNames("link", copies * graph.num_links),
-        capacity_bytes_per_s=np.tile(graph.capacity_bytes_per_s, copies),
-    ).with_sizes(*(column.ravel() for column in sizes))
+    joined = instantiate(graph, copies, Resources.of_each_copy(graph, copies))
+    joined = joined.with_sizes(*(column.ravel() for column in sizes))
     run = simulate(joined, "compiled")
     rows = {name: getattr(run, name).reshape(copies, -1) for name in RUN_COLUMNS}
     makespan = rows["end_ticks"].max(axis=1)

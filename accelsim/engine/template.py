@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engine.names import same_names
+from accelsim.engine.names import NumberedNames, same_names
 from accelsim.engine.taskgraph import (
     NO_SERVER,
     Int32Array,
@@ -68,27 +68,47 @@ class CrossEdges:
         return pred.ravel(), succ.ravel()
 
 
+@dataclass(frozen=True, eq=False)
+class Resources:
+    """The servers and links that copies of a template stand on; what is None is the template's own.
+
+    Attributes:
+        server_map: ``[copies, template servers]``: the server that copy ``c`` uses where the
+            template says ``s``.  Default: all copies share the template's servers.
+        link_map: ``[copies, template links]``, likewise for links.
+        servers: Names of all servers.
+        links: Names of all links.
+        capacity_bytes_per_s: Capacity of all links.
+    """
+
+    server_map: npt.ArrayLike | None = None
+    link_map: npt.ArrayLike | None = None
+    servers: Sequence[str] | None = None
+    links: Sequence[str] | None = None
+    capacity_bytes_per_s: npt.ArrayLike | None = None
+
+    @classmethod
+    def of_each_copy(cls, template: TaskGraph, copies: int) -> Resources:
+        """Servers and links of its own for each copy, numbered copy after copy."""
+        copy = np.arange(copies, dtype=np.int64)[:, None]
+        return cls(
+            server_map=copy * template.num_servers + np.arange(template.num_servers),
+            link_map=copy * template.num_links + np.arange(template.num_links),
+            servers=NumberedNames("server", copies * template.num_servers),
+            links=NumberedNames("link", copies * template.num_links),
+            capacity_bytes_per_s=np.tile(template.capacity_bytes_per_s, copies),
+        )
+
+
 def instantiate(
-    template: TaskGraph,
-    copies: int,
-    server_map: npt.ArrayLike | None = None,
-    link_map: npt.ArrayLike | None = None,
-    servers: Sequence[str] | None = None,
-    links: Sequence[str] | None = None,
-    capacity_bytes_per_s: npt.ArrayLike | None = None,
-    cross_edges: CrossEdges | None = None,
+    template: TaskGraph, copies: int, resources: Resources | None = None, cross_edges: CrossEdges | None = None
 ) -> TaskGraph:
     """Return ``copies`` copies of a template: task ``i`` of copy ``c`` gets id ``c * T + i``.
 
     Args:
         template: The tasks of one copy.
         copies: How many, >= 1.
-        server_map: ``[copies, template servers]``: the server that copy ``c`` uses where the
-            template says ``s``.  Default: all copies share the template's servers.
-        link_map: ``[copies, template links]``, likewise for links.
-        servers: Names of all servers; default the template's.
-        links: Names of all links; default the template's.
-        capacity_bytes_per_s: Capacity of all links; default the template's.
+        resources: The servers and links of each copy; default: all share the template's.
         cross_edges: Dependencies between copies, added after those of the template.
 
     Raises:
@@ -101,29 +121,31 @@ def instantiate(
             f"instantiate: {copies} copies of {template.num_tasks} tasks; at most 2**31 - 1 tasks. "
             "Fold repeated parts with Program."
         )
+    on = resources or Resources()
+    capacity = on.capacity_bytes_per_s
     num_tasks = template.num_tasks
     pred, succ = (cross_edges or CrossEdges()).flat(copies, num_tasks)
     pred_ptr, pred_task = _copied_predecessors(template, copies, pred, succ)
     route_ptr = _tiled_offsets(template.route_ptr, copies)
     return TaskGraph(
-        server=_mapped(template.server, copies, server_map, template.num_servers, "server_map"),
+        server=_mapped(template.server, copies, on.server_map, template.num_servers, "server_map"),
         work_ticks=np.tile(template.work_ticks, copies),
         nbytes=np.tile(template.nbytes, copies),
         latency_ticks=np.tile(template.latency_ticks, copies),
         priority=np.tile(template.priority, copies),
         route_ptr=route_ptr,
-        route_link=_mapped(template.route_link, copies, link_map, template.num_links, "link_map"),
+        route_link=_mapped(template.route_link, copies, on.link_map, template.num_links, "link_map"),
         pred_ptr=pred_ptr,
         pred_task=pred_task,
         label=np.tile(template.label, copies),
-        servers=template.servers if servers is None else servers,
-        links=template.links if links is None else links,
+        servers=template.servers if on.servers is None else on.servers,
+        links=template.links if on.links is None else on.links,
         capacity_bytes_per_s=np.asarray(
-            template.capacity_bytes_per_s if capacity_bytes_per_s is None else capacity_bytes_per_s, dtype=np.float64
+            template.capacity_bytes_per_s if capacity is None else capacity, dtype=np.float64
         ),
         labels=template.labels,
         # A template's routes were checked when it was built, and sharing its links keeps them apart.
-        routes_checked=link_map is None,
+        routes_checked=on.link_map is None,
     )
 
 

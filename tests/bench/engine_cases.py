@@ -7,7 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from accelsim.engine import CrossEdges, NumberedNames, Program, Stage, TaskGraph, instantiate, make_task_graph
+from accelsim.engine import (
+    CrossEdges,
+    NumberedNames,
+    Program,
+    Resources,
+    Stage,
+    TaskGraph,
+    instantiate,
+    make_task_graph,
+)
 
 LINK_BYTES_PER_S = 50e9
 LATENCY_TICKS = 500_000_000
@@ -107,9 +116,11 @@ def torus_all_reduce(side: int) -> TaskGraph:
     graph = instantiate(
         template,
         steps,
-        link_map=np.arange(nodes)[None, :] * 3 + axes[:, None],
-        links=[f"n{link // 3}.{'xyz'[link % 3]}" for link in range(3 * nodes)],
-        capacity_bytes_per_s=np.full(3 * nodes, LINK_BYTES_PER_S),
+        Resources(
+            link_map=np.arange(nodes)[None, :] * 3 + axes[:, None],
+            links=[f"n{link // 3}.{'xyz'[link % 3]}" for link in range(3 * nodes)],
+            capacity_bytes_per_s=np.full(3 * nodes, LINK_BYTES_PER_S),
+        ),
         cross_edges=CrossEdges(step - 1, sender, step, node),
     )
     return replace(graph, nbytes=np.repeat(shard[axes], nodes))

@@ -39,5 +39,5 @@ def awgr(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec, wavelen
         )
     pairs = np.argwhere(~np.eye(extent, dtype=bool))
     carried = np.bincount(np.arange(wavelengths) % extent, minlength=extent)[pairs.sum(axis=1) % extent]
-    topology = from_pairs(f"awgr {extent}", extent, pairs, link)
+    topology = from_pairs(f"awgr {extent}", np.arange(extent)[:, None], pairs, link)
     return replace(topology, capacity_bytes_per_s=carried * link.bandwidth_bytes_per_s / wavelengths)

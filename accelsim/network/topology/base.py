@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -208,30 +208,44 @@ def with_faults(topology: Topology, faults: Iterable[LinkFault]) -> Topology:
     return replace(topology, capacity_bytes_per_s=capacity, dead=frozenset(dead))
 
 
+class DisjointRings(NamedTuple):
+    """Directed rings through all chips that share no link, and the hops of their longest step."""
+
+    num: int = 1
+    hops: int = 1
+
+
 def from_pairs(
     name: str,
-    num_chips: int,
+    coordinates: IntArray,
     pairs: npt.ArrayLike,
     link: LinkSpec,
-    coordinates: IntArray | None = None,
     path: Path | None = None,
-    num_rings: int = 1,
-    ring_hops: int = 1,
+    rings: DisjointRings = DisjointRings(),  # noqa: B008
 ) -> Topology:
-    """Topology without switches whose links are the ``(src, dst)`` rows of ``pairs``, all equal."""
+    """Topology without switches.
+
+    Args:
+        name: What to call it in messages.
+        coordinates: Place of each chip. int64[num_chips, D].
+        pairs: A link from ``src`` to ``dst`` per row. int64[L, 2].
+        link: What every link is.
+        path: Preferred way between two nodes; None means a shortest one.
+        rings: DisjointRings through all chips.
+    """
     array = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
     return Topology(
         name=name,
-        num_chips=num_chips,
-        num_nodes=num_chips,
+        num_chips=len(coordinates),
+        num_nodes=len(coordinates),
         src=array[:, 0].copy(),
         dst=array[:, 1].copy(),
         capacity_bytes_per_s=np.full(len(array), link.bandwidth_bytes_per_s),
         latency_s=np.full(len(array), link.latency_s),
-        coordinates=np.arange(num_chips)[:, None] if coordinates is None else coordinates,
+        coordinates=coordinates,
         path=path,
-        num_rings=num_rings,
-        ring_hops=ring_hops,
+        num_rings=rings.num,
+        ring_hops=rings.hops,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.hardware.link import LinkSpec
-from accelsim.network.topology.base import Topology, from_pairs, one_dimension, register_topology
+from accelsim.network.topology.base import DisjointRings, Topology, from_pairs, one_dimension, register_topology
 
 
 @register_topology("fully_connected")
@@ -19,6 +19,5 @@ def fully_connected(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSp
     """
     extent = one_dimension("fully connected topology", shape)
     pairs = np.argwhere(~np.eye(extent, dtype=bool))
-    return from_pairs(
-        f"fully connected {extent}", extent, pairs, link, num_rings=max(1, extent - 1 - (extent in (4, 6)))
-    )
+    rings = DisjointRings(max(1, extent - 1 - (extent in (4, 6))))
+    return from_pairs(f"fully connected {extent}", np.arange(extent)[:, None], pairs, link, rings=rings)

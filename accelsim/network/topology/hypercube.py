@@ -8,7 +8,7 @@ import numpy as np
 
 from accelsim.errors import ConfigError
 from accelsim.hardware.link import LinkSpec
-from accelsim.network.topology.base import Topology, from_pairs, register_topology
+from accelsim.network.topology.base import DisjointRings, Topology, from_pairs, register_topology
 
 
 @register_topology("hypercube")
@@ -37,6 +37,5 @@ def hypercube(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) ->
                 nodes.append(nodes[-1] ^ 1 << bit)
         return nodes
 
-    rings = 2 * (bits // 2) or 1
     places = (chips[:, None] >> np.arange(max(1, bits)) & 1).astype(np.int64)
-    return from_pairs(f"hypercube {num_chips}", num_chips, pairs, link, places, path, rings, 1)
+    return from_pairs(f"hypercube {num_chips}", places, pairs, link, path, DisjointRings(2 * (bits // 2) or 1))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from accelsim.hardware.link import LinkSpec
-from accelsim.network.topology.base import Path, Topology, from_pairs, one_dimension, register_topology
+from accelsim.network.topology.base import DisjointRings, Path, Topology, from_pairs, one_dimension, register_topology
 
 
 @register_topology("torus")
@@ -51,16 +51,15 @@ def _grid(name: str, shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkS
         pairs += [np.stack([here.ravel(), there.ravel()], 1), np.stack([there.ravel(), here.ravel()], 1)]
     return from_pairs(
         f"{name} {'x'.join(map(str, shape))}",
-        index.size,
+        np.stack(np.unravel_index(index.ravel(), shape), 1),
         np.concatenate(pairs) if pairs else np.empty((0, 2)),
         link,
-        np.stack(np.unravel_index(index.ravel(), shape), 1),
         dimension_order(shape, wrap),
-        *_rings(shape, wrap),
+        _rings(shape, wrap),
     )
 
 
-def _rings(shape: tuple[int, ...], wrap: tuple[bool, ...]) -> tuple[int, int]:
+def _rings(shape: tuple[int, ...], wrap: tuple[bool, ...]) -> DisjointRings:
     """Directed rings without a shared link, and hops of their longest step.
 
     A torus with wraparound everywhere decomposes into one undirected ring per dimension. Any other grid of two or more
@@ -72,10 +71,10 @@ def _rings(shape: tuple[int, ...], wrap: tuple[bool, ...]) -> tuple[int, int]:
     """
     used = [wraps for extent, wraps in zip(shape, wrap, strict=True) if extent > 1]
     if used and all(used):
-        return 2 * len(used), 1
+        return DisjointRings(2 * len(used))
     if len(used) > 1 and math.prod(shape) % 2 == 0:
-        return 2, 1
-    return 1, max(1, math.prod(shape) - 1)
+        return DisjointRings(2)
+    return DisjointRings(1, max(1, math.prod(shape) - 1))
 
 
 def _without_last(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from accelsim.hardware.link import LinkSpec
-from accelsim.network.topology.base import Topology, from_pairs, register_topology
+from accelsim.network.topology.base import DisjointRings, Topology, from_pairs, register_topology
 from accelsim.network.topology.routing import with_ecmp
 
 
@@ -43,6 +43,6 @@ def twisted_torus(
     rings = 2 if index.size > 2 and index.size % 2 == 0 and sum(n > 1 for n in shape) > 1 else 1
     hops = 1 if rings == 2 or index.size < 3 else index.size - 1
     return with_ecmp(
-        from_pairs(f"twisted torus {'x'.join(map(str, shape))}", index.size, both, link, places, None, rings, hops),
+        from_pairs(f"twisted torus {'x'.join(map(str, shape))}", places, both, link, rings=DisjointRings(rings, hops)),
         seed,
     )

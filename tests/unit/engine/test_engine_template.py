@@ -5,6 +5,7 @@ import pytest
 
 from accelsim.engine import (
     CrossEdges,
+    Resources,
     TaskGraph,
     TaskGraphBuilder,
     TaskGraphError,
@@ -41,11 +42,13 @@ def test_maps_send_each_copy_to_its_own_servers_and_links() -> None:
     graph = instantiate(
         block(),
         2,
-        server_map=[[1], [0]],
-        link_map=[[2], [1]],
-        servers=("core0", "core1"),
-        links=("a", "b", "c"),
-        capacity_bytes_per_s=[1e15, 2e15, 3e15],
+        Resources(
+            server_map=[[1], [0]],
+            link_map=[[2], [1]],
+            servers=("core0", "core1"),
+            links=("a", "b", "c"),
+            capacity_bytes_per_s=[1e15, 2e15, 3e15],
+        ),
     )
     assert graph.server.tolist() == [-1, 1, -1, -1, 0, -1]
     assert (graph.route(0).tolist(), graph.route(3).tolist()) == ([2], [1])
@@ -109,7 +112,7 @@ def test_graphs_on_different_resources_cannot_be_joined() -> None:
 
 def test_wrong_maps_and_edges_are_refused() -> None:
     with pytest.raises(TaskGraphError, match=r"server_map must have shape \(2, 1\), got \(1, 2\)"):
-        instantiate(block(), 2, server_map=[[0, 0]])
+        instantiate(block(), 2, Resources(server_map=[[0, 0]]))
     with pytest.raises(TaskGraphError, match=r"cross edges: succ_copy must be in \[0, 2\)"):
         instantiate(block(), 2, cross_edges=CrossEdges(0, 0, 2, 0))
     with pytest.raises(TaskGraphError, match="copies must be >= 1"):
@@ -123,4 +126,4 @@ def test_a_map_that_makes_a_route_cross_a_link_twice_is_refused() -> None:
     route = [builder.link("a", 1.0), builder.link("b", 1.0)]
     builder.task("send", nbytes=1, route=route)
     with pytest.raises(TaskGraphError, match="crosses link 'a' twice"):
-        instantiate(builder.build(), 1, link_map=[[0, 0]])
+        instantiate(builder.build(), 1, Resources(link_map=[[0, 0]]))

@@ -25,7 +25,7 @@ from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import Program
 from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import Int64Array, TaskGraph, TaskGraphBuilder
-from accelsim.engine.template import concatenate, instantiate, root_tasks, with_barrier
+from accelsim.engine.template import Resources, concatenate, instantiate, root_tasks, with_barrier
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import TRANSFER, Booking, Overlapped
 from accelsim.mapping.execution.whole_chip.fold import all_tasks, folded_tasks
@@ -137,17 +137,9 @@ def _joined(templates: Sequence[_Template], copies: Sequence[int]) -> TaskGraph:
     graphs, server, link = [], 0, 0
     for template, n in zip(templates, copies, strict=True):
         graph = template.graph
-        graphs.append(
-            instantiate(
-                graph,
-                n,
-                server_map=np.tile(server + np.arange(graph.num_servers), (n, 1)),
-                link_map=np.tile(link + np.arange(graph.num_links), (n, 1)),
-                servers=servers,
-                links=links,
-                capacity_bytes_per_s=capacity,
-            )
-        )
+        server_map = np.tile(server + np.arange(graph.num_servers), (n, 1))
+        link_map = np.tile(link + np.arange(graph.num_links), (n, 1))
+        graphs.append(instantiate(graph, n, Resources(server_map, link_map, servers, links, capacity)))
         server, link = server + graph.num_servers, link + graph.num_links
     return concatenate(graphs)
 
