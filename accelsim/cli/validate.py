@@ -15,7 +15,7 @@ from accelsim.cli import options as o
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from accelsim.validation.compare import Comparison, ErrorRow
+    from accelsim.validation.compare import ErrorRow, MeasuredComparison
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +63,7 @@ def validate(
         _print_tables(found, verbose)
 
 
-def _comparisons(names: list[str], data: Path | None) -> list[Comparison]:
+def _comparisons(names: list[str], data: Path | None) -> list[MeasuredComparison]:
     from accelsim.validation.compare import OWN_DATA, compare_table
     from accelsim.validation.suites import run_suites
     from accelsim.validation.table import read_table
@@ -72,7 +72,7 @@ def _comparisons(names: list[str], data: Path | None) -> list[Comparison]:
     return found + (run_suites(names) if names or data is None else [])
 
 
-def _unseen(names: list[str], data: Path | None) -> list[Comparison]:
+def _unseen(names: list[str], data: Path | None) -> list[MeasuredComparison]:
     from accelsim.errors import ConfigError
     from accelsim.validation.compare import OWN_DATA
     from accelsim.validation.suites import suite, suite_table
@@ -91,7 +91,7 @@ def _unseen(names: list[str], data: Path | None) -> list[Comparison]:
     return [compare_unseen(f"{name}, unseen", table) for name, table in tables.items()]
 
 
-def _write_json(found: Sequence[Comparison], json_: str, verbose: bool) -> None:
+def _write_json(found: Sequence[MeasuredComparison], json_: str, verbose: bool) -> None:
     from accelsim.files import write_atomic
     from accelsim.validation.compare import to_dict
 
@@ -102,14 +102,14 @@ def _write_json(found: Sequence[Comparison], json_: str, verbose: bool) -> None:
         write_atomic(Path(json_), text)
 
 
-def _renew(found: Sequence[Comparison], path: Path) -> None:
+def _renew(found: Sequence[MeasuredComparison], path: Path) -> None:
     from accelsim.files import write_atomic
     from accelsim.validation.markdown import read_text, renewed
 
     write_atomic(path, renewed(read_text(path), found, str(path)))
 
 
-def _draw(found: Sequence[Comparison], path: Path) -> None:
+def _draw(found: Sequence[MeasuredComparison], path: Path) -> None:
     from accelsim.results.plots.validation import plot_validation, save_picture
     from accelsim.validation.compare import series
 
@@ -126,7 +126,7 @@ def _print_suites() -> None:
         console.print(f"[bold]{name}[/]  {spec.title}. {spec.source} ({spec.licence})", soft_wrap=True)
 
 
-def _print_tables(found: Sequence[Comparison], verbose: bool) -> None:
+def _print_tables(found: Sequence[MeasuredComparison], verbose: bool) -> None:
     from rich.markup import escape
 
     from accelsim.cli.render import make_console

@@ -16,7 +16,7 @@ MOST_USERS, HOTTEST = 6, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class ShownFigure:
     """A figure to compare; less is better.
 
     Attributes:
@@ -41,17 +41,19 @@ class Figure:
 
 
 FIGURES = (
-    Figure("latency_s", "latency", lambda step: step.latency_s, seconds_text),
-    Figure("byte_hops", "bytes x hops", lambda step: step.report.byte_hops, lambda value: f"{value:.4g}"),
-    Figure("gap", "above the bound", lambda step: step.report.gap, percent_text, is_share=True),
-    Figure("mean_hops", "mean hops", lambda step: step.report.mean_hops, lambda value: f"{value:.1f}"),
-    Figure(
+    ShownFigure("latency_s", "latency", lambda step: step.latency_s, seconds_text),
+    ShownFigure("byte_hops", "bytes x hops", lambda step: step.report.byte_hops, lambda value: f"{value:.4g}"),
+    ShownFigure("gap", "above the bound", lambda step: step.report.gap, percent_text, is_share=True),
+    ShownFigure("mean_hops", "mean hops", lambda step: step.report.mean_hops, lambda value: f"{value:.1f}"),
+    ShownFigure(
         "hottest_bytes",
         "hottest link",
         lambda step: step.report.hottest[0].nbytes if step.report.hottest else 0.0,
         size_text,
     ),
-    Figure("fullest", "fullest SRAM", lambda step: step.run.occupancy.fullest.fraction, percent_text, is_share=True),
+    ShownFigure(
+        "fullest", "fullest SRAM", lambda step: step.run.occupancy.fullest.fraction, percent_text, is_share=True
+    ),
 )
 
 
@@ -139,7 +141,7 @@ def _link(link: LinkLine) -> dict[str, Any]:
     }
 
 
-def _figure(figure: Figure, history: History) -> dict[str, Any]:
+def _figure(figure: ShownFigure, history: History) -> dict[str, Any]:
     now, before, placed = figure.value(history.now), history.before, figure.value(history.placed)
     data: dict[str, Any] = {"key": figure.key, "label": figure.label, "now": now, "now_text": figure.text(now)}
     if before is not None:

@@ -27,7 +27,7 @@ from accelsim.engine.template import concatenate
 from accelsim.errors import PlacementError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.placement.arrange import arrange
-from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES, PLACERS, Item, Problem, Wire
+from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES, PLACERS, Item, PlacementProblem, Wire
 from accelsim.mapping.plan import Plan
 from accelsim.network.collectives.base import Schedule, get_algorithm
 from accelsim.network.noc import Rectangle
@@ -234,7 +234,7 @@ def place_ranks(traffic: RankTraffic, graph: ChipGraph, placer: str, seed: int, 
     num_ranks, num_chips = traffic.num_ranks, graph.topology.num_chips
     if num_ranks > num_chips:
         raise PlacementError(f"{num_ranks} ranks on {num_chips} chips. Ask for more chips, or lower tp or dp.")
-    a, b, nbytes = Problem(graph.grid, (), traffic.wires).ends
+    a, b, nbytes = PlacementProblem(graph.grid, (), traffic.wires).ends
     idle = [Item(f"idle{i}", 1) for i in range(num_chips - num_ranks)]
 
     def link_s(rectangles: Sequence[Rectangle]) -> float:
@@ -242,7 +242,7 @@ def place_ranks(traffic: RankTraffic, graph: ChipGraph, placer: str, seed: int, 
         return float(nbytes @ graph.link_s_per_byte[chips[a], chips[b]])
 
     ranks = tuple(Item(f"rank{i}", 1) for i in range(num_ranks))
-    problem = Problem(graph.grid, (*ranks, *idle), traffic.wires, seconds=link_s)
+    problem = PlacementProblem(graph.grid, (*ranks, *idle), traffic.wires, seconds=link_s)
     if placer.endswith(PLACEMENT_SUFFIXES):
         chips = np.array(load_ranks(placer), dtype=np.int64)
         if len(chips) != num_ranks or chips.max() >= num_chips:

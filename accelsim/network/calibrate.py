@@ -22,7 +22,7 @@ THRESHOLDS_BYTES = tuple(2 ** (exponent / 2) for exponent in range(32, 43))
 _SCALE = 0.05  # residuals beyond 10 % count linearly: single disturbed measurements do not steer the fit
 
 
-class Parameter(NamedTuple):
+class FittedParameter(NamedTuple):
     """A number to fit: where the search starts and ends."""
 
     start: float
@@ -46,9 +46,9 @@ class FittedProtocol:
         is_limited: Whether it is left for larger steps, at a size that is fitted too.
     """
 
-    launch: Parameter | None
-    step_latency: Parameter | None
-    efficiency: Parameter
+    launch: FittedParameter | None
+    step_latency: FittedParameter | None
+    efficiency: FittedParameter
     is_limited: bool = False
 
 
@@ -66,40 +66,42 @@ class FittedAlgorithm:
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
-    launch: Parameter
-    copy: Parameter | None
+    launch: FittedParameter
+    copy: FittedParameter | None
     protocols: Mapping[str, FittedProtocol]
 
 
 _RINGS = FittedAlgorithm(
     ("ring",),
     ("all_reduce", "all_gather", "reduce_scatter"),
-    Parameter(8e-6, *_TIME),
-    Parameter(500e9, *_RATE),
+    FittedParameter(8e-6, *_TIME),
+    FittedParameter(500e9, *_RATE),
     {
-        "ll": FittedProtocol(None, Parameter(5e-7, *_TIME), Parameter(0.1, *_SHARE), is_limited=True),
+        "ll": FittedProtocol(None, FittedParameter(5e-7, *_TIME), FittedParameter(0.1, *_SHARE), is_limited=True),
         "ll128": FittedProtocol(
-            Parameter(1e-6, *_TIME), Parameter(1e-6, *_TIME), Parameter(0.4, *_SHARE), is_limited=True
+            FittedParameter(1e-6, *_TIME), FittedParameter(1e-6, *_TIME), FittedParameter(0.4, *_SHARE), is_limited=True
         ),
-        "simple": FittedProtocol(Parameter(1e-5, *_TIME), Parameter(3e-6, *_TIME), Parameter(0.85, *_SHARE)),
+        "simple": FittedProtocol(
+            FittedParameter(1e-5, *_TIME), FittedParameter(3e-6, *_TIME), FittedParameter(0.85, *_SHARE)
+        ),
     },
 )
 _PAIRS = FittedAlgorithm(
     ("direct",),
     ("all_to_all", "send_recv"),
-    Parameter(8e-6, *_TIME),
-    Parameter(800e9, *_RATE),
+    FittedParameter(8e-6, *_TIME),
+    FittedParameter(800e9, *_RATE),
     {
-        "ll": FittedProtocol(None, None, Parameter(0.1, *_SHARE)),
-        "simple": FittedProtocol(Parameter(5e-6, *_TIME), None, Parameter(0.7, *_SHARE)),
+        "ll": FittedProtocol(None, None, FittedParameter(0.1, *_SHARE)),
+        "simple": FittedProtocol(FittedParameter(5e-6, *_TIME), None, FittedParameter(0.7, *_SHARE)),
     },
 )
 _SWITCH = FittedAlgorithm(
     ("in_network",),
     ("all_reduce",),
-    Parameter(1.6e-5, *_TIME),
+    FittedParameter(1.6e-5, *_TIME),
     None,
-    {"nvls": FittedProtocol(None, Parameter(6e-7, *_TIME), Parameter(0.7, *_SHARE))},
+    {"nvls": FittedProtocol(None, FittedParameter(6e-7, *_TIME), FittedParameter(0.7, *_SHARE))},
 )
 #: NCCL inside a node, without and with reduction in the switch.
 NCCL = (_RINGS, _PAIRS)
@@ -109,9 +111,9 @@ VLLM = (
     FittedAlgorithm(
         ("one_shot", "direct"),
         ("all_reduce",),
-        Parameter(4e-6, *_TIME),
+        FittedParameter(4e-6, *_TIME),
         None,
-        {"load": FittedProtocol(None, Parameter(1e-6, *_TIME), Parameter(0.5, *_SHARE))},
+        {"load": FittedProtocol(None, FittedParameter(1e-6, *_TIME), FittedParameter(0.5, *_SHARE))},
     ),
 )
 
@@ -138,7 +140,7 @@ class MeasuredCollectives:
 
 
 @dataclass(frozen=True, eq=False)
-class _Steps:
+class _CallSteps:
     """What one algorithm does for each row: steps, bytes per second of link, largest step; infinite where unused."""
 
     num_steps: FloatArray
@@ -183,14 +185,16 @@ def fit_collectives(
     return _spec(np.exp(logs), algorithms, limit_bytes), seconds / measured.time_s
 
 
-def _parameters(one: FittedAlgorithm) -> list[Parameter]:
+def _parameters(one: FittedAlgorithm) -> list[FittedParameter]:
     fields = [one.launch, one.copy]
     for protocol in one.protocols.values():
         fields += [protocol.launch, protocol.step_latency, protocol.efficiency]
     return [field for field in fields if field is not None]
 
 
-def _steps_of(measured: MeasuredCollectives, system: System, one: FittedAlgorithm, name: str, stride: int) -> _Steps:
+def _steps_of(
+    measured: MeasuredCollectives, system: System, one: FittedAlgorithm, name: str, stride: int
+) -> _CallSteps:
     """The folded steps of each row; of several levels the slowest by the rate of its links counts."""
     table = np.zeros((len(measured.time_s), 4))
     used = np.isin(measured.kind, one.kinds)
@@ -206,13 +210,13 @@ def _steps_of(measured: MeasuredCollectives, system: System, one: FittedAlgorith
             table[row] += step.repeat * np.array([1.0, step.latency_s, slowest, 0.0])
             table[row, 3] = max(table[row, 3], largest)
     num_steps, wire_s, link_s, largest_bytes = table.T
-    return _Steps(num_steps, wire_s, link_s, largest_bytes, used)
+    return _CallSteps(num_steps, wire_s, link_s, largest_bytes, used)
 
 
 def _seconds(
     values: FloatArray,
     algorithms: Sequence[FittedAlgorithm],
-    steps: Sequence[Sequence[_Steps]],
+    steps: Sequence[Sequence[_CallSteps]],
     own_bytes: FloatArray,
     limit_bytes: float,
 ) -> FloatArray:

@@ -54,7 +54,7 @@ class ErrorRow:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class MeasuredComparison:
     """Predicted and measured seconds of the rows of one suite.
 
     Attributes:
@@ -104,7 +104,7 @@ class Comparison:
         return ErrorRow(self.suite, *label, size, summary)
 
 
-def compare_table(suite: str, table: Table, machines: Machines | None = None) -> Comparison:
+def compare_table(suite: str, table: Table, machines: Machines | None = None) -> MeasuredComparison:
     """A measured table against the cost models.
 
     Raises:
@@ -115,7 +115,7 @@ def compare_table(suite: str, table: Table, machines: Machines | None = None) ->
     return comparison_of(suite, table, prediction.seconds, prediction.notes)
 
 
-def comparison_of(suite: str, table: Table, predicted_s: Array, notes: tuple[Note, ...] = ()) -> Comparison:
+def comparison_of(suite: str, table: Table, predicted_s: Array, notes: tuple[Note, ...] = ()) -> MeasuredComparison:
     """Some predictions beside the times of a checked table."""
     every = np.arange(len(table))
     work = np.zeros(len(table))
@@ -124,7 +124,7 @@ def comparison_of(suite: str, table: Table, predicted_s: Array, notes: tuple[Not
     labels = list(zip(table.text("hardware"), table.text("op"), table.text("dtype"), strict=True))
     measured = table.numbers(MEASURED, every)
     notes = (*notes, *_rounding_notes(table, predicted_s, measured))
-    return Comparison(suite, labels, work, predicted_s, measured, notes)
+    return MeasuredComparison(suite, labels, work, predicted_s, measured, notes)
 
 
 def _rounding_notes(table: Table, predicted_s: Array, measured_s: Array) -> list[Note]:
@@ -145,7 +145,7 @@ def _rounding_notes(table: Table, predicted_s: Array, measured_s: Array) -> list
     return notes
 
 
-def series(comparisons: Sequence[Comparison], most: int = 16) -> dict[str, tuple[Array, Array]]:
+def series(comparisons: Sequence[MeasuredComparison], most: int = 16) -> dict[str, tuple[Array, Array]]:
     """Predicted and measured seconds of the priced rows by name, for a picture.
 
     A name says suite, hardware, operator and type; or suite and operator; or the suite alone: the first of these that
@@ -164,7 +164,7 @@ def series(comparisons: Sequence[Comparison], most: int = 16) -> dict[str, tuple
     return {name: (points[:, 0], points[:, 1]) for name, points in pairs.items()}
 
 
-def to_dict(comparisons: Iterable[Comparison], by_size: bool = False) -> dict[str, Any]:
+def to_dict(comparisons: Iterable[MeasuredComparison], by_size: bool = False) -> dict[str, Any]:
     """All of several comparisons as plain values for JSON."""
     comparisons = list(comparisons)
     found: dict[str, Any] = {"rows": [row.to_dict() for one in comparisons for row in one.rows()]}

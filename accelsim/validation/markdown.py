@@ -10,7 +10,7 @@ import numpy as np
 from accelsim.cost.calibrate import ErrorSummary
 from accelsim.cost.gpu.attention_table import AttentionOp
 from accelsim.errors import ConfigError
-from accelsim.validation.compare import Comparison
+from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.operations import OPERATIONS
 
 BEGIN = "<!-- accuracy: begin (made by `accelsim validate --update FILE`) -->"
@@ -23,7 +23,7 @@ _SHORT_HEADER = "| suite | operators | hardware (number) | points | MAPE | media
 _SHORT_RULE = "|---|---|---|--:|--:|--:|--:|--:|"
 
 
-def accuracy_table(comparisons: Sequence[Comparison]) -> str:
+def accuracy_table(comparisons: Sequence[MeasuredComparison]) -> str:
     """Errors in percent as a Markdown table, with a line on what has no prediction."""
     lines = [_HEADER, _RULE]
     for one in comparisons:
@@ -37,7 +37,7 @@ def accuracy_table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def short_table(comparisons: Sequence[Comparison]) -> str:
+def short_table(comparisons: Sequence[MeasuredComparison]) -> str:
     """Errors in percent per suite, kind of operator and vendor, as a Markdown table."""
     lines = [_SHORT_HEADER, _SHORT_RULE]
     for one in comparisons:
@@ -72,7 +72,7 @@ def _kind(op: str) -> str:
     return "row operators"
 
 
-def renewed(text: str, comparisons: Sequence[Comparison], name: str) -> str:
+def renewed(text: str, comparisons: Sequence[MeasuredComparison], name: str) -> str:
     """``text`` with the accuracy tables that it has replaced.
 
     Raises:

@@ -8,7 +8,7 @@ from accelsim.cost.gpu.attention_table import AttentionOp
 from accelsim.cost.gpu.attention_tiles import BACKWARD, tiling
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
-from accelsim.validation.compare import Comparison
+from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.table import Table
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.attention_backward import peak_training_bytes
@@ -18,7 +18,7 @@ MEASURED_BYTES = "memory_bytes"
 _EXTENTS = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
 
 
-def compare_memory(suite: str, table: Table) -> Comparison:
+def compare_memory(suite: str, table: Table) -> MeasuredComparison:
     """Predicted against measured peaks of each row; the comparison holds bytes.
 
     Raises:
@@ -32,7 +32,7 @@ def compare_memory(suite: str, table: Table) -> Comparison:
     labels = list(zip(table.text("hardware"), kinds, dtypes, strict=True))
     work = np.array([float(np.prod(shape)) for shape in shapes])
     measured = table.numbers(MEASURED_BYTES, every)
-    return Comparison(suite, labels, work, np.array(predicted, dtype=np.float64), measured, unit="B")
+    return MeasuredComparison(suite, labels, work, np.array(predicted, dtype=np.float64), measured, unit="B")
 
 
 def _peak(op: str, shape: list[int], dtype: DType) -> int:

@@ -17,7 +17,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.system import System, load_system
 from accelsim.pipeline import simulate
-from accelsim.validation.compare import Comparison
+from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.predict import Note
 from accelsim.validation.table import MEASURED, Table
 from accelsim.workload.model import Model
@@ -29,7 +29,7 @@ _CAPACITY_NOTE = "capacity is not checked: the measured models were scaled up fr
 Row = Mapping[str, str]
 
 
-def compare_models(suite: str, table: Table) -> Comparison:
+def compare_models(suite: str, table: Table) -> MeasuredComparison:
     """Simulated against measured seconds of each row."""
     rows = [dict(zip(table.columns, cells, strict=True)) for cells in zip(*table.columns.values(), strict=True)]
     system = cache(load_system)
@@ -37,7 +37,7 @@ def compare_models(suite: str, table: Table) -> Comparison:
     labels = [(row["hardware"], row["phase"], row["dtype"]) for row in rows]
     work = np.array([float(row["prompt"]) + float(row["steps"] or 0) for row in rows])
     note = Note(rows[0]["hardware"], "", "", len(rows), False, _CAPACITY_NOTE)
-    return Comparison(suite, labels, work, seconds, table.numbers(MEASURED, np.arange(len(table))), (note,))
+    return MeasuredComparison(suite, labels, work, seconds, table.numbers(MEASURED, np.arange(len(table))), (note,))
 
 
 def _seconds(row: Row, system: System) -> float:

@@ -13,7 +13,7 @@ from accelsim.config.loader import load_document, validate
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
-from accelsim.validation.compare import Comparison, compare_table
+from accelsim.validation.compare import MeasuredComparison, compare_table
 from accelsim.validation.machines import Machines
 from accelsim.validation.rigs import our_name
 from accelsim.validation.table import Table, joined, parse_table
@@ -101,7 +101,7 @@ def calibration_table(chip: str) -> Table:
     return joined(parts)
 
 
-def run_suite(name: str, machines: Machines | None = None) -> Comparison:
+def run_suite(name: str, machines: Machines | None = None) -> MeasuredComparison:
     """Predictions against the measurements of one suite.
 
     Raises:
@@ -119,7 +119,7 @@ def run_suite(name: str, machines: Machines | None = None) -> Comparison:
     return compare_table(name, table, machines)
 
 
-def run_suites(names: Iterable[str] = ()) -> list[Comparison]:
+def run_suites(names: Iterable[str] = ()) -> list[MeasuredComparison]:
     """Several suites in order; all of them when none is named."""
     chosen = list(dict.fromkeys(names)) or list(suites())
     for name in chosen:

@@ -15,7 +15,7 @@ import numpy as np
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
-from accelsim.validation.compare import Comparison, comparison_of
+from accelsim.validation.compare import MeasuredComparison, comparison_of
 from accelsim.validation.machines import Machines
 from accelsim.validation.pricers.base import Batch
 from accelsim.validation.pricers.gpu import parameters_of, seconds_with, section_of
@@ -23,7 +23,7 @@ from accelsim.validation.rigs import rig_of
 from accelsim.validation.table import Table
 
 
-def compare_unseen(suite: str, table: Table, machines: Machines | None = None) -> Comparison:
+def compare_unseen(suite: str, table: Table, machines: Machines | None = None) -> MeasuredComparison:
     """Times of a table by calibrations of other chips against the measured ones.
 
     Rows of systolic or other machines, and of chips that no other chip of their vendor stands beside, have no time.

@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
+from accelsim.mapping.placement.base import PLACERS, Item, PlacementProblem, Wire
 from accelsim.mapping.placement.placement import check_legal
 
 BUDGET, QUICK = 10_000, 100
 LIMIT_S = 60.0
 
 
-def operators(count: int) -> Problem:
+def operators(count: int) -> PlacementProblem:
     """A chain with a residual around each operator, sizes from 300 to 1,500 tiles: nine tenths of the grid."""
     rng = np.random.default_rng(0)
     items = tuple(Item(f"o{i}", int(n), int(n) // 2) for i, n in enumerate(rng.integers(300, 1500, count)))
     wires = tuple(
         Wire(i, min(count - 1, i + step), float(rng.uniform(0.1, 1))) for i in range(count) for step in (1, 2)
     )
-    return Problem((1000, count), items, wires)
+    return PlacementProblem((1000, count), items, wires)
 
 
 @pytest.mark.parametrize("name", ["greedy", "annealing"])

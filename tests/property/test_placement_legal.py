@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
+from accelsim.mapping.placement.base import PLACERS, Item, PlacementProblem, Wire
 from accelsim.mapping.placement.placement import check_legal
 
 
@@ -19,7 +19,7 @@ def problems(draw):
     items = tuple(Item(f"i{i}", int(n), max(1, int(n) // 2)) for i, n in enumerate(tiles))
     ends = draw(st.lists(st.tuples(st.integers(0, num_items - 1), st.integers(0, num_items - 1)), max_size=15))
     wires = tuple(Wire(a, b, draw(st.floats(0, 1e9))) for a, b in ends)
-    return Problem(grid, items, wires)
+    return PlacementProblem(grid, items, wires)
 
 
 @pytest.mark.parametrize("name", [n for n in PLACERS.names() if n != "exact"])

@@ -25,7 +25,7 @@ from accelsim.cost.base import whole_run_residual
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.residual import Residual
 from accelsim.results.band import Band, band_of
-from accelsim.validation.compare import Comparison
+from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.rigs import our_name
 from accelsim.validation.suites import run_suites
 
@@ -119,7 +119,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
 
 
 @cache
-def compared(suite: str) -> Comparison:
+def compared(suite: str) -> MeasuredComparison:
     return run_suites([suite])[0]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from accelsim.validation.compare import Comparison
+from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.markdown import (
     BEGIN,
     BEGIN_SHORT,
@@ -41,7 +41,7 @@ Figures = Mapping[Label, tuple[float, ...]]
 
 
 @cache
-def comparisons() -> tuple[Comparison, ...]:
+def comparisons() -> tuple[MeasuredComparison, ...]:
     return tuple(run_suites())
 
 

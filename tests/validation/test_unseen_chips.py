@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from accelsim.cost.calibrate import ErrorSummary
-from accelsim.validation.compare import Comparison
+from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.suites import suite_table
 from accelsim.validation.unseen import compare_unseen
 
@@ -25,7 +25,7 @@ POWER_LIMITED = ("nvidia-l4", "nvidia-p4", "nvidia-t4")
 
 
 @cache
-def unseen() -> Comparison:
+def unseen() -> MeasuredComparison:
     return compare_unseen("neusight", suite_table("neusight"))
 
 

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.cost.bsp.machine import Array, BspMachine, Cost, ceil_div
+from accelsim.cost.bsp.machine import Array, BspMachine, Cost
+from accelsim.cost.shares import ceil_div
 
 WORD_BYTES = 4.0  # what the exchange moves per cycle, tile and direction
 

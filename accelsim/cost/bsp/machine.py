@@ -187,11 +187,6 @@ class Cost:
         )
 
 
-def ceil_div(extent: Array, parts: Array | float) -> Array:
-    """Largest share when ``extent`` is dealt to ``parts``."""
-    return np.ceil(extent / parts)
-
-
 def bsp_machine(chip: Chip, dtype: DType, rows: int, cols: int) -> tuple[BspMachine, tuple[str, ...]]:
     """``rows`` x ``cols`` tiles of a chip for one element type, and what to warn about.
 

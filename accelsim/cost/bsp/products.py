@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cost.bsp.exchange import exchange
-from accelsim.cost.bsp.machine import Array, BspMachine, Cost, ceil_div
+from accelsim.cost.bsp.machine import Array, BspMachine, Cost
+from accelsim.cost.shares import ceil_div
 
 _PARTS_RATIO = 1.2  # between neighbouring numbers of parts that are tried
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.cost.bsp.exchange import exchange
-from accelsim.cost.bsp.machine import Array, BspMachine, Cost, ceil_div
+from accelsim.cost.bsp.machine import Array, BspMachine, Cost
 from accelsim.cost.bsp.products import product
+from accelsim.cost.shares import ceil_div
 
 
 def vector_work(machine: BspMachine, elements: Array, flops: float, functions: float, operands: float) -> Cost:

@@ -16,7 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, ceil_div, vector_cycles
+from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, vector_cycles
+from accelsim.cost.shares import ceil_div
 
 
 def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> Cost:

@@ -133,11 +133,6 @@ def fastest(costs: Sequence[Cost]) -> Cost:
     return best
 
 
-def ceil_div(extent: Array, parts: Array) -> Array:
-    """Largest share when ``extent`` is dealt to ``parts``."""
-    return np.ceil(extent / parts)
-
-
 def vector_cycles(machine: MeshMachine, elements: Array, operands: float = 3.0) -> tuple[Array, Array]:
     """Cycles of one vector instruction over ``elements``: (issue and lanes, what the SRAM ports add).
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
-from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, ceil_div, fastest, vector_cycles
+from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, fastest, vector_cycles
+from accelsim.cost.shares import ceil_div
 
 
 def _layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> list[tuple[Array, Cost]]:

@@ -18,11 +18,10 @@ Source:
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.cost.shares import ceil_div
 from accelsim.errors import ConfigError
 
 IntArray = npt.NDArray[np.int64]
@@ -83,8 +82,3 @@ def array_utilisation(
     macs = np.asarray(m, dtype=np.float64) * np.asarray(n) * np.asarray(k)
     utilisation: npt.NDArray[np.float64] = macs / (array_cycles(m, n, k, rows, cols, dataflow) + 1) / (rows * cols)
     return utilisation
-
-
-def ceil_div(extent: Any, part: Any) -> Any:
-    """``ceil(extent / part)`` of integers or integer arrays."""
-    return -(-extent // part)

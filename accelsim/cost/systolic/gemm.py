@@ -26,7 +26,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.systolic.cycles import ceil_div
+from accelsim.cost.shares import ceil_div
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.errors import CapacityError
 

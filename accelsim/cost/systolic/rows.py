@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.systolic.cycles import ceil_div
+from accelsim.cost.shares import ceil_div
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 
 FloatArray = npt.NDArray[np.float64]

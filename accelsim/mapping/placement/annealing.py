@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from accelsim.mapping.placement.bands import banded, polish
-from accelsim.mapping.placement.base import Problem, register_placer
+from accelsim.mapping.placement.base import PlacementProblem, register_placer
 from accelsim.mapping.placement.bisection import bisection_order
 from accelsim.mapping.placement.greedy import greedy_order
 from accelsim.mapping.placement.orders import OrderCosts
@@ -42,7 +42,7 @@ _MILD = 0.05
 
 
 @register_placer("annealing")
-def place_annealing(problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+def place_annealing(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
     """Cheapest state of ``budget`` moves, or the cheapest start."""
     starts = [list(range(len(problem.items))), greedy_order(problem), bisection_order(problem)]
     layouts = [lay_out(problem, order, snake=True) for order in starts]
@@ -66,14 +66,16 @@ def place_annealing(problem: Problem, rng: np.random.Generator, budget: int) -> 
     return cheapest(problem, layouts)
 
 
-def _cost(problem: Problem, layout: tuple[Rectangle, ...] | None) -> float:
+def _cost(problem: PlacementProblem, layout: tuple[Rectangle, ...] | None) -> float:
     return math.inf if layout is None else problem.cost(layout)
 
 
 class _Annealer:
     """State of one run: items on shelves from left to right, and the middle of every item."""
 
-    def __init__(self, problem: Problem, num_shelves: int, order: Sequence[int], rng: np.random.Generator) -> None:
+    def __init__(
+        self, problem: PlacementProblem, num_shelves: int, order: Sequence[int], rng: np.random.Generator
+    ) -> None:
         tiles = np.array([item.tiles for item in problem.items], dtype=np.float64)
         self._rng = rng
         self._height = float(tiles.sum()) / problem.grid[1] / num_shelves

@@ -10,13 +10,13 @@ import math
 from collections.abc import Sequence
 
 from accelsim.errors import PlacementError
-from accelsim.mapping.placement.base import Problem, too_tight
+from accelsim.mapping.placement.base import PlacementProblem, too_tight
 from accelsim.network.noc import Rectangle
 
 _SHRINK_STEPS = 20
 
 
-def lay_around(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rectangle, ...]:
+def lay_around(problem: PlacementProblem, order: Sequence[int], snake: bool) -> tuple[Rectangle, ...]:
     """Rectangles for ``order`` that respect the constraints; pinned items are exactly where they are pinned.
 
     Raises:
@@ -41,7 +41,7 @@ def overlaps(a: Rectangle, b: Rectangle) -> bool:
     return a.row < b.row + b.rows and b.row < a.row + a.rows and a.col < b.col + b.cols and b.col < a.col + a.cols
 
 
-def check_constraints(problem: Problem) -> None:
+def check_constraints(problem: PlacementProblem) -> None:
     """Refuse pins that leave the grid, are too small, share tiles, or lie on forbidden tiles.
 
     Raises:
@@ -69,15 +69,15 @@ def check_constraints(problem: Problem) -> None:
                 )
 
 
-def _set_name(problem: Problem, members: Sequence[int]) -> str:
+def _set_name(problem: PlacementProblem, members: Sequence[int]) -> str:
     return f"the set of {problem.items[members[0]].name} ... {problem.items[members[-1]].name}"
 
 
-def _obstacles(problem: Problem) -> list[Rectangle]:
+def _obstacles(problem: PlacementProblem) -> list[Rectangle]:
     return [*problem.constraints.pinned.values(), *problem.constraints.forbidden]
 
 
-def _heights(problem: Problem, items: Sequence[int], share: float) -> list[int]:
+def _heights(problem: PlacementProblem, items: Sequence[int], share: float) -> list[int]:
     """Heights of a shelf near the side of a typical item, and some that divide the grid."""
     if not items:
         return [1]
@@ -87,13 +87,13 @@ def _heights(problem: Problem, items: Sequence[int], share: float) -> list[int]:
     return sorted({rows // count for count in counts})
 
 
-def _tiles(problem: Problem, item: int, share: float) -> float:
+def _tiles(problem: PlacementProblem, item: int, share: float) -> float:
     one = problem.items[item]
     return one.least_tiles + max(0, one.tiles - one.least_tiles) * share
 
 
 def _fill(
-    problem: Problem, items: Sequence[int], share: float, height: int, snake: bool
+    problem: PlacementProblem, items: Sequence[int], share: float, height: int, snake: bool
 ) -> tuple[Rectangle, ...] | None:
     """Shelves of ``height``, filled in order; None if an item finds no place."""
     found: dict[int, Rectangle] = dict(problem.constraints.pinned)
@@ -115,7 +115,7 @@ def _fill(
     return tuple(found[item] for item in range(len(problem.items)))
 
 
-def _free(problem: Problem, row: int, height: int, backwards: bool) -> list[tuple[int, int]]:
+def _free(problem: PlacementProblem, row: int, height: int, backwards: bool) -> list[tuple[int, int]]:
     """Column intervals of a shelf that no obstacle touches, in the order in which they are filled."""
     cols = problem.grid[1]
     band = Rectangle(row, 0, height, cols)

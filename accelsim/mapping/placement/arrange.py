@@ -18,14 +18,14 @@ import numpy as np
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.around import check_constraints, overlaps
-from accelsim.mapping.placement.base import Constraints, Item, Placer, Problem, Wire
+from accelsim.mapping.placement.base import Constraints, Item, PlacementProblem, Placer, Wire
 from accelsim.network.noc import Rectangle
 
 #: Room given to groups that lie together, as a multiple of their tiles, until cutting them out of it works.
 ROOM = (1.02, 1.1, 1.25, 1.5, 2.0)
 
 
-def arrange(problem: Problem, placer: Placer, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+def arrange(problem: PlacementProblem, placer: Placer, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
     """A rectangle for each item that keeps every constraint.
 
     Raises:
@@ -61,12 +61,12 @@ class _Merged:
         sets: Items of the whole problem in each set.
     """
 
-    problem: Problem
+    problem: PlacementProblem
     alone: tuple[int, ...]
     sets: tuple[tuple[int, ...], ...]
 
 
-def _merge(problem: Problem, room: float) -> _Merged:
+def _merge(problem: PlacementProblem, room: float) -> _Merged:
     """Sets as single items that want the tiles of their members; wires end at the set."""
     given = problem.constraints
     sets = (*given.fenced, *given.together)
@@ -83,18 +83,20 @@ def _merge(problem: Problem, room: float) -> _Merged:
     pinned = {place[item]: r for item, r in given.pinned.items()}
     pinned |= {place[members[0]]: r for members, r in given.fenced.items()}
     alone = tuple(members[0] for _, members in order)
-    merged = Problem(problem.grid, items, wires, Constraints(pinned, given.forbidden))
+    merged = PlacementProblem(problem.grid, items, wires, Constraints(pinned, given.forbidden))
     return _Merged(merged, alone, tuple(members for _, members in order if members in sets))
 
 
-def _together(problem: Problem, members: Sequence[int], room: float) -> Item:
+def _together(problem: PlacementProblem, members: Sequence[int], room: float) -> Item:
     items = [problem.items[i] for i in members]
     wanted, least = sum(item.tiles for item in items), sum(item.least_tiles for item in items)
     name = f"{items[0].name} ... {items[-1].name}"
     return Item(name, max(wanted, math.ceil(least * room)), math.ceil(least * room))
 
 
-def _place_trimmed(problem: Problem, placer: Placer, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+def _place_trimmed(
+    problem: PlacementProblem, placer: Placer, rng: np.random.Generator, budget: int
+) -> tuple[Rectangle, ...]:
     """Placed on the part of the grid that is left when whole sides are forbidden."""
     window = _window(problem)
     inner = _seen_from(window, problem.constraints.forbidden)
@@ -104,7 +106,7 @@ def _place_trimmed(problem: Problem, placer: Placer, rng: np.random.Generator, b
     return tuple(_moved(rectangle, window.row, window.col) for rectangle in found)
 
 
-def _window(problem: Problem) -> Rectangle:
+def _window(problem: PlacementProblem) -> Rectangle:
     """The grid without forbidden rectangles that span a side of it."""
     top, left, bottom, right = 0, 0, *problem.grid
     pending = list(problem.constraints.forbidden)
@@ -144,7 +146,7 @@ def _seen_from(window: Rectangle, rectangles: Sequence[Rectangle]) -> tuple[Rect
 
 
 def _place_sets(
-    problem: Problem,
+    problem: PlacementProblem,
     merged: _Merged,
     outer: Sequence[Rectangle],
     placer: Placer,
@@ -160,7 +162,7 @@ def _place_sets(
             continue
         members = first[item]
         place = {member: at for at, member in enumerate(members)}
-        inside = Problem(
+        inside = PlacementProblem(
             (rectangle.rows, rectangle.cols),
             tuple(problem.items[member] for member in members),
             tuple(Wire(place[w.a], place[w.b], w.nbytes) for w in problem.wires if w.a in place and w.b in place),
@@ -175,7 +177,7 @@ def _moved(rectangle: Rectangle, rows: int, cols: int) -> Rectangle:
     return Rectangle(rectangle.row + rows, rectangle.col + cols, rectangle.rows, rectangle.cols)
 
 
-def check_kept(problem: Problem, rectangles: Sequence[Rectangle]) -> None:
+def check_kept(problem: PlacementProblem, rectangles: Sequence[Rectangle]) -> None:
     """Refuse rectangles that break a pin or touch a forbidden tile, whoever made them.
 
     Raises:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from accelsim.mapping.placement.base import Problem, register_placer
+from accelsim.mapping.placement.base import PlacementProblem, register_placer
 from accelsim.mapping.placement.shelves import Shelves, cheapest, lay_out, window_of
 from accelsim.network.noc import Rectangle
 
@@ -24,7 +24,7 @@ _SHARE, _ITEMS_PER_SHARE = 10, 4
 
 
 @register_placer("bands")
-def place_bands(problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+def place_bands(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
     """The cheaper of bands and plain shelves in model order; ``rng`` and ``budget`` are not used."""
     plain = lay_out(problem, range(len(problem.items)), snake=True)
     if not problem.constraints.is_empty:
@@ -34,7 +34,7 @@ def place_bands(problem: Problem, rng: np.random.Generator, budget: int) -> tupl
     return plain if found is None else cheapest(problem, [plain, found])
 
 
-def banded(problem: Problem) -> tuple[list[int], list[int]]:
+def banded(problem: PlacementProblem) -> tuple[list[int], list[int]]:
     """An order of the items and where each shelf begins in it.
 
     A shelf takes items of the class of the next item that waits, until they are as wide as the grid at the height of a
@@ -67,7 +67,7 @@ def banded(problem: Problem) -> tuple[list[int], list[int]]:
 
 
 def polish(
-    problem: Problem, order: Sequence[int], bounds: Sequence[int], rng: np.random.Generator, budget: int
+    problem: PlacementProblem, order: Sequence[int], bounds: Sequence[int], rng: np.random.Generator, budget: int
 ) -> tuple[Rectangle, ...] | None:
     """Rectangles after random moves of items and of the ends of shelves, each kept if the cost does not rise.
 

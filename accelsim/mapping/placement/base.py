@@ -77,7 +77,7 @@ class Constraints:
 
 
 @dataclass(frozen=True)
-class Problem:
+class PlacementProblem:
     """Items to be put on a grid.
 
     Attributes:
@@ -120,7 +120,7 @@ class Problem:
 class Placer(Protocol):
     """Finds rectangles for the items of a problem."""
 
-    def __call__(self, problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+    def __call__(self, problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
         """A rectangle for each item.
 
         Args:
@@ -167,7 +167,7 @@ def middles(rectangles: Sequence[Rectangle]) -> tuple[FloatArray, FloatArray]:
     return row, col
 
 
-def too_tight(problem: Problem) -> str:
+def too_tight(problem: PlacementProblem) -> str:
     """Why no layout exists."""
     least = sum(item.least_tiles for item in problem.items)
     rows, cols = problem.grid

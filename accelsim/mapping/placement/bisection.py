@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.mapping.placement.base import FloatArray, Problem, register_placer
+from accelsim.mapping.placement.base import FloatArray, PlacementProblem, register_placer
 from accelsim.mapping.placement.shelves import cheapest, filled_window, lay_out
 from accelsim.mapping.placement.slicing import cut
 from accelsim.network.noc import Rectangle
 
 
 @register_placer("recursive_bisection")
-def place_bisection(problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+def place_bisection(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
     """The cheaper of the slicing tree and its leaves laid on shelves.  ``rng`` and ``budget`` are not used."""
     shelves = lay_out(problem, bisection_order(problem), snake=True)
     if problem.constraints.is_empty:
@@ -29,7 +29,7 @@ def place_bisection(problem: Problem, rng: np.random.Generator, budget: int) -> 
     return shelves
 
 
-def bisection_order(problem: Problem) -> list[int]:
+def bisection_order(problem: PlacementProblem) -> list[int]:
     """Leaves of the tree from first to last."""
     weights = _weights(problem)
     order: list[int] = []
@@ -44,7 +44,7 @@ def bisection_order(problem: Problem) -> list[int]:
     return order
 
 
-def _slice(problem: Problem) -> tuple[Rectangle, ...] | None:
+def _slice(problem: PlacementProblem) -> tuple[Rectangle, ...] | None:
     """Rectangles of the slicing tree; None if rounding leaves an item too few tiles."""
     weights = _weights(problem)
     window = filled_window(problem)
@@ -69,7 +69,7 @@ def _slice(problem: Problem) -> tuple[Rectangle, ...] | None:
 
 
 def _cut(
-    space: Rectangle, problem: Problem, first: np.ndarray, items: np.ndarray
+    space: Rectangle, problem: PlacementProblem, first: np.ndarray, items: np.ndarray
 ) -> tuple[Rectangle, Rectangle] | None:
     """Two rectangles across the longer side, in proportion to the tiles of the halves."""
     side = max(space.rows, space.cols)
@@ -79,7 +79,9 @@ def _cut(
     return cut(space, min(max(1, round(side * share)), side - 1), space.cols > space.rows)
 
 
-def _halve(problem: Problem, weights: FloatArray, items: np.ndarray, last: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def _halve(
+    problem: PlacementProblem, weights: FloatArray, items: np.ndarray, last: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Two halves of about equal tiles with few bytes between them; first the one nearer to ``last``."""
     order = items[np.argsort(_fiedler(weights[np.ix_(items, items)]), kind="stable")]
     tiles = np.cumsum([problem.items[int(i)].tiles for i in order])
@@ -103,7 +105,7 @@ def _fiedler(weights: FloatArray) -> FloatArray:
     return np.asarray(second, dtype=np.float64)
 
 
-def _weights(problem: Problem) -> FloatArray:
+def _weights(problem: PlacementProblem) -> FloatArray:
     weights = np.zeros((len(problem.items), len(problem.items)))
     for wire in problem.wires:
         if wire.a != wire.b:

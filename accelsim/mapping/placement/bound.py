@@ -11,17 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from accelsim.mapping.placement.base import Problem
+from accelsim.mapping.placement.base import PlacementProblem
 from accelsim.network.noc import Rectangle
 
 
-def lower_bound_byte_hops(problem: Problem, aspect: float) -> float:
+def lower_bound_byte_hops(problem: PlacementProblem, aspect: float) -> float:
     """Least bytes x hops of rectangles with the tiles the items want and sides at most ``aspect`` apart."""
     side = [math.sqrt(item.tiles / aspect) for item in problem.items]
     return sum(wire.nbytes * (side[wire.a] + side[wire.b]) / 2 for wire in problem.wires if wire.a != wire.b)
 
 
-def touching_bound_byte_hops(problem: Problem, rectangles: Sequence[Rectangle]) -> float:
+def touching_bound_byte_hops(problem: PlacementProblem, rectangles: Sequence[Rectangle]) -> float:
     """Least bytes x hops of these very rectangles, moved at will: every wire as if its two ends touched."""
     side = [min(rectangle.rows, rectangle.cols) for rectangle in rectangles]
     return sum(wire.nbytes * (side[wire.a] + side[wire.b]) / 2 for wire in problem.wires if wire.a != wire.b)

@@ -32,7 +32,7 @@ from accelsim.network.noc import Rectangle
 from accelsim.registry import did_you_mean
 
 
-class Tiles(Spec):
+class TileSet(Spec):
     """A rectangle of tiles in a constraints file."""
 
     chip: NonNegativeInt | None = Field(None, description="Number of the chip; every chip, or the first one for a pin.")
@@ -57,8 +57,8 @@ class ConstraintsSpec(Spec):
     schema_version: Literal[1]
     kind: Literal["constraints"]
     sets: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="Groups by name of the set.")
-    pin: dict[str, Tiles] = Field(default_factory=dict, description="Tiles of a group, or of a set's members.")
-    forbid: tuple[Tiles, ...] = Field((), description="Tiles that no group may touch.")
+    pin: dict[str, TileSet] = Field(default_factory=dict, description="Tiles of a group, or of a set's members.")
+    forbid: tuple[TileSet, ...] = Field((), description="Tiles that no group may touch.")
     together: tuple[tuple[str, ...], ...] = Field((), description="Groups and sets that lie in one rectangle.")
 
 
@@ -75,8 +75,8 @@ class PlacementConstraints:
     """
 
     sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    pin: Mapping[str, Tiles] = field(default_factory=dict)
-    forbid: tuple[Tiles, ...] = ()
+    pin: Mapping[str, TileSet] = field(default_factory=dict)
+    forbid: tuple[TileSet, ...] = ()
     together: tuple[tuple[str, ...], ...] = ()
     source: tuple[str, str] | None = field(default=None, compare=False)
 
@@ -130,7 +130,7 @@ class ResolvedConstraints:
 
     pinned: Mapping[int, tuple[int, Rectangle]] = field(default_factory=dict)
     fenced: Mapping[tuple[int, ...], tuple[int, Rectangle]] = field(default_factory=dict)
-    forbid: tuple[Tiles, ...] = ()
+    forbid: tuple[TileSet, ...] = ()
     together: tuple[tuple[int, ...], ...] = ()
 
     @property

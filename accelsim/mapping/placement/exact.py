@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from accelsim.errors import PlacementError
-from accelsim.mapping.placement.base import Problem, register_placer
+from accelsim.mapping.placement.base import PlacementProblem, register_placer
 from accelsim.mapping.placement.orders import OrderCosts
 from accelsim.mapping.placement.shelves import Shelves, cheapest, filled_window, lay_out, shelf_counts, window_of
 from accelsim.mapping.placement.slicing import cut
@@ -32,7 +32,7 @@ _BATCH = 20_000
 
 
 @register_placer("exact")
-def place_exact(problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+def place_exact(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
     """Best of all orders; for at most :data:`MAX_ITEMS` items.  ``rng`` and ``budget`` are not used.
 
     Raises:
@@ -63,7 +63,7 @@ def place_exact(problem: Problem, rng: np.random.Generator, budget: int) -> tupl
 
 
 def _sliced(
-    problem: Problem, items: tuple[int, ...], space: Rectangle, cut_before: bool | None
+    problem: PlacementProblem, items: tuple[int, ...], space: Rectangle, cut_before: bool | None
 ) -> Iterator[dict[int, Rectangle]]:
     """Every slicing of ``space`` among ``items``; a first half is not cut the way it was cut off, or trees repeat."""
     if len(items) == 1:
@@ -86,7 +86,7 @@ def _sliced(
                         yield left | right
 
 
-def _cheapest_of_all(problem: Problem, orders: Iterable[tuple[int, ...]]) -> tuple[Rectangle, ...]:
+def _cheapest_of_all(problem: PlacementProblem, orders: Iterable[tuple[int, ...]]) -> tuple[Rectangle, ...]:
     """Least estimated time over all orders on all numbers of shelves."""
     shelves = Shelves(problem.items, window_of(problem), snake=True)
     layouts = (shelves.lay(order, count) for order in orders for count in shelves.candidates())

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from accelsim.mapping.placement.base import Problem, register_placer
+from accelsim.mapping.placement.base import PlacementProblem, register_placer
 from accelsim.mapping.placement.shelves import lay_out
 from accelsim.network.noc import Rectangle
 
@@ -14,7 +14,7 @@ from accelsim.network.noc import Rectangle
 _FADING = 0.5
 
 
-def greedy_order(problem: Problem) -> list[int]:
+def greedy_order(problem: PlacementProblem) -> list[int]:
     """Start with the first item; always append the one with the strongest pull, the earlier one on a tie."""
     neighbours: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for wire in problem.wires:
@@ -36,6 +36,6 @@ def greedy_order(problem: Problem) -> list[int]:
 
 
 @register_placer("greedy")
-def place_greedy(problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+def place_greedy(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
     """One item after the other, each where its strongest partner was laid.  ``rng`` and ``budget`` are not used."""
     return lay_out(problem, greedy_order(problem), snake=True)

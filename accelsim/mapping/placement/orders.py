@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from accelsim.mapping.placement.base import FloatArray, IntArray, Problem
+from accelsim.mapping.placement.base import FloatArray, IntArray, PlacementProblem
 
 
 class OrderCosts:
@@ -22,7 +22,7 @@ class OrderCosts:
         snake: Whether every second shelf runs backwards.
     """
 
-    def __init__(self, problem: Problem, num_shelves: int, snake: bool = True) -> None:
+    def __init__(self, problem: PlacementProblem, num_shelves: int, snake: bool = True) -> None:
         self.tiles = np.array([item.tiles for item in problem.items], dtype=np.float64)
         self.num_shelves = num_shelves
         self._cols = float(problem.grid[1])

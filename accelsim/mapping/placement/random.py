@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.mapping.placement.base import Problem, register_placer
+from accelsim.mapping.placement.base import PlacementProblem, register_placer
 from accelsim.mapping.placement.shelves import lay_out
 from accelsim.network.noc import Rectangle
 
 
 @register_placer("random")
-def place_random(problem: Problem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
+def place_random(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
     """One random order.  ``budget`` is not used."""
     return lay_out(problem, rng.permutation(len(problem.items)).tolist(), snake=True)

@@ -19,7 +19,7 @@ import numpy as np
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.around import lay_around
-from accelsim.mapping.placement.base import FloatArray, IntArray, Item, Problem, too_tight
+from accelsim.mapping.placement.base import FloatArray, IntArray, Item, PlacementProblem, too_tight
 from accelsim.network.noc import Rectangle
 
 #: Tiles set aside for rounding when the items want fewer than the grid has.
@@ -112,7 +112,7 @@ class Shelves:
         return height
 
 
-def lay_out(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rectangle, ...]:
+def lay_out(problem: PlacementProblem, order: Sequence[int], snake: bool) -> tuple[Rectangle, ...]:
     """Rectangles for ``order`` with the number of shelves that costs least among those near squares.
 
     Raises:
@@ -130,22 +130,22 @@ def lay_out(problem: Problem, order: Sequence[int], snake: bool) -> tuple[Rectan
     return cheapest(problem, layouts)
 
 
-def cheapest(problem: Problem, layouts: Sequence[tuple[Rectangle, ...]]) -> tuple[Rectangle, ...]:
+def cheapest(problem: PlacementProblem, layouts: Sequence[tuple[Rectangle, ...]]) -> tuple[Rectangle, ...]:
     """The layout of least cost; the first on a tie."""
     return min(layouts, key=problem.cost)
 
 
-def shelf_counts(problem: Problem) -> range:
+def shelf_counts(problem: PlacementProblem) -> range:
     """Numbers of shelves worth trying."""
     return Shelves(problem.items, window_of(problem), snake=True).candidates()
 
 
-def window_of(problem: Problem) -> Window:
+def window_of(problem: PlacementProblem) -> Window:
     """The whole grid as a window."""
     return Window(0, 0, *problem.grid)
 
 
-def filled_window(problem: Problem) -> Window:
+def filled_window(problem: PlacementProblem) -> Window:
     """The rows that the items want, over the whole width."""
     shelves = Shelves(problem.items, window_of(problem), snake=True)
     return Window(0, 0, shelves.rows, problem.grid[1])

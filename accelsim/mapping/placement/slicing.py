@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from accelsim.mapping.placement.base import MEAN_ASPECT, Problem
+from accelsim.mapping.placement.base import MEAN_ASPECT, PlacementProblem
 from accelsim.mapping.placement.shelves import Window
 from accelsim.network.noc import Rectangle
 
@@ -39,7 +39,9 @@ class SlicingTree:
         rng: Source of randomness.
     """
 
-    def __init__(self, problem: Problem, window: Window, order: Sequence[int], rng: np.random.Generator) -> None:
+    def __init__(
+        self, problem: PlacementProblem, window: Window, order: Sequence[int], rng: np.random.Generator
+    ) -> None:
         self._problem, self._window, self._rng = problem, window, rng
         n = len(order)
         self._item = list(order)

@@ -15,14 +15,14 @@ import numpy as np
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.arrange import check_kept
-from accelsim.mapping.placement.base import Problem
+from accelsim.mapping.placement.base import PlacementProblem
 from accelsim.mapping.placement.shelves import whole_shares
 from accelsim.network.noc import Rectangle
 
 _ROWS, _COLS = 0, 1
 
 
-def swap(problem: Problem, rectangles: Sequence[Rectangle], a: int, b: int) -> tuple[Rectangle, ...]:
+def swap(problem: PlacementProblem, rectangles: Sequence[Rectangle], a: int, b: int) -> tuple[Rectangle, ...]:
     """The layout after items ``a`` and ``b`` have changed places; legal if ``rectangles`` were.
 
     Args:
@@ -68,7 +68,7 @@ def swap(problem: Problem, rectangles: Sequence[Rectangle], a: int, b: int) -> t
     )
 
 
-def _too_small(problem: Problem, rectangles: Sequence[Rectangle]) -> bool:
+def _too_small(problem: PlacementProblem, rectangles: Sequence[Rectangle]) -> bool:
     return any(r.num_cores < item.least_tiles for r, item in zip(rectangles, problem.items, strict=True))
 
 
@@ -83,7 +83,7 @@ class _Recut:
     A slot is a place in the old layout, numbered by the item it held.
     """
 
-    def __init__(self, problem: Problem, rectangles: Sequence[Rectangle], a: int, b: int) -> None:
+    def __init__(self, problem: PlacementProblem, rectangles: Sequence[Rectangle], a: int, b: int) -> None:
         self._old, self._swapped = list(rectangles), {a: b, b: a}
         tenant = [self._swapped.get(slot, slot) for slot in range(len(rectangles))]
         self._tiles = [rectangles[item].num_cores for item in tenant]

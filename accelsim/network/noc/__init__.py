@@ -5,9 +5,9 @@ rectangles of cores; ``coarse`` makes engine links of blocks of cores; ``router`
 latency of packets and the rate at which a mesh saturates.
 """
 
-from accelsim.network.noc.coarse import CoarseMesh, Flows, coarse_topology, flow_graph
+from accelsim.network.noc.coarse import CoarseMesh, MeshFlows, coarse_topology, flow_graph
 from accelsim.network.noc.load import LoadedMesh
-from accelsim.network.noc.mesh import MeshGrid, Routes, route_link_bytes, xy_route_links
+from accelsim.network.noc.mesh import MeshGrid, MeshRoutes, route_link_bytes, xy_route_links
 from accelsim.network.noc.rectangle import Rectangle, rect_to_rect_flows, rect_to_rect_transfer, rect_to_rects_flows
 from accelsim.network.noc.router import RouterSpec
 from accelsim.network.noc.traffic import Traffic
@@ -15,12 +15,12 @@ from accelsim.network.noc.tree import multicast_link_bytes, multicast_links, red
 
 __all__ = [
     "CoarseMesh",
-    "Flows",
     "LoadedMesh",
+    "MeshFlows",
     "MeshGrid",
+    "MeshRoutes",
     "Rectangle",
     "RouterSpec",
-    "Routes",
     "Traffic",
     "coarse_topology",
     "flow_graph",

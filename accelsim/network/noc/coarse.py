@@ -16,7 +16,7 @@ from accelsim.engine.taskgraph import TaskGraph, make_task_graph
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.network.noc.detour import around_dead
-from accelsim.network.noc.mesh import FloatArray, IntArray, MeshGrid, MeshLinkNames, Routes, xy_route_links
+from accelsim.network.noc.mesh import FloatArray, IntArray, MeshGrid, MeshLinkNames, MeshRoutes, xy_route_links
 
 #: Two neighbouring cores as ((row, column), (row, column)).
 CorePair = tuple[tuple[int, int], tuple[int, int]]
@@ -129,7 +129,7 @@ class CoarseMesh:
         """Node of the block that holds core ``(row, col)``."""
         return self.grid.node(np.asarray(row) // self.block, np.asarray(col) // self.block)
 
-    def routes(self, src: npt.ArrayLike, dst: npt.ArrayLike) -> Routes:
+    def routes(self, src: npt.ArrayLike, dst: npt.ArrayLike) -> MeshRoutes:
         """Dimension-order routes between blocks, as CSR arrays of links; shortest ones where those are dead.
 
         Raises:
@@ -138,7 +138,7 @@ class CoarseMesh:
         routes = xy_route_links(self.grid, src, dst)
         return around_dead(self.grid, routes, self.dead, self.num_hops, src, dst) if self.dead.size else routes
 
-    def latency_s(self, routes: Routes) -> FloatArray:
+    def latency_s(self, routes: MeshRoutes) -> FloatArray:
         """Time of the first byte along each route: core hops times the time of a hop. float64[R]."""
         return routes.sum_over(self.num_hops) * self.hop_latency_s
 
@@ -172,7 +172,7 @@ def coarse_topology(chip: Chip, block: int = 1) -> CoarseMesh:
 
 
 @dataclass(frozen=True, eq=False)
-class Flows:
+class MeshFlows:
     """Data from block to block.
 
     Attributes:
@@ -186,7 +186,7 @@ class Flows:
     nbytes: IntArray
 
 
-def flow_graph(mesh: CoarseMesh, flows: Flows, label: str = "noc") -> TaskGraph:
+def flow_graph(mesh: CoarseMesh, flows: MeshFlows, label: str = "noc") -> TaskGraph:
     """Tasks that start all flows at once; each is a fluid flow over its route, max-min fair with the others.
 
     A flow alone takes hops x hop latency + bytes / bandwidth of its narrowest link. Packet headers and router queues

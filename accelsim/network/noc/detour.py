@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import RoutingError
-from accelsim.network.noc.mesh import FloatArray, IntArray, MeshGrid, Routes
+from accelsim.network.noc.mesh import FloatArray, IntArray, MeshGrid, MeshRoutes
 
 
 def around_dead(
-    grid: MeshGrid, routes: Routes, dead: IntArray, num_hops: FloatArray, src: npt.ArrayLike, dst: npt.ArrayLike
-) -> Routes:
+    grid: MeshGrid, routes: MeshRoutes, dead: IntArray, num_hops: FloatArray, src: npt.ArrayLike, dst: npt.ArrayLike
+) -> MeshRoutes:
     """``routes`` with each one that crosses a dead link replaced by a shortest one.
 
     All replacements from one node follow one tree, so that a multicast along them forks and never joins.
@@ -46,7 +46,7 @@ def around_dead(
             trees[start] = _links_into(grid, start, is_dead, num_hops)
         links.append(_walk(grid, trees[start], start, end))
     lengths = np.array([len(one) for one in links], dtype=np.int64)
-    return Routes(np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]), np.concatenate(links))
+    return MeshRoutes(np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]), np.concatenate(links))
 
 
 def _links_into(grid: MeshGrid, start: int, is_dead: FloatArray, num_hops: FloatArray) -> IntArray:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from accelsim.errors import ConfigError
-from accelsim.network.noc.mesh import FloatArray, IntArray, MeshGrid, Routes, xy_route_links
+from accelsim.network.noc.mesh import FloatArray, IntArray, MeshGrid, MeshRoutes, xy_route_links
 from accelsim.network.noc.router import RouterSpec, check_packet
 from accelsim.network.noc.traffic import Traffic
 
@@ -47,7 +47,7 @@ class LoadedMesh:
         return self.traffic.grid
 
     @cached_property
-    def routes(self) -> Routes:
+    def routes(self) -> MeshRoutes:
         """Links of each flow."""
         return xy_route_links(self.grid, self.traffic.src, self.traffic.dst)
 

@@ -130,7 +130,7 @@ class MeshLinkNames(Sequence[str]):
 
 
 @dataclass(frozen=True, eq=False)
-class Routes:
+class MeshRoutes:
     """Links of many routes, in order: route ``i`` is ``link[ptr[i]:ptr[i + 1]]``.
 
     Attributes:
@@ -155,7 +155,7 @@ class Routes:
         return np.asarray(total[self.ptr[1:]] - total[self.ptr[:-1]], dtype=np.float64)
 
 
-def xy_route_links(grid: MeshGrid, src: npt.ArrayLike, dst: npt.ArrayLike) -> Routes:
+def xy_route_links(grid: MeshGrid, src: npt.ArrayLike, dst: npt.ArrayLike) -> MeshRoutes:
     """Dimension-order routes: along the row to the column of ``dst`` first, then along that column.
 
     Args:
@@ -176,7 +176,7 @@ def xy_route_links(grid: MeshGrid, src: npt.ArrayLike, dst: npt.ArrayLike) -> Ro
     ends = np.cumsum(lengths)
     place = np.arange(ends[-1] if ends.size else 0) - np.repeat(ends - lengths, lengths)
     link = np.repeat(starts, lengths) + place * np.repeat(steps, lengths)
-    return Routes(np.concatenate([np.zeros(1, np.int64), ends[1::2]]), link)
+    return MeshRoutes(np.concatenate([np.zeros(1, np.int64), ends[1::2]]), link)
 
 
 def route_link_bytes(grid: MeshGrid, src: npt.ArrayLike, dst: npt.ArrayLike, nbytes: npt.ArrayLike) -> FloatArray:

@@ -12,7 +12,7 @@ from accelsim.errors import ConfigError, PlacementError, ShapeError
 from accelsim.network.noc.mesh import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from accelsim.network.noc.coarse import CoarseMesh, Flows
+    from accelsim.network.noc.coarse import CoarseMesh, MeshFlows
 
 #: How the data that one core holds lies over the cores of the other rectangle.
 Layout = Literal["aligned", "scattered"]
@@ -79,7 +79,7 @@ def rect_to_rect_transfer(
 
 def rect_to_rect_flows(
     mesh: CoarseMesh, producer: Rectangle, consumer: Rectangle, nbytes: int, layout: Layout = "aligned"
-) -> Flows:
+) -> MeshFlows:
     """The same transfer as flows from block to block, for the engine: whole bytes that sum to ``nbytes``.
 
     ``aligned`` gives about as many flows as the larger rectangle has blocks, ``scattered`` the product of both. Flows
@@ -89,7 +89,7 @@ def rect_to_rect_flows(
         PlacementError: A rectangle leaves the grid of cores.
         ConfigError: Unknown layout.
     """
-    from accelsim.network.noc.coarse import Flows
+    from accelsim.network.noc.coarse import MeshFlows
 
     _check_layout(layout)
     p_row, p_col = _shares(mesh, producer)
@@ -100,12 +100,12 @@ def rect_to_rect_flows(
     dst = mesh.grid.node(row1[:, None], col1[None, :]).ravel()
     whole = _whole(row_share, col_share, nbytes)
     some = whole > 0
-    return Flows(src[some], dst[some], whole[some])
+    return MeshFlows(src[some], dst[some], whole[some])
 
 
 def rect_to_rects_flows(
     mesh: CoarseMesh, producer: Rectangle, consumers: Sequence[Rectangle], nbytes: int
-) -> tuple[Flows, ...]:
+) -> tuple[MeshFlows, ...]:
     """One tensor to several rectangles, ``aligned``: flow ``i`` of each carries the same bytes from the same block.
 
     So the routes of flow ``i`` are the branches of one multicast tree.  The tensor is cut finely enough that each
@@ -114,7 +114,7 @@ def rect_to_rects_flows(
     Raises:
         PlacementError: A rectangle leaves the grid of cores.
     """
-    from accelsim.network.noc.coarse import Flows
+    from accelsim.network.noc.coarse import MeshFlows
 
     rows, cols = zip(*(_shares(mesh, rectangle) for rectangle in (producer, *consumers)), strict=True)
     row_at, row_share = _pieces(rows)
@@ -122,7 +122,7 @@ def rect_to_rects_flows(
     whole = _whole(row_share, col_share, nbytes)
     some = whole > 0
     nodes = [mesh.grid.node(r[:, None], c[None, :]).ravel()[some] for r, c in zip(row_at, col_at, strict=True)]
-    return tuple(Flows(nodes[0], node, whole[some]) for node in nodes[1:])
+    return tuple(MeshFlows(nodes[0], node, whole[some]) for node in nodes[1:])
 
 
 def _whole(row_share: FloatArray, col_share: FloatArray, nbytes: int) -> IntArray:

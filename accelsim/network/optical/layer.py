@@ -14,7 +14,7 @@ from accelsim.hardware.optical.budget import require_closed
 from accelsim.hardware.optical.link import OpticalLink, Reach
 from accelsim.hardware.optical.load import load_optics
 from accelsim.network.noc.coarse import CoarseMesh
-from accelsim.network.noc.mesh import FloatArray, Routes
+from accelsim.network.noc.mesh import FloatArray, MeshRoutes
 
 #: Level that bytes over the layer are booked on.
 OPTICAL_NOC = "optical_noc"
@@ -51,7 +51,7 @@ class OpticalLayer(CoarseMesh):
         """Capacity of each stretch, one direction. float64[num_links]."""
         return np.full(self.grid.num_links, self.waveguide_bytes_per_s)
 
-    def latency_s(self, routes: Routes) -> FloatArray:
+    def latency_s(self, routes: MeshRoutes) -> FloatArray:
         """Conversion and time of flight; nothing inside a cluster. float64[R]."""
         cores = routes.sum_over(self.num_hops)
         return np.asarray(np.where(cores > 0, self.conversion_s + cores * self.flight_s_per_core, 0.0))

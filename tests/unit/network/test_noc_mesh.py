@@ -17,7 +17,7 @@ from accelsim.errors import ConfigError, PlacementError, RoutingError, ShapeErro
 from accelsim.hardware.chip import Chip
 from accelsim.network.noc import (
     CoarseMesh,
-    Flows,
+    MeshFlows,
     MeshGrid,
     Rectangle,
     coarse_topology,
@@ -289,14 +289,14 @@ def test_a_chip_without_a_mesh_says_what_is_missing() -> None:
 def test_an_idle_network_takes_hops_times_hop_latency_plus_bytes_over_bandwidth(block: int) -> None:
     mesh = CoarseMesh("test chip", (16, 16), block, 4e9, 2e-9)
     src, dst = mesh.block_of(1, 2), mesh.block_of(13, 10)
-    graph = flow_graph(mesh, Flows(*(np.array([x]) for x in (src, dst, 40_000))))
+    graph = flow_graph(mesh, MeshFlows(*(np.array([x]) for x in (src, dst, 40_000))))
     # 12 rows and 8 columns apart; 40,000 bytes over `block` links of 4 GB/s
     assert simulate(graph).makespan_s == pytest.approx(20 * 2e-9 + 40_000 / (block * 4e9), rel=1e-12)
 
 
 def test_two_flows_that_meet_on_a_link_share_it() -> None:
     mesh = CoarseMesh("test chip", (1, 4), 1, 1e9, 0.0)
-    graph = flow_graph(mesh, Flows(np.array([0, 1]), np.array([3, 2]), np.array([1000, 1000])))
+    graph = flow_graph(mesh, MeshFlows(np.array([0, 1]), np.array([3, 2]), np.array([1000, 1000])))
     assert simulate(graph).makespan_s == pytest.approx(2e-6, rel=1e-12)
 
 

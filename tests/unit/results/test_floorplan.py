@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle as Patch
 from accelsim import Decode, simulate
 from accelsim.mapping.execution.spatial.report import explain
 from accelsim.mapping.execution.spatial.run import SpatialRun
-from accelsim.mapping.placement.constraints import PlacementConstraints, Tiles
+from accelsim.mapping.placement.constraints import PlacementConstraints, TileSet
 from accelsim.network.noc import Rectangle
 from accelsim.pipeline import place
 from accelsim.results.floorplan import floorplan_of
@@ -63,7 +63,7 @@ def test_labels_stay_inside_their_rectangles(granularity: str, colour_by: Colour
 
 def test_dead_tiles_pins_and_forbidden_tiles_are_in_the_drawing() -> None:
     asked = PlacementConstraints(
-        pin={"head": Tiles(corner=(800, 0), tiles=(190, 300))}, forbid=(Tiles(corner=(0, 700), tiles=(994, 50)),)
+        pin={"head": TileSet(corner=(800, 0), tiles=(190, 300))}, forbid=(TileSet(corner=(0, 700), tiles=(994, 50)),)
     )
     run = place(
         "gpt2-xl", "cerebras-cs2", Decode(1, 64), "execution=spatial,granularity=layer,chunk=1",

@@ -9,7 +9,7 @@ import pytest
 from accelsim.errors import ConfigError
 from accelsim.results.plots.validation import plot_validation, save_picture
 from accelsim.validation import suites as index
-from accelsim.validation.compare import Comparison, series, to_dict
+from accelsim.validation.compare import MeasuredComparison, series, to_dict
 from accelsim.validation.markdown import (
     BEGIN,
     BEGIN_SHORT,
@@ -26,9 +26,9 @@ from accelsim.validation.table import check_table
 NAN = float("nan")
 
 
-def comparison(predicted, measured=None, work=None, labels=None) -> Comparison:
+def comparison(predicted, measured=None, work=None, labels=None) -> MeasuredComparison:
     count = len(predicted)
-    return Comparison(
+    return MeasuredComparison(
         "mine",
         labels or [("chip", "gemm", "bf16")] * count,
         np.array(work or range(count), dtype=float),

@@ -15,8 +15,8 @@ from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
 from accelsim.network.noc import (
     CoarseMesh,
+    MeshRoutes,
     Rectangle,
-    Routes,
     rect_to_rect_flows,
     rect_to_rects_flows,
 )
@@ -142,7 +142,7 @@ class Floor:
             branches=tuple(self._links_of(one, base) for one in routes),
         )
 
-    def _links_of(self, routes: Routes, base: int) -> tuple[tuple[int, ...], ...]:
+    def _links_of(self, routes: MeshRoutes, base: int) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple((base + routes[lane]).tolist()) for lane in range(len(routes.ptr) - 1))
 
     def _lanes(self, producer: int, consumer: int) -> Lanes:

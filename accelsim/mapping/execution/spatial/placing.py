@@ -14,13 +14,13 @@ from accelsim.mapping.execution.spatial.judge import LatencyJudge
 from accelsim.mapping.execution.spatial.sizing import Sizes
 from accelsim.mapping.execution.spatial.walk import Walk
 from accelsim.mapping.placement.arrange import arrange, check_kept
-from accelsim.mapping.placement.base import PLACERS, Item, Problem, Wire
+from accelsim.mapping.placement.base import PLACERS, Item, PlacementProblem, Wire
 from accelsim.mapping.placement.constraints import ResolvedConstraints
 from accelsim.mapping.placement.placement import Placement
 from accelsim.network.noc import Rectangle
 
 #: The problem of one chip, and the groups it holds.
-ChipProblem = tuple[Problem, tuple[int, ...]]
+ChipProblem = tuple[PlacementProblem, tuple[int, ...]]
 
 
 def chip_problems(
@@ -49,7 +49,7 @@ def chip_problems(
         )
         here = constraints.on(chip, members, forbidden_tiles(system.chip), names)
         seconds = judge.of(members) if judge is not None else None
-        found.append((Problem(system.chip.core_grid, items, wires, here, seconds), members))
+        found.append((PlacementProblem(system.chip.core_grid, items, wires, here, seconds), members))
     return tuple(found)
 
 

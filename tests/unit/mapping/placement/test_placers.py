@@ -6,7 +6,7 @@ import pytest
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.arrange import arrange
 from accelsim.mapping.placement.bands import banded, polish
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire, mean_aspect
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, PlacementProblem, Wire, mean_aspect
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
 from accelsim.mapping.placement.exact import _sliced
 from accelsim.mapping.placement.placement import parse_placement
@@ -19,7 +19,7 @@ def chain(num_items, grid=(60, 60), constraints=NONE, fill=0.9):
     tiles = int(grid[0] * grid[1] * fill / num_items)
     items = tuple(Item(f"i{i}", tiles, tiles // 2) for i in range(num_items))
     wires = tuple(Wire(i, i + 1, 1.0) for i in range(num_items - 1))
-    return Problem(grid, items, wires, constraints)
+    return PlacementProblem(grid, items, wires, constraints)
 
 
 def place(name, problem, seed=0, budget=3000):
@@ -45,7 +45,7 @@ def test_constraints_that_cannot_be_met_say_which(constraints, message):
 
 def test_a_snake_of_equal_items_costs_one_side_per_wire_and_row_major_pays_the_way_back():
     # 9 items of 20 x 20 on 60 x 60: three shelves of three
-    problem = Problem((60, 60), tuple(Item(f"i{i}", 400) for i in range(9)), chain(9).wires)
+    problem = PlacementProblem((60, 60), tuple(Item(f"i{i}", 400) for i in range(9)), chain(9).wires)
     assert problem.byte_hops(place("snake", problem)) == 8 * 20
     # row-major: 6 steps of 20, and twice 40 back and 20 down
     assert problem.byte_hops(place("row_major", problem)) == 6 * 20 + 2 * 60
@@ -56,7 +56,7 @@ def test_annealing_is_never_worse_than_its_starts_and_reaches_the_exact_optimum_
     for _ in range(3):
         items = tuple(Item(f"i{i}", int(n), 50) for i, n in enumerate(rng.integers(200, 600, 7)))
         wires = tuple(Wire(i, j, float(rng.uniform(0, 1))) for i in range(7) for j in range(i) if rng.random() < 0.4)
-        problem = Problem((60, 60), items, wires)
+        problem = PlacementProblem((60, 60), items, wires)
         costs = {
             n: problem.byte_hops(place(n, problem, budget=5000)) for n in ("annealing", "exact", "greedy", "snake")
         }
@@ -70,7 +70,7 @@ def test_exact_tries_slicing_trees_and_annealing_stays_within_15_percent_of_it()
     for _ in range(2):
         items = tuple(Item(f"i{i}", int(n), 40) for i, n in enumerate(rng.integers(100, 900, 5)))
         wires = tuple(Wire(i, j, float(rng.uniform(0, 1))) for i in range(5) for j in range(i) if rng.random() < 0.6)
-        problem = Problem((50, 50), items, wires)
+        problem = PlacementProblem((50, 50), items, wires)
         costs = {n: problem.cost(place(n, problem, budget=5000)) for n in ("annealing", "exact", "snake")}
         assert costs["exact"] <= min(costs.values())
         gaps.append(costs["annealing"] / costs["exact"] - 1)
@@ -78,7 +78,7 @@ def test_exact_tries_slicing_trees_and_annealing_stays_within_15_percent_of_it()
 
 
 def test_the_slicings_of_few_items_are_all_there():
-    problem = Problem((12, 12), tuple(Item(f"i{i}", 48) for i in range(3)), ())
+    problem = PlacementProblem((12, 12), tuple(Item(f"i{i}", 48) for i in range(3)), ())
     found = {
         tuple(sorted((i, str(box)) for i, box in r.items()))
         for r in _sliced(problem, (0, 1, 2), Rectangle(0, 0, 12, 12), None)
@@ -92,7 +92,7 @@ def test_annealing_beats_shelves_where_small_items_lie_between_large_ones():
     sizes = [400 if i % 2 == 0 else 6 for i in range(21)]
     items = tuple(Item(f"i{i}", n, max(1, n // 2)) for i, n in enumerate(sizes))
     wires = tuple(Wire(i, i + step, 1.0) for step in (1, 2) for i in range(21 - step))
-    problem = Problem((70, 70), items, wires)
+    problem = PlacementProblem((70, 70), items, wires)
     greedy, annealed = (problem.cost(place(name, problem, budget=20_000)) for name in ("greedy", "annealing"))
     assert annealed < 0.95 * greedy
 
@@ -100,7 +100,7 @@ def test_annealing_beats_shelves_where_small_items_lie_between_large_ones():
 def test_bands_keep_small_items_between_large_ones_near_squares():
     sizes = [400 if i % 2 == 0 else 64 for i in range(20)]
     items = tuple(Item(f"i{i}", n, n // 2) for i, n in enumerate(sizes))
-    problem = Problem((60, 100), items, chain(20).wires)
+    problem = PlacementProblem((60, 100), items, chain(20).wires)
     order, bounds = banded(problem)
     assert sorted(order) == list(range(20))
     assert all(len({sizes[i] for i in order[a:b]}) == 1 for a, b in itertools.pairwise(bounds[:3]))
@@ -113,7 +113,7 @@ def test_the_cost_is_the_time_where_a_problem_has_one():
         return max(r.cols for r in rectangles)
 
     problem = chain(9)
-    timed = Problem(problem.grid, problem.items, problem.wires, seconds=seconds)
+    timed = PlacementProblem(problem.grid, problem.items, problem.wires, seconds=seconds)
     assert timed.cost(place("snake", timed)) < seconds(place("snake", problem))
     assert timed.cost(place("annealing", timed)) <= timed.cost(place("snake", timed))
 
@@ -122,7 +122,7 @@ def test_annealing_recovers_a_shuffled_chain_that_row_major_cannot():
     rng = np.random.default_rng(2)
     order = rng.permutation(40)
     wires = tuple(Wire(int(a), int(b), 1.0) for a, b in itertools.pairwise(order))
-    problem = Problem((100, 100), chain(40, (100, 100)).items, wires)
+    problem = PlacementProblem((100, 100), chain(40, (100, 100)).items, wires)
     assert problem.byte_hops(place("annealing", problem)) < 0.5 * problem.byte_hops(place("row_major", problem))
 
 

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import PlacementError
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, Problem, Wire
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, PlacementProblem, Wire
 from accelsim.mapping.placement.placement import check_legal
 from accelsim.mapping.placement.swap import swap
 from accelsim.network.noc import Rectangle
 
 
-def problem_of(rectangles: list[Rectangle], least: int = 1, constraints: Constraints | None = None) -> Problem:
+def problem_of(rectangles: list[Rectangle], least: int = 1, constraints: Constraints | None = None) -> PlacementProblem:
     items = tuple(Item(f"i{i}", r.num_cores, least) for i, r in enumerate(rectangles))
-    return Problem((40, 40), items, (Wire(0, 1, 1.0),), constraints or Constraints())
+    return PlacementProblem((40, 40), items, (Wire(0, 1, 1.0),), constraints or Constraints())
 
 
 #: Two shelves of 10 rows: | 0 (10 wide) | 1 (30) | over | 2 (20) | 3 (20) |
@@ -85,7 +85,7 @@ def layouts(draw):
     dead = draw(st.lists(st.tuples(st.integers(0, 59), st.integers(0, 49)), max_size=3, unique=True))
     constraints = Constraints(forbidden=tuple(Rectangle(row, col, 1, 1) for row, col in dead))
     a, b = draw(st.permutations(range(num_items)))[:2]
-    return Problem((60, 50), items, wires, constraints), a, b
+    return PlacementProblem((60, 50), items, wires, constraints), a, b
 
 
 @pytest.mark.parametrize("name", ["row_major", "snake", "recursive_bisection", "annealing"])

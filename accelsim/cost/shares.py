@@ -1,0 +1,10 @@
+"""Work dealt in equal shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def ceil_div(extent: Any, parts: Any) -> Any:
+    """Largest share when ``extent`` is dealt to ``parts``: the quotient rounded up, of numbers or arrays."""
+    return -(-extent // parts)
