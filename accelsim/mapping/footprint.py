@@ -61,7 +61,7 @@ def footprint(workload: Workload, chip: Chip) -> Footprint:
 
 def kv_cache_bytes(graph: OperatorGraph) -> int:
     """Bytes of the KV cache of one block: every cached tensor with a ``kv_len`` axis, once."""
-    return sum(tensor.size_bytes for tensor in graph.kv_caches if tensor.has_axis("kv_len"))
+    return sum(tensor.size_bytes for tensor in graph.stored_positions)
 
 
 def peak_activation_bytes(graph: OperatorGraph) -> int:

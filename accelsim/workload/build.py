@@ -6,16 +6,17 @@ from dataclasses import replace
 
 from accelsim.errors import ConfigError
 from accelsim.warning import warn
-from accelsim.workload.blocks._ends import TOKEN_TABLE, build_embedding, build_head
-from accelsim.workload.blocks.base import BLOCKS, Pass
+from accelsim.workload.blocks.base import BLOCKS
+from accelsim.workload.description import Description
+from accelsim.workload.features.ends import TOKEN_TABLE, build_embedding, build_head
 from accelsim.workload.graph import Segment, Workload
-from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.traversal import Traversal
+from accelsim.workload.wiring import Pass
 
 
-def build_workload(model: Model, phase: Phase, recipe: Recipe | None = None) -> Workload:
+def build_workload(model: Description, phase: Phase, recipe: Recipe | None = None) -> Workload:
     """Workload of the first pass of a phase: the whole prefill, or the first decode step.
 
     Args:
@@ -32,7 +33,7 @@ def build_workload(model: Model, phase: Phase, recipe: Recipe | None = None) -> 
     return build_step(model, phase, 0, recipe)
 
 
-def build_step(model: Model, phase: Phase, step: int, recipe: Recipe | None = None) -> Workload:
+def build_step(model: Description, phase: Phase, step: int, recipe: Recipe | None = None) -> Workload:
     """Workload of pass ``step`` of the phase.
 
     Raises:
@@ -45,7 +46,7 @@ def build_step(model: Model, phase: Phase, step: int, recipe: Recipe | None = No
     return replace(build_traversal(model, traversals[step], recipe), name=f"{model.name} {phase}{suffix}")
 
 
-def build_traversal(model: Model, traversal: Traversal, recipe: Recipe | None = None) -> Workload:
+def build_traversal(model: Description, traversal: Traversal, recipe: Recipe | None = None) -> Workload:
     """Workload of one traversal; see :func:`build_workload`."""
     recipe = recipe or own_recipe(model)
     return Workload(
@@ -58,12 +59,12 @@ def build_traversal(model: Model, traversal: Traversal, recipe: Recipe | None = 
     )
 
 
-def own_recipe(model: Model) -> Recipe:
+def own_recipe(model: Description) -> Recipe:
     """The model's own types, as it is stored."""
     return Recipe(model.own_types)
 
 
-def build_segments(model: Model, traversal: Traversal, recipe: Recipe) -> tuple[Segment, ...]:
+def build_segments(model: Description, traversal: Traversal, recipe: Recipe) -> tuple[Segment, ...]:
     """Segments ``embedding``, each run of equal layers in order, ``head`` of one traversal.
 
     A traversal may be a piece of a phase: some tokens of a prompt behind others that are cached already.
@@ -79,7 +80,7 @@ def build_segments(model: Model, traversal: Traversal, recipe: Recipe) -> tuple[
     )
 
 
-def _length_warnings(model: Model, length: int) -> tuple[str, ...]:
+def _length_warnings(model: Description, length: int) -> tuple[str, ...]:
     limit = model.max_position_embeddings
     if length <= limit:
         return ()

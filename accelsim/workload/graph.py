@@ -100,6 +100,21 @@ class OperatorGraph:
         """KV-cache tensors, each once."""
         return self._inputs_with(Role.KV_CACHE)
 
+    @cached_property
+    def stored_positions(self) -> tuple[Tensor, ...]:
+        """What the KV cache holds of each position, cached or new: its tensors along ``kv_len``, each once."""
+        return tuple(tensor for tensor in self.kv_caches if tensor.has_axis("kv_len"))
+
+    @cached_property
+    def activated(self) -> dict[str, int]:
+        """Elements of each weight, by name, that one token meets."""
+        return {
+            tensor.name: operator.activated(tensor)
+            for operator in self.operators
+            for tensor in operator.inputs
+            if tensor.role is Role.WEIGHT
+        }
+
     def _inputs_with(self, role: Role) -> tuple[Tensor, ...]:
         unique = {t.name: t for op in self.operators for t in (*op.inputs, *op.outputs) if t.role is role}
         return tuple(unique.values())
@@ -157,19 +172,24 @@ class Workload:
     @property
     def weight_bytes(self) -> int:
         """Bytes of all weights of the model: each repeated block has its own, tied weights count once."""
-        return sum(count * tensor.size_bytes for count, tensor in self._stored_weights)
+        return sum(segment.repeat * tensor.size_bytes for segment, tensor in self._stored_weights)
 
     @property
     def num_parameters(self) -> int:
         """Elements of all weights, counted like ``weight_bytes``."""
-        return sum(count * tensor.num_elements for count, tensor in self._stored_weights)
+        return sum(segment.repeat * tensor.num_elements for segment, tensor in self._stored_weights)
 
     @property
-    def _stored_weights(self) -> Iterator[tuple[int, Tensor]]:
+    def num_active_parameters(self) -> int:
+        """Elements of the weights that one token meets, counted like ``weight_bytes``."""
+        return sum(segment.repeat * segment.graph.activated[tensor.name] for segment, tensor in self._stored_weights)
+
+    @property
+    def _stored_weights(self) -> Iterator[tuple[Segment, Tensor]]:
         tied: set[str] = set()
         for segment in self.segments:
             for tensor in segment.graph.weights:
                 if tensor.name not in tied:
-                    yield segment.repeat, tensor
+                    yield segment, tensor
                 if tensor.name in self.tied_weights:
                     tied.add(tensor.name)

@@ -60,6 +60,10 @@ class Operator:
         """Bytes read of one operand; less than the tensor where only a part of it is touched (an embedding table)."""
         return tensor.size_bytes
 
+    def activated(self, tensor: Tensor) -> int:
+        """Elements of a weight that one token meets; fewer than it has where a token is routed to a part of it."""
+        return tensor.num_elements
+
     @cached_property
     def role_bytes(self) -> Mapping[Role, int]:
         """Compulsory bytes, reads plus writes, by tensor role; roles without traffic are left out."""

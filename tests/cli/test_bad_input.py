@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from accelsim.catalog import Catalog
-from accelsim.workload.formats._families import FAMILIES
+from accelsim.workload.families.base import FAMILIES
 
 CHIP = "nvidia-a100-sxm-80gb"
 

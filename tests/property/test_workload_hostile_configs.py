@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.workload.formats._families import FAMILIES
+from accelsim.workload.families.base import FAMILIES
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.model import Model
 
@@ -19,7 +19,7 @@ HOSTILE: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, False, 0, 1, -1, 3, 10**30, 0.5, 1e300, "", "x", "4096", [], [1], {}, {"a": 1}]
 )
 EXTRA_KEYS = ("head_dim", "num_key_value_heads", "layer_types", "dtype", "kind", "value")
-SWITCHES = sorted({key for family in FAMILIES.values() for key in (*family.switches, *family.renames)})
+SWITCHES = sorted({key for _, family in FAMILIES.items() for key in (*family.switches, *family.renames)})
 
 
 @given(st.data())

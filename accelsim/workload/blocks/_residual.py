@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from accelsim.workload.blocks._attention import attend
-from accelsim.workload.blocks.base import Wiring
+from accelsim.workload.description import Description
+from accelsim.workload.features.attention import ATTENTIONS
 from accelsim.workload.graph import OperatorGraph
-from accelsim.workload.model import Layer
+from accelsim.workload.layer import Layer
 from accelsim.workload.tensor import Tensor
+from accelsim.workload.wiring import Wiring
 
 
 def build_block(
-    wiring: Wiring, layer: Layer, feed_forward: Callable[[Wiring, Tensor], Tensor], name: str
+    wiring: Wiring[Description],
+    layer: Layer,
+    feed_forward: Callable[[Wiring[Description], Tensor], Tensor],
+    name: str,
 ) -> OperatorGraph:
     """One decoder block as inference engines run it.
 
@@ -22,8 +26,14 @@ def build_block(
 
     A parallel block adds both branches to the residual at once.  With norms after the sublayers, ``attn.norm`` and
     ``NAME.norm`` follow the additions; with both, ``attn.post_norm`` and ``NAME.post_norm`` precede them.
+
+    Args:
+        wiring: Of the model and the pass.
+        layer: Which layer.
+        feed_forward: Builds the second sublayer.
+        name: Of the second sublayer.
     """
-    model = wiring.model
+    model, attend = wiring.model, ATTENTIONS.get(layer.attention)
     x = wiring.activation("decoder.in", wiring.hidden)
     if model.parallel_block:
         attended = wiring.norm("attn.norm", x)
@@ -39,7 +49,7 @@ def build_block(
     return wiring.graph(layer.name)
 
 
-def _added(wiring: Wiring, name: str, x: Tensor, branch: Tensor) -> Tensor:
+def _added(wiring: Wiring[Description], name: str, x: Tensor, branch: Tensor) -> Tensor:
     if wiring.model.norm_position == "both":
         branch = wiring.norm(f"{name}.post_norm", branch)
     return wiring.sum(f"{name}.add", x, branch)

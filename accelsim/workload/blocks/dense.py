@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from accelsim.workload.blocks._feed_forward import mlp
 from accelsim.workload.blocks._residual import build_block
-from accelsim.workload.blocks.base import Pass, Wiring, register_block
+from accelsim.workload.blocks.base import register_block
+from accelsim.workload.description import Description
+from accelsim.workload.features.feed_forward import mlp
 from accelsim.workload.graph import OperatorGraph
-from accelsim.workload.model import Layer, Model
+from accelsim.workload.layer import Layer
+from accelsim.workload.wiring import Pass, Wiring
 
 
 @register_block("dense")
-def build_dense(model: Model, step: Pass, layer: Layer) -> OperatorGraph:
+def build_dense(model: Description, step: Pass, layer: Layer) -> OperatorGraph:
     """One decoder block of ``model``, as inference engines run it.
 
     ::

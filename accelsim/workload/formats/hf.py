@@ -18,8 +18,12 @@ from accelsim.config.messages import describe
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 from accelsim.warning import warn
-from accelsim.workload.formats._families import ACTIVATIONS, FAMILIES, HARMLESS, UNSUPPORTED
-from accelsim.workload.formats._family import Family
+from accelsim.workload.families.base import FAMILIES, Family
+from accelsim.workload.features.base import inherited
+from accelsim.workload.features.ends import Ends
+from accelsim.workload.features.feed_forward import ACTIVATIONS, FeedForward
+from accelsim.workload.features.grouped import GroupedHeads
+from accelsim.workload.formats._keys import HARMLESS, UNSUPPORTED
 from accelsim.workload.formats._quantised import CONFIG_KEYS, SIDECAR_NAME, stored_of
 from accelsim.workload.model import Model
 
@@ -27,33 +31,8 @@ CONFIG_NAME = "config.json"
 
 #: Keys every family takes under the name of the model's field.
 _SHARED_KEYS = (
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "vocab_size",
-    "max_position_embeddings",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "hidden_act",
-    "tie_word_embeddings",
-    "attention_bias",
-    "mlp_bias",
+    *(key for one in (GroupedHeads, FeedForward, Ends) for key in inherited(one, "config_keys")),
     "torch_dtype",
-)
-#: Keys of mixtures and latent attention, under the name of the model's field; families list those they read.
-_SPARSE_KEYS = (
-    "decoder_sparse_step",
-    "first_k_dense_replace",
-    "kv_lora_rank",
-    "moe_intermediate_size",
-    "num_experts",
-    "num_experts_per_tok",
-    "q_lora_rank",
-    "qk_nope_head_dim",
-    "qk_rope_head_dim",
-    "shared_expert_intermediate_size",
-    "v_head_dim",
 )
 _NESTED_EXPERTS = re.compile(r".*(expert|moe).*")
 _HARMLESS = re.compile("|".join(f"(?:{pattern})" for pattern in HARMLESS))
@@ -133,7 +112,7 @@ def _without_checks(document: Document, stated: set[str]) -> Document:
 def read_config(document: Document) -> Model:
     """Model of a parsed Hugging Face ``config.json``.
 
-    Every key is read, known to be harmless (:data:`~accelsim.workload.formats._families.HARMLESS`), refused because it
+    Every key is read, known to be harmless (:data:`~accelsim.workload.formats._keys.HARMLESS`), refused because it
     announces what is not modelled, or named in ``Model.warnings``.  A missing ``torch_dtype`` is bf16.
 
     Raises:
@@ -183,12 +162,12 @@ def _quantised(document: Document, config: Mapping[str, Any], model: Model) -> M
     return model
 
 
-def _family(document: Document, config: Mapping[str, Any]) -> tuple[str, Family]:
+def _family(document: Document, config: Mapping[str, Any]) -> tuple[str, type[Family]]:
     name = config.get("model_type")
     if name is None:
         raise ConfigError(f"{document.root.where}: missing key 'model_type'. Supported: {', '.join(FAMILIES)}.")
     if isinstance(name, str) and name in FAMILIES:
-        return name, FAMILIES[name]
+        return name, FAMILIES.get(name)
     lines = [f"{_at(document, 'model_type', f'family {name!r} is not supported')}. Supported: {', '.join(FAMILIES)}."]
     unsupported = _unsupported(config)
     if not unsupported:  # a family with other features is no misspelling
@@ -197,7 +176,7 @@ def _family(document: Document, config: Mapping[str, Any]) -> tuple[str, Family]
     raise ConfigError("\n".join(lines))
 
 
-def _unsupported(config: Mapping[str, Any], family: Family | None = None) -> list[tuple[str, str]]:
+def _unsupported(config: Mapping[str, Any], family: type[Family] | None = None) -> list[tuple[str, str]]:
     """Keys that announce a feature we do not model, with the words to say so."""
     found = []
     known = frozenset() if family is None else family.supports | family.notes.keys() | _fields_of(family)
@@ -213,12 +192,17 @@ def _unsupported(config: Mapping[str, Any], family: Family | None = None) -> lis
     return found
 
 
-def _fields_of(family: Family) -> frozenset[str]:
+def _fields_of(family: type[Family]) -> frozenset[str]:
     """Keys of mixtures that the family gives defaults for, or sets itself: it reads them."""
-    return frozenset(key for key in _SPARSE_KEYS if key in family.defaults) | family.renames.keys()
+    return frozenset(key for key in _own_keys(family) if key in family.defaults) | family.renames.keys()
 
 
-def _wrong_switches(config: Mapping[str, Any], family: Family) -> list[tuple[str, str]]:
+def _own_keys(family: type[Family]) -> tuple[str, ...]:
+    """Keys of the features that not all families have, under the name of the model's field."""
+    return tuple(key for one in family.features for key in one.config_keys)
+
+
+def _wrong_switches(config: Mapping[str, Any], family: type[Family]) -> list[tuple[str, str]]:
     """Switches whose value has the wrong type, with the words to say so."""
     words = {bool: "true or false", int: "a whole number", str: "a name", list: "a list of layers"}
     return [
@@ -228,14 +212,13 @@ def _wrong_switches(config: Mapping[str, Any], family: Family) -> list[tuple[str
     ]
 
 
-def _stated(config: Mapping[str, Any], family: Family) -> dict[str, Any]:
+def _stated(config: Mapping[str, Any], family: type[Family]) -> dict[str, Any]:
     """Fields whose key is in the config; null means absent."""
-    keys = (*_SHARED_KEYS, *(_SPARSE_KEYS if family.supports else ()))
-    names = {**{key: key for key in keys}, "dtype": "torch_dtype", **family.renames}
+    names = {**{key: key for key in (*_SHARED_KEYS, *_own_keys(family))}, "dtype": "torch_dtype", **family.renames}
     return {names[key]: value for key, value in config.items() if key in names and value is not None}
 
 
-def _check_activation(document: Document, family: Family, fields: dict[str, Any]) -> list[str]:
+def _check_activation(document: Document, family: type[Family], fields: dict[str, Any]) -> list[str]:
     name = fields.get("hidden_act")
     if isinstance(name, str) and name in ACTIVATIONS:
         fields["hidden_act"] = ACTIVATIONS[name]
@@ -245,7 +228,7 @@ def _check_activation(document: Document, family: Family, fields: dict[str, Any]
     return [_at(document, _key_of(document, family, "hidden_act"), f"unknown activation {name!r}. Known: {known}.")]
 
 
-def _warnings(config: Mapping[str, Any], family: Family) -> tuple[str, ...]:
+def _warnings(config: Mapping[str, Any], family: type[Family]) -> tuple[str, ...]:
     read = {
         *_SHARED_KEYS,
         *CONFIG_KEYS,
@@ -255,9 +238,9 @@ def _warnings(config: Mapping[str, Any], family: Family) -> tuple[str, ...]:
         *family.switches,
         *UNSUPPORTED,
         *family.notes,
+        *_own_keys(family),
+        *family.supports,
     }
-    if family.supports:
-        read |= {*_SPARSE_KEYS, *family.supports}
     unknown = [key for key in config if key not in read and not _HARMLESS.fullmatch(key)]
     asked = [(key, text) for key, text in family.notes.items() if config.get(key) not in (None, 0, False)]
     left_out = [warn("left-out", f"{key}: {text}") for key, text in asked]
@@ -272,7 +255,7 @@ def _name(document: Document, config: Mapping[str, Any]) -> str:
     return (path.resolve().parent.name or path.stem) if path.name == CONFIG_NAME else path.stem
 
 
-def _key_of(document: Document, family: Family, name: str) -> str:
+def _key_of(document: Document, family: type[Family], name: str) -> str:
     """Key of the config that field ``name`` was read from."""
     for key, renamed in {**family.renames, "dtype": "torch_dtype"}.items():
         if renamed == name and key in document.root.children:
@@ -282,7 +265,7 @@ def _key_of(document: Document, family: Family, name: str) -> str:
     return next((key for key, renamed in family.renames.items() if renamed == name), name)
 
 
-def _problem(document: Document, family: Family, detail: Any) -> str:
+def _problem(document: Document, family: type[Family], detail: Any) -> str:
     location = detail["loc"]
     key = _key_of(document, family, str(location[0])) if location else ""
     node = document.unwrapped().children.get(key)

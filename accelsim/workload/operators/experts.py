@@ -176,6 +176,10 @@ class Experts(Operator):
             return tensor.size_bytes
         return math.ceil(tensor.size_bytes * self.touched / self.local_experts)
 
+    def activated(self, tensor: Tensor) -> int:
+        """Of weights and biases, those of the ``top_k`` experts of a token."""
+        return tensor.num_elements * self.top_k // self.num_experts
+
     def parts(self) -> Iterator[Operator]:
         """The same work as operators of their own, for machines without a fused kernel.
 

@@ -1,40 +1,9 @@
-"""What a family of Hugging Face configs is, and what several families share."""
+"""Which layers have a window, as several families state it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from accelsim.errors import ConfigError
-
-Config = Mapping[str, Any]
-Fields = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Family:
-    """How a config of one family becomes the fields of a model.
-
-    Attributes:
-        renames: Key of the config -> field of the model, for keys that are not named like the field.
-        defaults: Fields whose key may be missing.
-        structure: Fields no key states.
-        switches: Keys read by ``finish``, with the type of their value.
-        finish: Sets the fields that follow from several keys; may trust the types of the switches.
-        origins: Field set by ``finish`` -> key to name when it is wrong.
-        supports: Keys of :data:`UNSUPPORTED` that this family reads, or that change nothing in it.
-        notes: Key -> what its value leaves out of the model: a named warning.
-    """
-
-    renames: Mapping[str, str] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    structure: Mapping[str, Any] = field(default_factory=dict)
-    switches: Mapping[str, type] = field(default_factory=dict)
-    finish: Callable[[Config, Fields], None] = lambda config, fields: None
-    origins: Mapping[str, str] = field(default_factory=dict)
-    supports: frozenset[str] = frozenset()
-    notes: Mapping[str, str] = field(default_factory=dict)
+from accelsim.workload.families.base import Config, Fields
 
 
 def qwen2_window(config: Config, fields: Fields) -> None:

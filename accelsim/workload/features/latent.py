@@ -27,30 +27,79 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from accelsim.workload.blocks._scores import scores_to_values, with_past
-from accelsim.workload.blocks.base import Wiring
-from accelsim.workload.model import Model
+from pydantic import Field
+
+from accelsim.workload.features._scores import scores_to_values, with_past
+from accelsim.workload.features.attention import register_attention
+from accelsim.workload.features.grouped import GroupedHeads
+from accelsim.workload.features.positions import Windows
+from accelsim.workload.layer import Layer
 from accelsim.workload.operators.concat import Concat
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.tensor import Axis, Role, Tensor
 from accelsim.workload.traversal import Span, Traversal
+from accelsim.workload.wiring import Wiring
+
+_WIDTHS = ("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+
+
+class LatentHeads(GroupedHeads, Windows):
+    """Heads whose keys and values are made from one latent."""
+
+    config_keys: ClassVar[tuple[str, ...]] = ("kv_lora_rank", "q_lora_rank", *_WIDTHS)
+    announced_by: ClassVar[Mapping[str, str]] = dict.fromkeys(("kv_lora_rank", "q_lora_rank"), "latent attention (MLA)")
+
+    q_lora_rank: int = Field(0, ge=0, description="MLA: width of the compressed queries; 0: not compressed.")
+    kv_lora_rank: int = Field(0, ge=0, description="MLA: width of the compressed keys and values; 0: no MLA.")
+    qk_nope_head_dim: int = Field(0, ge=0, description="MLA: elements of a head of q and k that are not rotated.")
+    qk_rope_head_dim: int = Field(0, ge=0, description="MLA: rotated elements, one set of keys for all heads.")
+    v_head_dim: int = Field(0, ge=0, description="MLA: elements of a head of values.")
+
+    @classmethod
+    def fill(cls, data: dict[str, Any]) -> None:
+        """A head of queries is what is rotated and what is not."""
+        parts = data.get("qk_nope_head_dim"), data.get("qk_rope_head_dim")
+        if data.get("kv_lora_rank") and all(isinstance(part, int) for part in parts):
+            data.setdefault("head_dim", sum(part for part in parts if isinstance(part, int)))
+        super().fill(data)
+
+    def check(self) -> None:
+        """All widths are there, and nothing that the two forms have no place for."""
+        super().check()
+        if not self.kv_lora_rank:
+            stated = [name for name in ("q_lora_rank", *_WIDTHS) if getattr(self, name)]
+            if stated:
+                raise ValueError(f"{', '.join(stated)} describe latent attention. State kv_lora_rank too.")
+            return
+        missing = [name for name in _WIDTHS if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"latent attention (kv_lora_rank={self.kv_lora_rank}) needs {', '.join(missing)} > 0.")
+        if self.head_dim != self.qk_nope_head_dim + self.qk_rope_head_dim:
+            raise ValueError(f"head_dim={self.head_dim} is not qk_nope_head_dim + qk_rope_head_dim. Leave it out.")
+        if self.num_key_value_heads != self.num_attention_heads:
+            raise ValueError(
+                "latent attention has as many key-value heads as query heads. Leave num_key_value_heads out."
+            )
+        if self.position != "rope" or self.sliding_window or self.qk_norm:
+            raise ValueError("latent attention is modelled with position rope, no sliding_window and no qk_norm.")
 
 
 class _Form(NamedTuple):
     """One way to compute latent attention: the queries it wants, and the rest from queries and latents."""
 
-    queries: Callable[[Wiring], tuple[Tensor, ...]]
-    attend: Callable[[Wiring], Tensor]
+    queries: Callable[[Wiring[LatentHeads]], tuple[Tensor, ...]]
+    attend: Callable[[Wiring[LatentHeads]], Tensor]
 
 
-def attend_latent(wiring: Wiring, x: Tensor) -> Tensor:
-    """Latent attention of the new tokens over cache and new tokens, projected back."""
+@register_attention("latent")
+def attend_latent(wiring: Wiring[LatentHeads], layer: Layer, x: Tensor) -> Tensor:
+    """Attention of one layer; ``layer`` tells nothing that its latents depend on."""
     model, parts = wiring.model, _parts(wiring)
     compressed = Axis("compressed", ((model.kv_lora_rank, 1), (model.qk_rope_head_dim, 1)))
     raw = tuple(tensor for part, _ in parts for tensor in _raw(part))
@@ -67,7 +116,7 @@ def attend_latent(wiring: Wiring, x: Tensor) -> Tensor:
     return wiring.gemm("attn.out", results[0], wiring.hidden, model.attention_output_bias)
 
 
-def _parts(wiring: Wiring) -> list[tuple[Wiring, _Form]]:
+def _parts(wiring: Wiring[LatentHeads]) -> list[tuple[Wiring[LatentHeads], _Form]]:
     """The tokens by the form that is computed for them."""
     spans = wiring.step.traversal.spans
     absorbed = tuple(span for span in spans if _is_absorbed(wiring.model, span))
@@ -80,14 +129,14 @@ def _parts(wiring: Wiring) -> list[tuple[Wiring, _Form]]:
     ]
 
 
-def _is_absorbed(model: Model, span: Span) -> bool:
+def _is_absorbed(model: LatentHeads, span: Span) -> bool:
     """Whether queries against cached latents take fewer operations than expanding these, per cached token."""
     rank, head = model.kv_lora_rank, model.qk_nope_head_dim + model.v_head_dim
     per_query = 2 * rank - head  # more of the absorbed form, per query and key; both read the rotated part
     return span.cached > 0 and (span.new == 1 or span.new * per_query <= rank * head)
 
 
-def _raw(part: Wiring) -> tuple[Tensor, Tensor]:
+def _raw(part: Wiring[LatentHeads]) -> tuple[Tensor, Tensor]:
     """Latent and key as they leave the projection."""
     model = part.model
     return (
@@ -96,13 +145,13 @@ def _raw(part: Wiring) -> tuple[Tensor, Tensor]:
     )
 
 
-def _stored(part: Wiring) -> tuple[Tensor, Tensor]:
+def _stored(part: Wiring[LatentHeads]) -> tuple[Tensor, Tensor]:
     """Latent and key as the cache holds them."""
     latent, key = (replace(raw, dtype=part.step.types.kv, role=Role.KV_CACHE) for raw in _raw(part))
     return replace(latent, name=part.named("attn.latent")), replace(key, name=part.named("attn.k_rope"))
 
 
-def _project_queries(wiring: Wiring, x: Tensor, parts: list[tuple[Tensor, ...]]) -> None:
+def _project_queries(wiring: Wiring[LatentHeads], x: Tensor, parts: list[tuple[Tensor, ...]]) -> None:
     """The projection of the queries, through a compressed form where the model has one."""
     model = wiring.model
     columns = Axis("qkv", tuple(heads for tensor in parts[0] for heads in tensor.axes[-1].parts))
@@ -116,15 +165,15 @@ def _project_queries(wiring: Wiring, x: Tensor, parts: list[tuple[Tensor, ...]])
     wiring.gemm("attn.q_b", x, columns, outputs=outputs)
 
 
-def _per_head(part: Wiring, name: str, size: int) -> Tensor:
+def _per_head(part: Wiring[LatentHeads], name: str, size: int) -> Tensor:
     return part.activation(name, Axis.of("heads", part.model.num_attention_heads, size))
 
 
-def _whole_queries(part: Wiring) -> tuple[Tensor, ...]:
+def _whole_queries(part: Wiring[LatentHeads]) -> tuple[Tensor, ...]:
     return (_per_head(part, "attn.q_raw", part.model.qk_nope_head_dim + part.model.qk_rope_head_dim),)
 
 
-def _expanded(part: Wiring) -> Tensor:
+def _expanded(part: Wiring[LatentHeads]) -> Tensor:
     """Keys and values of every head made from the latent."""
     latent, key = _stored(part)
     (raw_q,) = _whole_queries(part)
@@ -136,7 +185,7 @@ def _expanded(part: Wiring) -> Tensor:
     return scores_to_values(part, q, keys, values)
 
 
-def _keys_and_values(part: Wiring, latent: Tensor, key: Tensor, suffix: str) -> tuple[Tensor, Tensor]:
+def _keys_and_values(part: Wiring[LatentHeads], latent: Tensor, key: Tensor, suffix: str) -> tuple[Tensor, Tensor]:
     """Of every head, from latents and rotated keys along ``kv_len``."""
     model = part.model
     heads, nope, value = model.num_attention_heads, model.qk_nope_head_dim, model.v_head_dim
@@ -154,12 +203,12 @@ def _keys_and_values(part: Wiring, latent: Tensor, key: Tensor, suffix: str) -> 
     return k, v
 
 
-def _split_queries(part: Wiring) -> tuple[Tensor, ...]:
+def _split_queries(part: Wiring[LatentHeads]) -> tuple[Tensor, ...]:
     model = part.model
     return _per_head(part, "attn.q_nope", model.qk_nope_head_dim), _per_head(part, "attn.q_raw", model.qk_rope_head_dim)
 
 
-def _absorbed(part: Wiring) -> Tensor:
+def _absorbed(part: Wiring[LatentHeads]) -> Tensor:
     """Queries taken into the space of the latent, against the cache itself: one KV head for all."""
     model = part.model
     rank, rope = model.kv_lora_rank, model.qk_rope_head_dim
@@ -174,7 +223,7 @@ def _absorbed(part: Wiring) -> Tensor:
     return _product(part, "attn.expand", attended, latent.axes[-1], Axis.of("value", model.v_head_dim))
 
 
-def _product(part: Wiring, name: str, a: Tensor, inner: Axis, columns: Axis) -> Tensor:
+def _product(part: Wiring[LatentHeads], name: str, a: Tensor, inner: Axis, columns: Axis) -> Tensor:
     """A product of its own for every head."""
     head = Axis.of("heads", part.model.num_attention_heads)
     view = part.operand(name, replace(a, axes=(*a.axes[:-1], head, inner)))

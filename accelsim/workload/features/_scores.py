@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accelsim.errors import ConfigError
-from accelsim.workload.blocks.base import Pass, Wiring
+from accelsim.workload.features.residual import Residual
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.operators.softmax import Softmax
 from accelsim.workload.tensor import Axis, Tensor
+from accelsim.workload.wiring import Pass, Wiring
 
 
 def with_past(step: Pass, new: Tensor, window: int | None = None) -> tuple[Tensor, ...]:
@@ -26,7 +27,7 @@ def with_past(step: Pass, new: Tensor, window: int | None = None) -> tuple[Tenso
 
 
 def scores_to_values(
-    wiring: Wiring,
+    wiring: Wiring[Residual],
     q: Tensor,
     keys: tuple[Tensor, ...],
     values: tuple[Tensor, ...] = (),
@@ -54,7 +55,7 @@ def scores_to_values(
 
 
 def _standard(
-    wiring: Wiring, q: Tensor, keys: tuple[Tensor, ...], values: tuple[Tensor, ...], result: Tensor
+    wiring: Wiring[Residual], q: Tensor, keys: tuple[Tensor, ...], values: tuple[Tensor, ...], result: Tensor
 ) -> Tensor:
     """Attention as scores, softmax, weighted sum."""
     if wiring.step.is_ragged:

@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, ClassVar
+
+from pydantic import Field
 
 from accelsim.dtypes import DType
-from accelsim.workload.blocks.base import Pass, Wiring
+from accelsim.workload.features.base import PositiveInt
+from accelsim.workload.features.positions import Positions
+from accelsim.workload.features.residual import Residual
 from accelsim.workload.graph import OperatorGraph
-from accelsim.workload.model import Model
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.tensor import Axis
+from accelsim.workload.wiring import Pass, Wiring
 
 TOKEN_TABLE = "embed.tokens.weight"
 
 
-def build_embedding(model: Model, step: Pass) -> OperatorGraph:
+class Ends(Residual, Positions):
+    """Vocabulary and its tables."""
+
+    derived: ClassVar[tuple[str, ...]] = ("embedding_size",)
+    config_keys: ClassVar[tuple[str, ...]] = ("vocab_size", "tie_word_embeddings")
+
+    vocab_size: PositiveInt = Field(description="Rows of the embedding table.")
+    tie_word_embeddings: bool = Field(False, description="Whether the logits reuse the embedding table.")
+    embedding_size: PositiveInt = Field(0, description="Width of the embedding table; default: hidden_size.")
+
+    @classmethod
+    def fill(cls, data: dict[str, Any]) -> None:
+        """A table as wide as the stream."""
+        if isinstance(data.get("hidden_size"), int):
+            data.setdefault("embedding_size", data["hidden_size"])
+        super().fill(data)
+
+
+def build_embedding(model: Ends, step: Pass) -> OperatorGraph:
     """Token ids to the residual stream: gather, projection if the table is narrower, learned positions if any."""
     wiring = Wiring(model, step)
     ids = replace(wiring.activation("embed.ids"), dtype=DType.INT32)
@@ -32,7 +55,7 @@ def build_embedding(model: Model, step: Pass) -> OperatorGraph:
     return wiring.graph("embedding")
 
 
-def build_head(model: Model, step: Pass) -> OperatorGraph:
+def build_head(model: Ends, step: Pass) -> OperatorGraph:
     """Residual stream to logits, for the last position of each sequence or for all.
 
     Not modelled: sampling.
@@ -53,12 +76,12 @@ def build_head(model: Model, step: Pass) -> OperatorGraph:
     return wiring.graph("head")
 
 
-def _vocab_axis(model: Model) -> Axis:
+def _vocab_axis(model: Ends) -> Axis:
     """Vocabularies are seldom multiples of anything; engines pad the table so that it splits."""
     return Axis.of("vocab", model.vocab_size, is_padded=True)
 
 
-def _embedding_axis(model: Model) -> Axis:
+def _embedding_axis(model: Ends) -> Axis:
     if model.embedding_size == model.hidden_size:
         return Axis.of("hidden", model.hidden_size)
     return Axis.of("embedding", model.embedding_size)

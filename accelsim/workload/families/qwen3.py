@@ -1,0 +1,34 @@
+"""Qwen3, dense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from accelsim.workload.families._windows import qwen2_window
+from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+
+
+@register_family("qwen3")
+class Qwen3(Family):
+    """``Qwen3Config``; heads of q and k are normalised."""
+
+    defaults: ClassVar[Values] = {
+        "hidden_act": "silu",
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": False,
+        "head_dim": 128,
+        "attention_bias": False,
+    }
+    structure: ClassVar[Values] = {"qk_norm": True}
+    switches: ClassVar[Mapping[str, type]] = {
+        "sliding_window": int,
+        "use_sliding_window": bool,
+        "max_window_layers": int,
+    }
+
+    @classmethod
+    def finish(cls, config: Config, fields: Fields) -> None:
+        """Biases and the window."""
+        fields["attention_output_bias"] = fields["attention_bias"]
+        qwen2_window(config, fields)

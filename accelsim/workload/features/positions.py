@@ -1,0 +1,38 @@
+"""How the place of a token in its sequence enters, and which places attention sees."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from accelsim.workload.features.base import Feature, PositiveInt
+
+
+class Positions(Feature):
+    """Rotated keys and queries, a learned table, a bias, or none."""
+
+    config_keys: ClassVar[tuple[str, ...]] = ("max_position_embeddings",)
+
+    max_position_embeddings: PositiveInt = Field(description="Longest sequence the positions are made for.")
+    position: Literal["rope", "learned", "alibi", "none"] = Field("rope", description="How positions enter.")
+    position_offset: int = Field(0, ge=0, description="Extra rows of a learned position table (OPT: 2).")
+
+    @property
+    def position_rows(self) -> int:
+        """Rows of the learned position table; 0 without one."""
+        return self.max_position_embeddings + self.position_offset if self.position == "learned" else 0
+
+
+class Windows(Feature):
+    """Layers whose attention sees the last positions only."""
+
+    sliding_window: PositiveInt | None = Field(None, description="Positions a token attends to at most; null: all.")
+    sliding_window_pattern: PositiveInt = Field(
+        1, description="Every so manyth layer attends to all positions, the others to the window; 1: all to the window."
+    )
+
+    def window_of(self, layer: int) -> int | None:
+        """Positions that a token attends to at most in the layer of that number, from 0; None: all."""
+        attends_to_all = self.sliding_window_pattern > 1 and (layer + 1) % self.sliding_window_pattern == 0
+        return None if attends_to_all else self.sliding_window

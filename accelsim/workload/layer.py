@@ -1,0 +1,22 @@
+"""What tells one layer of a model from another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What tells one layer of a model from another.
+
+    Attributes:
+        name: Name of its graph: ``decoder``, or ``decoder.`` and what distinguishes it in this model.
+        block: Member of the block registry that builds it.
+        window: Positions a token attends to at most; None: all.
+        attention: Member of the attention registry that its block computes.
+    """
+
+    name: str
+    block: str
+    window: int | None = None
+    attention: str = "grouped"
