@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from accelsim.hardware.save import save_system
     from accelsim.hardware.system import System, load_chip, load_system
     from accelsim.mapping.plan import Plan
-    from accelsim.pipeline import place, simulate
+    from accelsim.pipeline import simulate
+    from accelsim.placing import place
     from accelsim.results.result import Result
     from accelsim.results.saved import load_result
     from accelsim.study.compare import compare, diff
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 _HOME = {
     "simulate": "accelsim.pipeline",
     "compare": "accelsim.study.compare",
-    "place": "accelsim.pipeline",
+    "place": "accelsim.placing",
     "sensitivity": "accelsim.study.sensitivity",
     "diff": "accelsim.study.compare",
     "explore": "accelsim.exploration",

@@ -109,7 +109,7 @@ def _place_by_each(
     case: Case, placers: Sequence[str], budget: int
 ) -> tuple[list[SpatialRun], dict[str, CapacityError]]:
     """The mapping by each placer, and by name why a model does not fit by others."""
-    from accelsim.pipeline import place as place_case
+    from accelsim.placing import place as place_case
     from accelsim.progress import track
 
     runs: list[SpatialRun] = []
@@ -136,7 +136,7 @@ def _show_losses(case: Case, best: SpatialRun, defects: Defects, budget: int) ->
 def _place_ranks(case: Case, placers: list[str], budget: int, save: Path | None) -> None:
     from accelsim.cli.render_place import print_ranks
     from accelsim.files import write_atomic
-    from accelsim.pipeline import place_ranks
+    from accelsim.placing import place_ranks
 
     found = place_ranks(case, placers, budget=budget)
     print_ranks(found)

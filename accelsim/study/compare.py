@@ -21,8 +21,8 @@ from accelsim.workload.phase import Phase
 if TYPE_CHECKING:
     import pandas as pd
 
-#: A run, or what leads to one.
-Run = Case | Result | SavedResult | Path | str
+#: A result, or what leads to one.
+AnyRun = Case | Result | SavedResult | Path | str
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def compare(
     return Comparison(tuple(simulate(first.but(system=system)) for system in systems))
 
 
-def diff(before: Run, after: Run) -> Difference:
+def diff(before: AnyRun, after: AnyRun) -> Difference:
     """Two runs side by side, and which operators and causes the change of the latency is made of.
 
     Args:
@@ -117,7 +117,7 @@ def diff(before: Run, after: Run) -> Difference:
     return difference(_data(before), _data(after))
 
 
-def _data(run: Run) -> Mapping[str, Any]:
+def _data(run: AnyRun) -> Mapping[str, Any]:
     if isinstance(run, Case):
         run = simulate(run, what_ifs=False)
     if isinstance(run, str | Path):

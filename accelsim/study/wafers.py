@@ -19,7 +19,7 @@ from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.faults import sample_faults, uncovered_tiles, without_faults
 from accelsim.mapping.execution.spatial.run import PLACER_BUDGET
 from accelsim.mapping.plan import Plan
-from accelsim.pipeline import place
+from accelsim.placing import place
 
 if TYPE_CHECKING:
     import pandas as pd

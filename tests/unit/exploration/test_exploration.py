@@ -15,7 +15,8 @@ from accelsim.case.case import Case
 from accelsim.errors import CapacityError, ConfigError, PlacementError, PlanError
 from accelsim.exploration import Exploration
 from accelsim.mapping.placement.placement import check_legal, parse_placement
-from accelsim.pipeline import place, simulate
+from accelsim.pipeline import simulate
+from accelsim.placing import place
 
 MODEL, SYSTEM, PHASE, PLAN = "gpt2-xl", "cerebras-cs2", Decode(1, 64), "granularity=layer,chunk=1"
 

@@ -9,7 +9,7 @@ from accelsim.hardware.system import load_system
 from accelsim.mapping.placement.base import PLACERS, Wire
 from accelsim.mapping.ranks import ChipGraph, GroupTraffic, RankTraffic, parse_ranks, place_ranks
 from accelsim.network.collectives.base import get_algorithm
-from accelsim.pipeline import place_ranks as place_ranks_of
+from accelsim.placing import place_ranks as place_ranks_of
 from accelsim.workload.group import Group
 from accelsim.workload.phase import Decode
 

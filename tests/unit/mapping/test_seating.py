@@ -5,7 +5,7 @@ import pytest
 from accelsim import Case, simulate
 from accelsim.errors import ConfigError, PlacementError, PlanError
 from accelsim.hardware.system import load_system
-from accelsim.pipeline import place_ranks
+from accelsim.placing import place_ranks
 from accelsim.workload.phase import Decode, Prefill
 
 TORUS = "google-tpu-v4-pod:16"  # 4 x 4

@@ -11,7 +11,7 @@ from accelsim.mapping.execution.spatial.report import explain
 from accelsim.mapping.execution.spatial.run import SpatialRun
 from accelsim.mapping.placement.constraints import PlacementConstraints, TileSet
 from accelsim.network.noc import Rectangle
-from accelsim.pipeline import place
+from accelsim.placing import place
 from accelsim.results.floorplan import floorplan_of
 from accelsim.results.plots.floorplan import ColourBy, plot_floorplan, plot_link_load
 

@@ -9,7 +9,8 @@ from accelsim.mapping.execution.spatial.casts import casts_of
 from accelsim.mapping.execution.spatial.groups import Flow
 from accelsim.mapping.execution.spatial.report import link_flows
 from accelsim.network.noc import CoarseMesh, MeshGrid, Rectangle, multicast_links, rect_to_rects_flows
-from accelsim.pipeline import place, simulate
+from accelsim.pipeline import simulate
+from accelsim.placing import place
 from accelsim.workload.phase import Decode, Prefill
 
 PLAN = "execution=spatial,chunk=16,granularity=operator,placer=greedy"

@@ -5,7 +5,8 @@ from accelsim.errors import CapacityError, RoutingError
 from accelsim.hardware.system import load_chip
 from accelsim.mapping.execution.spatial.faults import WorkingTiles, forbidden_tiles, uncovered_tiles
 from accelsim.network.noc import Rectangle
-from accelsim.pipeline import place, simulate
+from accelsim.pipeline import simulate
+from accelsim.placing import place
 from accelsim.workload.phase import Prefill
 
 PHASE, PLAN = Prefill(1, 64), "execution=spatial,chunk=16"

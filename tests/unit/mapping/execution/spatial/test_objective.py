@@ -4,7 +4,7 @@ from accelsim.engine.program import run_program
 from accelsim.errors import PlanError
 from accelsim.mapping.execution.spatial.ideal import ideal_latency_s
 from accelsim.mapping.plan import Plan
-from accelsim.pipeline import place
+from accelsim.placing import place
 from accelsim.workload.phase import Decode, Prefill
 
 

@@ -4,7 +4,8 @@ import pytest
 from accelsim.mapping.execution.spatial.occupancy import Fill, kv_capacity, occupancy_curve
 from accelsim.mapping.execution.spatial.report import explain, placement_of
 from accelsim.mapping.placement.placement import load_placement, parse_placement
-from accelsim.pipeline import place, simulate
+from accelsim.pipeline import simulate
+from accelsim.placing import place
 from accelsim.workload.phase import Decode, Prefill
 
 

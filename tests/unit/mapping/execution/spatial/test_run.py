@@ -3,7 +3,8 @@ import pytest
 
 from accelsim.errors import CapacityError, PlanError
 from accelsim.mapping.placement.constraints import parse_constraints
-from accelsim.pipeline import place, simulate
+from accelsim.pipeline import simulate
+from accelsim.placing import place
 from accelsim.workload.build import build_step, build_workload
 from accelsim.workload.phase import Decode, Prefill
 

@@ -17,7 +17,7 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.lower import _sizes
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.servers import HOST, STREAM
-from accelsim.play import play
+from accelsim.pipeline import play
 from accelsim.workload.build import build_workload, own_recipe
 
 US = 1e-6

@@ -11,7 +11,6 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan import Plan
 from accelsim.network.optical.power import idle_w
-from accelsim.play import Played
 from accelsim.results.account import Ledger
 from accelsim.results.band import Band
 from accelsim.results.books import chip_busy_s, host_busy_s
@@ -21,6 +20,7 @@ from accelsim.results.metrics import utilisation
 from accelsim.results.provenance import Provenance
 from accelsim.results.residuals import band_of_run
 from accelsim.results.result import Result
+from accelsim.results.run import Run
 from accelsim.results.unread import unread_warnings
 from accelsim.warning import warn
 from accelsim.workload.graph import Workload
@@ -29,12 +29,12 @@ from accelsim.workload.operators.experts import Experts
 from accelsim.workload.tensor import Role
 
 
-def report(job: Job, played: Played, ledger: Ledger, alternatives: Sequence[WhatIf], provenance: Provenance) -> Result:
+def assemble(run: Run, ledger: Ledger, alternatives: Sequence[WhatIf], provenance: Provenance) -> Result:
     """The result: figures derived from the books, warnings of every stage, provenance."""
-    mapped, chip = played.mapped, job.system.chip
+    job, mapped, chip = run.job, run.mapped, run.job.system.chip
     num_chips, replicas = mapped.num_chips, job.plan.dp
-    latency_s = played.timeline.makespan_s
-    band = band_of_run(mapped, ledger, job.system, host_busy_s(mapped, played.timeline))
+    latency_s = run.timeline.makespan_s
+    band = band_of_run(mapped, ledger, job.system, host_busy_s(mapped, run.timeline))
     return Result(
         model=job.model.name,
         system=f"{job.system.name}:{job.system.num_chips}",
@@ -44,7 +44,7 @@ def report(job: Job, played: Played, ledger: Ledger, alternatives: Sequence[What
         types=job.recipe.types.to_dict(),
         latency_s=latency_s,
         band=band,
-        tokens=replicas * sum(series.count * series.first.tokens for series in played.passes),
+        tokens=replicas * sum(series.count * series.first.tokens for series in run.work),
         ledger=ledger,
         footprint=mapped.footprint,
         utilisation=utilisation(
@@ -52,18 +52,18 @@ def report(job: Job, played: Played, ledger: Ledger, alternatives: Sequence[What
             num_chips,
             job.recipe.types.arithmetic,
             latency_s,
-            model_flops=replicas * sum(series.total(lambda one: one.flops) for series in played.passes),
+            model_flops=replicas * sum(series.total(lambda one: one.flops) for series in run.work),
             must_read_bytes=replicas
-            * sum(series.total(lambda one: _must_read_bytes(one, job.plan)) for series in played.passes),
+            * sum(series.total(lambda one: _must_read_bytes(one, job.plan)) for series in run.work),
         ),
         energy=Energy(
             dynamic_j=ledger.dynamic_energy_j,
-            busy_j=chip.busy_w * num_chips * chip_busy_s(mapped, played.timeline, ledger),
+            busy_j=chip.busy_w * num_chips * chip_busy_s(mapped, run.timeline, ledger),
             static_j=idle_w(job.system, num_chips) * latency_s,
         ),
         bottleneck=find_bottleneck(ledger, alternatives),
         warnings=(
-            *played.passes[-1].last.warnings,
+            *run.work[-1].last.warnings,
             *job.warnings,
             *_idle_chips(job, mapped.num_chips),
             *_faults_ignored(job),
@@ -78,7 +78,7 @@ def report(job: Job, played: Played, ledger: Ledger, alternatives: Sequence[What
         provenance=provenance,
         machine=job.system,
         mapped=mapped,
-        timeline=played.timeline,
+        timeline=run.timeline,
     )
 
 

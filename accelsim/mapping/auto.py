@@ -1,0 +1,52 @@
+"""``--plan auto``: the plans that the executions of a machine offer, and the fastest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from accelsim.errors import CapacityError, PlanError
+from accelsim.mapping.execution.base import EXECUTIONS
+from accelsim.mapping.job import Job
+from accelsim.mapping.plan import Plan
+
+
+def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) -> Plan:
+    """The plan given, or the candidate with the smallest simulated latency among those that fit.
+
+    A long decode is judged by its first step, which ranks the plans at a fraction of the time.
+
+    Args:
+        job: What is run; its own plan is left aside.
+        plan: A plan, its text, or ``auto``.
+        latency_of: Seconds of a job with a plan.
+
+    Raises:
+        CapacityError: No candidate fits.
+        PlanError: No candidate suits the machine.
+    """
+    if isinstance(plan, Plan):
+        return plan
+    if plan != "auto":
+        return Plan.parse(plan)
+    phase = job.phase.first()
+    best: tuple[float, Plan] | None = None
+    refused: CapacityError | PlanError | None = None
+    for candidate in _candidates(job):
+        try:
+            latency_s = latency_of(replace(job, phase=phase, plan=candidate))
+        except (CapacityError, PlanError) as error:
+            if refused is None or isinstance(error, CapacityError):
+                refused = error
+            continue
+        if best is None or latency_s < best[0]:
+            best = latency_s, candidate
+    if best is None:
+        raise refused or PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
+    return best[1]
+
+
+def _candidates(job: Job) -> Iterator[Plan]:
+    """What every execution offers to try."""
+    for _, execution in EXECUTIONS.items():
+        yield from execution().candidates(job)
