@@ -167,8 +167,7 @@ def test_an_output_that_is_a_folder_is_refused(accelsim, tmp_path):
         ),
         (
             ("--plan", "tp=16"),
-            "plan: tp=16 x dp=1 needs 16 chips, nvidia-a100-sxm-80gb has 1. "
-            "Ask for more with SYSTEM:16, or lower tp or dp.",
+            "plan: tp=16 needs 16 chips, nvidia-a100-sxm-80gb has 1. Ask for more with SYSTEM:16, or lower tp.",
         ),
         (("--plan", "region=2x200"), "plan: region=2x200 is larger than the 1x108 cores of nvidia-a100-sxm-80gb."),
     ],
