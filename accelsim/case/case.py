@@ -17,7 +17,7 @@ from accelsim.case.option import Option, check_names, option, options_of
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from accelsim.case.load import Loaded
+    from accelsim.case.load import LoadedCase
     from accelsim.catalog import Catalog
     from accelsim.dtypes import DType, Format
     from accelsim.engine.run import EngineName
@@ -51,6 +51,7 @@ class Case:
         reduce_dtype: Type of partial sums on their way between chips.
         attention: ``flash`` (one operator) or ``standard`` (scores written to memory and read back).
         profile: How a host gets kernels to a GPU: ``graph``, ``eager``, ``compiled``, a profile or its file.
+        library: Communication library of collectives; empty: that of each level of the system.
         routing: How tokens spread over experts, where the model has any.
         constraints: Pins, forbidden tiles and what lies together in spatial execution, or a file of them.
         engine: ``auto``, ``simpy`` or ``compiled``.
@@ -115,6 +116,11 @@ class Case:
         "How a host gets kernels to a GPU: graph, eager, compiled, or a profile's YAML.",
         parse=read.read_profile,
         plain=read.profile_plain,
+    )
+    library: str = option(
+        "",
+        "Communication library that collectives run with, e.g. vllm; default: that of each level.",
+        parse=read.read_library,
     )
     routing: Routing = option(
         "random",
@@ -219,7 +225,7 @@ class Case:
 
         return cls.from_dict(read_case_file(Path(path), [one.name for one in OPTIONS]))
 
-    def load(self, catalog: Catalog | None = None) -> Loaded:
+    def load(self, catalog: Catalog | None = None) -> LoadedCase:
         """The case with everything looked up that it names.
 
         Raises:

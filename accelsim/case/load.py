@@ -25,7 +25,7 @@ from accelsim.workload.types import TypeOptions
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedCase:
     """A case with everything looked up that it names.
 
     Attributes:
@@ -46,11 +46,12 @@ class Loaded:
         return {**found, "system": system_content(job.system)}
 
 
-def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> Loaded:
+def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> LoadedCase:
     """Looks up what the values of a case, by option, stand for."""
     catalog = catalog or Catalog()
     overrides = values["overrides"]
     model, system, inputs = load_inputs(values["model"], values["system"], overrides, catalog)
+    system = system.with_library(values["library"] or system.library)
     profile, of_profile = choose_profile(values["profile"], overrides, catalog)
     constraints = as_constraints(values["constraints"])
     if constraints is not None and constraints.source is not None:
@@ -72,7 +73,7 @@ def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> Loaded:
     )
     files = plan_files(plan)
     named = {Path(str(plan.to_dict()[key])).name: sha256 for key, sha256 in files.items()}
-    return Loaded(job, inputs | of_profile | named, files)
+    return LoadedCase(job, inputs | of_profile | named, files)
 
 
 def _type_options(values: Mapping[str, Any]) -> TypeOptions:

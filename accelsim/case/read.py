@@ -134,6 +134,13 @@ def read_engine(value: Any) -> str:
     return _one_of(value, ENGINES, "engine")
 
 
+def read_library(value: Any) -> str:
+    """The name of a communication library; empty for the default."""
+    if not isinstance(value, str):
+        raise ConfigError(f"expected the name of a communication library, got {value!r}.")
+    return value
+
+
 def read_routing(value: Any) -> Routing:
     """A routing or its text."""
     from accelsim.workload.routing import Routing

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True)
-class Call:
+class CallFlags:
     """One call of a collective, or of many sizes."""
 
     size: Annotated[str, typer.Option("--bytes", help="Size of the call as nccl-tests count it.")] = "64MiB"
@@ -47,7 +47,7 @@ def collective(
         str, typer.Argument(help="all_reduce, all_gather, reduce_scatter, all_to_all, broadcast, reduce or send_recv.")
     ],
     on: Annotated[str, typer.Option("--on", help="System, e.g. nvidia-dgx-h100:8.")],
-    call: Call,
+    call: CallFlags,
     set_: o.SetOption = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw bus bandwidth over size into FILE.")] = None,
     json_: o.JsonOption = None,

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerFlags:
     """The layer whose tokens are exchanged."""
 
     tokens: Annotated[int, typer.Option("--tokens", help="Tokens of each chip.")] = 128
@@ -37,7 +37,7 @@ class Layer:
 @grouped
 def experts(
     on: Annotated[str, typer.Option("--on", help="System, with :CHIPS for a size, or a YAML.")],
-    layer: Layer,
+    layer: LayerFlags,
     kernel: Annotated[str, typer.Option("--kernel", help="low_latency or normal.")] = "low_latency",
     set_: o.SetOption = None,
     json_: o.JsonOption = None,

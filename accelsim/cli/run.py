@@ -53,7 +53,7 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Prices:
+class PriceFlags:
     """What chips and energy cost."""
 
     price_per_chip_hour: Annotated[
@@ -70,7 +70,7 @@ def run(
     stated: Stated,
     keys: PlanKeys,
     outputs: Outputs,
-    prices: Prices,
+    prices: PriceFlags,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every operator, provenance, manifest.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -108,7 +108,7 @@ def run(
         print_result(result, verbose)
 
 
-def _flags_of(*groups: PlanKeys | Outputs | Prices) -> list[str]:
+def _flags_of(*groups: PlanKeys | Outputs | PriceFlags) -> list[str]:
     """Flags that were given, but for --json, which every run has."""
     changed = [one for group in groups for one in fields(group) if getattr(group, one.name) != one.default]
     return [f"--{one.name.replace('_', '-')}" for one in changed if one.name != "json_"]

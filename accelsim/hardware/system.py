@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -91,6 +91,7 @@ class System:
         files: ``(path, sha256)`` of each file read.
         overrides: ``(key path, value)`` given by the user, in order.
         stated: Key paths that a chip's file states over the file that it extends.
+        library: Which of the levels' further libraries collectives run with; empty: each level's own.
     """
 
     name: str
@@ -103,6 +104,7 @@ class System:
     files: tuple[tuple[str, str], ...] = ()
     overrides: tuple[tuple[str, str], ...] = ()
     stated: tuple[str, ...] = ()
+    library: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", MappingProxyType(dict(self.levels)))
@@ -124,12 +126,25 @@ class System:
                 self.files,
                 self.overrides,
                 self.stated,
+                self.library,
             ),
         )
 
     def __str__(self) -> str:
         shape = ", ".join(map(str, self.levels.values()))
         return f"{self.name}:{self.num_chips} ({self.chip.name}{'; ' if shape else ''}{shape})"
+
+    def with_library(self, library: str) -> System:
+        """The system with collectives that run with a library that some level has.
+
+        Raises:
+            ConfigError: No level has it.
+        """
+        known = sorted({name for level in self.levels.values() for name in level.spec.libraries})
+        if library and library not in known:
+            listed = ", ".join(known) if known else "none"
+            raise ConfigError(f"library: {self.name} has none called {library!r}. Known: {listed}.")
+        return replace(self, library=library)
 
     def group(self, num_ranks: int, stride: int = 1) -> tuple[GroupLevel, ...]:
         """The levels that a group of ranks spans, innermost first; ranks fill inner levels first.

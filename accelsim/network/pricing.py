@@ -45,8 +45,15 @@ class NetworkPricer:
         op = cast(Collective, operator)
         seats = self._seats_for(op)
         if seats.follow_levels(op.group, self._system):
-            return collective_steps(op.function, op.nbytes, op.group.size, self._system, op.group.stride)
+            return self._on_levels(op)
         return self._placed.cost(op.function, op.nbytes, seats.groups(op.group))
+
+    def _on_levels(self, op: Collective) -> CollectiveCost:
+        """By the library of the system where the outermost level that the group spans has it."""
+        size, stride = op.group.size, op.group.stride
+        span = self._system.group(size, stride)
+        library = self._system.library if span and self._system.library in span[-1].level.spec.libraries else ""
+        return collective_steps(op.function, op.nbytes, size, self._system, stride, library=library)
 
     def _exchange(self, operator: Operator) -> CollectiveCost:
         op = cast(Exchange, operator)

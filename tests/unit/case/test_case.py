@@ -186,3 +186,12 @@ def test_files_that_a_plan_names_count_by_what_is_in_them(tmp_path: Path) -> Non
     seats.write_text("kind: ranks \n")
     assert case.but(plan=f"tp=4,ranks={seats}").key() != one
     assert case.but(plan=f"tp=4,ranks={seats}").load().inputs["seats.yaml"]
+
+
+def test_collectives_run_with_the_library_that_is_asked_for() -> None:
+    case = Case("llama3-8b", "nvidia-dgx-h100", Decode(1, 64), "tp=8")
+    own, vllm = (simulate(one, what_ifs=False) for one in (case, case.but(library="vllm")))
+    assert own.latency_s != vllm.latency_s
+    assert (own.manifest["library"], vllm.manifest["library"]) == ("", "vllm")
+    with pytest.raises(ConfigError, match=r"library: nvidia-dgx-h100 has none called 'nccl2'. Known: .*vllm"):
+        simulate(case, library="nccl2")
