@@ -144,7 +144,7 @@ class Pricer:
 
     def _steps(self, operators: OperatorSeries) -> PricedSteps:
         """The price of an operator in every step; in one call where the cost model can."""
-        together = getattr(self._model, "costs", None)
+        together = getattr(self._model, "series", None)
         costs: CostColumns | None = together and together(operators, self._system.chip, self._region)
         if costs is None:
             alone = [self._cost(operators.at(step)) for step in range(operators.count)]

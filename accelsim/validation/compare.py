@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from accelsim.cost.calibrate import ErrorSummary
+from accelsim.cost.measured import Array
 from accelsim.units import format_quantity
 from accelsim.validation.machines import Machines
-from accelsim.validation.operations import OPERATIONS, Array
+from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.predict import Note, predict
 from accelsim.validation.rigs import rig_of
 from accelsim.validation.table import MEASURED, Table, check_table

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from accelsim.cost.calibrate import ErrorSummary
-from accelsim.cost.gpu.attention_table import AttentionOp
 from accelsim.errors import ConfigError
 from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.operations import OPERATIONS
@@ -59,17 +58,7 @@ def short_table(comparisons: Sequence[MeasuredComparison]) -> str:
 
 def _kind(op: str) -> str:
     """What a short table counts an operator as."""
-    if op in ("gemm", "batched_gemm"):
-        return "products"
-    if op not in OPERATIONS:
-        return "whole models"
-    if op in ("moe", "moe_cutlass"):
-        return "experts"
-    if op.startswith("attention") or AttentionOp.of(op):
-        return "attention"
-    if OPERATIONS[op].collective or OPERATIONS[op].exchange:
-        return "collectives"
-    return "row operators"
+    return OPERATIONS[op].kind if op in OPERATIONS else "whole models"
 
 
 def renewed(text: str, comparisons: Sequence[MeasuredComparison], name: str) -> str:

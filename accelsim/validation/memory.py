@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.cost.gpu.attention_table import AttentionOp
 from accelsim.cost.gpu.attention_tiles import BACKWARD, tiling
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.validation.compare import MeasuredComparison
+from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.table import Table
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.attention_backward import peak_training_bytes
@@ -36,13 +36,13 @@ def compare_memory(suite: str, table: Table) -> MeasuredComparison:
 
 
 def _peak(op: str, shape: list[int], dtype: DType) -> int:
-    found = AttentionOp.of(op)
-    if found is None or found.direction != "training":
+    library, _, direction = op.partition("_")
+    if op not in OPERATIONS or direction != "training":
         raise ConfigError(f"op: {op!r} has no peak of memory. Known: flash1_training, standard_training and the like.")
     batch, heads, kv_heads, head_dim, q_len, kv_len = shape
     forward = Attention.of(batch, heads, kv_heads, head_dim, q_len, kv_len, causal=False, dtype=dtype)
-    if found.library not in BACKWARD:
+    if library not in BACKWARD:
         return peak_training_bytes(forward, standard=True)
     width, keys = np.array([float(forward.head_dim)]), np.array([float(forward.kv_len)])
-    block = float(tiling(BACKWARD, found.library).extents(width, keys)[1][0])
+    block = float(tiling(BACKWARD, library).extents(width, keys)[1][0])
     return peak_training_bytes(forward, standard=False, sums_queries=forward.kv_len > block)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from accelsim.cost.measured import Array, Batch
 from accelsim.dtypes import DType
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.validation.machines import Machines, UnknownHardwareError
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.pricers._collectives import predict_collectives, predict_exchanges
-from accelsim.validation.pricers.base import Array, Batch, Prices, pricer_of
+from accelsim.validation.pricers.base import Prices, pricer_of
 from accelsim.validation.rigs import rig_of
 from accelsim.validation.table import Table
 

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from accelsim.config.loader import load_document, validate
 from accelsim.config.quantity import Seconds
 from accelsim.config.schema import Spec
-from accelsim.cost.gpu.table import Rig
+from accelsim.cost.measured import Rig
 
 
 class RigSpec(Spec):

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from accelsim.cost.gpu.calibration import GpuCalibration
+from accelsim.cost.gpu.kernels.base import Families, Site
+from accelsim.cost.gpu.section import Section
+from accelsim.cost.measured import Batch
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 from accelsim.validation.compare import MeasuredComparison, comparison_of
 from accelsim.validation.machines import Machines
-from accelsim.validation.pricers.base import Batch
-from accelsim.validation.pricers.gpu import parameters_of, seconds_with, section_of
 from accelsim.validation.rigs import rig_of
 from accelsim.validation.table import Table
 
@@ -35,17 +36,22 @@ def compare_unseen(suite: str, table: Table, machines: Machines | None = None) -
     """
     machines = machines or Machines()
     chips = {name: machines.chip(name) for name in dict.fromkeys(table.text("hardware"))}
+    families = Families.known()
     seconds = np.full(len(table), np.nan)
     for (hardware, op, dtype, timing), rows in table.groups().items():
-        section, chip = section_of(op, DType(dtype)), chips[hardware]
-        donors = [other for other in chips.values() if _may_stand_in(other, chip, section)]
+        family, chip = families.of_rows(op), chips[hardware]
+        section = family.section(op, DType(dtype)) if family else None
+        if family is None or section is None:
+            continue
+        donors = [GpuCalibration.of(other) for other in chips.values() if _may_stand_in(other, chip, section)]
         if donors:
             batch = Batch(op, DType(dtype), table.extents(op, rows), rig_of(timing, op, hardware).rig)
-            seconds[rows] = seconds_with(_median([parameters_of(op, DType(dtype), d) for d in donors]), batch, chip)
+            parameters = _median([family.parameters(op, batch.dtype, donor)[0] for donor in donors])
+            seconds[rows] = family.seconds(batch, parameters, Site.of(chip))
     return comparison_of(suite, table, seconds)
 
 
-def _may_stand_in(other: Chip, chip: Chip, section: str) -> bool:
+def _may_stand_in(other: Chip, chip: Chip, section: Section) -> bool:
     """Whether ``other`` is of the vendor of ``chip`` and was measured itself."""
     if other.name == chip.name or _vendor(other) != _vendor(chip) or other.cost_model != "gpu":
         return False

@@ -5,12 +5,12 @@ import pytest
 
 from accelsim.catalog import Catalog
 from accelsim.cost.base import COST_MODELS
-from accelsim.cost.gpu.table import Rig
+from accelsim.cost.measured import Batch, Rig
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import load_chip
 from accelsim.validation.calibrators.base import CALIBRATORS
-from accelsim.validation.pricers.base import TABLE_PRICERS, Batch, OperatorByOperator, pricer_of
+from accelsim.validation.pricers.base import TABLE_PRICERS, OperatorByOperator, pricer_of
 
 #: (op, extents): large enough that no operand stays in a cache, where rigs and runs of a model differ.
 CASES = [

@@ -6,11 +6,13 @@ Levels are what the shipped calibration reaches plus a margin for rounding; they
 from __future__ import annotations
 
 import pytest
+from shipped import error_of, refitted_error, shipped, unseen_error
 
 from accelsim.cost.calibrate import ErrorSummary
-from accelsim.cost.gpu.fitting import FREE_PARAMETERS
+from accelsim.cost.gpu.kernels.gemm import gemm_section
+from accelsim.dtypes import DType
 from accelsim.hardware.system import load_chip
-from accelsim.validation.gpu_kernels import KernelSet
+from accelsim.validation.calibrators.base import Problem
 from accelsim.validation.suites import run_suite
 
 # (hardware, operator, largest MAPE) of NeuSight's rows, calibrated per chip on them; host overhead is one number per
@@ -81,8 +83,8 @@ LEVELS = [
 def test_predicted_kernel_times_stay_as_close_to_measured_ones_as_recorded(
     chip: str, section: str, points: int, mape: float, p90: float
 ) -> None:
-    kernels = KernelSet.of(load_chip(chip), section)
-    error = kernels.error()
+    kernels = shipped(load_chip(chip), section)
+    error = error_of(kernels)
     print(f"\n{chip:22s} {section:18s} {error}")
     for name, chosen in size_classes(kernels).items():
         print(f"{'':22s} {name:18s} {chosen}")
@@ -92,9 +94,9 @@ def test_predicted_kernel_times_stay_as_close_to_measured_ones_as_recorded(
     assert abs(error.bias) <= 0.05
 
 
-def size_classes(kernels: KernelSet) -> dict[str, ErrorSummary]:
+def size_classes(kernels: Problem) -> dict[str, ErrorSummary]:
     """Errors of rows by measured time: launch-bound, middle, large."""
-    measured, predicted = kernels.measured_s, kernels.predicted_s()
+    measured, predicted = kernels.measured_s, kernels.predict({})
     classes = {"under 10 us": (0.0, 1e-5), "10 to 100 us": (1e-5, 1e-4), "over 100 us": (1e-4, 1e9)}
     chosen = {name: (measured >= low) & (measured < high) for name, (low, high) in classes.items()}
     return {name: ErrorSummary.of(predicted[rows], measured[rows]) for name, rows in chosen.items() if rows.any()}
@@ -128,17 +130,17 @@ def test_additions_and_activations_of_every_chip_are_within_six_percent(
 
 
 def test_shipped_a100_gemm_calibration_is_what_the_fit_gives() -> None:
-    kernels = KernelSet.of(load_chip("nvidia-a100-sxm-80gb"), "gemm")
-    assert kernels.calibrate().error.mape == pytest.approx(kernels.error().mape, abs=0.003)
+    kernels = shipped(load_chip("nvidia-a100-sxm-80gb"), "gemm")
+    assert refitted_error(kernels).mape == pytest.approx(error_of(kernels).mape, abs=0.003)
 
 
 def test_h100_gemm_errors_hold_on_shapes_the_fit_never_saw() -> None:
-    error = KernelSet.of(load_chip("nvidia-h100-sxm"), "gemm").cross_validated()
+    error = unseen_error(shipped(load_chip("nvidia-h100-sxm"), "gemm"))
     print(f"\nnvidia-h100-sxm gemm, cross-validated by shape: {error}")
     assert error.mape <= 0.055
 
 
 def test_no_kernel_family_has_more_than_eight_fitted_parameters() -> None:
     for chip, section, *_ in LEVELS:
-        assert len(KernelSet.of(load_chip(chip), section).free) <= 8
-    assert max(len(free) for section, free in FREE_PARAMETERS.items() if section.startswith("gemm")) <= 8
+        assert len(shipped(load_chip(chip), section).free) <= 8
+    assert max(len(gemm_section(dtype).free) for dtype in DType) <= 8

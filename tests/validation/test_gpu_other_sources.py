@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,12 +11,12 @@ import pytest
 from accelsim.cost.base import Region
 from accelsim.cost.calibrate import ErrorSummary
 from accelsim.cost.gpu.gemm import GemmParameters
-from accelsim.cost.gpu.machine import GpuMachine
+from accelsim.cost.gpu.kernels.base import Site
+from accelsim.cost.gpu.kernels.gemm import GemmKernels
 from accelsim.cost.gpu.model import GpuCostModel
-from accelsim.cost.gpu.table import gemm_seconds
+from accelsim.cost.measured import Batch
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_chip
-from accelsim.validation.gpu_kernels import LLMCOMPASS_OVERHEAD_S, measured
 from accelsim.validation.rigs import rig_of
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.elementwise import Elementwise
@@ -35,10 +37,11 @@ def test_gemms_of_vidur_are_predicted_by_the_calibration_of_another_source(
     chip = load_chip(chip_name)
     table = measured("vidur_compute")
     table = table[(table.hardware == source_name) & (table.op == "gemm")]
-    columns = {str(name): table[name].to_numpy() for name in table.columns}
+    extents = {name: table[name].to_numpy(dtype=np.float64) for name in "mnk"}
     parameters = chip.calibrated("gemm", GemmParameters)
     rig = rig_of("gpu_kernel_time_sum", "gemm").rig
-    predicted = gemm_seconds(GpuMachine.of(chip), parameters, columns, rig, chip.peak_flops_per_s(DType.BF16, 1))
+    batch = Batch("gemm", DType.BF16, {**extents, "batch": np.ones(len(table))}, rig)
+    predicted = GemmKernels().seconds(batch, parameters, Site.of(chip))
     error = ErrorSummary.of(predicted, table.time_s.to_numpy())
     print(f"\n{chip_name} gemm of Vidur: {error}")
     assert error.mape <= mape
@@ -57,13 +60,24 @@ def operator_of(row: pd.Series) -> Operator:
     return Elementwise.of(m, n, function="gelu")
 
 
+def measured(name: str) -> pd.DataFrame:
+    """The packaged table called ``name``."""
+    with files("accelsim.validation").joinpath("data", f"{name}.csv").open("r", encoding="utf-8") as file:
+        return pd.read_csv(file)
+
+
+def overhead_s(op: str) -> float:
+    """Host time inside one call of LLMCompass's rig."""
+    return rig_of("host_wall_sync", op).rig.overhead_s
+
+
 def llmcompass() -> pd.DataFrame:
     """LLMCompass rows with predicted seconds by the public interface, the source's host overhead added."""
     chip = load_chip("nvidia-a100-sxm-80gb")
     region = Region(*chip.core_grid)
     table = measured("llmcompass_ops")
     kernel_s = [GpuCostModel().cost(operator_of(row), chip, region).work_s for _, row in table.iterrows()]
-    return table.assign(predicted_s=np.array(kernel_s) + table.op.map(LLMCOMPASS_OVERHEAD_S).to_numpy())
+    return table.assign(predicted_s=np.array(kernel_s) + table.op.map(overhead_s).to_numpy())
 
 
 def test_components_of_a_gpt3_layer_on_one_of_four_a100_come_close() -> None:

@@ -24,7 +24,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from accelsim.cost.gpu.fitting import largest_of
 from accelsim.cost.gpu.gemm import GemmParameters, GemmTimes, gemm_times
 from accelsim.cost.gpu.machine import Array, GpuMachine
 from accelsim.errors import ConfigError
@@ -80,7 +79,8 @@ class MoeParameters:
         tile_cols: Tile widths.
     """
 
-    largest: ClassVar[Mapping[str, float]] = largest_of("moe")
+    #: Above 1: loads that cores share (multicast).
+    largest: ClassVar[Mapping[str, float]] = {"l2_efficiency": 2.0}
 
     launch_s: float
     wave_s: float

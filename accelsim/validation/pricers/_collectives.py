@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from accelsim.cost.measured import Batch
 from accelsim.errors import AccelsimError
 from accelsim.hardware.system import System
 from accelsim.network.collective import collective_steps
 from accelsim.network.expert_kernels import ExpertExchange, expert_exchange
 from accelsim.validation.machines import Machines
 from accelsim.validation.operations import OPERATIONS
-from accelsim.validation.pricers.base import Batch, Prices
+from accelsim.validation.pricers.base import Prices
 
 #: Seconds and warnings of one call on a system; the call holds ranks, ranks per node and the further columns.
 _Price = Callable[[tuple[int, ...], System], tuple[float, tuple[str, ...]]]

@@ -11,37 +11,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelsim.cost.base import COST_MODELS, CostModel, Region
-from accelsim.cost.gpu.table import Rig
-from accelsim.dtypes import DType
+from accelsim.cost.measured import Array, Batch
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.registry import Registry
 from accelsim.validation.operations import OPERATIONS
-
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Rows of one operator and element type, measured alike.
-
-    Attributes:
-        op: Operator, as tables spell it.
-        dtype: Element type.
-        extents: Columns of extents.
-        rig: How they were measured.
-    """
-
-    op: str
-    dtype: DType
-    extents: Mapping[str, Array]
-    rig: Rig
-
-    def __len__(self) -> int:
-        return len(next(iter(self.extents.values())))
 
 
 @dataclass(frozen=True, eq=False)

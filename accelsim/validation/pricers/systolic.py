@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.cost.base import COST_MODELS
+from accelsim.cost.measured import Batch
 from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.hardware.chip import Chip
-from accelsim.validation.pricers.base import Batch, OperatorByOperator, Prices, register_table_pricer
+from accelsim.validation.pricers.base import OperatorByOperator, Prices, register_table_pricer
 from accelsim.warning import warn
 
 

@@ -168,7 +168,7 @@ def test_a_gpu_prices_all_steps_of_a_decode_in_one_call(monkeypatch, types):
 
 
 def test_many_steps_are_priced_in_parts(monkeypatch):
-    monkeypatch.setattr("accelsim.cost.gpu.decode_series.STEPS_AT_ONCE", 3)
+    monkeypatch.setattr("accelsim.cost.gpu.kernels.attention_decode.STEPS_AT_ONCE", 3)
     system = load_system("nvidia-dgx-h100")
     pricer = Pricer(system, region_of(PLAN, system.chip))
     (series,) = in_series(load_model("llama3-8b"), Decode(batch=4, context=500, steps=7))

@@ -2,17 +2,16 @@
 
 import math
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.measured import Rig
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.system import load_chip, load_system
 from accelsim.network.collective import collective_steps
-from accelsim.validation.gpu_kernels import ATTENTION_RIG, GEMM_RIG, LLMCOMPASS_OVERHEAD_S, VIDUR_NAMES, VIDUR_RIG
 from accelsim.validation.machines import Machines
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.predict import predict, refuse_notes
@@ -171,15 +170,17 @@ def test_strict_refuses_notes_and_lets_none_pass() -> None:
         refuse_notes(["one"])
 
 
-def test_the_table_of_rigs_says_what_the_kernel_sets_were_fitted_with() -> None:
-    assert rig_of("cuda_graph_event", "gemm").rig.weight_copies == GEMM_RIG.weight_copies
+def test_the_table_of_rigs_says_how_each_source_was_measured() -> None:
+    # six layers with weights of their own in one graph
+    assert rig_of("cuda_graph_event", "gemm").rig == Rig(weight_copies=6, quantizes=True)
+    # a graph of its own, 1.5 us, and a kernel that writes the cache, 2.6 us
     for op in ("attention_prefill", "attention_decode"):
-        assert rig_of("cuda_graph_event", op).rig == ATTENTION_RIG
-    vidur = rig_of("gpu_kernel_time_sum", "rope").rig
-    assert replace(vidur, rounds_s=0.0) == VIDUR_RIG  # rounding concerns the comparison, not the fit
-    for op, overhead_s in LLMCOMPASS_OVERHEAD_S.items():
-        assert rig_of("host_wall_sync", op).rig.overhead_s == pytest.approx(overhead_s)
-    assert {ours: theirs for ours, theirs in VIDUR_NAMES.items() if our_name(theirs) != ours} == {}
+        assert rig_of("cuda_graph_event", op).rig == Rig(appends_kv=True, overhead_s=pytest.approx(4.1e-6))
+    assert rig_of("cuda_graph_event", "moe").rig == Rig(overhead_s=pytest.approx(1.5e-6))
+    assert rig_of("gpu_kernel_time_sum", "rope").rig == Rig(has_launch=False, weight_copies=6, rounds_s=1e-6)
+    overheads = {op: rig_of("host_wall_sync", op).rig.overhead_s for op in ("softmax", "layernorm", "gelu", "gemm")}
+    assert overheads == pytest.approx({"softmax": 6.5e-6, "layernorm": 43e-6, "gelu": 44e-6, "gemm": 21e-6})
+    assert our_name("nvidia-a100-80gb") == "nvidia-a100-sxm-80gb"
 
 
 def test_every_special_rig_belongs_to_a_known_operator() -> None:

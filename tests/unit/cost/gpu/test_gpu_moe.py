@@ -11,6 +11,8 @@ from gpu_examples import CORE_FLOPS_PER_S, MACHINE
 
 from accelsim import load_chip
 from accelsim.cost.gpu.calibration import GpuCalibration
+from accelsim.cost.gpu.kernels.experts import MOE as MOE_SECTION
+from accelsim.cost.gpu.kernels.experts import MOE_CUTLASS, library_section
 from accelsim.cost.gpu.moe import MoeParameters, moe_times
 from accelsim.errors import ConfigError
 
@@ -100,9 +102,9 @@ def test_sorting_takes_time_per_expert_of_each_token_the_rank_sees() -> None:
 
 def test_an_activation_the_first_library_lacks_runs_in_the_second() -> None:
     b200, h100 = (GpuCalibration.of(load_chip(name)) for name in ("nvidia-b200-sxm", "nvidia-h100-sxm"))
-    assert [b200.moe_section(name) for name in ("silu_mul", "gelu_mul")] == ["moe", "moe_cutlass"]
-    assert h100.moe_section("gelu_mul") == "moe"
-    assert b200.moe("moe_cutlass")[0].library == "cutlass"
+    assert [library_section(name, b200) for name in ("silu_mul", "gelu_mul")] == [MOE_SECTION, MOE_CUTLASS]
+    assert library_section("gelu_mul", h100) == MOE_SECTION
+    assert b200.read(MOE_CUTLASS)[0].library == "cutlass"
 
 
 def test_an_unknown_library_is_named_with_the_known_ones() -> None:

@@ -1,4 +1,4 @@
-"""Attention over sequences of unequal lengths on a GPU: one kernel for decodes, one for pieces of prompts.
+"""Attention over sequences that differ, as inference libraries run it: a kernel for decodes, one for prompts.
 
 Sequences with few queries behind a cache run the kernel that divides the keys, all others the kernel that divides the
 queries, one launch each: FlashInfer and TensorRT-LLM have a kernel per kind, and vLLM sorts its batch for them
@@ -8,16 +8,22 @@ uniform batches.  Not modelled: one kernel for both kinds (FlashAttention's ``va
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cost.base import OperatorCost
 from accelsim.cost.gpu.attention import ragged_prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
-from accelsim.cost.gpu.calibration import GpuCalibration
+from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.decode import MAX_DECODE_QUERIES, ragged_decode_times
-from accelsim.cost.gpu.machine import GpuMachine
+from accelsim.cost.gpu.kernels.attention_decode import DECODE
+from accelsim.cost.gpu.kernels.attention_prefill import PREFILL
+from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family
+from accelsim.cost.gpu.launches import Trust, costs_of
+from accelsim.cost.gpu.section import Section
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 
 
@@ -31,26 +37,56 @@ class Kernel(NamedTuple):
         outside: Warnings of extents outside its range.
     """
 
-    section: str
+    section: Section
     times: AttentionTimes
-    warnings: tuple[str, ...]
-    outside: tuple[str, ...]
+    warnings: Warnings
+    outside: Warnings
 
 
-def ragged_kernels(
-    op: RaggedAttention, machine: GpuMachine, calibration: GpuCalibration, core_flops_per_s: float
-) -> list[Kernel]:
-    """The kernels of ``op`` in the order in which they run."""
+@register_kernel_family("ragged_attention")
+class RaggedAttentionKernels(KernelFamily):
+    """Each operator is an array of sequences already."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("ragged_attention",)
+
+    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+        """See :class:`KernelFamily`; one operator after another."""
+        return [_cost(operator, site) for operator in operators]
+
+
+def _cost(operator: RaggedAttention, site: Site) -> OperatorCost:
+    kernels = ragged_kernels(operator, site)
+    times = together(kernels)
+    slowest = max(kernels, key=lambda kernel: float(kernel.times.total_s[0]))
+    warnings = tuple(warning for kernel in kernels for warning in (*kernel.warnings, *kernel.outside))
+    residual = site.calibration.residual(slowest.section, is_outside=bool(slowest.outside))
+    detail: Mapping[str, float | str] = {
+        "kernel": " + ".join(kernel.section.name for kernel in kernels),
+        "splits": float(times.splits[0]),
+        "waves": float(times.waves[0]),
+    }
+    trust = [Trust(warnings, residual)]
+    return costs_of([operator], site.chip, times, trust, [detail], site.chip.matrix_energy_j_per_flop)[0]
+
+
+def ragged_kernels(op: RaggedAttention, site: Site) -> list[Kernel]:
+    """The kernels of an operator in the order in which they run.
+
+    Args:
+        op: The operator.
+        site: Where it runs.
+    """
+    machine, calibration, core_flops_per_s = site.machine, site.calibration, site.core_flops_per_s(op.dtype)
     _, new, lengths = op.extents
     is_decode = (new <= MAX_DECODE_QUERIES) & (lengths > new)
     kernels = []
     if is_decode.any():
-        decode, warnings = calibration.decode()
+        decode, warnings = calibration.read(DECODE)
         shapes = _shapes(op, is_decode, op.kv_dtype.bits / 8)
         times = ragged_decode_times(machine, decode, shapes, core_flops_per_s=core_flops_per_s)
-        kernels.append(Kernel("attention_decode", times, warnings, _outside(calibration, "attention_decode", shapes)))
+        kernels.append(Kernel(DECODE, times, warnings, _outside(calibration, DECODE, shapes)))
     if not is_decode.all():
-        prefill, warnings = calibration.prefill()
+        prefill, warnings = calibration.read(PREFILL)
         shapes = _shapes(op, ~is_decode, op.dtype.bits / 8)
         cached = machine.cached_fraction(float((shapes.io_bytes + shapes.kv_row_bytes * shapes.kv_len).sum()))
         times = ragged_prefill_times(
@@ -61,7 +97,7 @@ def ragged_kernels(
             cached=cached,
             kv_cached=shapes.q_len / shapes.kv_len * cached,
         )
-        kernels.append(Kernel("attention_prefill", times, warnings, _outside(calibration, "attention_prefill", shapes)))
+        kernels.append(Kernel(PREFILL, times, warnings, _outside(calibration, PREFILL, shapes)))
     return kernels
 
 
@@ -81,11 +117,11 @@ def _shapes(op: RaggedAttention, chosen: NDArray[np.bool_], element_bytes: float
     )
 
 
-def _outside(calibration: GpuCalibration, section: str, shapes: AttentionShapes) -> tuple[str, ...]:
+def _outside(calibration: GpuCalibration, section: Section, shapes: AttentionShapes) -> Warnings:
     """Of the width of the heads, the sequences, and the shortest and the longest of them."""
-    found = calibration.outside(section, head_dim=int(shapes.head_dim[0]), batch=int(shapes.batch.sum()))
-    for length in dict.fromkeys((int(shapes.kv_len.min()), int(shapes.kv_len.max()))):
-        found += calibration.outside(section, kv_len=length)
+    (found,) = calibration.outside(section, {"head_dim": shapes.head_dim[:1], "batch": shapes.batch.sum()})
+    for length in dict.fromkeys((shapes.kv_len.min(), shapes.kv_len.max())):
+        found += calibration.outside(section, {"kv_len": length})[0]
     return found
 
 

@@ -1,0 +1,1 @@
+"""Kernel families of GPUs: one file each, found by itself; see :mod:`accelsim.cost.gpu.kernels.base`."""

@@ -1,0 +1,123 @@
+"""Attention with one or few queries per sequence; the formula is that of :mod:`accelsim.cost.gpu.decode`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any, ClassVar
+
+import numpy as np
+
+from accelsim.cost.base import OperatorCost
+from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.columns import CostColumns
+from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
+from accelsim.cost.gpu.decode import DecodeParameters, decode_times
+from accelsim.cost.gpu.kernels._attention import COLUMNS, EXTENTS, INFERENCE_ROWS, is_decode, shapes_of
+from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
+from accelsim.cost.gpu.launches import costs_of
+from accelsim.cost.gpu.machine import cache_name
+from accelsim.cost.gpu.section import Section
+from accelsim.cost.measured import Array, Batch, Operation
+from accelsim.workload.steps import OperatorSeries
+
+#: Steps of a series priced at once: the candidates of all of them lie side by side in memory.
+STEPS_AT_ONCE = 8_192
+#: Typical values are rounded middle values of the calibrated data-centre GPUs.
+DECODE = Section(
+    "attention_decode",
+    DecodeParameters,
+    DecodeParameters(3.6e-6, 2.5e-6, 5e-7, 30e9, 0.85, 2e-6),
+    (
+        FreeParameter("launch_s", 1e-6, 20e-6, 5e-6),
+        FreeParameter("tile_s", 0.1e-6, 6e-6, 2e-6),
+        FreeParameter("block_s", 50e-9, 3e-6, 500e-9),
+        FreeParameter("core_bandwidth_bytes_per_s", 5e9, 500e9, 40e9),
+        FreeParameter("hbm_efficiency", 0.4, 1.0, 0.85),
+        FreeParameter("split_s", 0.01e-6, 10e-6, 2e-6),
+        FreeParameter("element_s", 1e-13, 5e-9, 1e-10),
+        FreeParameter("wide_head_s", 1e-9, 10e-6, 1e-6),
+        FreeParameter("regroup_s", 1e-9, 15e-6, 5e-6),
+    ),
+    EXTENTS,
+)
+
+
+@register_kernel_family("attention_decode")
+class DecodeKernels(KernelFamily):
+    """Flash attention over a KV cache, which comes from main memory."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("attention",)
+    operations: ClassVar[Mapping[str, Operation]] = {DECODE.name: INFERENCE_ROWS}
+    own_section: ClassVar[Section | None] = DECODE
+
+    def takes(self, operator: Any) -> bool:
+        """Whether the keys are divided."""
+        return is_decode(operator)
+
+    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+        """See :class:`KernelFamily`; one call per element type of the queries."""
+        return in_groups(operators, lambda op: op.dtype, lambda alike: _costs(alike, site))
+
+    def series(self, operators: OperatorSeries, site: Site) -> CostColumns | None:
+        """See :class:`KernelFamily`; energies are those of the matrix unit and of bytes, as of every kernel."""
+        chip, times = site.chip, _series_times(operators, site)
+        cache, main = cache_name(chip), chip.main_memory
+        traffic_bytes = {cache: times.l2_bytes, main: times.hbm_bytes}
+        flops = operators.column(lambda op: op.flops)
+        in_cores_j = flops * chip.matrix_energy_j_per_flop + 2.0 * times.l2_bytes * chip.sram_energy_j_per_byte
+        moved_j = sum(
+            (size * chip.memories[name].energy_j_per_byte for name, size in traffic_bytes.items()), np.zeros(1)
+        )
+        parts_s = {"launch": times.launch_s, "latency": times.latency_s, "compute": times.compute_s}
+        parts_s |= {cache: times.l2_s, main: times.hbm_s}
+        return CostColumns(times.total_s, traffic_bytes, parts_s, in_cores_j + moved_j)
+
+    def seconds(self, batch: Batch, parameters: Any, site: Site) -> Array:
+        """See :class:`KernelFamily`."""
+        x = AttentionShapes.of(*(batch.extents[name] for name in COLUMNS), window=batch.extents["window"])
+        seen = np.where(x.window > 0, np.minimum(x.window, x.kv_len), x.kv_len)
+        cached = site.machine.cached_fraction(x.kv_row_bytes * seen)
+        core = site.core_flops_per_s(batch.dtype)
+        times = decode_times(site.machine, parameters, x, core_flops_per_s=core, kv_cached=cached)
+        return times.total_s + batch.rig.overhead_s
+
+    def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:
+        """All numbers of the form that the chip uses."""
+        unused = ("regroup_s" if start.packs_windowed else "wide_head_s") if is_stated else ""
+        return tuple(parameter for parameter in section.free if parameter.name != unused)
+
+
+def _series_times(attentions: OperatorSeries, site: Site) -> AttentionTimes:
+    """Times of an attention in every step; those of :func:`~accelsim.cost.gpu.decode.decode_times` step by step."""
+    first: Any = attentions.first
+    parameters, _ = site.calibration.read(DECODE)
+    core = site.core_flops_per_s(first.dtype)
+    extents = [attentions.column(attrgetter(name)) for name in COLUMNS]
+    parts = []
+    for start in range(0, attentions.count, STEPS_AT_ONCE):
+        shapes = AttentionShapes.of(
+            *(column[start : start + STEPS_AT_ONCE] for column in extents),
+            causal=first.causal,
+            window=first.window,
+            value_dim=first.value_dim,
+            latent=first.latent > 0,
+            element_bytes=first.kv_dtype.bits / 8,
+            io_element_bytes=first.dtype.bits / 8,
+        )
+        parts.append(decode_times(site.machine, parameters, shapes, core_flops_per_s=core))
+    return AttentionTimes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _costs(operators: list[Any], site: Site) -> list[OperatorCost]:
+    parameters, warnings = site.calibration.read(DECODE)
+    shapes = shapes_of(operators)
+    core = site.core_flops_per_s(operators[0].dtype)
+    times = decode_times(site.machine, parameters, shapes, core_flops_per_s=core)
+    outside = site.calibration.outside(
+        DECODE, {"head_dim": shapes.head_dim, "kv_len": shapes.kv_len, "batch": shapes.batch}
+    )
+    trust = trust_of(site, DECODE, warnings, outside)
+    chosen = zip(times.splits.tolist(), times.waves.tolist(), strict=True)
+    details = [{"kernel": DECODE.name, "splits": splits, "waves": waves} for splits, waves in chosen]
+    return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)

@@ -1,0 +1,186 @@
+"""Mixture-of-experts layers as inference libraries fuse them; the formula is that of :mod:`accelsim.cost.gpu.moe`.
+
+Section ``moe``, and ``moe_cutlass`` where the library of ``moe`` does not know the activation.  Libraries that keep
+rows for tokens of other ranks do so where every rank holds all tokens, not where tokens were sent to their ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from accelsim.cost.base import OperatorCost
+from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
+from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
+from accelsim.cost.gpu.kernels.gemm import unpacked
+from accelsim.cost.gpu.launches import costs_of
+from accelsim.cost.gpu.moe import MoeParameters, moe_times
+from accelsim.cost.gpu.section import Section
+from accelsim.cost.measured import Array, Batch, Extents, Operation
+from accelsim.cost.operands import unpack_s
+from accelsim.dtypes import DType
+from accelsim.warning import warn
+
+#: Rounded middle values of the calibrated data-centre GPUs.
+TYPICAL = MoeParameters(30e-6, 1.5e-6, 100e-9, 0.6, 0.9, 1.2, 0.5, library="triton")
+_FREE = (
+    FreeParameter("launch_s", 3e-6, 60e-6, 15e-6),
+    FreeParameter("wave_s", 0.05e-6, 8e-6, 1e-6),
+    FreeParameter("k_block_s", 5e-9, 1000e-9, 100e-9),
+    FreeParameter("matrix_efficiency", 0.2, 1.0, 0.6),
+    FreeParameter("hbm_efficiency", 0.3, 1.0, 0.8),
+    FreeParameter("l2_efficiency", 0.3, MoeParameters.largest["l2_efficiency"], 1.0),
+    FreeParameter("stream_efficiency", 0.05, 1.0, 0.6),
+    FreeParameter("serial_fraction", 0.01, 1.0, 0.7),
+    FreeParameter("route_s", 1e-12, 1e-8, 7e-10),
+)
+#: What few rows of a second library determine; the rest is that of the first.
+_OWN_OF_SECOND = ("launch_s", "k_block_s", "matrix_efficiency", "hbm_efficiency")
+#: What one wave per product and small tiles tell apart by nothing: launches, waves, and blocks of a loop.
+_UNSEEN_WHERE_FUSED = ("stream_efficiency", "launch_s", "k_block_s", "serial_fraction")
+MOE = Section("moe", MoeParameters, TYPICAL, _FREE, {"rows": "m"})
+MOE_CUTLASS = Section(
+    "moe_cutlass", MoeParameters, TYPICAL, tuple(p for p in _FREE if p.name in _OWN_OF_SECOND), {"rows": "m"}
+)
+
+
+def library_section(function: str, calibration: GpuCalibration) -> Section:
+    """The section of the library that runs experts with an activation.
+
+    Args:
+        function: The activation.
+        calibration: The chip's.
+    """
+    known = calibration.read(MOE)[0].kernels.functions
+    takes_other = bool(known) and function not in known and calibration.states(MOE_CUTLASS)
+    return MOE_CUTLASS if takes_other else MOE
+
+
+def _work(x: Extents) -> Array:
+    return x["m"] * x["topk"] * x["hidden"] * x["inter"] / (x["tp"] * x["ep"])
+
+
+_ROWS = Operation(
+    ("m", "hidden", "inter", "topk", "num_experts"),
+    "experts",
+    _work,
+    optional={"tp": 1, "ep": 1, "gated": 1},
+    flags=("gated",),
+)
+
+
+@register_kernel_family("experts")
+class ExpertKernels(KernelFamily):
+    """The fused layer of one rank."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("experts",)
+    operations: ClassVar[Mapping[str, Operation]] = {"moe": _ROWS, "moe_cutlass": _ROWS}
+
+    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+        """See :class:`KernelFamily`; one call per library and set of element types."""
+        sections = {
+            function: library_section(function, site.calibration) for function in {op.function for op in operators}
+        }
+
+        def price(alike: list[Any]) -> list[OperatorCost]:
+            return _costs(alike, sections[alike[0].function], site)
+
+        return in_groups(operators, lambda op: (sections[op.function].name, op.is_dispatched, *_types(op)), price)
+
+    def section(self, op: str, dtype: DType) -> Section | None:
+        """That of the library."""
+        return MOE if op == "moe" else MOE_CUTLASS
+
+    def parameters(self, op: str, dtype: DType, calibration: GpuCalibration) -> tuple[Any, Warnings]:
+        """Those of the library, or of the first one where the second has none."""
+        return _parameters(MOE if op == "moe" else MOE_CUTLASS, calibration)
+
+    def seconds(self, batch: Batch, parameters: Any, site: Site) -> Array:
+        """See :class:`KernelFamily`."""
+        x = batch.extents
+        times = moe_times(
+            site.machine,
+            parameters,
+            *(x[name] for name in _ROWS.needs),
+            core_flops_per_s=site.core_flops_per_s(batch.dtype),
+            tp=x["tp"],
+            ep=x["ep"],
+            gated=x["gated"],
+        )
+        return times.total_s + batch.rig.overhead_s
+
+    def start(self, section: Section, dtype: DType, calibration: GpuCalibration) -> Any:
+        """The library's numbers, or those of the first one."""
+        return _parameters(section, calibration)[0]
+
+    def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:
+        """All that the form of the library lets rows determine."""
+        if section is not MOE or not is_stated:
+            return section.free
+        unseen = _UNSEEN_WHERE_FUSED if start.kernels.fuses_activation else ("route_s",)
+        return tuple(parameter for parameter in section.free if parameter.name not in unseen)
+
+
+def _parameters(section: Section, calibration: GpuCalibration) -> tuple[Any, Warnings]:
+    return calibration.read(section if calibration.states(section) else MOE)
+
+
+def _types(op: Any) -> tuple[DType, DType, float, float, float]:
+    """Element types multiplied and stored, bytes of an element of results, tokens and weights."""
+    return op.dtype, op.up.dtype, op.outputs[0].dtype.bits / 8, op.x.element_bytes, op.up.element_bytes
+
+
+def _costs(operators: list[Any], section: Section, site: Site) -> list[OperatorCost]:
+    first = operators[0]
+    dtype, stored, element_bytes, input_bytes, weight_bytes = _types(first)
+    parameters, warnings = _parameters(section, site.calibration)
+    outside: Warnings = ()
+    if dtype.bits != 16:
+        text = f"{site.chip.name}: no calibration of {dtype.value} experts; efficiencies of 16-bit ones used"
+        outside = (warn("dtype-uncalibrated", text),)
+    warnings += unpacked(stored, dtype, "experts", site)
+    tokens, hidden, ffn, top_k, experts, local, gated, load, touched = np.array(
+        [_columns(op) for op in operators], dtype=np.float64
+    ).T
+    times = moe_times(
+        site.machine,
+        parameters,
+        tokens,
+        hidden,
+        ffn,
+        top_k,
+        experts,
+        core_flops_per_s=site.core_flops_per_s(dtype),
+        ep=experts / local,
+        gated=gated,
+        imbalance=load,
+        touched=touched,
+        is_dispatched=first.is_dispatched,
+        element_bytes=element_bytes,
+        input_bytes=input_bytes,
+        weight_bytes=weight_bytes,
+        product_bytes=dtype.bits / 8,
+        unpack_s=unpack_s(stored, dtype, site.chip),
+    )
+    trust = trust_of(site, section, warnings, [outside] * len(operators))
+    details: list[Mapping[str, float | str]] = [
+        {"kernel": section.name, "experts": op.touched, "rows": float(op.rows)} for op in operators
+    ]
+    return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
+
+
+def _columns(op: Any) -> tuple[float, ...]:
+    return (
+        op.tokens,
+        op.hidden,
+        op.ffn,
+        op.top_k,
+        op.num_experts,
+        op.local_experts,
+        op.is_gated,
+        op.load,
+        op.touched,
+    )
