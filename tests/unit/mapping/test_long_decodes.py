@@ -24,7 +24,7 @@ from accelsim.workload.series import build_series
 from accelsim.workload.steps import StepSeries
 from accelsim.workload.types import Types
 
-COST = GpuCostModel.cost
+COSTS = GpuCostModel.costs
 PHASE = Decode(batch=2, context=0, steps=9)
 PLAN = Plan(tp=4)
 COLUMNS = ("server", "work_ticks", "nbytes", "latency_ticks", "priority", "route_ptr", "route_link", "label")
@@ -162,7 +162,9 @@ def test_a_gpu_prices_all_steps_of_a_decode_in_one_call(monkeypatch, types):
     series = build_series(load_model("llama3-8b"), Decode(4, 500, 50), Recipe(types))
     pricer = Pricer(machine, region_of(Plan(), machine.chip))
     priced = []
-    monkeypatch.setattr(GpuCostModel, "cost", lambda self, op, *a: priced.append(op.kind) or COST(self, op, *a))
+    monkeypatch.setattr(
+        GpuCostModel, "costs", lambda self, ops, *a: priced.extend(op.kind for op in ops) or COSTS(self, ops, *a)
+    )
     pricer.price_series(series[0])
     assert priced.count("attention") == 3  # the first step for its block, both ends to compare with
 
