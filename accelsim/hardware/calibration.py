@@ -6,6 +6,7 @@ import dataclasses
 import math
 import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from accelsim.errors import ConfigError, UnitError
@@ -49,7 +50,7 @@ def parameters_from(where: str, section: Mapping[str, Any], parameters: type[Par
     """
     if not dataclasses.is_dataclass(parameters):
         raise TypeError(f"{parameters!r} is not a dataclass")
-    hints = typing.get_type_hints(parameters)
+    hints = _hints(parameters)
     fields = {calibration_key(field.name)[0]: field for field in dataclasses.fields(parameters) if field.init}
     problems = [
         f"{where}: unknown key {key!r}. Known: {', '.join(fields)}.{did_you_mean(key, list(fields))}"
@@ -141,3 +142,9 @@ def _quantity(raw: Any, dimension: str) -> float:
     if dimension == "ratio" and not isinstance(raw, str):
         return float(raw)
     return parse_quantity(str(raw), dimension)  # a bare number fails here, with an example of the unit
+
+
+@cache
+def _hints(parameters: type) -> dict[str, Any]:
+    """Types of the fields, resolved once per dataclass."""
+    return typing.get_type_hints(parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -29,6 +29,8 @@ from accelsim.hardware.optical.decibel import LossDb
 from accelsim.warning import warn
 
 ParametersT = TypeVar("ParametersT")
+#: Forms of a calibration section that copies of a chip remember at once.
+_MOST_READ = 4
 
 
 class Memory(Spec):
@@ -158,9 +160,16 @@ class Chip(Spec):
     )
     checks: Checks | None = Field(None, description="Published figures that the structure must reproduce.")
 
-    def model_post_init(self, _context: Any, /) -> None:
-        """Make the store of read calibrations, so that copies of the chip share it."""
-        _ = self._read
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields changed; it shares the sections that were read, which know their values."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__["_read"] = self._read
+        return copied
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickled without what was read from the calibration, which is read again."""
+        state = super().__getstate__()
+        return state | {"__dict__": {name: value for name, value in state["__dict__"].items() if name != "_read"}}
 
     @property
     def num_cores(self) -> int:
@@ -244,12 +253,15 @@ class Chip(Spec):
             ConfigError: A key is unknown or missing, or a value has the wrong form; chip, section and key are named.
         """
         values = self.calibration.get(section, {})
-        read = self._read.get((section, parameters))
-        # A copy of the chip shares what was read; a section that an override replaced is another object.
-        if read is None or read[0] is not values:
-            where = f"chip {self.name}: calibration.{section}"
-            read = self._read[section, parameters] = values, parameters_from(where, values, parameters)
-        found: ParametersT = read[1]
+        # A copy of the chip shares what was read; a section that an override replaced is another object, and the two
+        # may take turns (a run and its what-ifs).
+        read = self._read.get((section, parameters), ())
+        found: ParametersT
+        for of, found in read:
+            if of is values:
+                return found
+        found = parameters_from(f"chip {self.name}: calibration.{section}", values, parameters)
+        self._read[section, parameters] = ((values, found), *read)[:_MOST_READ]
         return found
 
     def inherited(self, section: str) -> tuple[str, ...]:
@@ -259,7 +271,7 @@ class Chip(Spec):
         return (warn("inherited-calibration", text),) if other is not None else ()
 
     @cached_property
-    def _read(self) -> dict[tuple[str, type[Any]], tuple[Mapping[str, Any], Any]]:
+    def _read(self) -> dict[tuple[str, type[Any]], tuple[tuple[Mapping[str, Any], Any], ...]]:
         """Sections read so far, each with its plain values: every operator asks for one."""
         return {}
 

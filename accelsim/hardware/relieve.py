@@ -53,6 +53,8 @@ def _quick_launch(chip: Chip, factor: float) -> Chip | None:
             key: f"{parse_quantity(value, 'time') / factor!r} s" if key == "launch" else value
             for key, value in values.items()
         }
+        if "launch" in values
+        else values
         for section, values in chip.calibration.items()
     }
     if not any("launch" in values for values in calibration.values()):

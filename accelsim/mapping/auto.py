@@ -29,10 +29,13 @@ def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) 
         return plan
     if plan != "auto":
         return Plan.parse(plan)
+    candidates = tuple(_candidates(job))
+    if len(candidates) == 1:
+        return candidates[0]  # whether it fits is seen when it is run
     phase = job.phase.first()
     best: tuple[float, Plan] | None = None
     refused: CapacityError | PlanError | None = None
-    for candidate in _candidates(job):
+    for candidate in candidates:
         try:
             latency_s = latency_of(replace(job, phase=phase, plan=candidate))
         except (CapacityError, PlanError) as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accelsim.engine.run import EngineName
 from accelsim.hardware.profile import GRAPH, LaunchProfile
 from accelsim.hardware.system import System
+from accelsim.mapping.known import KnownPrices
 from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan
 from accelsim.workload.model import Model
@@ -30,6 +31,7 @@ class Job:
         constraints: What placements must respect, in spatial execution.
         profile: How a host gets kernels to a GPU.
         warnings: What of the case was not taken as it was stated.
+        known: Prices that were found for it or for jobs that it was made from.
     """
 
     model: Model
@@ -43,3 +45,4 @@ class Job:
     constraints: PlacementConstraints | None = None
     profile: LaunchProfile = GRAPH
     warnings: tuple[str, ...] = ()
+    known: KnownPrices = field(default_factory=KnownPrices, repr=False, compare=False)

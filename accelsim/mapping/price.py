@@ -9,6 +9,7 @@ from accelsim.cost.base import COST_MODELS, OperatorCost, Region
 from accelsim.cost.columns import CostColumns
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
+from accelsim.mapping.known import KnownPrices
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.pricing import NetworkPricer
 from accelsim.network.seats import Seats
@@ -105,10 +106,15 @@ class PricedBlock:
 class Pricer:
     """Prices blocks on one system; remembers operators and blocks, because layers and passes repeat them."""
 
-    def __init__(self, system: System, region: Region, seats: Seats | None = None) -> None:
+    def __init__(
+        self, system: System, region: Region, seats: Seats | None = None, known: KnownPrices | None = None
+    ) -> None:
+        known = known or KnownPrices()
         self._system = system
         self._region = region
         self._network = NetworkPricer(system, seats)
+        self._on_cores = known.on_cores(system.chip, region)
+        self._between_ranks = known.between_ranks(system, seats)
         self._model = COST_MODELS.get(system.chip.cost_model)()
         self._operators: dict[Operator, PricedOperator] = {}
         self._blocks: dict[tuple[str, int, tuple[PricedOperator, ...]], PricedBlock] = {}
@@ -138,23 +144,36 @@ class Pricer:
 
     def priced(self, operator: Operator) -> PricedOperator:
         """The price of an operator; equal operators have one object."""
-        if operator not in self._operators:
-            self._operators[operator] = PricedOperator(operator, self._cost(operator))
-        return self._operators[operator]
+        found = self._operators.get(operator)
+        if found is None:
+            found = self._operators[operator] = PricedOperator(operator, self._cost(operator))
+        return found
 
     def _steps(self, operators: OperatorSeries) -> PricedSteps:
         """The price of an operator in every step; in one call where the cost model can."""
-        together = getattr(self._model, "series", None)
-        costs: CostColumns | None = together and together(operators, self._system.chip, self._region)
-        if costs is None:
-            alone = [self._cost(operators.at(step)) for step in range(operators.count)]
-            costs = CostColumns.of([cost for cost in alone if isinstance(cost, OperatorCost)])
-        return PricedSteps(operators, costs, self.priced)
+        key = operators.first, operators.growth, operators.count
+        if key not in self._on_cores.steps:
+            together = getattr(self._model, "series", None)
+            costs: CostColumns | None = together and together(operators, self._system.chip, self._region)
+            self._on_cores.steps[key] = costs or self._one_by_one(operators)
+        return PricedSteps(operators, self._on_cores.steps[key], self.priced)
+
+    def _one_by_one(self, operators: OperatorSeries) -> CostColumns:
+        """The definition of a price in every step."""
+        costs = (self._cost(operators.at(step)) for step in range(operators.count))
+        return CostColumns.of([cost for cost in costs if isinstance(cost, OperatorCost)])
 
     def _cost(self, operator: Operator) -> OperatorCost | CollectiveCost:
         if self._network.prices(operator):
-            return self._network.cost(operator)
-        return self._model.cost(operator, self._system.chip, self._region)
+            between = self._between_ranks.alone.get(operator)
+            if between is None:
+                between = self._between_ranks.alone[operator] = self._network.cost(operator)
+            return between
+        found = self._on_cores.alone.get(operator)
+        if found is None:
+            found = self._model.cost(operator, self._system.chip, self._region)
+            self._on_cores.alone[operator] = found
+        return found
 
 
 def _predecessors(graph: OperatorGraph) -> tuple[tuple[int, ...], ...]:

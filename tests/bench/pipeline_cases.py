@@ -17,14 +17,17 @@ from typing import Any
 REPEATS = 5
 SYSTEM = "nvidia-dgx-h100:8"
 PLAN = "tp=8"
+#: Positions enough for the longest decode.
+LONG = (("model.max_position_embeddings", "200000"),)
 
 
 @dataclass(frozen=True)
 class RunFigure:
-    """What one run through the pipeline took: the first in its process, and later ones."""
+    """What one run through the pipeline took: the first in its process, and later ones; and peak memory."""
 
     name: str
     num_tasks: int
+    peak_mb: float
     first_cpu_s: float
     again_cpu_s: float
     again_wall_s: float
@@ -45,8 +48,8 @@ def runs() -> dict[str, Callable[[], int]]:
     """What is run by name, on :data:`SYSTEM` under :data:`PLAN`; each returns the tasks that were simulated."""
     from accelsim import Decode, Prefill, load_model, load_system, simulate
 
-    def run(model: str, phase: Any, what_ifs: bool = False) -> int:
-        return simulate(model, SYSTEM, phase, PLAN, what_ifs=what_ifs).num_simulated_tasks
+    def run(model: str, phase: Any, what_ifs: bool = False, plan: str = PLAN) -> int:
+        return simulate(model, SYSTEM, phase, plan, what_ifs=what_ifs, overrides=LONG).num_simulated_tasks
 
     def load() -> int:
         load_model("llama3-8b"), load_system(SYSTEM)
@@ -59,6 +62,9 @@ def runs() -> dict[str, Callable[[], int]]:
         "llama3-8b decode x 10": lambda: run("llama3-8b", Decode(1, 1000, 10)),
         "llama3-8b decode x 100": lambda: run("llama3-8b", Decode(1, 1000, 100)),
         "llama3-8b decode x 1000": lambda: run("llama3-8b", Decode(1, 1000, 1000)),
+        "llama3-8b, 1,000 steps, what-ifs": lambda: run("llama3-8b", Decode(8, 2048, 1000), what_ifs=True),
+        "the same, tp=1": lambda: run("llama3-8b", Decode(8, 2048, 1000), what_ifs=True, plan="tp=1"),
+        "llama3-8b, 100,000 steps, what-ifs": lambda: run("llama3-8b", Decode(1, 2048, 100_000), what_ifs=True),
     }
 
 
@@ -73,7 +79,8 @@ def measure_run(name: str) -> RunFigure:
         num_tasks = run()
         cpu_s.append(time.process_time() - cpu)
         wall_s.append(time.perf_counter() - wall)
-    return RunFigure(name, num_tasks, cpu_s[0], statistics.median(cpu_s[1:]), statistics.median(wall_s[1:]))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return RunFigure(name, num_tasks, peak_mb, cpu_s[0], statistics.median(cpu_s[1:]), statistics.median(wall_s[1:]))
 
 
 def commands(quick: bool) -> dict[str, list[str]]:

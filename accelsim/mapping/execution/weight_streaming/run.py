@@ -26,7 +26,7 @@ def map_streams(job: Job, passes: Sequence[StepSeries]) -> Mapped:
         PlanError: The system has no link to a host.
     """
     need, warnings = streaming_footprint(passes[-1].last, job.system, job.ignore_capacity)
-    pricer = Pricer(job.system, Region(*job.system.chip.core_grid))
+    pricer = Pricer(job.system, Region(*job.system.chip.core_grid), known=job.known)
     program, overlapped = lower_streaming([pricer.price(step) for series in passes for step in series], job.system)
     return Mapped(
         plan=job.plan,

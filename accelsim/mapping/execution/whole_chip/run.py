@@ -42,7 +42,7 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
     warnings = check_capacity(job, fullest)
     seating = seat(fullest, plan, system, job.seed)
     seats = seats_of(plan, seating)
-    pricer = Pricer(system, region_of(plan, system.chip), seats)
+    pricer = Pricer(system, region_of(plan, system.chip), seats, job.known)
     unfolded = symmetry_broken_by(system, max(plan.tp, plan.ep))
     if unfolded and plan.ep > plan.tp:
         raise PlanError(f"plan: ep={plan.ep} > tp={plan.tp} cannot be simulated rank by rank: {unfolded[0]}.")

@@ -48,7 +48,7 @@ def map_stages(job: Job) -> Mapped:
     parts = deal(share, plan.pp)
     need, warnings = _check_stages(job, parts)
     seating = seat(share, plan, system, job.seed)
-    pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, seating))
+    pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, seating), job.known)
     lowered = [lower([blocks], system) for blocks in map(pricer.price, parts)]
     if job.profile.dispatch_s and has_kernels:
         lowered = [with_host(one, job.profile, len(one.blocks), job.engine) for one in lowered]

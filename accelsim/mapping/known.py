@@ -1,0 +1,89 @@
+"""Prices that were found already, for runs that share a part of the machine: a what-if prices only what it relieves."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from accelsim.cost.base import OperatorCost, Region
+from accelsim.cost.columns import CostColumns
+from accelsim.hardware.chip import Chip
+from accelsim.hardware.level import SystemLevel
+from accelsim.hardware.system import System
+from accelsim.network.collective import CollectiveCost
+from accelsim.network.seats import Seats
+from accelsim.workload.operator import Operator
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnCores:
+    """Prices of operators on some cores of one chip: they depend on nothing else.
+
+    Attributes:
+        chip: The chip.
+        region: Its cores that an operator spans.
+        alone: Costs by operator.
+        steps: Costs in every step of a series, by what tells series apart.
+    """
+
+    chip: Chip
+    region: Region
+    alone: dict[Operator, OperatorCost] = field(default_factory=dict)
+    steps: dict[Hashable, CostColumns] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BetweenRanks:
+    """Prices of operators between ranks: they depend on how chips are joined, where ranks sit, and the cores of a chip.
+
+    Attributes:
+        levels: How chips are joined.
+        num_chips: Chips in use.
+        num_cores: Cores of a chip, which pack what is sent to experts.
+        seats: Chips of the ranks.
+        alone: Costs by operator.
+    """
+
+    levels: Mapping[str, SystemLevel]
+    num_chips: int
+    num_cores: int
+    seats: Seats | None
+    alone: dict[Operator, CollectiveCost] = field(default_factory=dict)
+
+
+class KnownPrices:
+    """Prices of a job and of those made from it, by the parts of the machine that they depend on.
+
+    Chips are told apart as objects: a chip with another clock is another object, and so is one that is read anew.
+    """
+
+    def __init__(self) -> None:
+        self._on_cores: list[OnCores] = []
+        self._between_ranks: list[BetweenRanks] = []
+
+    def on_cores(self, chip: Chip, region: Region) -> OnCores:
+        """What is known of operators on a region of a chip."""
+        for one in self._on_cores:
+            if one.chip is chip and one.region == region:
+                return one
+        self._on_cores.append(OnCores(chip, region))
+        return self._on_cores[-1]
+
+    def between_ranks(self, system: System, seats: Seats | None) -> BetweenRanks:
+        """What is known of operators between ranks that sit so on a system."""
+        new = BetweenRanks(system.levels, system.num_chips, system.chip.num_cores, seats)
+        for one in self._between_ranks:
+            if (one.num_chips, one.num_cores, one.seats) == (new.num_chips, new.num_cores, seats) and _are_same(
+                one, new
+            ):
+                return one
+        self._between_ranks.append(new)
+        return new
+
+
+def _are_same(one: BetweenRanks, other: BetweenRanks) -> bool:
+    """Whether the levels are the same objects, in the same order."""
+    mine, theirs = list(one.levels.items()), list(other.levels.items())
+    if len(mine) != len(theirs):
+        return False
+    return all(a == b and level is other for (a, level), (b, other) in zip(mine, theirs, strict=True))

@@ -1,0 +1,99 @@
+"""Prices that are remembered: a what-if prices what it relieves and takes the rest, and gets what a new run gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from accelsim import Decode, Prefill, simulate
+from accelsim.cost.gpu.model import GpuCostModel
+from accelsim.dtypes import DType
+from accelsim.hardware.relieve import relieve
+from accelsim.hardware.system import load_system
+from accelsim.mapping.job import Job
+from accelsim.mapping.known import KnownPrices
+from accelsim.mapping.plan import Plan
+from accelsim.network.pricing import NetworkPricer
+from accelsim.pipeline import play
+from accelsim.workload.formats.hf import load_model
+from accelsim.workload.recipe import Recipe
+
+CAUSES = ("compute", "hbm", "l2", "launch", "exposed communication")
+
+
+@pytest.fixture
+def priced(monkeypatch):
+    """Names of the operators that are really priced, on cores and between ranks."""
+    found = []
+    on_cores, between = GpuCostModel.cost, NetworkPricer.cost
+    monkeypatch.setattr(GpuCostModel, "cost", lambda self, op, *a: found.append(op.kind) or on_cores(self, op, *a))
+    monkeypatch.setattr(NetworkPricer, "cost", lambda self, op: found.append(op.kind) or between(self, op))
+    return found
+
+
+def job_of(model, system, phase, plan, **options):
+    return Job(load_model(model), load_system(system), phase, Plan.parse(plan), Recipe.of(DType.BF16), **options)
+
+
+def relieved(job, cause):
+    system, _ = relieve(job.system, cause, 2.0)
+    return replace(job, system=system)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize(
+    ("model", "plan", "phase"),
+    [
+        ("llama3-8b", "tp=8", Decode(8, 300, 1)),
+        ("llama3-8b", "tp=2", Prefill(1, 700)),
+        ("llama3-8b", "tp=8", Decode(2, 0, 30)),
+        ("mixtral-8x7b", "tp=4,ep=4", Decode(16, 100, 5)),
+    ],
+)
+def test_a_what_if_from_known_prices_is_the_run_from_none(cause, model, plan, phase):
+    job = job_of(model, "nvidia-dgx-h100", phase, plan)
+    first = play(job)
+    from_known = play(relieved(job, cause), first.work)
+    from_none = play(replace(relieved(job, cause), known=KnownPrices()))
+    assert from_known.timeline.makespan_ticks == from_none.timeline.makespan_ticks
+    for mine, theirs in zip(from_known.mapped.blocks, from_none.mapped.blocks, strict=True):
+        assert [one.cost for one in mine.operators] == [one.cost for one in theirs.operators]
+        for index, steps in mine.growing.items():
+            other = theirs.growing[index].costs
+            assert steps.costs.work_s.tolist() == other.work_s.tolist()
+            assert {k: v.tolist() for k, v in steps.costs.parts_s.items()} == {
+                k: v.tolist() for k, v in other.parts_s.items()
+            }
+
+
+def test_relieved_links_reprice_collectives_only_and_a_relieved_chip_no_collective(priced):
+    job = job_of("llama3-8b", "nvidia-dgx-h100", Decode(8, 300, 20), "tp=8")
+    play(job)
+    priced.clear()
+    play(relieved(job, "exposed communication"))
+    assert set(priced) == {"collective"}
+    priced.clear()
+    play(relieved(job, "hbm"))
+    assert "collective" not in priced
+    assert "gemm" in priced
+
+
+def test_the_same_job_again_prices_nothing(priced):
+    job = job_of("llama3-8b", "nvidia-dgx-h100", Decode(8, 300, 20), "tp=8")
+    play(job)
+    priced.clear()
+    play(replace(job, ignore_capacity=True))
+    assert priced == []
+    play(replace(job, known=KnownPrices()))
+    assert priced != []
+
+
+def test_what_ifs_of_a_run_are_runs_of_relieved_systems():
+    job = job_of("llama3-8b", "nvidia-dgx-h100", Decode(8, 300, 20), "tp=8")
+    result = simulate("llama3-8b", job.system, job.phase, "tp=8")
+    assert len(result.bottleneck.what_ifs) == 2
+    for what_if in result.bottleneck.what_ifs:
+        by_change = {relieve(job.system, cause, 2.0)[1]: cause for cause in CAUSES}
+        alone = play(replace(relieved(job, by_change[what_if.change]), known=KnownPrices()))
+        assert what_if.latency_s == alone.timeline.makespan_s
