@@ -48,8 +48,8 @@ def runs() -> dict[str, Callable[[], int]]:
     """What is run by name, on :data:`SYSTEM` under :data:`PLAN`; each returns the tasks that were simulated."""
     from accelsim import Decode, Prefill, load_model, load_system, simulate
 
-    def run(model: str, phase: Any, what_ifs: bool = False, plan: str = PLAN) -> int:
-        return simulate(model, SYSTEM, phase, plan, what_ifs=what_ifs, overrides=LONG).num_simulated_tasks
+    def run(model: str, phase: Any, plan: str = PLAN, **options: Any) -> int:
+        return simulate(model, SYSTEM, phase, plan, **{"what_ifs": False, **options}).num_simulated_tasks
 
     def load() -> int:
         load_model("llama3-8b"), load_system(SYSTEM)
@@ -64,7 +64,9 @@ def runs() -> dict[str, Callable[[], int]]:
         "llama3-8b decode x 1000": lambda: run("llama3-8b", Decode(1, 1000, 1000)),
         "llama3-8b, 1,000 steps, what-ifs": lambda: run("llama3-8b", Decode(8, 2048, 1000), what_ifs=True),
         "the same, tp=1": lambda: run("llama3-8b", Decode(8, 2048, 1000), what_ifs=True, plan="tp=1"),
-        "llama3-8b, 100,000 steps, what-ifs": lambda: run("llama3-8b", Decode(1, 2048, 100_000), what_ifs=True),
+        "llama3-8b, 100,000 steps, what-ifs": lambda: run(
+            "llama3-8b", Decode(1, 2048, 100_000), what_ifs=True, overrides=LONG
+        ),
     }
 
 

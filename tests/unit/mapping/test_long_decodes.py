@@ -224,3 +224,27 @@ def test_a_run_in_series_equals_the_run_step_by_step(monkeypatch, model, system,
                 np.testing.assert_allclose(ours[column], theirs[column], rtol=1e-12, atol=1e-300)
             else:
                 assert ours[column].tolist() == theirs[column].tolist()
+
+
+def test_a_decode_that_grows_beyond_the_positions_of_its_model_says_so():
+    inside = simulate("llama3-8b", "nvidia-h100-sxm", Decode(1, 8180, 12), what_ifs=False)  # ends at 8,192, the limit
+    beyond = simulate("llama3-8b", "nvidia-h100-sxm", Decode(1, 8180, 13), what_ifs=False)
+    assert not any(text.startswith("long-context") for text in inside.warnings)
+    assert any("8193 positions exceed max_position_embeddings=8192" in text for text in beyond.warnings)
+
+
+def test_power_of_very_many_steps_is_shown_in_slices_of_the_same_energy_and_peaks_as_the_steps_do(monkeypatch):
+    def run():
+        return simulate("llama3-8b", "nvidia-dgx-h100", Decode(2, 300, 25), "tp=8", what_ifs=False)
+
+    every = run()
+    highest_w, peak = every.table("power")["power_w"].max(), every.power
+    monkeypatch.setattr("accelsim.results.tables.power.MAX_ROUNDS", 10)
+    sliced = run()
+    table = sliced.table("power")
+    assert len(table) == 9  # slices of three steps, the last of one
+    assert table["start_s"].tolist()[1:] == table["end_s"].tolist()[:-1]
+    joules = (table["power_w"] * (table["end_s"] - table["start_s"]) * table["repeat"]).sum()
+    assert joules == pytest.approx(sliced.energy.total_j, rel=1e-9)
+    assert sliced.power == peak
+    assert peak.peak_w == pytest.approx(highest_w, rel=1e-12)
