@@ -40,6 +40,7 @@ class BetweenRanks:
         levels: How chips are joined.
         num_chips: Chips in use.
         num_cores: Cores of a chip, which pack what is sent to experts.
+        library: What collectives run with.
         seats: Chips of the ranks.
         alone: Costs by operator.
     """
@@ -47,8 +48,14 @@ class BetweenRanks:
     levels: Mapping[str, SystemLevel]
     num_chips: int
     num_cores: int
+    library: str
     seats: Seats | None
     alone: dict[Operator, CollectiveCost] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """What it depends on, but for the levels."""
+        return self.num_chips, self.num_cores, self.library, self.seats
 
 
 class KnownPrices:
@@ -71,11 +78,9 @@ class KnownPrices:
 
     def between_ranks(self, system: System, seats: Seats | None) -> BetweenRanks:
         """What is known of operators between ranks that sit so on a system."""
-        new = BetweenRanks(system.levels, system.num_chips, system.chip.num_cores, seats)
+        new = BetweenRanks(system.levels, system.num_chips, system.chip.num_cores, system.library, seats)
         for one in self._between_ranks:
-            if (one.num_chips, one.num_cores, one.seats) == (new.num_chips, new.num_cores, seats) and _are_same(
-                one, new
-            ):
+            if one.facts == new.facts and _are_same(one, new):
                 return one
         self._between_ranks.append(new)
         return new
