@@ -16,7 +16,6 @@ from accelsim.mapping.plan import Plan, spatial_plan
 from accelsim.mapping.ranks import ChipGraph, RankPlacement, rank_traffic
 from accelsim.mapping.ranks import place_ranks as arrange_ranks
 from accelsim.mapping.shard import shard
-from accelsim.workload.build import build_traversal
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 
@@ -57,7 +56,7 @@ def place(
     case = Case.of(case, system, phase, **plans, **options)
     job = replace(case.load(catalog).job, plan=spatial_plan(case.plan))
     check_placer(job.plan.placer)
-    return map_groups(job, build_traversal(job.model, job.phase.fullest(), job.recipe), budget)
+    return map_groups(job, job.model.build(job.phase.fullest(), job.recipe), budget)
 
 
 def place_ranks(
@@ -80,6 +79,6 @@ def place_ranks(
     job = case.load(catalog).job
     for placer in placers:
         check_placer(placer)
-    workload = build_traversal(job.model, job.phase.replica(job.plan.dp).fullest(), job.recipe)
+    workload = job.model.build(job.phase.replica(job.plan.dp).fullest(), job.recipe)
     traffic, graph = rank_traffic(shard(workload, job.plan), job.plan, job.system), ChipGraph(job.system)
     return tuple(arrange_ranks(traffic, graph, placer, job.seed, budget) for placer in placers)

@@ -19,7 +19,6 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.placement.placement import Placement
 from accelsim.mapping.placement.swap import swap
 from accelsim.mapping.plan import spatial_plan
-from accelsim.workload.build import build_traversal
 from accelsim.workload.graph import Segment
 from accelsim.workload.phase import PHASES, Phase
 
@@ -172,7 +171,7 @@ class Exploration:
         if key not in self._on_grids:
             asked = (*self._case.overrides, ("chip.core_grid", f"[{grid[0]}, {grid[1]}]"))
             job = self._case.but(phase=phase, overrides=asked).load(self._catalog).job
-            largest = build_traversal(job.model, phase.fullest(), job.recipe).segments
+            largest = job.model.build(phase.fullest(), job.recipe).segments
             self._on_grids[key] = _OnGrid(job, largest, price_book(job))
         return self._on_grids[key]
 

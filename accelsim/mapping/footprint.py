@@ -1,13 +1,14 @@
 """What one chip must hold: weights, KV cache and live activations against its memory.
 
 Weights and KV cache are resident for the whole run.  Activations are the largest set of tensors alive at once
-inside one block (a tensor lives from its producer to its last consumer).  Not modelled: allocator fragmentation,
-framework workspace, CUDA context (docs/assumptions.md#footprint).
+inside one block (a tensor lives from its producer to its last consumer), and beside it what blocks further on read
+through ports: such a tensor lives from the segment that writes it to the end of the last that reads it.  Not modelled:
+allocator fragmentation, framework workspace, CUDA context (docs/assumptions.md#footprint).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from accelsim.hardware.chip import Chip
@@ -54,7 +55,7 @@ def footprint(workload: Workload, chip: Chip) -> Footprint:
         role_bytes={
             Role.WEIGHT.value: workload.weight_bytes,
             Role.KV_CACHE.value: sum(s.repeat * kv_cache_bytes(s.graph) for s in workload.segments),
-            Role.ACTIVATION.value: max(peak_activation_bytes(s.graph) for s in workload.segments),
+            Role.ACTIVATION.value: max(activation_peaks(workload)),
         },
     )
 
@@ -64,14 +65,40 @@ def kv_cache_bytes(graph: OperatorGraph) -> int:
     return sum(tensor.size_bytes for tensor in graph.stored_positions)
 
 
-def peak_activation_bytes(graph: OperatorGraph) -> int:
-    """Largest sum of activations alive at once while the operators run in order."""
+def activation_peaks(workload: Workload) -> tuple[int, ...]:
+    """For each segment, most bytes of activations alive at once while one of its copies runs.
+
+    A result that goes on along the chain and through a port is counted for both.
+    """
+    held: list[dict[tuple[int | None, str], int]] = [{} for _ in workload.segments]
+    elsewhere: list[set[str]] = [set() for _ in workload.segments]
+    for wire in workload.wires:
+        key = wire.source, f"{wire.reader} {wire.tensor.name}" if wire.result is None else wire.result.name
+        elsewhere[wire.reader].add(wire.tensor.name)
+        for at in range(0 if wire.source is None else wire.source + 1, wire.reader + 1):
+            held[at][key] = wire.tensor.size_bytes
+    carried = sum(tensor.size_bytes for tensor in workload.carried)
+    return tuple(
+        carried + sum(held[at].values()) + peak_activation_bytes(segment.graph, workload.exported(at), elsewhere[at])
+        for at, segment in enumerate(workload.segments)
+    )
+
+
+def peak_activation_bytes(graph: OperatorGraph, kept: Set[str] = frozenset(), elsewhere: Set[str] = frozenset()) -> int:
+    """Largest sum of activations alive at once while the operators run in order.
+
+    Args:
+        graph: One block.
+        kept: Names of tensors that stay alive to its end, because others read them too.
+        elsewhere: Names of tensors that are not counted here.
+    """
     last_use = {t.name: i for i, op in enumerate(graph) for t in (*op.inputs, *op.outputs)}
+    last_use |= dict.fromkeys(kept, len(graph))
     alive: dict[str, int] = {}
     peak = 0
     for i, operator in enumerate(graph):
         for tensor in (*operator.inputs, *operator.outputs):
-            if tensor.role is Role.ACTIVATION:
+            if tensor.role is Role.ACTIVATION and tensor.name not in elsewhere:
                 alive[tensor.name] = tensor.size_bytes
         peak = max(peak, sum(alive.values()))
         alive = {name: size for name, size in alive.items() if last_use[name] > i}

@@ -8,7 +8,7 @@ epilogue of a product, chains across blocks.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from accelsim.errors import VerificationError
@@ -29,22 +29,32 @@ def fuse_series(passes: Iterable[StepSeries]) -> tuple[StepSeries, ...]:
 
 def fuse_all(workloads: Sequence[Workload]) -> list[Workload]:
     """Each workload with its chains fused; what is one object in them is one object in the results."""
-    fused: dict[Segment, Segment] = {}
-    for segment in itertools.chain.from_iterable(workload.segments for workload in workloads):
-        if segment not in fused:
-            fused[segment] = replace(segment, graph=fuse(segment.graph))
-    return [replace(one, segments=tuple(fused[segment] for segment in one.segments)) for one in workloads]
+    fused: dict[tuple[Segment, frozenset[str]], Segment] = {}
+
+    def of(workload: Workload) -> Iterator[Segment]:
+        for at, segment in enumerate(workload.segments):
+            key = segment, workload.exported(at)
+            if key not in fused:
+                fused[key] = replace(segment, graph=fuse(segment.graph, key[1]))
+            yield fused[key]
+
+    return [replace(one, segments=tuple(of(one))) for one in workloads]
 
 
-def fuse(graph: OperatorGraph) -> OperatorGraph:
-    """The graph with every chain of row operators as one operator."""
+def fuse(graph: OperatorGraph, exported: frozenset[str] = frozenset()) -> OperatorGraph:
+    """The graph with every chain of row operators as one operator.
+
+    Args:
+        graph: One block.
+        exported: Names of results that other blocks read: these are written even where a chain reads them itself.
+    """
     chains: list[list[Operator]] = []
     for operator in graph:
         if chains and _joins(operator, chains[-1]):
             chains[-1].append(operator)
         else:
             chains.append([operator])
-    operators = tuple(chain[0] if len(chain) == 1 else _fused(chain, graph) for chain in chains)
+    operators = tuple(chain[0] if len(chain) == 1 else _fused(chain, graph, exported) for chain in chains)
     fused = OperatorGraph(graph.name, operators)
     if fused.flops != graph.flops:
         raise VerificationError(f"fusion of {graph.name} changed {graph.flops} FLOPs into {fused.flops}")
@@ -61,10 +71,10 @@ def _joins(operator: Operator, chain: Sequence[Operator]) -> bool:
     return operator.rows == last.rows and any(tensor.name in written for tensor in operator.inputs)
 
 
-def _fused(chain: Sequence[Operator], graph: OperatorGraph) -> Fused:
+def _fused(chain: Sequence[Operator], graph: OperatorGraph, exported: frozenset[str]) -> Fused:
     inside = {part.name for part in chain}
     read_outside = {t.name for op in graph if op.name not in inside for t in op.inputs}
     read_inside = {t.name for part in chain for t in part.inputs}
     written = [t.name for part in chain for t in part.outputs]
-    kept = {name for name in written if name in read_outside or name not in read_inside}
+    kept = {name for name in written if name in exported or name in read_outside or name not in read_inside}
     return Fused.chain(tuple(chain), kept)

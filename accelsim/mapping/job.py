@@ -10,9 +10,9 @@ from accelsim.hardware.system import System
 from accelsim.mapping.known import KnownPrices
 from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan
-from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 from accelsim.workload.recipe import Recipe
+from accelsim.workload.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Job:
     """A case with everything that it names looked up: what is computed, where, how.
 
     Attributes:
-        model: The model.
+        model: The model, or a workload that is given.
         system: The machine.
         phase: On which tokens.
         plan: How the work is divided and run.
@@ -34,7 +34,7 @@ class Job:
         known: Prices that were found for it or for jobs that it was made from.
     """
 
-    model: Model
+    model: Subject
     system: System
     phase: Phase
     plan: Plan

@@ -19,7 +19,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import PlanError, ShapeError, VerificationError
 from accelsim.mapping.parallel.experts import check_experts, exchange_experts, share_experts
 from accelsim.mapping.plan import Plan
-from accelsim.workload.blocks.base import TENSOR_PARALLEL_AXES
+from accelsim.workload.axes import TENSOR_PARALLEL_AXES
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
@@ -63,7 +63,7 @@ def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
     sharder = _Sharder(plan, workloads[0].reduce)
     shares = []
     for workload in workloads:
-        shares.append(replace(workload, segments=tuple(sharder.segment(segment) for segment in workload.segments)))
+        shares.append(replace(workload, segments=sharder.segments(workload)))
         _verify(workload, shares[-1], plan.tp)
     return shares
 
@@ -77,24 +77,40 @@ class _Sharder:
         self._tp = plan.tp
         self._group = plan.mesh.group("tp")
         self._degrees = dict.fromkeys(TENSOR_PARALLEL_AXES, plan.tp)
-        self._segments: dict[Segment, Segment] = {}
+        self._segments: dict[tuple[Segment, frozenset[str]], Segment] = {}
 
-    def segment(self, segment: Segment) -> Segment:
-        """One rank's share of a segment."""
-        if segment not in self._segments:
-            self._segments[segment] = replace(segment, graph=self._graph(segment.graph))
-        return self._segments[segment]
+    def segments(self, workload: Workload) -> tuple[Segment, ...]:
+        """One rank's share of each segment."""
+        return tuple(self._segment(segment, workload.exported(at)) for at, segment in enumerate(workload.segments))
 
-    def _graph(self, graph: OperatorGraph) -> OperatorGraph:
-        """What becomes of each operator, in order."""
+    def _segment(self, segment: Segment, exported: frozenset[str]) -> Segment:
+        key = segment, exported
+        if key not in self._segments:
+            self._segments[key] = replace(segment, graph=self._graph(segment.graph, exported))
+        return self._segments[key]
+
+    def _graph(self, graph: OperatorGraph, exported: frozenset[str]) -> OperatorGraph:
+        """What becomes of each operator, in order; what others read through ports leaves whole."""
         read = {tensor.name for operator in graph for tensor in operator.inputs}
-        unreduced = self._unreduced(graph)
+        unreduced = self._unreduced(graph) - exported
         shares: list[Operator] = []
         for operator in graph:
             name = operator.outputs[0].name
             reduces_here = any(tensor.name in unreduced for tensor in operator.inputs)
             shares += self._share(graph.name, operator, name in read, name in unreduced, reduces_here)
-        return OperatorGraph(graph.name, tuple(shares))
+        share = OperatorGraph(graph.name, tuple(shares))
+        self._check_exported(graph, share, exported)
+        return share
+
+    def _check_exported(self, graph: OperatorGraph, share: OperatorGraph, exported: frozenset[str]) -> None:
+        """Refuse results that ports read whole and that operators of the block read divided."""
+        sizes = {t.name: t.num_elements for operator in graph for t in operator.outputs if t.name in exported}
+        for tensor in (t for operator in share for t in operator.outputs if t.name in exported):
+            if tensor.num_elements != sizes[tensor.name]:
+                raise PlanError(
+                    f"{graph.name}: {tensor.name!r} is read whole by another segment, divided by tp={self._tp} here. "
+                    "Let a copy of it leave the block, or use tp=1."
+                )
 
     def _unreduced(self, graph: OperatorGraph) -> frozenset[str]:
         """Partial results that are only added to other partial ones: their sum is reduced instead of each."""

@@ -10,8 +10,8 @@ from accelsim.dtypes import DType, Format
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.warning import warn
-from accelsim.workload.model import Model
 from accelsim.workload.stored import inputs_of
+from accelsim.workload.subject import Subject
 from accelsim.workload.types import LINEAR_PARTS, PARTS, Operands, Products, TypeOptions, Types
 
 
@@ -22,13 +22,18 @@ class ChosenTypes(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def choose_types(model: Model, chip: Chip, options: TypeOptions) -> ChosenTypes:
+def choose_types(model: Subject, chip: Chip, options: TypeOptions) -> ChosenTypes:
     """Types by role, as inference engines choose them.
 
     A type of 16 bit and more is one for everything.  Fewer bits are those of weights of linear layers (attention,
     feed-forward, experts) and, where engines do that with the format and the chip multiplies in it, of what these are
     multiplied by; embedding, head, routers, norms, residual stream, KV cache and partial sums keep the model's own
     16-bit type, else one the chip has.  What the chip does not multiply in is unpacked to that: weight-only.
+
+    Args:
+        model: What is computed; what is given with its types keeps them.
+        chip: Where.
+        options: What the user asks for.
 
     Raises:
         ConfigError: The chip has no rate for a type asked for, or none for any 16-bit type.
@@ -43,7 +48,7 @@ def choose_types(model: Model, chip: Chip, options: TypeOptions) -> ChosenTypes:
     return ChosenTypes(fitted, (*_widened(model, chip, options, wide), *_unpacked(types, fitted, chip)))
 
 
-def _wide(model: Model, chip: Chip, options: TypeOptions) -> DType:
+def _wide(model: Subject, chip: Chip, options: TypeOptions) -> DType:
     """Type of everything that has no fewer bits.
 
     Raises:
@@ -67,11 +72,11 @@ def _is_wide(format_: Format) -> bool:
     return format_.element.bits >= DType.BF16.bits
 
 
-def _asked(model: Model, options: TypeOptions, wide: DType) -> Types:
+def _asked(model: Subject, options: TypeOptions, wide: DType) -> Types:
     """Types before it is known what the chip multiplies in."""
     weights = options.weights or options.dtype
     if weights is None:
-        types = model.released.types(wide)
+        types = model.stored_types(wide)
     elif _is_wide(weights):
         types = replace(Types.of(wide), products=Products.of(Operands(weights, Format.plain(wide))))
     else:
@@ -97,7 +102,7 @@ def _fitted(operands: Operands, chip: Chip, wide: DType) -> Operands:
     return replace(operands, inputs=Format.plain(wide))
 
 
-def _widened(model: Model, chip: Chip, options: TypeOptions, wide: DType) -> Iterator[str]:
+def _widened(model: Subject, chip: Chip, options: TypeOptions, wide: DType) -> Iterator[str]:
     """Weights of more bits than the run has, which nobody asked for."""
     if options == replace(options, dtype=None, weights=None) and wide.bits < model.wide.bits:
         text = f"{model.name} is stored in {model.wide.value}, which the matrix unit of chip {chip.name} does not run"

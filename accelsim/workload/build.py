@@ -12,11 +12,12 @@ from accelsim.workload.features.ends import TOKEN_TABLE, build_embedding, build_
 from accelsim.workload.graph import Segment, Workload
 from accelsim.workload.phase import Phase
 from accelsim.workload.recipe import Recipe
+from accelsim.workload.subject import Subject
 from accelsim.workload.traversal import Traversal
 from accelsim.workload.wiring import Pass
 
 
-def build_workload(model: Description, phase: Phase, recipe: Recipe | None = None) -> Workload:
+def build_workload(model: Subject, phase: Phase, recipe: Recipe | None = None) -> Workload:
     """Workload of the first pass of a phase: the whole prefill, or the first decode step.
 
     Args:
@@ -33,8 +34,14 @@ def build_workload(model: Description, phase: Phase, recipe: Recipe | None = Non
     return build_step(model, phase, 0, recipe)
 
 
-def build_step(model: Description, phase: Phase, step: int, recipe: Recipe | None = None) -> Workload:
+def build_step(model: Subject, phase: Phase, step: int, recipe: Recipe | None = None) -> Workload:
     """Workload of pass ``step`` of the phase.
+
+    Args:
+        model: What is computed.
+        phase: On which tokens.
+        step: Number of the pass, from 0.
+        recipe: How; None takes the model's own types.
 
     Raises:
         ConfigError: The phase has no such step, or the sequence does not fit the positions.
@@ -43,11 +50,20 @@ def build_step(model: Description, phase: Phase, step: int, recipe: Recipe | Non
     if not 0 <= step < len(traversals):
         raise ConfigError(f"step must be in 0..{len(traversals) - 1} for {phase}, got {step}")
     suffix = f" step={step}" if len(traversals) > 1 else ""
-    return replace(build_traversal(model, traversals[step], recipe), name=f"{model.name} {phase}{suffix}")
+    return replace(model.build(traversals[step], recipe), name=f"{model.name} {phase}{suffix}")
 
 
 def build_traversal(model: Description, traversal: Traversal, recipe: Recipe | None = None) -> Workload:
-    """Workload of one traversal; see :func:`build_workload`."""
+    """Workload of one traversal.
+
+    Args:
+        model: What is computed.
+        traversal: The tokens.
+        recipe: How; None takes the model's own types, as it is stored.
+
+    Raises:
+        ConfigError: As :func:`build_workload`.
+    """
     recipe = recipe or own_recipe(model)
     return Workload(
         name=model.name,
@@ -68,6 +84,11 @@ def build_segments(model: Description, traversal: Traversal, recipe: Recipe) -> 
     """Segments ``embedding``, each run of equal layers in order, ``head`` of one traversal.
 
     A traversal may be a piece of a phase: some tokens of a prompt behind others that are cached already.
+
+    Args:
+        model: What is computed.
+        traversal: The tokens.
+        recipe: How.
     """
     step = Pass(traversal, recipe)
     kinds = dict.fromkeys(layer for layer, _ in model.layers)

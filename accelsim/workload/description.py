@@ -91,6 +91,10 @@ class Description(LatentHeads, ExpertLayers, Ends):
         """Types of a run of the model as it is stored."""
         return self.released.types(self.wide)
 
+    def stored_types(self, wide: DType) -> Types:
+        """Types of a run of the model as it is stored; ``wide`` stands for what is not stored in fewer bits."""
+        return self.released.types(wide)
+
     @property
     def released(self) -> Stored:
         """What is stored how; a narrow type of everything is one of the linear layers."""

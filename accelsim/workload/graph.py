@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -115,6 +115,25 @@ class OperatorGraph:
             if tensor.role is Role.WEIGHT
         }
 
+    @cached_property
+    def entering(self) -> tuple[Tensor, ...]:
+        """Activations that operators read and none writes, each once."""
+        written = {tensor.name for operator in self.operators for tensor in operator.outputs}
+        found = {
+            tensor.name: tensor
+            for operator in self.operators
+            for tensor in operator.inputs
+            if tensor.role is Role.ACTIVATION and tensor.name not in written
+        }
+        return tuple(found.values())
+
+    @cached_property
+    def leaving(self) -> tuple[Tensor, ...]:
+        """Activations that operators write and none reads: the results, in order."""
+        read = {tensor.name for operator in self.operators for tensor in operator.inputs}
+        outputs = (tensor for operator in self.operators for tensor in operator.outputs)
+        return tuple(t for t in outputs if t.role is Role.ACTIVATION and t.name not in read)
+
     def _inputs_with(self, role: Role) -> tuple[Tensor, ...]:
         unique = {t.name: t for op in self.operators for t in (*op.inputs, *op.outputs) if t.role is role}
         return tuple(unique.values())
@@ -131,22 +150,71 @@ class OperatorGraph:
         return OperatorGraph(self.name, tuple(function(operator) for operator in self.operators))
 
 
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An activation that every copy of a segment reads, and where it comes from.
+
+    Attributes:
+        tensor: Its name in the graph that reads it.
+        source: Name of the segment whose last copy writes it; the latest one before the reader, where several have the
+            name.  None: it is there from the beginning (token ids of a second tower).
+        result: Its name in the graph that writes it; None: the source's only result.
+    """
+
+    tensor: str
+    source: str | None = None
+    result: str | None = None
+
+
 @dataclass(frozen=True)
 class Segment:
-    """``repeat`` copies of one graph in a row; copy ``i`` feeds its last tensor to copy ``i + 1``."""
+    """``repeat`` copies of one graph in a row; copy ``i`` feeds its result to copy ``i + 1``, the last to what follows.
+
+    Attributes:
+        graph: The block.
+        repeat: Copies.
+        ports: What the copies read from elsewhere than the copy or the segment before.
+    """
 
     graph: OperatorGraph
     repeat: int = 1
+    ports: tuple[Port, ...] = ()
 
     @property
     def name(self) -> str:
         """Name of the repeated graph."""
         return self.graph.name
 
+    @property
+    def chained(self) -> tuple[Tensor, ...]:
+        """Activations that enter from the copy or the segment before: those that no port names."""
+        ports = {port.tensor for port in self.ports}
+        return tuple(tensor for tensor in self.graph.entering if tensor.name not in ports)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A port with both of its ends.
+
+    Attributes:
+        source: Index of the segment that writes; None: it is there from the beginning.
+        reader: Index of the segment that reads.
+        result: The tensor as the source knows it; None without a source.
+        tensor: The tensor as the reader knows it.
+    """
+
+    source: int | None
+    reader: int
+    result: Tensor | None
+    tensor: Tensor
+
 
 @dataclass(frozen=True)
 class Workload:
-    """A short chain of repeated blocks: what one pass of the model (a prefill, one decode step) computes.
+    """A small graph of repeated blocks: what one pass of the model (a prefill, one decode step) computes.
+
+    Segments stand in the order in which they run, one after another, so that each comes after what it reads.  Without
+    ports they are a chain.
 
     Attributes:
         name: Model and phase, for reports.
@@ -155,6 +223,10 @@ class Workload:
         tied_weights: Names of weights that appear in several segments and are stored once (tied embeddings).
         warnings: What the model's description mentions and this workload does not cover.
         reduce: Element type of partial sums on their way between chips; None: as they are computed.
+        carried: Activations that are held throughout, on their way from an earlier part of a pipeline to a later one.
+
+    Raises:
+        ShapeError: A port reads what no segment before writes, or something of another size.
     """
 
     name: str
@@ -163,6 +235,65 @@ class Workload:
     tied_weights: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     reduce: DType | None = None
+    carried: tuple[Tensor, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(segment.ports for segment in self.segments):
+            self._check_wires()
+
+    @classmethod
+    def of(cls, graph: OperatorGraph, tokens: int = 1) -> Workload:
+        """One graph as a workload.
+
+        Args:
+            graph: The whole pass.
+            tokens: Tokens it advances, for throughput.
+        """
+        return cls(graph.name, (Segment(graph),), tokens)
+
+    @cached_property
+    def wires(self) -> tuple[Wire, ...]:
+        """What ports read, by reader; a chain has none."""
+        return tuple(self._wire(port, at) for at, segment in enumerate(self.segments) for port in segment.ports)
+
+    def exported(self, segment: int) -> frozenset[str]:
+        """Tensors of a segment that ports of others read."""
+        return frozenset(wire.result.name for wire in self.wires if wire.source == segment and wire.result is not None)
+
+    def _wire(self, port: Port, reader: int) -> Wire:
+        """Both ends of a port."""
+        where = f"workload {self.name!r}: port {port.tensor!r} of {self.segments[reader].name!r}"
+        read = [t for t in self.segments[reader].graph.entering if t.name == port.tensor]
+        if not read:
+            raise ShapeError(
+                f"{where}: no activation of that name enters. Entering: {_names(self.segments[reader].graph.entering)}."
+            )
+        if port.source is None:
+            return Wire(None, reader, None, read[0])
+        sources = [at for at, segment in enumerate(self.segments[:reader]) if segment.name == port.source]
+        if not sources:
+            known = ", ".join(dict.fromkeys(segment.name for segment in self.segments[:reader])) or "none"
+            raise ShapeError(f"{where}: no segment {port.source!r} runs before. Before it: {known}.")
+        graph = self.segments[sources[-1]].graph
+        written = [t for operator in graph for t in operator.outputs if t.name == port.result]
+        results = graph.leaving if port.result is None else tuple(written)
+        if len(results) != 1:
+            raise ShapeError(f"{where}: {port.source!r} has no single result {port.result or ''}. Name one of its own.")
+        if results[0].num_elements != read[0].num_elements:
+            raise ShapeError(f"{where}: {read[0].shape} is read, but {results[0].name!r} is {results[0].shape}.")
+        return Wire(sources[-1], reader, results[0], read[0])
+
+    def _check_wires(self) -> None:
+        """Refuse ports that lead nowhere, and more than one tensor on a chain."""
+        for at, segment in enumerate(self.segments):
+            if at and len(segment.chained) > 1:
+                raise ShapeError(
+                    f"workload {self.name!r}: {_names(segment.chained)} enter {segment.name!r}; one can come from what "
+                    "runs before it. Name ports for the others."
+                )
+        for at, segment in enumerate(self.segments):
+            for port in segment.ports:
+                self._wire(port, at)
 
     @property
     def flops(self) -> int:
@@ -193,3 +324,7 @@ class Workload:
                     yield segment, tensor
                 if tensor.name in self.tied_weights:
                     tied.add(tensor.name)
+
+
+def _names(tensors: Iterable[Tensor]) -> str:
+    return ", ".join(tensor.name for tensor in tensors) or "none"

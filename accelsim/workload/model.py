@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import ClassVar
 
 from pydantic import Field
 
 from accelsim.config.schema import Spec
 from accelsim.dtypes import DType
-from accelsim.workload.build import build_traversal, own_recipe
+from accelsim.workload.build import build_segments, build_traversal
 from accelsim.workload.description import Description
-from accelsim.workload.graph import Workload
+from accelsim.workload.graph import Segment, Workload
+from accelsim.workload.recipe import Recipe
 from accelsim.workload.traversal import Traversal
 
 #: Recomputed and published parameter counts may differ by this much (published ones are often rounded).
@@ -41,6 +43,8 @@ class Model(Description):
         pydantic.ValidationError: A value is impossible or a check fails; the loader turns it into a ConfigError.
     """
 
+    is_fixed: ClassVar[bool] = False
+
     checks: ModelChecks = Field(ModelChecks(), description="Published figures, recomputed at load.")
 
     def check(self) -> None:
@@ -59,20 +63,41 @@ class Model(Description):
                 f"({counted / published - 1:+.1%}). Correct the shapes or the published figure."
             )
 
+    def build(self, traversal: Traversal, recipe: Recipe | None = None) -> Workload:
+        """The workload of one traversal; see :func:`~accelsim.workload.build.build_traversal`.
+
+        Args:
+            traversal: The tokens.
+            recipe: How they are computed; None takes the model's own types, as it is stored.
+
+        Raises:
+            ConfigError: They do not fit a learned position table.
+        """
+        return build_traversal(self, traversal, recipe)
+
+    def segments(self, traversal: Traversal, recipe: Recipe) -> tuple[Segment, ...]:
+        """The segments of a piece of a phase, however long.
+
+        Args:
+            traversal: The tokens.
+            recipe: How they are computed.
+        """
+        return build_segments(self, traversal, recipe)
+
     @cached_property
-    def one_token(self) -> Workload:
+    def sample(self) -> Workload:
         """What one token without any before it computes: every weight is there, and a cache of one position."""
-        return build_traversal(self, Traversal.uniform(batch=1, new=1), own_recipe(self))
+        return self.build(Traversal.uniform(batch=1, new=1))
 
     @cached_property
     def num_parameters(self) -> int:
         """Exact parameter count: embeddings, learned positions, projections, norms and biases; tied ones once."""
-        return self.one_token.num_parameters
+        return self.sample.num_parameters
 
     @cached_property
     def num_active_parameters(self) -> int:
         """Parameters that one token meets: all but the experts it is not routed to."""
-        return self.one_token.num_active_parameters
+        return self.sample.num_active_parameters
 
     def kv_bytes_per_token(self, kv_dtype: DType | None = None) -> int:
         """Bytes one cached token takes over all layers, windows not looked at.
@@ -82,5 +107,5 @@ class Model(Description):
         dtype = kv_dtype or self.own_types.kv
         return sum(
             segment.repeat * dtype.size_bytes(sum(tensor.num_elements for tensor in segment.graph.stored_positions))
-            for segment in self.one_token.segments
+            for segment in self.sample.segments
         )

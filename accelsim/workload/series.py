@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from accelsim.workload.build import build_step
 from accelsim.workload.graph import Workload
-from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.steps import StepSeries, series_of
+from accelsim.workload.subject import Subject
 
 
-def build_series(model: Model, phase: Phase, recipe: Recipe | None = None) -> tuple[StepSeries, ...]:
+def build_series(model: Subject, phase: Phase, recipe: Recipe | None = None) -> tuple[StepSeries, ...]:
     """All passes of the phase in order, in as few series as there are.
 
     A decode is one series, apart from a first step without a cache and steps in which a window fills.

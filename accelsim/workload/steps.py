@@ -180,7 +180,7 @@ def _shared_segment(segment: Segment, model: Segment) -> Segment:
     shared = tuple(b if a is b or a == b else a for a, b in zip(segment.graph, old, strict=True))
     if all(a is b for a, b in zip(shared, old, strict=True)) and segment.name == model.name:
         return model
-    return Segment(OperatorGraph(segment.graph.name, shared), segment.repeat)
+    return replace(segment, graph=OperatorGraph(segment.graph.name, shared))
 
 
 def _growth(first: OperatorGraph, second: OperatorGraph) -> dict[int, _Growth] | None:

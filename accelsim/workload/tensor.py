@@ -77,6 +77,10 @@ class Axis:
             self.name, tuple((self._share(count, degree), width) for count, width in self.parts), self.is_padded
         )
 
+    def splits(self, degree: int) -> bool:
+        """Whether ``degree`` ranks can share it; see :meth:`shard`."""
+        return self.is_padded or all(count % degree == 0 or degree % count == 0 for count, _ in self.parts)
+
     def _share(self, count: int, degree: int) -> int:
         if count % degree == 0:
             return count // degree

@@ -8,7 +8,8 @@ import pytest
 
 from accelsim.catalog import Catalog
 from accelsim.dtypes import DType
-from accelsim.workload.blocks.base import TENSOR_PARALLEL_AXES, entering, leaving
+from accelsim.workload.axes import TENSOR_PARALLEL_AXES
+from accelsim.workload.blocks.base import entering, leaving
 from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model, load_model_file
 from accelsim.workload.phase import Decode, Phase, Prefill

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.dtypes import DType
-from accelsim.workload.blocks.base import TENSOR_PARALLEL_AXES, entering, leaving
+from accelsim.workload.axes import TENSOR_PARALLEL_AXES
+from accelsim.workload.blocks.base import entering, leaving
 from accelsim.workload.build import build_workload
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model

@@ -12,7 +12,6 @@ from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.run import PLACER_BUDGET, SpatialRun, fits_on_tiles, price_book, run_on_tiles
 from accelsim.mapping.execution.spatial.settle import Searching
 from accelsim.mapping.job import Job
-from accelsim.workload.build import build_traversal
 from accelsim.workload.graph import Workload
 from accelsim.workload.routing import RANDOM
 
@@ -37,7 +36,7 @@ def _changes_that_fit(job: Job, book: PriceBook) -> Iterator[str]:
 
     def fits(changed: Job) -> bool:
         recipe = replace(job.recipe, routing=RANDOM)  # what must be held does not depend on it
-        return fits_on_tiles(changed, build_traversal(job.model, changed.phase.fullest(), recipe).segments, book)
+        return fits_on_tiles(changed, job.model.build(changed.phase.fullest(), recipe).segments, book)
 
     def with_plan(**keys: object) -> Job:
         return replace(job, plan=job.plan.replace(**keys))

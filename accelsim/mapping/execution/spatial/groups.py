@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from accelsim.errors import PlanError
-from accelsim.workload.graph import OperatorGraph, Segment
+from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role, Tensor
 
@@ -121,13 +121,15 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
     groups: list[Group] = []
     flows: list[Flow] = []
     leaving: int | None = None
+    exits: dict[int, tuple[int, _Block]] = {}  # of each segment, the first group of its last copy, and its block
+    wires = Workload("", tuple(segments), tokens=1).wires
     copies: Counter[str] = Counter()
     for segment in segments:  # layers of one kind may stand in several runs
         copies[segment.name] += segment.repeat
     numbers: Counter[str] = Counter()
     for index, segment in enumerate(segments):
         first_part = len(parts)
-        block = _Block(index, segment.graph, granularity)
+        block = _Block(index, segment, granularity)
         parts += block.parts
         for _ in range(segment.repeat):
             base = len(groups)
@@ -137,12 +139,19 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
                 Group(number + part.name.removeprefix(segment.name), first_part + i)
                 for i, part in enumerate(block.parts)
             ]
-            if leaving is not None:
-                flows += [Flow(leaving, base + i, index, block.entering) for i in block.readers]
+            if leaving is not None and block.entering is not None:
+                flows += [Flow(leaving, base + i, index, block.entering) for i in block.readers(block.entering)]
+            for wire in wires:
+                if wire.reader == index and wire.source is not None and wire.result is not None:
+                    at, source = exits[wire.source]
+                    writer = at + source.writer_of(wire.result.name)
+                    tensor = wire.tensor.name
+                    flows += [Flow(writer, base + i, index, tensor) for i in block.readers(tensor)]
             flows += [Flow(base + i, base + j, index, tensor) for i, j, tensor in block.inner]
             leaving = base + block.writer
+            exits[index] = base, block
     if is_decode and leaving is not None:
-        flows.append(Flow(leaving, 0, 0, _entering(segments[0].graph).name, is_feedback=True))
+        flows.append(Flow(leaving, 0, 0, segments[0].graph.entering[0].name, is_feedback=True))
     return Pipeline(tuple(parts), tuple(groups), tuple(_with_depth(flow, flows) for flow in flows))
 
 
@@ -190,19 +199,16 @@ def buffer_bytes(pipeline: Pipeline, group: int, segments: Sequence[Segment]) ->
 class _Block:
     """Parts of one block and how tensors cross between them."""
 
-    def __init__(self, segment: int, graph: OperatorGraph, granularity: str) -> None:
+    def __init__(self, index: int, segment: Segment, granularity: str) -> None:
+        graph = segment.graph
         members: dict[str, list[Operator]] = {}
         for operator in graph:
             members.setdefault(_part_name(graph, operator, granularity), []).append(operator)
-        self.parts = tuple(_part(segment, name, operators) for name, operators in members.items())
-        self.entering = _entering(graph).name
-        place = {operator.name: i for i, part in enumerate(members.values()) for operator in part}
-        self.readers = tuple(
-            sorted({place[op.name] for op in graph if any(t.name == self.entering for t in op.inputs)})
-        )
-        read = {tensor.name for operator in graph for tensor in operator.inputs}
-        ends = [op for op in graph if any(t.name not in read and t.role is Role.ACTIVATION for t in op.outputs)]
-        self.writer = place[ends[-1].name]
+        self.parts = tuple(_part(index, name, operators) for name, operators in members.items())
+        self._graph = graph
+        self._place = place = {operator.name: i for i, part in enumerate(members.values()) for operator in part}
+        self.entering = _entering(segment)
+        self.writer = place[_writer_of(graph, graph.leaving[-1].name).name]
         names = [operator.name for operator in graph]
         crossing = {
             (place[names[i]], place[names[j]], tensor.name): None
@@ -216,6 +222,18 @@ class _Block:
                     f"granularity={granularity}: {self.parts[j].name} reads {tensor_name} of {self.parts[i].name}, "
                     "which comes after it. Use granularity=operator."
                 )
+
+    def readers(self, tensor: str) -> tuple[int, ...]:
+        """Parts that read a tensor."""
+        return tuple(sorted({self._place[op.name] for op in self._graph if any(t.name == tensor for t in op.inputs)}))
+
+    def writer_of(self, tensor: str) -> int:
+        """The part that writes a tensor."""
+        return self._place[_writer_of(self._graph, tensor).name]
+
+
+def _writer_of(graph: OperatorGraph, tensor: str) -> Operator:
+    return next(operator for operator in graph if any(t.name == tensor for t in operator.outputs))
 
 
 def _part_name(graph: OperatorGraph, operator: Operator, granularity: str) -> str:
@@ -250,14 +268,11 @@ def _resident(operators: list[Operator], role: Role) -> Iterator[Tensor]:
     yield from {t.name: t for op in operators for t in op.inputs if t.role is role}.values()
 
 
-def _entering(graph: OperatorGraph) -> Tensor:
-    """The activation that enters a block."""
-    written = {tensor.name for operator in graph for tensor in operator.outputs}
-    for operator in graph:
-        for tensor in operator.inputs:
-            if tensor.role is Role.ACTIVATION and tensor.name not in written:
-                return tensor
-    raise PlanError(f"{graph.name}: no activation enters this block, so nothing can stream through it.")
+def _entering(segment: Segment) -> str | None:
+    """The activation that comes from the block before; None if all come through ports."""
+    if not segment.graph.entering:
+        raise PlanError(f"{segment.name}: no activation enters this block, so nothing can stream through it.")
+    return segment.chained[0].name if segment.chained else None
 
 
 def _with_depth(flow: Flow, flows: Sequence[Flow]) -> Flow:

@@ -14,8 +14,8 @@ from accelsim.mapping.execution.spatial.groups import BlockPart, Pipeline, buffe
 from accelsim.mapping.execution.spatial.pricing import GroupPrice, GroupPricer, between
 from accelsim.mapping.execution.spatial.stream import Shape, Stream, segments_of
 from accelsim.workload.graph import Segment
-from accelsim.workload.model import Model
 from accelsim.workload.recipe import Recipe
+from accelsim.workload.subject import Subject
 
 #: Lengths of the cache at which a group is priced; between them its price is interpolated.
 SAMPLED_LENGTHS = 17
@@ -33,7 +33,7 @@ class PriceBook:
         chip: Where.
     """
 
-    def __init__(self, model: Model, recipe: Recipe, chip: Chip) -> None:
+    def __init__(self, model: Subject, recipe: Recipe, chip: Chip) -> None:
         self._model, self._recipe = model, recipe
         self._pricer = GroupPricer(chip)
         self._segments: dict[Shape, Sequence[Segment]] = {}

@@ -9,11 +9,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.workload.build import build_segments
 from accelsim.workload.graph import Segment
-from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 from accelsim.workload.recipe import Recipe
+from accelsim.workload.subject import Subject
 from accelsim.workload.traversal import Span, Traversal
 
 
@@ -124,9 +123,9 @@ def _units(span: Span, chunk: int, decodes: bool) -> list[Shape]:
     ] * span.count
 
 
-def segments_of(model: Model, shape: Shape, recipe: Recipe) -> Sequence[Segment]:
+def segments_of(model: Subject, shape: Shape, recipe: Recipe) -> Sequence[Segment]:
     """Operator graphs of one unit."""
-    return build_segments(model, Traversal.uniform(shape.batch, shape.q_len, shape.past_len), recipe)
+    return model.segments(Traversal.uniform(shape.batch, shape.q_len, shape.past_len), recipe)
 
 
 def _pieces(total: int, size: int) -> list[int]:

@@ -6,7 +6,7 @@ import itertools
 
 from accelsim.errors import CapacityError
 from accelsim.hardware.system import System
-from accelsim.mapping.footprint import Footprint, kv_cache_bytes, peak_activation_bytes
+from accelsim.mapping.footprint import Footprint, activation_peaks, kv_cache_bytes
 from accelsim.units import format_quantity
 from accelsim.warning import warn
 from accelsim.workload.graph import Workload
@@ -35,7 +35,7 @@ def streaming_footprint(workload: Workload, system: System, ignore_capacity: boo
         role_bytes={
             Role.WEIGHT.value: buffered,
             Role.KV_CACHE.value: sum(s.repeat * kv_cache_bytes(s.graph) for s in workload.segments),
-            Role.ACTIVATION.value: max(peak_activation_bytes(s.graph) for s in workload.segments),
+            Role.ACTIVATION.value: max(activation_peaks(workload)),
         },
     )
     if not need.short_bytes:

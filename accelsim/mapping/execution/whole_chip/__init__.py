@@ -39,4 +39,4 @@ class WholeChip(Execution):
         """Degrees that divide the model and the batch, with and without experts divided; a few regions on a wafer."""
         from accelsim.mapping.execution.whole_chip.candidates import candidate_plans
 
-        return candidate_plans(job.model, job.system, job.phase.alike)
+        return candidate_plans(job.model.sample, job.system, job.phase.alike)

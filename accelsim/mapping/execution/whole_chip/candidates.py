@@ -7,20 +7,27 @@ from collections.abc import Iterator
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import System
 from accelsim.mapping.plan import Plan
-from accelsim.workload.model import Model
+from accelsim.workload.axes import ParallelAxes
+from accelsim.workload.graph import Workload
 
 #: Sides of the square regions tried on a machine whose main memory is its cores' SRAM, as shares of the short side.
 REGION_SHARES = (0.4, 0.48, 0.56, 0.64, 0.72, 0.8, 0.88, 0.96, 1.0)
 
 
-def candidate_plans(model: Model, system: System, batch: int) -> tuple[Plan, ...]:
+def candidate_plans(sample: Workload, system: System, batch: int) -> tuple[Plan, ...]:
     """Tensor-parallel degrees that divide the model, each with the most replicas that divide the batch.
 
     A degree may leave chips idle: fewer chips that exchange less can be faster, and some models do not divide over all.
     With experts, these are divided like the rest, over the tensor-parallel group, or over all ranks.
+
+    Args:
+        sample: A workload with all axes that ranks can share.
+        system: The machine.
+        batch: Sequences that replicas can share.
     """
+    axes = ParallelAxes.of(sample)
     plans = list(
-        dict.fromkeys(plan for tp in _degrees(model, system.num_chips) for plan in _of(model, system, tp, batch))
+        dict.fromkeys(plan for tp in _degrees(axes, system.num_chips) for plan in _of(axes, system, tp, batch))
     )
     return tuple(
         Plan(tp=plan.tp, dp=plan.dp, ep=plan.ep, region=region)
@@ -29,23 +36,17 @@ def candidate_plans(model: Model, system: System, batch: int) -> tuple[Plan, ...
     )
 
 
-def _degrees(model: Model, chips: int) -> list[int]:
+def _degrees(axes: ParallelAxes, chips: int) -> list[int]:
     """Degrees that divide heads and widths, the largest first; the vocabulary is padded."""
-    width = model.moe_intermediate_size if model.num_experts else model.intermediate_size
-    heads, kv_heads = model.num_attention_heads, model.num_key_value_heads
-    return [
-        tp
-        for tp in range(min(chips, heads), 0, -1)
-        if heads % tp == 0 and (kv_heads % tp == 0 or tp % kv_heads == 0) and width % tp == 0
-    ]
+    return [tp for tp in range(min(chips, axes.most), 0, -1) if axes.divides(tp)]
 
 
-def _of(model: Model, system: System, tp: int, batch: int) -> Iterator[Plan]:
+def _of(axes: ParallelAxes, system: System, tp: int, batch: int) -> Iterator[Plan]:
     most = system.num_chips // tp
     dp = max(degree for degree in range(1, min(most, batch) + 1) if batch % degree == 0)
     yield Plan(tp=tp, dp=dp)
-    if model.num_experts:
-        yield from (Plan(tp=tp, dp=dp, ep=ep) for ep in (tp, tp * dp) if 1 < ep <= model.num_experts)
+    if axes.num_experts:
+        yield from (Plan(tp=tp, dp=dp, ep=ep) for ep in (tp, tp * dp) if 1 < ep <= axes.num_experts)
 
 
 def _candidate_regions(chip: Chip) -> list[tuple[int, int] | None]:

@@ -17,7 +17,7 @@ from accelsim.mapping.shard import shard
 from accelsim.mapping.types import choose_types
 from accelsim.units import format_quantity
 from accelsim.warning import warn
-from accelsim.workload.build import build_traversal
+from accelsim.workload.axes import ParallelAxes
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
@@ -58,7 +58,7 @@ def kv_capacity_tokens(model: Model, system: System, plan: Plan, recipe: Recipe,
     free = model.model_copy(update={"max_position_embeddings": _MOST_TOKENS})
 
     def fits(context: int) -> bool:
-        workload = build_traversal(free, Traversal.uniform(batch, 1, context), recipe)
+        workload = free.build(Traversal.uniform(batch, 1, context), recipe)
         return _problem(shard(workload, plan), plan, system) is None
 
     low, high = 0, 1
@@ -98,23 +98,24 @@ def _layout_problem(layout: RegionLayout) -> str:
 def _changes_that_fit(job: Job) -> Iterator[str]:
     """Changes of one thing that fit, the smallest of each kind first: region, ep, tp, batch, length, dtype."""
     model, phase, plan, system = job.model, job.phase, job.plan, job.system
+    axes = ParallelAxes.of(model.sample)
     recipe = replace(job.recipe, routing=RANDOM, attention="flash")
 
     def fits(plan: Plan, phase: Phase, recipe: Recipe = recipe) -> bool:
         try:
-            workload = shard(build_traversal(model, phase.replica(plan.dp).fullest(), recipe), plan)
+            workload = shard(model.build(phase.replica(plan.dp).fullest(), recipe), plan)
         except PlanError:
             return False
         return _problem(workload, plan, system) is None
 
     if plan.region is not None and fits(plan.replace(region=None), phase):
         yield "no region (the whole grid)"
-    for ep in (plan.tp, plan.num_ranks) if model.num_experts else ():
+    for ep in (plan.tp, plan.num_ranks) if axes.num_experts else ():
         if ep > plan.ep and fits(plan.replace(ep=ep), phase):
             yield f"ep={ep}"
             break
     tp = plan.tp * 2
-    while tp <= model.num_attention_heads:
+    while tp <= axes.most:
         if fits(plan.replace(tp=tp), phase):
             chips = tp * plan.dp
             yield f"tp={tp}" if chips <= system.num_chips else f"tp={tp} on {chips} chips"
@@ -122,7 +123,7 @@ def _changes_that_fit(job: Job) -> Iterator[str]:
         tp *= 2
     fewer = next(phase.smaller())
     yield from itertools.islice((change for change, smaller in fewer if fits(plan, smaller)), 1)
-    for name in _SMALLER_TYPES:
+    for name in () if model.is_fixed else _SMALLER_TYPES:
         smaller = Format.parse(name)
         if smaller.bits_per_element >= job.recipe.types.narrowest.weights.bits_per_element:
             continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from accelsim.cost.base import Region
 from accelsim.errors import PlanError
 from accelsim.hardware.chip import Chip
-from accelsim.mapping.footprint import kv_cache_bytes, peak_activation_bytes
+from accelsim.mapping.footprint import activation_peaks, kv_cache_bytes
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import format_region
 from accelsim.workload.graph import Workload
@@ -62,9 +62,9 @@ def lay_out(workload: Workload, chip: Chip, plan: Plan) -> RegionLayout:
     region = region_of(plan, chip)
     region_bytes = region.num_cores * chip.sram_per_core_bytes
     num_regions, used, largest = 1, 0, 0
-    for segment in workload.segments:
+    for segment, activations in zip(workload.segments, activation_peaks(workload), strict=True):
         resident = sum(tensor.size_bytes for tensor in segment.graph.weights) + kv_cache_bytes(segment.graph)
-        largest = max(largest, resident + peak_activation_bytes(segment.graph))
+        largest = max(largest, resident + activations)
         for _ in range(segment.repeat):
             if used + resident > region_bytes:
                 num_regions, used = num_regions + 1, 0

@@ -23,7 +23,6 @@ from accelsim.mapping.seating import seat, seats_of
 from accelsim.mapping.shard import shard
 from accelsim.units import format_quantity
 from accelsim.warning import warn
-from accelsim.workload.build import build_traversal
 from accelsim.workload.graph import Workload
 from accelsim.workload.tensor import Role
 
@@ -43,7 +42,7 @@ def map_stages(job: Job) -> Mapped:
     _check(job)
     has_kernels = launches_kernels(system.chip)
     micro = job.phase.replica(plan.dp).replica(plan.microbatches)
-    share = shard(build_traversal(job.model, micro.fullest(), job.recipe), plan)
+    share = shard(job.model.build(micro.fullest(), job.recipe), plan)
     share = fuse_all([share])[0] if job.profile.fuses_rows and has_kernels else share
     parts = deal(share, plan.pp)
     need, warnings = _check_stages(job, parts)
@@ -52,7 +51,7 @@ def map_stages(job: Job) -> Mapped:
     lowered = [lower([blocks], system) for blocks in map(pricer.price, parts)]
     if job.profile.dispatch_s and has_kernels:
         lowered = [with_host(one, job.profile, len(one.blocks), job.engine) for one in lowered]
-    links = [*(pricer.priced(operator) for operator in sends(parts, plan.mesh)), None]
+    links = [*(pricer.priced(operator) for operator in sends(share, parts, plan.mesh)), None]
     stages = [StageProgram(one, send) for one, send in zip(lowered, links, strict=True)]
     schedule = SCHEDULES.get(plan.schedule)
     orders = [tuple(schedule.cells(stage, plan.pp, plan.microbatches, INFERENCE)) for stage in range(plan.pp)]

@@ -37,10 +37,11 @@ def cells_of(schedule, num_stages, num_microbatches):
 
 def stages_of(system, plan, phase):
     """Each stage lowered for one microbatch, with what it sends."""
-    parts = deal(shard(build_workload(MODEL, phase), plan), plan.pp)
+    share = shard(build_workload(MODEL, phase), plan)
+    parts = deal(share, plan.pp)
     pricer = Pricer(system, region_of(plan, system.chip), Seats(plan.num_ranks))
     lowered = [lower([blocks], system) for blocks in map(pricer.price, parts)]
-    links = [*(pricer.priced(operator) for operator in sends(parts, plan.mesh)), None]
+    links = [*(pricer.priced(operator) for operator in sends(share, parts, plan.mesh)), None]
     return [StageProgram(one, link) for one, link in zip(lowered, links, strict=True)]
 
 
