@@ -1,13 +1,14 @@
-"""Names to files: ``nvidia-a100-sxm-80gb`` to its YAML, the user's folders before the packaged ones."""
+"""Names to files: ``nvidia-a100-sxm-80gb`` to its YAML; the user's folders before the packaged ones, plugins' last."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelsim.errors import ConfigError
+from accelsim.plugins import plugin_folders
 from accelsim.registry import did_you_mean
 
 PATH_VARIABLE = "ACCELSIM_PATH"
@@ -47,7 +48,8 @@ class Catalog:
     """The files that names stand for.
 
     A name is looked up in ``paths``, then in the folders of the environment variable ``ACCELSIM_PATH``, then among the
-    packaged files. A user's folder may be laid out like ours (``hw_configs/chips/``), by kind (``chips/``) or flat.
+    packaged files, then in the folders of outside packages (:mod:`accelsim.plugins`). A folder that is not ours may be
+    laid out like ours (``hw_configs/chips/``), by kind (``chips/``) or flat.
 
     Attributes:
         paths: The user's folders, first wins.
@@ -73,11 +75,10 @@ class Catalog:
             ConfigError: There is none; suggests the nearest name.
         """
         text = str(name)
-        if _is_file(Path(text)) and (_looks_like_path(text) or not self._named(kind, text)):
+        if _is_file(Path(text)) and (_looks_like_path(text) or self._named((kind,), text) is None):
             return Path(text)
-        hits = self._named(kind, text)
-        if hits:
-            return hits[0]
+        if (hit := self._named((kind,), text)) is not None:
+            return hit[1]
         if _looks_like_path(text):
             raise ConfigError(f"{text}: no such file.{_near_file(Path(text))}")
         known = self.names(kind)
@@ -96,9 +97,8 @@ class Catalog:
         """
         kinds = tuple(kinds)
         text = str(name)
-        for kind in kinds:
-            if hits := self._named(kind, text):
-                return kind, hits[0]
+        if (hit := self._named(kinds, text)) is not None:
+            return hit
         if _is_file(Path(text)) or _looks_like_path(text):
             return kinds[0], self.find(kinds[0], name)
         known = [known for kind in kinds for known in self.names(kind)]
@@ -109,24 +109,42 @@ class Catalog:
         """Names of all files of a kind, sorted."""
         return sorted({path.stem for folder in self._folders(kind) for path in _files(folder)})
 
-    def _named(self, kind: str, name: str) -> list[Path]:
+    def _named(self, kinds: Iterable[str], name: str) -> tuple[str, Path] | None:
+        """The first kind and file of that name; packages are looked for only where no folder before them has it."""
         if not name or Path(name).name != name:
-            return []
-        candidates = sorted((name, *(name + suffix for suffix in SUFFIXES)))
-        paths = [folder / file for folder in self._folders(kind) for file in candidates]
-        return [path for path in paths if path.suffix in SUFFIXES and _is_file(path)]
+            return None
+        kinds = tuple(kinds)
+        candidates = [file for file in sorted((name, *(name + suffix for suffix in SUFFIXES))) if _has_suffix(file)]
+        for of_plugins in (False, True):
+            for kind in kinds:
+                for folder in self._of_plugins(kind) if of_plugins else self._own(kind):
+                    for path in (folder / file for file in candidates):
+                        if _is_file(path):
+                            return kind, path
+        return None
 
     def _folders(self, kind: str) -> list[Path]:
-        if kind not in _FOLDERS:
-            raise ConfigError(
-                f"unknown kind {kind!r}. Known: {', '.join(_FOLDERS)}.{did_you_mean(kind, list(_FOLDERS))}"
-            )
-        group = _FOLDERS[kind]
-        folders: list[Path] = []
-        for root in (*self.paths, *self.environment):
-            laid_out = [folder for folder in (root / group / kind, root / kind) if folder.is_dir()]
-            folders += laid_out or [root]
-        return [*folders, packaged_root() / group / kind]
+        return [*self._own(kind), *self._of_plugins(kind)]
+
+    def _own(self, kind: str) -> Iterator[Path]:
+        yield from _laid_out((*self.paths, *self.environment), kind)
+        yield packaged_root() / _group_of(kind) / kind
+
+    def _of_plugins(self, kind: str) -> Iterator[Path]:
+        return _laid_out(plugin_folders(), kind)
+
+
+def _group_of(kind: str) -> str:
+    if kind not in _FOLDERS:
+        raise ConfigError(f"unknown kind {kind!r}. Known: {', '.join(_FOLDERS)}.{did_you_mean(kind, list(_FOLDERS))}")
+    return _FOLDERS[kind]
+
+
+def _laid_out(roots: Iterable[Path], kind: str) -> Iterator[Path]:
+    """Folders of a kind within folders that are not ours."""
+    group = _group_of(kind)
+    for root in roots:
+        yield from [folder for folder in (root / group / kind, root / kind) if folder.is_dir()] or [root]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -142,6 +160,10 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a name too long, or with a zero byte
         return False
+
+
+def _has_suffix(name: str) -> bool:
+    return Path(name).suffix in SUFFIXES
 
 
 def _looks_like_path(text: str) -> bool:

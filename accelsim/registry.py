@@ -11,26 +11,17 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-import logging
 import pkgutil
-import sys
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from accelsim.errors import ConfigError
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
-PLUGIN_GROUP = "accelsim.plugins"
+from accelsim.plugins import load_plugins
 
 _MIN_PART = 3
 
 T = TypeVar("T")
 M = TypeVar("M")
-
-_LOG = logging.getLogger(__name__)
 
 
 def nearest_name(name: str, known: list[str]) -> str | None:
@@ -171,7 +162,7 @@ class Registry(Generic[T]):
         self._discovered = True  # first, so that a member may look up its own family while it is imported
         try:
             _import_folder(self.package)
-            _import_plugins()
+            load_plugins()
         except BaseException:
             self._discovered = False
             raise
@@ -192,28 +183,6 @@ def _import_folder(package_name: str) -> None:
     for name in sorted(module.name for module in pkgutil.iter_modules(search_path)):
         if name != "base" and not name.startswith("_"):
             importlib.import_module(f"{package_name}.{name}")
-
-
-@lru_cache(1)
-def _plugins(_import_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """What packages on ``sys.path`` announce: looked up once per state of it, not once for each family."""
-    from importlib.metadata import entry_points  # 60 ms that most start-ups never need
-
-    return tuple(sorted(entry_points(group=PLUGIN_GROUP), key=lambda point: (point.name, point.value)))
-
-
-def _import_plugins() -> None:
-    for point in _plugins((*sys.path,)):
-        _LOG.debug("loading plugin %s = %s", point.name, point.value)
-        try:
-            point.load()
-        except ConfigError:
-            raise
-        except Exception as err:
-            raise ConfigError(
-                f"plugin {point.name!r} ({point.value}) cannot be loaded: {type(err).__name__}: {err}. "
-                "Fix or uninstall the package that provides it."
-            ) from err
 
 
 def _same_definition(old: object, new: object) -> bool:

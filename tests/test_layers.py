@@ -19,6 +19,7 @@ LAYERS = [
     {"errors", "progress", "warning", "version"},
     {"files"},
     {"dtypes"},
+    {"plugins"},
     {"registry"},
     {"units"},
     {"catalog"},

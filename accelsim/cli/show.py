@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from accelsim.case.case import Case
 
 
+_CATALOG = ("models", "systems", "chips", "profiles")
+#: Where the registries are that are listed.
+_REGISTRIES = {
+    "topologies": "accelsim.network.topology.base:TOPOLOGIES",
+    "collectives": "accelsim.network.collectives.base:COLLECTIVES",
+    "placers": "accelsim.mapping.placement.base:PLACERS",
+    "schedules": "accelsim.mapping.schedule.base:SCHEDULES",
+    "executions": "accelsim.mapping.execution.base:EXECUTIONS",
+    "operators": "accelsim.workload.operator:OPERATORS",
+    "blocks": "accelsim.workload.blocks.base:BLOCKS",
+    "cost-models": "accelsim.cost.base:COST_MODELS",
+}
+_LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "schema", "graph", "tasks")
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("show")(show)
@@ -26,24 +41,25 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="models, systems, chips, profiles, topologies, collectives, placers, schedules, schema, graph, tasks, "
-            "or a NAME."
+            help=", ".join(_LISTS) + " (of a run), or a NAME.",
         ),
     ] = "systems",
     *,
     stated: Stated,
 ) -> None:
-    """List models, systems, chips, profiles, or members of a registry; print one; or a graph or its tasks.
+    """List models, systems, chips, profiles, members of a registry, plugins; print one; or a graph or its tasks.
 
     With graph or tasks, MODEL and the options of a run say of what; with schema, MODEL is chip, system or model.
     """
     from rich.console import Console
 
     console = Console(highlight=False)
-    if what in ("models", "systems", "chips", "profiles"):
+    if what in _CATALOG:
         _show_catalog(console, what)
-    elif what in ("topologies", "collectives", "placers", "schedules"):
-        _show_registry(console, what)
+    elif what in _REGISTRIES:
+        _show_registry(console, _REGISTRIES[what])
+    elif what == "plugins":
+        _show_plugins(console)
     elif what == "schema":
         _show_schema(stated.model)
     elif what in ("graph", "tasks"):
@@ -66,21 +82,27 @@ def _show_catalog(console: Console, kind: str) -> None:
         console.print(f"[bold]{name:<26}[/] {description}", soft_wrap=True)
 
 
-def _show_registry(console: Console, kind: str) -> None:
-    from accelsim.mapping.placement.base import PLACERS
-    from accelsim.mapping.schedule.base import SCHEDULES
-    from accelsim.network.collectives.base import COLLECTIVES
-    from accelsim.network.topology.base import TOPOLOGIES
+def _show_registry(console: Console, where: str) -> None:
+    from importlib import import_module
+
     from accelsim.registry import Registry
 
-    registries: dict[str, Registry[Any]] = {
-        "topologies": TOPOLOGIES,
-        "collectives": COLLECTIVES,
-        "placers": PLACERS,
-        "schedules": SCHEDULES,
-    }
-    for name, member in registries[kind].items():
-        console.print(f"[bold]{name!s:<26}[/] {(member.__doc__ or '').strip().splitlines()[0]}", soft_wrap=True)
+    module, _, name = where.partition(":")
+    registry: Registry[object] = getattr(import_module(module), name)
+    for member_name, member in registry.items():
+        first = (member.__doc__ or "").strip().partition("\n")[0]
+        console.print(f"[bold]{member_name:<26}[/] {first}", soft_wrap=True)
+
+
+def _show_plugins(console: Console) -> None:
+    """What outside packages bring, and from where."""
+    from accelsim.plugins import CATALOG_GROUP, PLUGIN_GROUP, load_plugins, package_of, plugin_folders, plugin_points
+
+    load_plugins()
+    for point in plugin_points(PLUGIN_GROUP):
+        console.print(f"[bold]{point.name:<26}[/] {package_of(point)}: members of {point.value}", soft_wrap=True)
+    for point, folder in zip(plugin_points(CATALOG_GROUP), plugin_folders(), strict=True):
+        console.print(f"[bold]{point.name:<26}[/] {package_of(point)}: files in {folder}", soft_wrap=True)
 
 
 def _show_schema(kind: str) -> None:
@@ -106,10 +128,7 @@ def _show_file(console: Console, name: str) -> None:
     try:
         _, path = Catalog().find_any(("systems", "chips", "models", "profiles"), name)
     except ConfigError as error:
-        raise ConfigError(
-            f"{error}\nOr one of: models, systems, chips, profiles, topologies, collectives, placers, schedules, "
-            "schema, graph, tasks."
-        ) from error
+        raise ConfigError(f"{error}\nOr one of: {', '.join(_LISTS)}.") from error
     console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
 
 

@@ -1,0 +1,1 @@
+"""YAMLs that accelsim finds by name: entry point ``accelsim.catalog``."""
