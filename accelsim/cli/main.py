@@ -7,71 +7,12 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import Annotated
 
-import typer
-
-from accelsim.cli import (
-    calibrate,
-    collective,
-    compare,
-    cost,
-    diff,
-    experts,
-    explain,
-    optics,
-    place,
-    run,
-    sensitivity,
-    show,
-    validate,
-)
 from accelsim.errors import AccelsimError, CapacityError
-from accelsim.version import VERSION
 
 EXIT_BAD_INPUT = 2
 EXIT_DOES_NOT_FIT = 3
 EXIT_DEFECT = 70
-
-
-def _show_version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"accelsim {VERSION}")
-        raise typer.Exit
-
-
-app = typer.Typer(
-    name="accelsim",
-    help="How long a transformer takes on a machine, which bytes move where, what limits it, what would change it.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # plain help; rich alone takes longer to import than all the rest
-    pretty_exceptions_enable=False,
-)
-
-
-@app.callback()
-def common(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and leave.")
-    ] = False,
-) -> None:
-    """Options before the command."""
-
-
-run.register(app)
-compare.register(app)
-diff.register(app)
-sensitivity.register(app)
-show.register(app)
-explain.register(app)
-place.register(app)
-cost.register(app)
-collective.register(app)
-experts.register(app)
-optics.register(app)
-validate.register(app)
-calibrate.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -81,6 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = [argument for argument in arguments if argument != "--debug"]
     logging.basicConfig(format="%(message)s", level=logging.DEBUG if debug else logging.WARNING)
     try:
+        from accelsim.cli.app import app  # flags follow from registries, and so from outside packages, which may fail
+
         try:
             app(args=arguments, prog_name="accelsim")
         finally:

@@ -106,22 +106,30 @@ def test_without_the_package_its_names_are_unknown_and_ours_are_offered(tmp_path
         ("import sys; sys.exit()", "SystemExit"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
-        (
-            "from accelsim.mapping.placement.base import PLACERS\nPLACERS.register('snake')(print)",
-            "two members of placer are named 'snake'",
-        ),
+        ("from accelsim.errors import ConfigError\nraise ConfigError('no licence')", "no licence"),
     ],
 )
 def test_a_package_that_does_not_load_is_an_error_with_its_name(run, site, tmp_path, body: str, told: str) -> None:
-    folder = tmp_path / "broken"
-    (folder / "broken_plugin-2.1.dist-info").mkdir(parents=True)
-    (folder / "broken_plugin-2.1.dist-info" / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: broken-plugin\nVersion: 2.1\n"
-    )
-    (folder / "broken_plugin-2.1.dist-info" / "entry_points.txt").write_text("[accelsim.plugins]\nzz = broken_zz\n")
-    (folder / "broken_zz.py").write_text(body)
-    code = f"import sys; sys.path.insert(0, {str(folder)!r})\nfrom accelsim.cli.main import main\nmain(['show', 'placers'])"
-    shown = run("-c", code, code=2)
+    shown = run("-c", with_package(tmp_path / "broken", body), code=2)
     assert shown.startswith("error: plugin 'zz' (broken_zz)")
     assert told in shown
     assert "broken-plugin 2.1" in shown
+
+
+def test_two_members_of_one_name_are_an_error_with_both_files(run, tmp_path: Path) -> None:
+    body = "from accelsim.mapping.placement.base import register_placer\n@register_placer('snake')\ndef place(): ..."
+    shown = run("-c", with_package(tmp_path / "broken", body), code=2)
+    assert "two members of placer are named 'snake'" in shown
+    assert "broken_zz.py:2" in shown
+    assert "placement/snake.py:" in shown.replace(os.sep, "/")
+
+
+def with_package(folder: Path, body: str) -> str:
+    """Code that lists placers with a package installed whose module is ``body``."""
+    info = folder / "broken_plugin-2.1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-plugin\nVersion: 2.1\n")
+    (info / "entry_points.txt").write_text("[accelsim.plugins]\nzz = broken_zz\n")
+    (folder / "broken_zz.py").write_text(body)
+    lines = (f"import sys; sys.path.insert(0, {str(folder)!r})", "from accelsim.cli.main import main")
+    return "\n".join((*lines, "main(['show', 'placers'])"))

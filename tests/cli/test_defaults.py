@@ -7,7 +7,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from accelsim.cli.main import app, main
+from accelsim.cli.app import app
+from accelsim.cli.main import main
 
 RUN = ("run", "gpt2-xl", "--on", "nvidia-a100-sxm-80gb", "--plan", "tp=1", "--json", "-")
 

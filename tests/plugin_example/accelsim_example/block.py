@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accelsim.workload.blocks.base import BLOCKS, Pass, register_block
+from accelsim.workload.blocks.base import BLOCKS, register_block
+from accelsim.workload.description import Description
 from accelsim.workload.graph import OperatorGraph
-from accelsim.workload.model import Layer, Model
+from accelsim.workload.layer import Layer
+from accelsim.workload.wiring import Pass
 from accelsim_example.operator import RunningMean
 
 
 @register_block("dense_smoothed")
-def build_dense_smoothed(model: Model, step: Pass, layer: Layer) -> OperatorGraph:
+def build_dense_smoothed(model: Description, step: Pass, layer: Layer) -> OperatorGraph:
     """The dense decoder block, its result smoothed along the positions."""
     dense = BLOCKS.get("dense")(model, step, layer)
     x = dense.operators[-1].outputs[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,41 @@ def test_an_incomplete_installation_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(catalog_module, "__file__", str(tmp_path / "accelsim" / "catalog.py"))
     with pytest.raises(ConfigError, match="Reinstall accelsim"):
         packaged_root()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Puts a package on the import path that announces one of its own folders as holding files; returns it."""
+
+    def install(value: str) -> Path:
+        info = tmp_path / "site" / "brings_files-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: brings-files\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[accelsim.catalog]\nmine = {value}\n")
+        folder = tmp_path / "site" / "brings_files" / "files"
+        (folder / "chips").mkdir(parents=True)
+        monkeypatch.syspath_prepend(tmp_path / "site")
+        return folder
+
+    return install
+
+
+def test_files_of_an_outside_package_come_last(package: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = package("brings_files.files")
+    for name in ("my-chip", "nvidia-h100-sxm"):
+        (folder / "chips" / f"{name}.yaml").write_text("name: theirs")
+    catalog = Catalog(environment=())
+    assert "my-chip" in catalog.names("chips")
+    assert catalog.find("chips", "my-chip") == folder / "chips" / "my-chip.yaml"
+    assert catalog.find_any(("systems", "chips"), "my-chip") == ("chips", folder / "chips" / "my-chip.yaml")
+    assert catalog.find("chips", "nvidia-h100-sxm") == packaged_root() / "hw_configs" / "chips" / "nvidia-h100-sxm.yaml"
+    (tmp_path / "my-chip.yaml").write_text("name: mine")
+    assert Catalog([tmp_path]).find("chips", "my-chip") == tmp_path / "my-chip.yaml"
+
+
+@pytest.mark.parametrize("value", ["brings_files.no_such_folder", "no_such_package_anywhere.files", "json.decoder"])
+def test_a_package_that_announces_no_folder_is_named(package: Callable[[str], Path], value: str) -> None:
+    package(value)
+    assert Catalog(environment=()).find("chips", "nvidia-h100-sxm").is_file()  # our own names need no package
+    with pytest.raises(ConfigError, match=rf"plugin 'mine' \({value}\).*brings-files 1.0"):
+        Catalog(environment=()).names("chips")
