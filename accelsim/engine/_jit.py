@@ -2,59 +2,26 @@
 
 Imported only by the kernels of the compiled engine: numba alone takes half a second.
 
-numba notices when the file of a cached function changes, but not when a function it calls
-in another file does, and would go on using the old machine code.  So the cache folder
-is named after the contents of all kernel files.
-
 Compiling takes seconds, mostly per function and per set of argument types.  So only what Python calls is cached and can
 be called from Python, and integers are brought to one width (``int(np.int64(task))``) before they are handed on.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from collections.abc import Callable, Iterable
-from pathlib import Path
+import logging
+from collections.abc import Callable
 from typing import TypeVar
 
 import numba
+from numba.core import event
+
+from accelsim.engine.machine_code import first_writable, folders
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-_HERE = Path(__file__).parent
+_LOG = logging.getLogger(__name__)
 
-
-def source_stamp(folder: Path) -> str:
-    """Return a digest of the kernel files (those whose name starts with one underscore) in ``folder``."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("_[a-z]*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def first_writable(folders: Iterable[Path]) -> Path | None:
-    """Return the first folder that exists or can be made and takes a file, None if there is none."""
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    return None
-
-
-def _cache_folder() -> Path | None:
-    """Return where machine code goes: what numba was told, beside the package, or the user's cache."""
-    name = f"accelsim-{source_stamp(_HERE)}"
-    if numba.config.CACHE_DIR:
-        return first_writable([Path(numba.config.CACHE_DIR) / name])
-    return first_writable([_HERE / "__pycache__" / name, Path("~/.cache/accelsim").expanduser() / name])
-
-
-_FOLDER = _cache_folder()
-
+_FOLDER = first_writable(folders())
 
 #: Machine code alone: no function here is handed to C as a callback.
 _ALWAYS = {"nogil": True, "no_cfunc_wrapper": True}
@@ -97,3 +64,24 @@ def jit_entry(function: Function) -> Function:
     finally:
         numba.config.CACHE_DIR = before
     return compiled
+
+
+class _Announcement(event.Listener):  # type: ignore[misc]
+    """Says, once in a process, that the engine is being compiled: that takes seconds, while loading does not."""
+
+    def __init__(self) -> None:
+        self._is_made = False
+
+    def on_start(self, event: event.Event) -> None:
+        """A function is about to be compiled, whosesoever it is."""
+        if self._is_made or not event.data["dispatcher"].py_func.__module__.startswith("accelsim.engine."):
+            return
+        self._is_made = True
+        kept = "in every process: no folder to keep it in can be written" if _FOLDER is None else "once"
+        _LOG.warning("compiling the engine for large runs (about 7 s, %s) ...", kept)
+
+    def on_end(self, event: event.Event) -> None:
+        """A function has been compiled."""
+
+
+event.register("numba:compile", _Announcement())

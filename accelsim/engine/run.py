@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
+from accelsim.engine.choice import first_done, simpy_s
+from accelsim.engine.machine_code import is_kept, is_loaded
 from accelsim.engine.taskgraph import TaskGraph
 from accelsim.engine.timeline import Timeline
 from accelsim.engine.verify import verify_timeline
@@ -13,23 +16,21 @@ EngineName = Literal["auto", "simpy", "compiled"]
 
 ENGINES: tuple[EngineName, ...] = ("auto", "simpy", "compiled")
 
-COMPILED_FROM_TASKS = 15_000
-"""Above this many tasks ``auto`` takes the compiled engine.
 
-Measured in fresh processes on one core of an AMD EPYC: importing numba and loading cached
-machine code takes 1.0 s; SimPy does 25,000 to 45,000 server tasks or 12,000 server tasks with
-shared transfers in that time.  Both engines give the same result; only the wait differs.
-"""
+def choose_engine(graphs: Iterable[tuple[TaskGraph, int]], engine: EngineName = "auto") -> Literal["simpy", "compiled"]:
+    """Return the engine that ``engine`` means for a job.
 
-
-def choose_engine(num_tasks: int, engine: EngineName = "auto") -> Literal["simpy", "compiled"]:
-    """Return the engine that ``engine`` means for a graph of that size.
+    Args:
+        graphs: Each graph of the job and how often it is run.
+        engine: What was asked for.
 
     Raises:
         ConfigError: The name is unknown.
     """
     if engine == "auto":
-        return "compiled" if num_tasks > COMPILED_FROM_TASKS else "simpy"
+        if is_loaded():
+            return "compiled"
+        return first_done(sum(times * simpy_s(graph) for graph, times in graphs), is_kept)
     if engine not in ENGINES:
         raise ConfigError(f"unknown engine {engine!r}. Known: {', '.join(ENGINES)}.")
     return engine
@@ -61,7 +62,7 @@ def simulate(graph: TaskGraph, engine: EngineName = "auto", record_rates: bool =
         2e-09
     """
     # Either engine is imported only when used: numba alone costs half a second.
-    if choose_engine(graph.num_tasks, engine) == "simpy":
+    if choose_engine([(graph, 1)], engine) == "simpy":
         from accelsim.engine.simpy_engine import SimpyEngine
 
         return SimpyEngine(graph, record_rates).run()

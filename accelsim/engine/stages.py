@@ -16,7 +16,7 @@ def run_stages(stages: Sequence[Stage], engine: EngineName = "auto", record_rate
 
     Args:
         stages: Each graph with its variants once.
-        engine: ``auto`` adds up what is serial and chooses by the tasks of the other graphs together.
+        engine: ``auto`` adds up what is serial and chooses for the other graphs together.
         record_rates: Record piecewise link rates, which only engines do.
 
     Raises:
@@ -27,7 +27,7 @@ def run_stages(stages: Sequence[Stage], engine: EngineName = "auto", record_rate
     if engine == "auto" and not record_rates:
         found = [_added_up(stage) for stage in stages]
     left = [index for index, runs in enumerate(found) if runs is None]
-    chosen = choose_engine(sum(stages[i].num_variants * stages[i].graph.num_tasks for i in left), engine)
+    chosen = choose_engine([(stages[i].graph, stages[i].num_variants) for i in left], engine)
     if chosen == "compiled" and not record_rates:
         alike = [index for index in left if stages[index].variants is None]
         timelines = run_side_by_side([stages[index].graph for index in alike])

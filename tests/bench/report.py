@@ -4,9 +4,9 @@ Each case runs in a process of its own, so that peak memory is its own; times ar
 of repeated runs in that process, the machine code already loaded.  They are CPU times: both
 engines use one thread, so on an idle machine that is the wall time, and on a busy one
 neighbours disturb it less.  ``run`` includes the verification that ``simulate`` always
-does; ``kernel`` is the engine alone.  The second table holds whole runs through the pipeline
-(without what-ifs unless it says so), the third the command line with empty and with full caches; there wall
-times stand beside CPU times.
+does; ``kernel`` is the engine alone.  Before it stands what the first compiled run of a process takes.  The next
+table holds whole runs through the pipeline (without what-ifs unless it says so), the last the command line with empty
+and with full caches; there wall times stand beside CPU times.
 """
 
 from __future__ import annotations
@@ -135,7 +135,10 @@ def exponent(points: list[tuple[int, float]]) -> float:
 
 
 def print_report(quick: bool) -> None:
-    """Print the three tables."""
+    """Print all tables."""
+    from start_cases import print_start
+
+    print_start(quick)
     print_engine(quick)
     print_pipeline(quick)
     print_commands(quick)
@@ -204,9 +207,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="skip what takes more than seconds")
     parser.add_argument("--one", nargs=3, metavar=("CASE", "SIZE", "ENGINE"), help="measure one case, print JSON")
     parser.add_argument("--run", metavar="NAME", help="measure one run through the pipeline, print JSON")
-    parser.add_argument("--part", choices=("engine", "pipeline", "commands"), help="print one table only")
+    parser.add_argument("--part", choices=("start", "engine", "pipeline", "commands"), help="print one table only")
     arguments = parser.parse_args()
-    parts = {"engine": print_engine, "pipeline": print_pipeline, "commands": print_commands}
+    from start_cases import print_start
+
+    parts = {"start": print_start, "engine": print_engine, "pipeline": print_pipeline, "commands": print_commands}
     if arguments.one:
         case, size, engine = arguments.one
         print(json.dumps(asdict(measure(case, int(size), engine))))

@@ -13,7 +13,7 @@ import pytest
 
 import accelsim
 from accelsim.engine import CrossEdges, instantiate, make_task_graph, simulate
-from accelsim.engine._jit import first_writable, source_stamp
+from accelsim.engine.machine_code import first_writable, is_kept, source_stamp
 
 
 @pytest.mark.parametrize("engine", ["simpy", "compiled"])
@@ -122,8 +122,10 @@ def test_it_runs_where_the_cache_cannot_be_written(tmp_path: Path) -> None:
     blocked.write_text("a file where a folder is needed")
     (package / "engine" / "__pycache__").write_text("likewise")
     script = (
-        "import accelsim.engine._jit as j; from accelsim.engine import make_task_graph, simulate\n"
-        "print(j.__file__, j._FOLDER, simulate(make_task_graph(3, work_ticks=1), 'compiled').makespan_ticks)"
+        "import accelsim.engine._jit as j; from accelsim.engine._kernel import turn_round; import numpy as np\n"
+        "pointers, waiting = np.zeros(3, np.int64), np.zeros(1, np.int32)\n"
+        "turn_round(np.array([0, 0, 1]), np.zeros(1, np.int32), pointers, waiting)\n"
+        "print(j.__file__, j._FOLDER, waiting[0])"
     )
     environment = {
         **os.environ,
@@ -137,3 +139,15 @@ def test_it_runs_where_the_cache_cannot_be_written(tmp_path: Path) -> None:
         [sys.executable, "-c", script], env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
     )
     assert result.stdout.split() == [str(package / "engine" / "_jit.py"), "None", "1"]
+    assert result.stderr.startswith("compiling the engine for large runs (about 7 s, in every process: no folder")
+    assert result.stderr.count("\n") == 1
+
+
+def test_nothing_is_said_where_machine_code_is_kept() -> None:
+    simulate(make_task_graph(1, work_ticks=1), "compiled")
+    assert is_kept()
+    script = (
+        "from accelsim.engine import make_task_graph, simulate; simulate(make_task_graph(1, work_ticks=1), 'compiled')"
+    )
+    result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("", "")

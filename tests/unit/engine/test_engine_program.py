@@ -11,7 +11,6 @@ from accelsim.engine import (
     run_program,
     simulate,
 )
-from accelsim.engine.run import COMPILED_FROM_TASKS
 
 
 def test_a_program_longer_than_the_clock_is_exact() -> None:
@@ -46,8 +45,6 @@ def test_programs_that_make_no_sense_are_refused() -> None:
         Program.of(Stage(make_task_graph(1, servers=1)), Stage(make_task_graph(1, servers=2)))
 
 
-def test_auto_takes_the_compiled_engine_above_the_threshold() -> None:
-    assert simulate(make_task_graph(10)).engine == "simpy"
-    assert simulate(make_task_graph(COMPILED_FROM_TASKS + 1)).engine == "compiled"
+def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown engine 'fast'. Known: auto, simpy, compiled"):
         simulate(make_task_graph(1), "fast")  # type: ignore[arg-type]
