@@ -26,7 +26,7 @@ from accelsim.engine._state import (
     Links,
     Servers,
     Tasks,
-    Traffic,
+    Moving,
 )
 from accelsim.engine.taskgraph import Int32Array, Int64Array
 
@@ -163,12 +163,12 @@ def next_tick(tasks: Tasks, links: Links, count: Int64Array) -> int:
 
 
 @jit_entry
-def run_kernel(columns: Columns, tasks: Tasks, servers: Servers, traffic: Traffic, count: Int64Array) -> None:
+def run_kernel(columns: Columns, tasks: Tasks, servers: Servers, moving: Moving, count: Int64Array) -> None:
     """Run until the end or until room is short; ``count[STATUS]`` says which.
 
     The caller makes room and calls again: memory is managed in one place, outside.
     """
-    flows, links, pieces = traffic.flows, traffic.links, traffic.pieces
+    flows, links, pieces = moving.flows, moving.links, moving.pieces
     while True:
         now = count[NOW]
         settle(columns, tasks, servers, count, now)
@@ -178,7 +178,7 @@ def run_kernel(columns: Columns, tasks: Tasks, servers: Servers, traffic: Traffi
             return
         start_flows(columns, tasks, flows, links, count, now)
         if count[DIRTY] > 0:
-            refill(flows, links, traffic.filling, pieces, count, now)
+            refill(flows, links, moving.filling, pieces, count, now)
         tick = next_tick(tasks, links, count)
         if count[STATUS] != FINISHED or tick < 0:
             return

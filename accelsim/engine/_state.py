@@ -150,7 +150,7 @@ class Pieces(NamedTuple):
     open_since_ticks: Int64Array
 
 
-class Traffic(NamedTuple):
+class Moving(NamedTuple):
     """All that moves: the flows, the links they share, and what setting and recording their rates needs."""
 
     flows: Flows

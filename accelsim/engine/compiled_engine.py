@@ -71,21 +71,21 @@ def _run_with_room(
     columns = _columns(graph)
     flows = state.new_flows(_FIRST_SLOTS, max_hops)
     filling = state.new_filling(graph.num_links)
-    traffic = state.Traffic(flows, links, filling, state.new_pieces(graph.num_links, record_rates))
+    moving = state.Moving(flows, links, filling, state.new_pieces(graph.num_links, record_rates))
     count[state.FREE] = _FIRST_SLOTS
     count[state.EPOCH] = 1
     roots = root_tasks(graph)
     tasks.ready[: len(roots)] = roots
     count[state.READY] = len(roots)
     while True:
-        run_kernel(columns, tasks, servers, traffic, count)
+        run_kernel(columns, tasks, servers, moving, count)
         if count[state.STATUS] != state.SHORT_OF_ROOM:
-            return traffic.pieces
+            return moving.pieces
         count[state.STATUS] = state.FINISHED
         if count[state.JOINING] > count[state.FREE]:
-            traffic = traffic._replace(flows=state.grown_flows(traffic.flows, int(count[state.JOINING]), count))
-        if len(traffic.pieces.link) - count[state.PIECES] < len(traffic.pieces.open_rate):
-            traffic = traffic._replace(pieces=state.grown_pieces(traffic.pieces))
+            moving = moving._replace(flows=state.grown_flows(moving.flows, int(count[state.JOINING]), count))
+        if len(moving.pieces.link) - count[state.PIECES] < len(moving.pieces.open_rate):
+            moving = moving._replace(pieces=state.grown_pieces(moving.pieces))
 
 
 def _columns(graph: TaskGraph) -> state.Columns:
