@@ -27,6 +27,7 @@ _REGISTRIES = {
     "operators": "accelsim.workload.operator:OPERATORS",
     "blocks": "accelsim.workload.blocks.base:BLOCKS",
     "cost-models": "accelsim.cost.base:COST_MODELS",
+    "kernel-families": "accelsim.cost.gpu.kernels.base:KERNEL_FAMILIES",
 }
 _LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "schema", "graph", "tasks")
 

@@ -53,22 +53,43 @@ def test_the_command_lists_what_the_package_brings(run, site: Path) -> None:
         ("executions", "at_peak"),
         ("operators", "running_mean"),
         ("blocks", "dense_smoothed"),
-        ("cost-models", "gpu_smoothed"),
+        ("cost-models", "roofline"),
+        ("kernel-families", "running_mean"),
     ]:
         assert name in run("-m", "accelsim.cli.main", "show", what)
 
 
-def test_its_model_runs_on_its_machine_and_its_operator_has_its_price(run) -> None:
+@pytest.mark.parametrize(
+    ("system", "launch_s", "bytes_per_s"),
+    [("nvidia-dgx-h100:4", 2e-6, 0.8 * 3.35e12), ("example-ring:4", 0.0, 3.35e12)],
+    ids=["kernel-family", "cost-model"],
+)
+def test_its_model_runs_and_its_operator_has_its_price(run, system: str, launch_s: float, bytes_per_s: float) -> None:
     """One rank of tp=4 holds 512 x 4,096 elements of 2 bytes of the residual stream, read once and written once."""
-    code = """if True:
+    code = f"""if True:
         from accelsim import Prefill, simulate
-        result = simulate("example-smoothed", "example-ring:4", Prefill(1, 512), "tp=4", what_ifs=False)
+        result = simulate("example-smoothed", {system!r}, Prefill(1, 512), "tp=4", what_ifs=False)
         (row,) = (row for row in result.table("operators").to_dict("records") if row["operator"] == "smooth.mean")
         print(row["count"], row["time_s"] / row["count"])
     """
     count, seconds = run("-c", code).split()
     assert int(count) == 32  # blocks
-    assert float(seconds) == pytest.approx(2e-6 + 2 * 512 * 4096 * 2 / 3.35e12, rel=1e-6)
+    assert float(seconds) == pytest.approx(launch_s + 2 * 512 * 4096 * 2 / bytes_per_s, rel=1e-6)
+
+
+def test_rows_of_its_kernel_are_priced_and_fit_its_numbers(run, tmp_path: Path) -> None:
+    """Rows that a memory of 2 TB/s behind 3 us would give: 2 / 3.35 of the published bandwidth."""
+    rows = [(m, n, 3e-6 + 2 * m * n * 2 / 2e12) for m in (64, 512, 4096, 16384) for n in (1024, 4096, 8192)]
+    lines = [f"running_mean,{m},{n},bf16,{seconds}" for m, n, seconds in rows]
+    (tmp_path / "rows.csv").write_text("\n".join(("op,m,n,dtype,time_s", *lines)))
+    data = ("--data", tmp_path / "rows.csv")
+    run("-m", "accelsim.cli.main", "cost", "--chip", "nvidia-h100-sxm", *data, "-o", tmp_path / "priced.csv")
+    first = (tmp_path / "priced.csv").read_text().splitlines()[1].split(",")
+    assert float(first[-1]) == pytest.approx(2e-6 + 2 * 64 * 1024 * 2 / (0.8 * 3.35e12), rel=1e-3)
+    run("-m", "accelsim.cli.main", "calibrate", "nvidia-h100-sxm", *data, "-o", tmp_path / "fitted.yaml")
+    fitted = (tmp_path / "fitted.yaml").read_text()
+    assert "launch: {value: 3 us, kind: calibrated" in fitted
+    assert "hbm_efficiency: {value: 0.597, kind: calibrated" in fitted
 
 
 def test_its_execution_and_schedule_are_keys_of_a_plan(run, tmp_path: Path) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.base import OperatorCost, Region
 from accelsim.engine.program import Program
 from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraphBuilder
 from accelsim.errors import PlanError
-from accelsim.hardware.chip import Chip
 from accelsim.mapping.booking import Booking, Overlapped
 from accelsim.mapping.execution.base import Execution, register_execution
 from accelsim.mapping.footprint import footprint
@@ -21,6 +21,7 @@ from accelsim.mapping.mapped import Mapped, ServerRoles
 from accelsim.mapping.plan_keys import Count, PlanKey
 from accelsim.workload.operator import Operator
 from accelsim.workload.steps import StepSeries
+from accelsim_example.cost_model import RooflineCostModel
 
 SERVER = "chip"
 
@@ -69,18 +70,12 @@ class AtPeak(Execution):
 
 
 def _steps(job: Job, passes: Sequence[StepSeries]) -> Iterator[_Step]:
+    chip = job.system.chip
     for series in passes:
         for workload in series:
             for segment in workload.segments:
                 for operator in segment.graph:
-                    cost = _at_peak(operator, job.system.chip, job.plan.slowdown)
+                    peak = RooflineCostModel().cost(operator, chip, Region(*chip.core_grid))
+                    work_s = peak.work_s * job.plan.slowdown
+                    cost = replace(peak, work_s=work_s, parts_s={peak.limiter: work_s})
                     yield _Step(segment.name, operator, cost, segment.repeat)
-
-
-def _at_peak(operator: Operator, chip: Chip, slowdown: int) -> OperatorCost:
-    memory, nbytes = chip.main_memory, float(operator.reads + operator.writes)
-    fastest = max(chip.peak_flops_per_s(dtype) for dtype in chip.matrix_flops_per_cycle)
-    times_s = {"compute": operator.flops / fastest, memory: nbytes / chip.main_memory_bandwidth_bytes_per_s}
-    limiter = max(times_s, key=lambda cause: times_s[cause])
-    work_s = slowdown * times_s[limiter]
-    return OperatorCost(work_s, {memory: nbytes}, {limiter: work_s}, limiter)

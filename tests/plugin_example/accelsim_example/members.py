@@ -1,5 +1,25 @@
 """What the entry point names: importing it enters every member of this package."""
 
-from accelsim_example import block, collective, cost_model, execution, operator, placer, schedule, topology
+from accelsim_example import (
+    block,
+    collective,
+    cost_model,
+    execution,
+    kernel_family,
+    operator,
+    placer,
+    schedule,
+    topology,
+)
 
-__all__ = ["block", "collective", "cost_model", "execution", "operator", "placer", "schedule", "topology"]
+__all__ = [
+    "block",
+    "collective",
+    "cost_model",
+    "execution",
+    "kernel_family",
+    "operator",
+    "placer",
+    "schedule",
+    "topology",
+]

@@ -33,6 +33,16 @@ class RunningMean(Operator):
         return cls(name, (Tensor(f"{name}.in", axes, dtype),), (Tensor(f"{name}.out", axes, dtype),))
 
     @property
+    def width(self) -> int:
+        """Elements of one position."""
+        return self.outputs[0].axes[-1].size
+
+    @property
+    def rows(self) -> int:
+        """Positions of all sequences."""
+        return self.outputs[0].num_elements // self.width
+
+    @property
     def dtype(self) -> DType:
         """Element type it computes in."""
         return self.outputs[0].dtype
@@ -40,4 +50,4 @@ class RunningMean(Operator):
     @property
     def flops(self) -> int:
         """:data:`FLOPS_PER_ELEMENT` per element."""
-        return FLOPS_PER_ELEMENT * self.outputs[0].num_elements
+        return FLOPS_PER_ELEMENT * self.rows * self.width
