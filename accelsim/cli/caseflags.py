@@ -62,15 +62,12 @@ def split(given: Mapping[str, Any]) -> tuple[Stated, dict[str, Any]]:
     return stated, own
 
 
-def takes_case(
-    model: str | None = None, system: str | None = None, *, needs_system: bool = False
-) -> Callable[[Command], Command]:
+def takes_case(model: str | None = None, system: str | None = None) -> Callable[[Command], Command]:
     """Makes a command of a function that takes a :class:`Stated` named ``stated``, before or after its own parameters.
 
     Args:
         model: Model when none is named; None: it must be.
-        system: System when none is named.
-        needs_system: Whether one must be named.
+        system: System that the command takes when neither a flag nor a case names one; shown in the help.
     """
 
     def decorate(function: Command) -> Command:
@@ -81,18 +78,18 @@ def takes_case(
 
         written = list(inspect.signature(function, eval_str=True).parameters.values())
         at = [one.name for one in written].index("stated")
-        set_parameters(command, [*written[:at], *_parameters(model, system, needs_system), *written[at + 1 :]])
+        set_parameters(command, [*written[:at], *_parameters(model, system), *written[at + 1 :]])
         return command
 
     return decorate
 
 
-def _parameters(model: str | None, system: str | None, needs_system: bool) -> Iterator[inspect.Parameter]:
+def _parameters(model: str | None, system: str | None) -> Iterator[inspect.Parameter]:
     help = "Model name, YAML, or path to a Hugging Face config.json; or a case file or a saved result to run again."
     yield _parameter("model", Annotated[str, typer.Argument(help=help)], model)
     on = next(one for one in OPTIONS if one.name == "system")
-    annotation = _option(str if needs_system else str | None, on.flag, on.help)
-    yield _parameter("system", annotation, inspect.Parameter.empty if needs_system else system)
+    default = f" Default: that of the case, else {system}." if system else ""
+    yield _parameter("system", _option(str | None, on.flag, f"{on.help}{default}"))
     kinds = ", ".join(PHASES.names())
     yield _parameter("phase", _option(str | None, "--phase", f"{kinds}; default: by its sizes."))
     for name, (kind, text) in _sizes().items():

@@ -18,13 +18,16 @@ from accelsim.workload.phase import PHASES, Phase, PhaseField
 DEFAULT_LENGTH = 2048
 
 
-def make_case(stated: Stated, system: str | None = None, plan: str | None = None) -> Case:
+def make_case(
+    stated: Stated, system: str | None = None, plan: str | None = None, default: tuple[str, str] = ("", "")
+) -> Case:
     """The case that flags state.
 
     Args:
         stated: What was given.
         system: In place of what was given.
         plan: In place of what was given.
+        default: System and plan where neither a flag nor a case file names one.
 
     Raises:
         ConfigError: A value that no run can have, or no system.
@@ -37,7 +40,12 @@ def make_case(stated: Stated, system: str | None = None, plan: str | None = None
         options["plan"] = plan
     try:
         if base is not None:
-            return base.but(**options, phase=make_phase(stated, base.phase))
+            return base.but(**options, phase=make_phase(stated, base))
+        for name, value in zip(("system", "plan"), default, strict=True):
+            if value:
+                options.setdefault(name, value)
+        if "system" not in options:
+            raise ConfigError("no system is named. Add --on SYSTEM; accelsim show systems lists them.")
         return Case.of(stated.model, phase=make_phase(stated), **options)
     except ConfigError as error:
         raise _of_flag(error, stated) from error
@@ -77,24 +85,25 @@ def _is_result(path: Path) -> bool:
     return "manifest" in load_document(path).root.children
 
 
-def make_phase(stated: Stated, base: Phase | None = None) -> Phase:
-    """The phase that flags state; sizes not given are those of ``base``, if it is of the same kind.
+def make_phase(stated: Stated, base: Case | None = None) -> Phase:
+    """The phase that flags state; sizes not given are those of the base, where its phase has them.
 
-    A length that is nowhere given is :data:`DEFAULT_LENGTH`, or less where the model has fewer positions: then a note
-    on the error stream says so.
+    Without ``--phase`` it is of the kind of the base, if that has the sizes given.  A length that is nowhere given is
+    :data:`DEFAULT_LENGTH`, or less where the model has fewer positions: then a note on the error stream says so.
 
     Raises:
         ConfigError: Unknown phase, or a size of another one.
     """
-    kind = stated.kind or (base.kind if base is not None else kind_of(stated.sizes))
+    before = {} if base is None else base.phase.plain()
+    kind = stated.kind or (str(before["kind"]) if before and stated.sizes.keys() <= before.keys() else "")
+    kind = kind or kind_of(stated.sizes)
     check_kind(kind)
     fields = {one.name: one for one in PHASES.get(kind).fields()}
-    sizes = {name: _read(fields[name], value) if name in fields else value for name, value in stated.sizes.items()}
-    if base is not None and base.kind == kind:
-        return phase_from(kind, {**base.plain(), **sizes, "kind": kind})
+    sizes = {name: value for name, value in before.items() if name in fields}
+    sizes |= {name: _read(fields[name], value) if name in fields else value for name, value in stated.sizes.items()}
     for name in fields:
         if fields[name].is_length and name not in sizes:
-            sizes[name] = _default_length(stated, name, sizes)
+            sizes[name] = _default_length(stated, base, name, sizes)
     return phase_from(kind, sizes)
 
 
@@ -102,18 +111,19 @@ def _read(of: PhaseField, value: Any) -> Any:
     return of.parse(value) if isinstance(value, str) else value
 
 
-def _default_length(stated: Stated, name: str, sizes: Mapping[str, Any]) -> int:
+def _default_length(stated: Stated, base: Case | None, name: str, sizes: Mapping[str, Any]) -> int:
     """Tokens of a prompt or a cache that leave room for the steps among the model's positions."""
     from accelsim.case.read import read_overrides
     from accelsim.workload.formats.hf import load_model_file
 
-    overrides = read_overrides(stated.options.get("overrides", ()))
+    overrides = (*(base.overrides if base else ()), *read_overrides(stated.options.get("overrides", ())))
     of_model = [(path.removeprefix("model."), text) for path, text in overrides if path.startswith("model.")]
-    positions = load_model_file(stated.model, overrides=of_model).spec.max_position_embeddings
+    model = base.model if base else stated.model
+    spec = load_model_file(model, overrides=of_model).spec if isinstance(model, str) else model
     steps = 0 if name == "prompt" else int(sizes.get("steps", 1))
-    length = max(1, min(DEFAULT_LENGTH, positions - steps))
+    length = max(1, min(DEFAULT_LENGTH, spec.max_position_embeddings - steps))
     if length < DEFAULT_LENGTH:
-        typer.echo(f"note: {name} {length}, because {stated.model} has {positions} positions", err=True)
+        typer.echo(f"note: {name} {length}, because {spec.name} has {spec.max_position_embeddings} positions", err=True)
     return length
 
 

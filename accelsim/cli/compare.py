@@ -26,13 +26,15 @@ def register(app: typer.Typer) -> None:
 @takes_case(model=o.DEFAULT_MODEL, system=",".join(o.DEFAULT_SYSTEMS))
 def compare(stated: Stated, json_: o.JsonOption = None) -> None:
     """Simulate the same work on several systems (--on A,B,C) and show one table."""
-    from accelsim.cli.cases import make_case
+    from accelsim.cli.cases import base_case, make_case
 
-    systems = [name.strip() for name in (stated.system or "").split(",") if name.strip()]
-    if not systems:
+    systems = None if stated.system is None else [name.strip() for name in stated.system.split(",") if name.strip()]
+    if systems == []:
         raise ConfigError("--on names no system. Write e.g. --on nvidia-dgx-a100,nvidia-dgx-h100.")
-    case = make_case(stated, system=systems[0])
-    _run([case.but(system=system) for system in systems], json_, quiet=False)
+    case = make_case(stated, system=systems[0] if systems else None, default=(o.DEFAULT_SYSTEMS[0], "auto"))
+    if systems is None:
+        systems = [*o.DEFAULT_SYSTEMS] if base_case(stated.model) is None else []
+    _run([case.but(system=system) for system in systems] or [case], json_, quiet=False)
 
 
 def compare_default(stated: Stated, json_: str | None, quiet: bool) -> None:

@@ -47,7 +47,7 @@ class Sampled:
 
 
 @grouped
-@takes_case(needs_system=True)
+@takes_case()
 def place(
     stated: Stated,
     placer: Annotated[

@@ -34,7 +34,7 @@ def load_or_run(text: str, what_ifs: bool = False) -> Mapping[str, Any]:
         from accelsim.results.saved import load_result
 
         return load_result(path).data
-    if not path.exists() and "--on" not in text:
+    if not path.exists() and "--on" not in text and not Path(text.partition(" ")[0]).exists():
         raise ConfigError(
             f"{text!r} is neither a saved result (a folder of --save, a file of --json) nor a run. "
             'Write a run as "MODEL --on SYSTEM ...", in quotes.'

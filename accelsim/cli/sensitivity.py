@@ -62,7 +62,7 @@ def sensitivity(
     from accelsim.pipeline import simulate
     from accelsim.study.sensitivity import Experiment
 
-    case = make_case(stated)
+    case = make_case(stated, default=(o.DEFAULT_SYSTEMS[0], "auto"))
     first = simulate(case, what_ifs=False)
     experiment = Experiment.after(first)
     if against is not None and vary is not None:

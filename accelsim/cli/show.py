@@ -62,11 +62,11 @@ def show(
     elif what == "plugins":
         _show_plugins(console)
     elif what == "schema":
-        _show_schema(stated.model)
+        _show_schema("" if stated.model == o.DEFAULT_MODEL else stated.model)
     elif what in ("graph", "tasks"):
         from accelsim.cli.cases import make_case
 
-        case = make_case(stated, plan=stated.options.get("plan", "tp=1"))
+        case = make_case(stated, default=(o.DEFAULT_SYSTEMS[0], "tp=1"))
         (_show_graph if what == "graph" else _show_tasks)(console, case)
     else:
         _show_file(console, what)
@@ -118,7 +118,7 @@ def _show_schema(kind: str) -> None:
 
     kinds: dict[str, type[Spec]] = {"chip": Chip, "system": SystemSpec, "model": Model}
     if kind not in kinds:
-        raise ConfigError(f"show schema: unknown kind {kind!r}. Known: {', '.join(kinds)}.")
+        raise ConfigError(f"show schema: {f'unknown kind {kind!r}' if kind else 'of what'}. Known: {', '.join(kinds)}.")
     typer.echo(json.dumps(json_schema(kinds[kind]), indent=2))
 
 
