@@ -97,11 +97,30 @@ class CostModel(Protocol):
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
+        Args:
+            operator: The operator.
+            chip: The chip.
+            region: The cores it runs on.
+
         Raises:
             ConfigError: The chip lacks a field or calibration the model needs.
             CapacityError: The operator cannot run on this region at all.
         """
         ...
+
+    def costs(self, operators: Sequence[Operator], chip: Chip, region: Region) -> list[OperatorCost]:
+        """Cost of each operator, run alone; a model whose formulas take arrays prices all of them together.
+
+        Args:
+            operators: The operators, of any kinds and extents.
+            chip: The chip.
+            region: The cores each runs on.
+
+        Raises:
+            ConfigError: As :meth:`cost`.
+            CapacityError: As :meth:`cost`.
+        """
+        return [self.cost(operator, chip, region) for operator in operators]
 
 
 def whole_run_residual(chip: Chip) -> Residual:

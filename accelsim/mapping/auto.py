@@ -32,21 +32,24 @@ def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) 
     candidates = tuple(_candidates(job))
     if len(candidates) == 1:
         return candidates[0]  # whether it fits is seen when it is run
-    phase = job.phase.first()
+    trial = replace(job, phase=job.phase.first(), gives_advice=False)
     best: tuple[float, Plan] | None = None
-    refused: CapacityError | PlanError | None = None
+    refused: tuple[Plan, CapacityError | PlanError] | None = None
     for candidate in candidates:
         try:
-            latency_s = latency_of(replace(job, phase=phase, plan=candidate))
+            latency_s = latency_of(replace(trial, plan=candidate))
         except (CapacityError, PlanError) as error:
             if refused is None or isinstance(error, CapacityError):
-                refused = error
+                refused = candidate, error
             continue
         if best is None or latency_s < best[0]:
             best = latency_s, candidate
-    if best is None:
-        raise refused or PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
-    return best[1]
+    if best is not None:
+        return best[1]
+    if refused is None:
+        raise PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
+    latency_of(replace(trial, plan=refused[0], gives_advice=True))  # raises, with the change that would fit
+    raise refused[1]
 
 
 def _candidates(job: Job) -> Iterator[Plan]:

@@ -31,6 +31,7 @@ class Job:
         constraints: What placements must respect, in spatial execution.
         profile: How a host gets kernels to a GPU.
         warnings: What of the case was not taken as it was stated.
+        gives_advice: Whether an error about capacity names the smallest change that fits, which takes a search.
         known: Prices that were found for it or for jobs that it was made from.
     """
 
@@ -45,4 +46,5 @@ class Job:
     constraints: PlacementConstraints | None = None
     profile: LaunchProfile = GRAPH
     warnings: tuple[str, ...] = ()
+    gives_advice: bool = True
     known: KnownPrices = field(default_factory=KnownPrices, repr=False, compare=False)

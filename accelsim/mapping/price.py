@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from accelsim.cost.base import COST_MODELS, OperatorCost, Region
@@ -120,7 +120,8 @@ class Pricer:
         self._blocks: dict[tuple[str, int, tuple[PricedOperator, ...]], PricedBlock] = {}
 
     def price(self, workload: Workload) -> tuple[PricedBlock, ...]:
-        """Each block of ``workload`` priced; equal blocks are one object."""
+        """Each block of ``workload`` priced, all operators together; equal blocks are one object."""
+        self._learn(operator for segment in workload.segments for operator in segment.graph)
         return tuple(self._block(segment) for segment in workload.segments)
 
     def price_series(self, series: StepSeries) -> tuple[PricedBlock, ...]:
@@ -134,6 +135,13 @@ class Pricer:
                 priced = {index: self._steps(operators) for index, operators in growing.items()}
                 steps[block] = replace(block, count=series.count, growing=priced)
         return tuple(steps[block] for block in blocks)
+
+    def _learn(self, operators: Iterable[Operator]) -> None:
+        """Price those on cores that are not known in one call."""
+        known = self._on_cores.alone
+        on_cores = (operator for operator in dict.fromkeys(operators) if not self._network.prices(operator))
+        if new := [operator for operator in on_cores if operator not in known]:
+            known.update(zip(new, self._model.costs(new, self._system.chip, self._region), strict=True))
 
     def _block(self, segment: Segment) -> PricedBlock:
         operators = tuple(self.priced(operator) for operator in segment.graph)

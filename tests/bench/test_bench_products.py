@@ -12,6 +12,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+from accelsim.cost.gpu.gemm_shapes import GemmShapes
 from accelsim.cost.gpu.machine import GpuMachine
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_chip
@@ -25,6 +26,7 @@ def test_bench_table_of_products(benchmark: BenchmarkFixture, name: str) -> None
     machine, parameters = GpuMachine.of(chip), chip.calibrated("gemm", GemmParameters)
     m, n, k = np.exp(np.random.default_rng(0).uniform(0.0, np.log(65536), (3, PRODUCTS))).astype(int)
     peak = chip.peak_flops_per_s(DType.BF16, 1)
-    times = benchmark(gemm_times, machine, parameters, m, n, k, core_flops_per_s=peak)
+    shapes = GemmShapes.of(m=m, n=n, k=k, core_flops_per_s=peak)
+    times = benchmark(gemm_times, machine, parameters, shapes)
     assert times.total_s.size == PRODUCTS
     assert np.all(times.total_s > 0)

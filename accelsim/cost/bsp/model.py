@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
+from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.bsp import rows as row_kernels
 from accelsim.cost.bsp.machine import BspMachine, Cost, bsp_machine
 from accelsim.cost.bsp.products import product
@@ -48,7 +48,7 @@ class _Priced:
 
 
 @register_cost_model("bsp")
-class BspCostModel:
+class BspCostModel(CostModel):
     """Graphcore-style execution: tiles with local SRAM only, phases of compute, synchronisation and exchange.
 
     Nothing overlaps: ``work_s`` is the sum of ``compute`` (slowest tile), ``sram`` (what loads add), ``noc`` (words and

@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from accelsim.cost.gpu.gemm_shapes import GemmShapes, GemmTimes
 from accelsim.cost.gpu.machine import Array, GpuMachine
 
 #: Bytes of one operand row a k-loop step covers: a 128-byte line, 64 elements of 16 bit.
@@ -102,94 +103,27 @@ class GemmParameters:
     quantize_efficiency: float = 1.0
 
 
-class GemmTimes(NamedTuple):
-    """Seconds and bytes of an array of products; every field has one entry per product.
-
-    ``launch_s + latency_s + compute_s + l2_s + hbm_s == total_s``.
-    """
-
-    total_s: Array
-    launch_s: Array
-    latency_s: Array
-    compute_s: Array
-    l2_s: Array
-    hbm_s: Array
-    l2_bytes: Array
-    hbm_bytes: Array
-    tile_rows: Array
-    tile_cols: Array
-    splits: Array
-    waves: Array
-
-
-class _Shapes(NamedTuple):
-    """Products along the first of three axes ``[product, tile, splits]``."""
-
-    m: Array
-    n: Array
-    k: Array
-    batch: Array
-    element_bytes: Array
-    a_element_bytes: Array
-    b_element_bytes: Array
-    result_bytes: Array
-    core_flops_per_s: Array
-    unpack_s: Array
-    a_cached: Array
-    b_cached: Array
-    c_cached: Array
-
-
-def gemm_times(
-    machine: GpuMachine,
-    parameters: GemmParameters,
-    m: ArrayLike,
-    n: ArrayLike,
-    k: ArrayLike,
-    *,
-    core_flops_per_s: ArrayLike,
-    batch: ArrayLike = 1,
-    element_bytes: ArrayLike = 2.0,
-    a_element_bytes: ArrayLike | None = None,
-    b_element_bytes: ArrayLike | None = None,
-    result_bytes: ArrayLike | None = None,
-    unpack_s: ArrayLike = 0.0,
-    a_cached: ArrayLike = 0.0,
-    b_cached: ArrayLike = 0.0,
-    c_cached: ArrayLike = 0.0,
-) -> GemmTimes:
-    """Time of ``C[batch, m, n] = A[batch, m, k] @ B[batch, k, n]`` for arrays of shapes.
+def gemm_times(machine: GpuMachine, parameters: GemmParameters, shapes: GemmShapes) -> GemmTimes:
+    """Time of each product by its fastest kernel.
 
     Args:
-        machine: What the kernel runs on.
+        machine: What the kernels run on.
         parameters: Calibration.
-        m: Rows of one result.
-        n: Columns of one result.
-        k: Contracted extent.
-        core_flops_per_s: Published matrix peak of one core for the element type.
-        batch: Independent products.
-        element_bytes: Bytes of an element as it is multiplied.
-        a_element_bytes: Bytes of an element of ``A`` in memory, scales included; default ``element_bytes``.
-        b_element_bytes: The same of ``B``.
-        result_bytes: Bytes of an element of ``C``; default ``element_bytes``.
-        unpack_s: Time of one core to unpack one element of ``B``, beside the matrix unit; every tile unpacks its own.
-        a_cached: Share of ``A`` already in the L2, 0 to 1.
-        b_cached: Share of ``B`` already in the L2, 0 to 1; less what is read of it again.
-        c_cached: Share of ``C`` that stays in the L2 instead of being written to main memory, 0 to 1.
+        shapes: The products.
     """
-    sizes = (element_bytes if size is None else size for size in (a_element_bytes, b_element_bytes, result_bytes))
-    given = (m, n, k, batch, element_bytes, *sizes, core_flops_per_s, unpack_s, a_cached, b_cached, c_cached)
-    x = _Shapes(*np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given)))
-    tiles = _tiles(parameters)
-    largest = max(rows * cols for rows, cols in tiles)
+    x = shapes
+    every = _tiles(parameters)
+    largest = max(rows * cols for rows, cols in every)
     is_divided = x.m * x.n * x.batch < MAX_SPLIT_WAVES * machine.num_cores * largest
+    heights = _heights_worth_trying(parameters, x.m)
     chunks: list[tuple[NDArray[np.intp], GemmTimes]] = []
-    for chosen, most in ((is_divided, parameters.max_splits), (~is_divided, 1)):
-        splits = [count for count in SPLITS if count <= most]
+    for tallest, divides in sorted(set(zip(heights.tolist(), is_divided.tolist(), strict=True))):
+        tiles = [tile for tile in every if tile[0] <= tallest]
+        splits = [count for count in SPLITS if count <= (parameters.max_splits if divides else 1)]
         step = max(1, _CHUNK_CANDIDATES // (len(tiles) * len(splits)))
-        rows = np.flatnonzero(chosen)
-        for index in (rows[i : i + step] for i in range(0, rows.size, step)):
-            part = _Shapes(*(v[index, None, None] for v in x))
+        chosen = np.flatnonzero((heights == tallest) & (is_divided == divides))
+        for index in (chosen[i : i + step] for i in range(0, chosen.size, step)):
+            part = GemmShapes(*(v[index, None, None] for v in x))
             kernels = _fastest(machine, parameters, part, tiles, splits)
             chunks.append((index, _times(machine, parameters, part, kernels)))
     order = np.argsort(np.concatenate([index for index, _ in chunks]))
@@ -205,6 +139,18 @@ def _tiles(parameters: GemmParameters) -> list[tuple[int, int]]:
         for cols in parameters.tile_cols
         if rows * cols <= MAX_TILE_ELEMENTS
     ]
+
+
+def _heights_worth_trying(parameters: GemmParameters, m: Array) -> Array:
+    """Tallest tile that may be the fastest for each product.
+
+    Of tiles that cover all rows the lowest wins: a taller one computes more and shares less, at the same loads.
+    Heights are told in steps of a factor of two in their number, so that few groups of products are priced.
+    """
+    heights = np.array(sorted(parameters.tile_rows), dtype=np.float64)
+    needed = np.minimum(np.searchsorted(heights, m) + 1, heights.size)
+    kept = np.minimum(2 ** np.ceil(np.log2(needed)).astype(np.int64), heights.size)
+    return np.asarray(heights[kept - 1])
 
 
 class _Kernels(NamedTuple):
@@ -240,16 +186,16 @@ class _Price(NamedTuple):
 
 
 def _fastest(
-    machine: GpuMachine, p: GemmParameters, x: _Shapes, tiles: list[tuple[int, int]], counts: list[int]
+    machine: GpuMachine, p: GemmParameters, x: GemmShapes, tiles: list[tuple[int, int]], counts: list[int]
 ) -> _Kernels:
     """The fastest kernel of each product.
 
-    Compared in single precision, which takes half the time: kernels that differ by less than 1e-6 are equally good.
+    Compared in single precision, in half the time: kernels that differ by less than 1e-6 are equally good.
     """
     rows, cols = _single(np.array(tiles).T)
     splits = _single(np.array(counts))
     every = _Kernels(rows[None, :, None], cols[None, :, None], splits[None, None, :])
-    single = _Shapes(*(_single(values) for values in x))
+    single = GemmShapes(*(_single(values) for values in x))
     total_s = np.where(_is_refused(p, single, every), np.inf, _price(machine, p, single, every).total_s)
     tile, split = np.divmod(np.argmin(total_s.reshape(len(total_s), -1), axis=1), splits.size)
     best = (rows[tile], cols[tile], splits[split])
@@ -261,7 +207,7 @@ def _single(values: NDArray[Any]) -> Array:
     return np.asarray(values, dtype=np.float32)
 
 
-def _times(machine: GpuMachine, p: GemmParameters, x: _Shapes, kernels: _Kernels) -> GemmTimes:
+def _times(machine: GpuMachine, p: GemmParameters, x: GemmShapes, kernels: _Kernels) -> GemmTimes:
     """All of one kernel per product."""
     price = _price(machine, p, x, kernels)
     loop = price.loop
@@ -287,7 +233,7 @@ def _times(machine: GpuMachine, p: GemmParameters, x: _Shapes, kernels: _Kernels
     return GemmTimes(*(values[:, 0, 0] for values in times))
 
 
-def _price(machine: GpuMachine, p: GemmParameters, x: _Shapes, kernels: _Kernels) -> _Price:
+def _price(machine: GpuMachine, p: GemmParameters, x: GemmShapes, kernels: _Kernels) -> _Price:
     """Time of kernels, in the precision of the arrays given."""
     rows, cols, splits = kernels
     loop = _loop(machine, p, x, kernels)
@@ -324,10 +270,12 @@ def _overlapped(*parts: Array) -> Array:
 
 def _eighth_power(values: Array) -> Array:
     """By products alone."""
-    return np.asarray(np.square(np.square(np.square(values))))
+    power = np.square(values)
+    np.square(power, out=power)
+    return np.square(power, out=power)
 
 
-def _loop(machine: GpuMachine, p: GemmParameters, x: _Shapes, kernels: _Kernels) -> _Loop:
+def _loop(machine: GpuMachine, p: GemmParameters, x: GemmShapes, kernels: _Kernels) -> _Loop:
     """What each resource needs for the k-loops."""
     rows, cols, splits = kernels
     k_step = K_BLOCK_BYTES / x.element_bytes
@@ -357,7 +305,7 @@ def _loop(machine: GpuMachine, p: GemmParameters, x: _Shapes, kernels: _Kernels)
     )
 
 
-def _is_refused(p: GemmParameters, x: _Shapes, kernels: _Kernels) -> NDArray[np.bool_]:
+def _is_refused(p: GemmParameters, x: GemmShapes, kernels: _Kernels) -> NDArray[np.bool_]:
     """Parts of under two k-loop steps, and tiles that the library does not take."""
     refused = (kernels.splits > 1) & (x.k < 2.0 * kernels.splits * K_BLOCK_BYTES / x.element_bytes)
     if p.follows_rows:
@@ -367,7 +315,7 @@ def _is_refused(p: GemmParameters, x: _Shapes, kernels: _Kernels) -> NDArray[np.
     return np.asarray(refused)
 
 
-def _main_memory_reads(machine: GpuMachine, x: _Shapes, kernels: _Kernels, k_part: Array) -> Array:
+def _main_memory_reads(machine: GpuMachine, x: GemmShapes, kernels: _Kernels, k_part: Array) -> Array:
     """Bytes of both operands read from main memory, by the best of three orders of the tiles.
 
     1. The tiles that run together form a block of the result, as nearly square as the grid allows, and share what they

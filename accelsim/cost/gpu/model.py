@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from accelsim.cost.base import OperatorCost, Region, register_cost_model
+from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model
 from accelsim.cost.columns import CostColumns
 from accelsim.cost.gpu.kernels.base import Families, Site, in_groups
 from accelsim.cost.residual import KERNEL_STACK, Residual
@@ -16,7 +16,7 @@ from accelsim.workload.steps import OperatorSeries
 
 
 @register_cost_model("gpu")
-class GpuCostModel:
+class GpuCostModel(CostModel):
     """Prices operators on a GPU by tiles, waves and bytes; a file of ``kernels/`` per family has the formulas.
 
     Operands: weights and the KV cache come from main memory; activations are in the L2 as far as they fit, because

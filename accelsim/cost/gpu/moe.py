@@ -19,13 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from accelsim.cost.gpu.gemm import GemmParameters, GemmTimes, gemm_times
+from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+from accelsim.cost.gpu.gemm_shapes import GemmShapes, GemmTimes
 from accelsim.cost.gpu.machine import Array, GpuMachine
+from accelsim.cost.gpu.shapes import columns_of
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 
@@ -139,71 +141,89 @@ class MoeTimes(NamedTuple):
     hbm_bytes: Array
 
 
-def moe_times(
-    machine: GpuMachine,
-    parameters: MoeParameters,
-    tokens: ArrayLike,
-    hidden: ArrayLike,
-    inter: ArrayLike,
-    topk: ArrayLike,
-    num_experts: ArrayLike,
-    *,
-    core_flops_per_s: ArrayLike,
-    tp: ArrayLike = 1,
-    ep: ArrayLike = 1,
-    gated: ArrayLike = True,
-    imbalance: ArrayLike = 1.0,
-    touched: ArrayLike | None = None,
-    is_dispatched: bool = False,
-    element_bytes: float = 2.0,
-    input_bytes: float | None = None,
-    weight_bytes: float | None = None,
-    product_bytes: float | None = None,
-    unpack_s: float = 0.0,
-) -> MoeTimes:
-    """Time of the layer on one rank, for arrays of shapes.
+class MoeShapes(NamedTuple):
+    """Layers as one rank sees them, one entry each.
 
-    Args:
-        machine: What the kernels run on.
-        parameters: Calibration.
+    Attributes:
         tokens: Tokens of the whole layer.
         hidden: Width of a token.
         inter: Inner width of an expert, before division by ``tp``.
         topk: Experts of a token.
         num_experts: Experts of the layer, before division by ``ep``.
         core_flops_per_s: Published matrix peak of one core for the element type.
-        tp: Ranks that divide each expert.
-        ep: Ranks that divide the experts.
-        gated: Whether an expert has a gate beside its up projection.
-        imbalance: Tokens routed to this rank over the mean of the ranks.
+        tp: Ranks that divide each expert; default 1.
+        ep: Ranks that divide the experts; default 1.
+        gated: 1 where an expert has a gate beside its up projection, the default.
+        imbalance: Tokens routed to this rank over the mean of the ranks; default 1.
         touched: Experts of this rank that get a token; default: as many as balanced routing reaches.
-        is_dispatched: Whether the rank holds the tokens sent to it alone, instead of all.
-        element_bytes: Bytes of an element of results, of the tokens and of what lies between the kernels.
+        is_dispatched: 1 where the rank holds the tokens sent to it alone, instead of all; default 0.
+        element_bytes: Bytes of an element of results, of the tokens and of what lies between the kernels; default 2.
         input_bytes: Bytes of an element that enters a product; default ``element_bytes``.
         weight_bytes: Bytes of a weight, scales included; default ``element_bytes``.
         product_bytes: Bytes of an element as it is multiplied; default ``element_bytes``.
-        unpack_s: Time of one core to unpack one weight.
+        unpack_s: Time of one core to unpack one weight; default 0.
+    """
+
+    tokens: Array
+    hidden: Array
+    inter: Array
+    topk: Array
+    num_experts: Array
+    core_flops_per_s: Array
+    tp: Array
+    ep: Array
+    gated: Array
+    imbalance: Array
+    touched: Array
+    is_dispatched: Array
+    element_bytes: Array
+    input_bytes: Array
+    weight_bytes: Array
+    product_bytes: Array
+    unpack_s: Array
+
+    @classmethod
+    def of(cls, **columns: ArrayLike) -> Self:
+        """Layers from columns by name, arrays of one length or single numbers; what is left out has its default.
+
+        Raises:
+            TypeError: A column is unknown or missing.
+        """
+        return cls(*columns_of(columns, cls._fields, _DEFAULTS))
+
+
+_DEFAULTS: dict[str, ArrayLike | str] = {
+    **dict.fromkeys(("tp", "ep", "gated", "imbalance"), 1.0),
+    **dict.fromkeys(("input_bytes", "weight_bytes", "product_bytes"), "element_bytes"),
+    "touched": np.inf,
+    "is_dispatched": 0.0,
+    "element_bytes": 2.0,
+    "unpack_s": 0.0,
+}
+
+
+def moe_times(machine: GpuMachine, parameters: MoeParameters, shapes: MoeShapes) -> MoeTimes:
+    """Time of each layer on one rank.
+
+    Args:
+        machine: What the kernels run on.
+        parameters: Calibration.
+        shapes: The layers.
 
     Raises:
         ConfigError: An unknown library.
     """
-    most_touched = np.inf if touched is None else touched
-    given = (tokens, hidden, inter, topk, num_experts, core_flops_per_s, tp, ep, gated, imbalance, most_touched)
-    m, d, f, k, e, peak, ranks, shares, gate, load, most = np.broadcast_arrays(
-        *(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given)
+    m, d, f, k, e, peak, ranks, shares, gate, load, most, sent, size, read_size, weight_size, multiplied, unpack_s = (
+        shapes
     )
     library = parameters.kernels
     width = np.ceil(f / ranks / library.column_block) * library.column_block
     routed = np.maximum(m * k * load / shares, 1.0)
-    routes = routed if is_dispatched else m * k
+    routes = np.where(sent > 0.0, routed, m * k)
     experts = np.minimum(np.minimum(e / shares, np.ceil(routed)), most)
     each = routed / experts
     rows = routes if library.holds_all_rows else routed
     up = width * (1.0 + gate)
-    size = element_bytes
-    read_size, weight_size, multiplied = (
-        size if own is None else own for own in (input_bytes, weight_bytes, product_bytes)
-    )
     written, between = (width, width) if library.fuses_activation else (up, up + width)
     in_all = weight_size * (experts * (up + width) * d) + size * (m * d) + size * (rows * (between + d))
     heights = _heights(parameters, routes * shares / e) if library.takes_tiles_by_load else np.zeros_like(m)
@@ -215,10 +235,10 @@ def moe_times(
             "k": inner,
             "batch": experts,
             "core_flops_per_s": peak,
-            "element_bytes": np.full_like(m, multiplied),
-            "a_element_bytes": np.full_like(m, read_size),
-            "b_element_bytes": np.full_like(m, weight_size),
-            "unpack_s": np.full_like(m, unpack_s),
+            "element_bytes": multiplied,
+            "a_element_bytes": read_size,
+            "b_element_bytes": weight_size,
+            "unpack_s": unpack_s,
             "result_bytes": size * columns / n,
             "a_cached": machine.cached_fraction(read_size * read),
             "b_cached": machine.cached_fraction(in_all),
@@ -251,7 +271,7 @@ def _product(machine: GpuMachine, p: GemmParameters, heights: Array, shapes: Map
             again = np.ceil(x["m"] / height) - 1.0
             x["b_cached"] -= again * (1.0 - machine.cached_fraction(x["n"] * x["k"] * x["b_element_bytes"]))
         own = replace(p, tile_rows=(int(height),)) if height else p
-        parts.append((chosen, gemm_times(machine, own, **x)))
+        parts.append((chosen, gemm_times(machine, own, GemmShapes.of(**x))))
     order = np.argsort(np.concatenate([chosen for chosen, _ in parts]))
     fields = zip(*(times for _, times in parts), strict=True)
     return GemmTimes(*(np.concatenate(values)[order] for values in fields))

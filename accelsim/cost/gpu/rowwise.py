@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.cost.gpu.machine import Array, GpuMachine
+from accelsim.cost.gpu.shapes import columns_of
 
 #: Elements of one thread block where it does not take a whole row.
 ELEMENTS_PER_BLOCK = 2048
@@ -76,40 +77,60 @@ class RowwiseTimes(NamedTuple):
     hbm_bytes: Array
 
 
-def rowwise_times(
-    machine: GpuMachine,
-    parameters: RowwiseParameters,
-    rows: ArrayLike,
-    width: ArrayLike,
-    read_bytes: ArrayLike,
-    write_bytes: ArrayLike,
-    *,
-    whole_rows: ArrayLike = False,
-    passes: ArrayLike = 1,
-    block_threads: ArrayLike = BLOCK_THREADS,
-    cached: ArrayLike = 0.0,
-    gathers: ArrayLike = False,
-) -> RowwiseTimes:
-    """Time of row-wise operators, for arrays of shapes.
+class RowShapes(NamedTuple):
+    """Row-wise operators, one entry each.
 
-    Args:
-        machine: What the kernel runs on.
-        parameters: Calibration.
+    Attributes:
         rows: Rows of the result.
         width: Elements of one row of the result.
         read_bytes: Bytes of all operands, each once.
         write_bytes: Bytes of all results.
-        whole_rows: Whether one block works on a row as a whole (norm, softmax, gated activations, rope).
-        passes: How often the kernel reads its operands.
-        block_threads: Threads of a block at most.
-        cached: Share of operands and results that stays in the L2, 0 to 1.
-        gathers: Whether the kernel looks a place up before it can load from it.
+        whole_rows: 1 where one block works on a row as a whole (norm, softmax, gated activations, rope); default 0.
+        passes: How often the kernel reads its operands; default 1.
+        block_threads: Threads of a block at most; default :data:`BLOCK_THREADS`.
+        cached: Share of operands and results that stays in the L2, 0 to 1; default 0.
+        gathers: 1 where the kernel looks a place up before it can load from it; default 0.
+    """
+
+    rows: Array
+    width: Array
+    read_bytes: Array
+    write_bytes: Array
+    whole_rows: Array
+    passes: Array
+    block_threads: Array
+    cached: Array
+    gathers: Array
+
+    @classmethod
+    def of(cls, **columns: ArrayLike) -> Self:
+        """Operators from columns by name, arrays of one length or single numbers; what is left out has its default.
+
+        Raises:
+            TypeError: A column is unknown or missing.
+        """
+        return cls(*columns_of(columns, cls._fields, _DEFAULTS))
+
+
+_DEFAULTS: dict[str, ArrayLike | str] = {
+    "whole_rows": 0.0,
+    "passes": 1.0,
+    "block_threads": BLOCK_THREADS,
+    "cached": 0.0,
+    "gathers": 0.0,
+}
+
+
+def rowwise_times(machine: GpuMachine, parameters: RowwiseParameters, shapes: RowShapes) -> RowwiseTimes:
+    """Time of row-wise operators.
+
+    Args:
+        machine: What the kernel runs on.
+        parameters: Calibration.
+        shapes: The operators.
     """
     p = parameters
-    given = (rows, width, read_bytes, write_bytes, whole_rows, passes, block_threads, cached, gathers)
-    m, n, reads, writes, by_row, repeats, most, hit, looks_up = np.broadcast_arrays(
-        *(np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in given)
-    )
+    m, n, reads, writes, by_row, repeats, most, hit, looks_up = shapes
     again = (repeats - 1.0) * reads
     moved = reads + writes + again
     blocks = np.where(by_row > 0, m, np.ceil(m * n / ELEMENTS_PER_BLOCK))

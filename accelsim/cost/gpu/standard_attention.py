@@ -27,8 +27,9 @@ from numpy.typing import ArrayLike
 
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+from accelsim.cost.gpu.gemm_shapes import GemmShapes
 from accelsim.cost.gpu.machine import Array, GpuMachine
-from accelsim.cost.gpu.rowwise import RowwiseParameters, rowwise_times, softmax_passes
+from accelsim.cost.gpu.rowwise import RowShapes, RowwiseParameters, rowwise_times, softmax_passes
 
 Direction = Literal["forward", "backward", "training"]
 #: Passes over the scores (each one read and one write) that a broadcast mask takes.  docs/assumptions.md#GPU-24
@@ -118,33 +119,31 @@ class StandardKernels:
         m = np.where(k == x.q_len, x.kv_len, x.q_len)
         read, written = batch * (m * k + k * n) * size, batch * m * n * size
         hit, kept = self.machine.cached_fraction(read), self.machine.cached_fraction(read + written)
-        return gemm_times(
-            self.machine,
-            self.products,
-            m,
-            n,
-            k,
+        shapes = GemmShapes.of(
+            m=m,
+            n=n,
+            k=k,
             batch=batch,
             core_flops_per_s=self.core_flops_per_s,
             element_bytes=size,
             a_cached=hit,
             b_cached=hit,
             c_cached=kept,
-        ).total_s
+        )
+        return gemm_times(self.machine, self.products, shapes).total_s
 
     def _softmax(self, x: AttentionShapes, operands: float, passes: ArrayLike) -> Array:
         scores = score_bytes(x)
-        return rowwise_times(
-            self.machine,
-            self.softmax,
-            x.batch * x.heads * x.q_len,
-            x.kv_len,
-            operands * scores,
-            scores,
+        shapes = RowShapes.of(
+            rows=x.batch * x.heads * x.q_len,
+            width=x.kv_len,
+            read_bytes=operands * scores,
+            write_bytes=scores,
             whole_rows=True,
             passes=passes,
             cached=self.machine.cached_fraction((operands + 1.0) * scores),
-        ).total_s
+        )
+        return rowwise_times(self.machine, self.softmax, shapes).total_s
 
     def _passes(self, x: AttentionShapes, reads: ArrayLike, writes: ArrayLike) -> Array:
         """Time of streaming the scores so many times in and out."""
@@ -158,7 +157,8 @@ class StandardKernels:
 
     def _stream(self, rows: Array, width: Array, read_bytes: Array, write_bytes: Array) -> Array:
         hit = self.machine.cached_fraction(read_bytes + write_bytes)
-        return rowwise_times(self.machine, self.elementwise, rows, width, read_bytes, write_bytes, cached=hit).total_s
+        shapes = RowShapes.of(rows=rows, width=width, read_bytes=read_bytes, write_bytes=write_bytes, cached=hit)
+        return rowwise_times(self.machine, self.elementwise, shapes).total_s
 
 
 def score_bytes(shapes: AttentionShapes) -> Array:

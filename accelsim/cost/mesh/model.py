@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
+from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.attention import attention_choices, ragged_attention
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
@@ -41,7 +41,7 @@ _PASSES = {"gelu": 5.0, "gelu_mul": 6.0, "silu_mul": 1.0, "relu_mul": 2.0, "copy
 
 
 @register_cost_model("mesh")
-class MeshCostModel:
+class MeshCostModel(CostModel):
     """Whole-grid execution in the manner of WaferLLM: shift products in prefill, resident products and trees in decode.
 
     A product runs either way; the faster one whose tiles fit a core's SRAM wins, which is the resident product when

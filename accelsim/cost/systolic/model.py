@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from accelsim.cost.base import OperatorCost, Region, register_cost_model, sum_costs
+from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import residual_of
 from accelsim.cost.systolic.attention import AttentionTimes, attention_times, ragged_attention_times
@@ -27,7 +27,7 @@ _REDUCING_KINDS = frozenset({"norm", "softmax", "router"})
 
 
 @register_cost_model("systolic")
-class SystolicCost:
+class SystolicCost(CostModel):
     """Prices operators as compiled modules of their own: one launch each.
 
     Products run on the arrays (:mod:`.gemm`), attention on arrays and vector unit (:mod:`.attention`; span after span

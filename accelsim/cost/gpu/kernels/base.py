@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any, ClassVar, NamedTuple, Self
 
 from accelsim.cost.base import OperatorCost
@@ -170,7 +171,15 @@ class Families:
     @classmethod
     def known(cls) -> Self:
         """Those registered."""
-        return cls(tuple(family() for _, family in KERNEL_FAMILIES.items()))
+        return cls(_instances(tuple(family for _, family in KERNEL_FAMILIES.items())))
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, list[KernelFamily]]:
+        found: dict[str, list[KernelFamily]] = {}
+        for family in self.members:
+            for kind in family.kinds:
+                found.setdefault(kind, []).append(family)
+        return found
 
     def of_operator(self, operator: Operator) -> KernelFamily:
         """The family that prices an operator.
@@ -178,17 +187,20 @@ class Families:
         Raises:
             ConfigError: There is none; lists the kinds there are.
         """
-        for family in self.members:
-            if operator.kind in family.kinds and family.takes(operator):
+        for family in self._by_kind.get(operator.kind, ()):
+            if family.takes(operator):
                 return family
-        kinds = sorted({kind for family in self.members for kind in family.kinds})
-        raise ConfigError(
-            f"{operator.name}: the gpu cost model does not run {operator.kind}. It runs: {', '.join(kinds)}."
-        )
+        kinds = ", ".join(sorted(self._by_kind))
+        raise ConfigError(f"{operator.name}: the gpu cost model does not run {operator.kind}. It runs: {kinds}.")
 
     def of_rows(self, op: str) -> KernelFamily | None:
         """The family that prices rows of ``op``, if there is one."""
         return next((family for family in self.members if op in family.operations), None)
+
+
+@cache
+def _instances(families: tuple[type[KernelFamily], ...]) -> tuple[KernelFamily, ...]:
+    return tuple(family() for family in families)
 
 
 def measured_operations() -> dict[str, Operation]:

@@ -17,7 +17,7 @@ from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.kernels.gemm import unpacked
 from accelsim.cost.gpu.launches import costs_of
-from accelsim.cost.gpu.moe import MoeParameters, moe_times
+from accelsim.cost.gpu.moe import MoeParameters, MoeShapes, moe_times
 from accelsim.cost.gpu.section import Section
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.cost.operands import unpack_s
@@ -101,15 +101,10 @@ class ExpertKernels(KernelFamily):
     def seconds(self, batch: Batch, parameters: Any, site: Site) -> Array:
         """See :class:`KernelFamily`."""
         x = batch.extents
-        times = moe_times(
-            site.machine,
-            parameters,
-            *(x[name] for name in _ROWS.needs),
-            core_flops_per_s=site.core_flops_per_s(batch.dtype),
-            tp=x["tp"],
-            ep=x["ep"],
-            gated=x["gated"],
-        )
+        extents = {name: x[name] for name in (*_ROWS.needs, "tp", "ep", "gated")}
+        extents["tokens"] = extents.pop("m")
+        shapes = MoeShapes.of(**extents, core_flops_per_s=site.core_flops_per_s(batch.dtype))
+        times = moe_times(site.machine, parameters, shapes)
         return times.total_s + batch.rig.overhead_s
 
     def start(self, section: Section, dtype: DType, calibration: GpuCalibration) -> Any:
@@ -145,14 +140,12 @@ def _costs(operators: list[Any], section: Section, site: Site) -> list[OperatorC
     tokens, hidden, ffn, top_k, experts, local, gated, load, touched = np.array(
         [_columns(op) for op in operators], dtype=np.float64
     ).T
-    times = moe_times(
-        site.machine,
-        parameters,
-        tokens,
-        hidden,
-        ffn,
-        top_k,
-        experts,
+    shapes = MoeShapes.of(
+        tokens=tokens,
+        hidden=hidden,
+        inter=ffn,
+        topk=top_k,
+        num_experts=experts,
         core_flops_per_s=site.core_flops_per_s(dtype),
         ep=experts / local,
         gated=gated,
@@ -165,6 +158,7 @@ def _costs(operators: list[Any], section: Section, site: Site) -> list[OperatorC
         product_bytes=dtype.bits / 8,
         unpack_s=unpack_s(stored, dtype, site.chip),
     )
+    times = moe_times(site.machine, parameters, shapes)
     trust = trust_of(site, section, warnings, [outside] * len(operators))
     details: list[Mapping[str, float | str]] = [
         {"kernel": section.name, "experts": op.touched, "rows": float(op.rows)} for op in operators

@@ -17,6 +17,7 @@ from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+from accelsim.cost.gpu.gemm_shapes import GemmShapes
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
 from accelsim.cost.gpu.quantize import quantize_seconds
@@ -155,12 +156,10 @@ class GemmKernels(KernelFamily):
         size = batch.dtype.bits / 8
         result = _RESULT_BYTES.get(batch.dtype, size)
         a, b, c = number * m * k * size, number * n * k * size, number * m * n * result
-        times = gemm_times(
-            machine,
-            parameters if rig.has_launch else replace(parameters, launch_s=0.0),
-            m,
-            n,
-            k,
+        shapes = GemmShapes.of(
+            m=m,
+            n=n,
+            k=k,
             batch=number,
             core_flops_per_s=site.core_flops_per_s(batch.dtype),
             element_bytes=size,
@@ -169,6 +168,7 @@ class GemmKernels(KernelFamily):
             b_cached=machine.cached_fraction(a + rig.weight_copies * b + c),
             c_cached=machine.cached_fraction(a + rig.weight_copies * (b + c)),
         )
+        times = gemm_times(machine, parameters if rig.has_launch else replace(parameters, launch_s=0.0), shapes)
         seconds = times.total_s + rig.overhead_s
         if rig.quantizes and size == 1.0:
             seconds = seconds + quantize_seconds(machine, parameters, m, k)
@@ -194,12 +194,10 @@ def _costs(operators: list[Gemm], site: Site) -> list[OperatorCost]:
     m, n, k, batch, a_size, c_size, a, b, read, written, is_activation = np.array(
         [_columns(operator) for operator in operators], dtype=np.float64
     ).T
-    times = gemm_times(
-        machine,
-        parameters,
-        m,
-        n,
-        k,
+    shapes = GemmShapes.of(
+        m=m,
+        n=n,
+        k=k,
         batch=batch,
         core_flops_per_s=site.core_flops_per_s(dtype),
         element_bytes=dtype.bits / 8,
@@ -211,6 +209,7 @@ def _costs(operators: list[Gemm], site: Site) -> list[OperatorCost]:
         b_cached=is_activation * machine.cached_fraction(a + read),
         c_cached=machine.cached_fraction(a + read + written),
     )
+    times = gemm_times(machine, parameters, shapes)
     outside = site.calibration.outside(gemm_section(DType.BF16), {"m": m, "n": n, "k": k})
     trust = trust_of(site, section_in_use(dtype, site.calibration), warnings, outside)
     chosen = zip(

@@ -22,6 +22,7 @@ from accelsim.cost.gpu.rowwise import (
     BLOCK_THREADS,
     LAYERNORM_THREADS,
     PASSES,
+    RowShapes,
     RowwiseParameters,
     rowwise_times,
     softmax_passes,
@@ -139,19 +140,19 @@ class RowKernels(KernelFamily):
         kernel, read_per_result = _MEASURED[batch.op]
         rows, width = batch.extents["m"], batch.extents["n"]
         result = rows * width * (batch.dtype.bits / 8)
-        times = rowwise_times(
-            site.machine,
-            parameters if batch.rig.has_launch else replace(parameters, launch_s=0.0),
-            rows,
-            width,
-            result * read_per_result,
-            result,
+        shapes = RowShapes.of(
+            rows=rows,
+            width=width,
+            read_bytes=result * read_per_result,
+            write_bytes=result,
             whole_rows=kernel.whole_rows,
             passes=kernel.passes_over(width),
             gathers=kernel.gathers,
             block_threads=kernel.block_threads,
             cached=site.machine.cached_fraction(result * read_per_result + result),
         )
+        own = parameters if batch.rig.has_launch else replace(parameters, launch_s=0.0)
+        times = rowwise_times(site.machine, own, shapes)
         return times.total_s + batch.rig.overhead_s
 
 
@@ -183,19 +184,18 @@ def _costs(operators: list[Any], site: Site) -> list[OperatorCost]:
         dtype=np.float64,
     ).T
     passes = np.where(passes > 0.0, passes, softmax_passes(width))
-    times = rowwise_times(
-        machine,
-        parameters,
-        rows,
-        width,
-        reads,
-        writes,
+    shapes = RowShapes.of(
+        rows=rows,
+        width=width,
+        read_bytes=reads,
+        write_bytes=writes,
         whole_rows=whole_rows,
         passes=1.0 + (passes - 1.0) * again,
         block_threads=threads,
         cached=np.where(weights > reads, 0.0, machine.cached_fraction(reads + writes)),
         gathers=gathers,
     )
+    times = rowwise_times(machine, parameters, shapes)
     outside = site.calibration.outside(section, {"rows": rows, "width": width})
     trust = trust_of(site, section, warnings, outside)
     details: list[Mapping[str, float | str]] = [{"kernel": section.name}] * len(operators)

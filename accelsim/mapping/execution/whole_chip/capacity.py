@@ -43,6 +43,8 @@ def check_capacity(job: Job, fullest: Workload) -> tuple[str, ...]:
     where = f"{job.model.name} on {job.system.name}:{job.system.num_chips}, plan {job.plan}"
     if job.ignore_capacity:
         return (warn("capacity-ignored", f"{where}: {problem}"),)
+    if not job.gives_advice:
+        raise CapacityError(f"{where}: {problem}")
     fix = next(_changes_that_fit(job), None)
     advice = (
         f"Smallest change that fits: {fix}." if fix else "No larger tp, smaller batch or region of this system fits."

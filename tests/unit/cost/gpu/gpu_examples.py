@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from numpy.typing import ArrayLike
+
+from accelsim.cost.gpu import gemm, rowwise
 from accelsim.cost.gpu.attention import PrefillParameters
 from accelsim.cost.gpu.decode import DecodeParameters
 from accelsim.cost.gpu.gemm import GemmParameters
+from accelsim.cost.gpu.gemm_shapes import GemmShapes, GemmTimes
 from accelsim.cost.gpu.machine import GpuMachine
-from accelsim.cost.gpu.rowwise import RowwiseParameters
+from accelsim.cost.gpu.rowwise import RowShapes, RowwiseParameters, RowwiseTimes
 
 #: 10 cores, 1 MB of L2, 10 TB/s from L2, 1 TB/s into each core, 1 TB/s from main memory.
 MACHINE = GpuMachine(
@@ -50,3 +54,19 @@ ROWS = RowwiseParameters(
     core_bandwidth_bytes_per_s=1e15,
     block_bandwidth_bytes_per_s=1e15,
 )
+
+
+def gemm_times(
+    machine: GpuMachine, parameters: GemmParameters, m: ArrayLike, n: ArrayLike, k: ArrayLike, **columns: ArrayLike
+) -> GemmTimes:
+    """Times of products of these extents."""
+    return gemm.gemm_times(machine, parameters, GemmShapes.of(m=m, n=n, k=k, **columns))
+
+
+def rowwise_times(
+    machine: GpuMachine, parameters: RowwiseParameters, *extents: ArrayLike, **columns: ArrayLike
+) -> RowwiseTimes:
+    """Times of row operators of so many rows, elements of a row, bytes read and bytes written."""
+    names = ("rows", "width", "read_bytes", "write_bytes")
+    shapes = RowShapes.of(**dict(zip(names, extents, strict=True)), **columns)
+    return rowwise.rowwise_times(machine, parameters, shapes)

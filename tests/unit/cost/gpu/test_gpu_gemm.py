@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gpu_examples import CORE_FLOPS_PER_S, GEMM, MACHINE
+from gpu_examples import CORE_FLOPS_PER_S, GEMM, MACHINE, gemm_times
 
-from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
+from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.quantize import quantize_seconds
 
 TYPICAL = GemmParameters(1e-6, 1e-6, 1e-7, 0.9, 0.8, 1.0, 2e-6, 0.7)

@@ -13,7 +13,7 @@ from accelsim import load_chip
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.kernels.experts import MOE as MOE_SECTION
 from accelsim.cost.gpu.kernels.experts import MOE_CUTLASS, library_section
-from accelsim.cost.gpu.moe import MoeParameters, moe_times
+from accelsim.cost.gpu.moe import MoeParameters, MoeShapes, moe_times
 from accelsim.errors import ConfigError
 
 MOE = MoeParameters(
@@ -31,7 +31,7 @@ LAYER = {"hidden": 1024, "inter": 2048, "topk": 2, "num_experts": 8, "core_flops
 
 
 def seconds(tokens: int, parameters: MoeParameters = MOE, **changes: float) -> float:
-    return float(moe_times(MACHINE, parameters, tokens, **{**LAYER, **changes}).total_s[0])  # type: ignore[arg-type]
+    return float(moe_times(MACHINE, parameters, MoeShapes.of(tokens=tokens, **{**LAYER, **changes})).total_s[0])
 
 
 def test_one_token_reads_the_weights_of_its_experts_alone() -> None:
@@ -69,7 +69,7 @@ def test_a_library_that_holds_all_rows_pays_for_those_of_other_ranks() -> None:
 
 
 def main_memory_bytes(tokens: int, parameters: MoeParameters) -> float:
-    return float(moe_times(MACHINE, parameters, tokens, **LAYER).hbm_bytes[0])  # type: ignore[arg-type]
+    return float(moe_times(MACHINE, parameters, MoeShapes.of(tokens=tokens, **LAYER)).hbm_bytes[0])
 
 
 def test_a_library_that_finishes_a_row_of_tiles_first_reads_weights_once_per_row_of_tiles() -> None:

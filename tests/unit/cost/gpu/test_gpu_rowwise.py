@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gpu_examples import MACHINE, ROWS
+from gpu_examples import MACHINE, ROWS, rowwise_times
 
-from accelsim.cost.gpu.rowwise import rowwise_times, softmax_passes
+from accelsim.cost.gpu.rowwise import softmax_passes
 
 
 def test_large_operator_takes_its_bytes_over_the_bandwidth() -> None:
