@@ -26,8 +26,10 @@ CAUSES = ("compute", "hbm", "l2", "launch", "exposed communication")
 def priced(monkeypatch):
     """Names of the operators that are really priced, on cores and between ranks."""
     found = []
-    on_cores, between = GpuCostModel.cost, NetworkPricer.cost
-    monkeypatch.setattr(GpuCostModel, "cost", lambda self, op, *a: found.append(op.kind) or on_cores(self, op, *a))
+    on_cores, between = GpuCostModel.costs, NetworkPricer.cost
+    monkeypatch.setattr(
+        GpuCostModel, "costs", lambda self, ops, *a: found.extend(op.kind for op in ops) or on_cores(self, ops, *a)
+    )
     monkeypatch.setattr(NetworkPricer, "cost", lambda self, op: found.append(op.kind) or between(self, op))
     return found
 
