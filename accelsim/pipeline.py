@@ -25,6 +25,7 @@ from accelsim.results.bottleneck import WhatIf, causes_to_relieve
 from accelsim.results.provenance import Provenance
 from accelsim.results.result import Result
 from accelsim.results.run import Run
+from accelsim.workload.graph import OperatorGraph, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 from accelsim.workload.series import build_series
@@ -34,7 +35,7 @@ NUM_WHAT_IFS, WHAT_IF_FACTOR = 2, 2.0
 
 
 def simulate(
-    case: Case | Model | str,
+    case: Case | Model | Workload | OperatorGraph | str,
     system: System | str | None = None,
     phase: Phase | None = None,
     plan: Plan | str | None = None,

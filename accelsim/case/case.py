@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from accelsim.hardware.system import System
     from accelsim.mapping.placement.constraints import PlacementConstraints
     from accelsim.mapping.plan import Plan
+    from accelsim.workload.graph import OperatorGraph, Workload
     from accelsim.workload.model import Model
     from accelsim.workload.phase import Phase
     from accelsim.workload.recipe import AttentionName
@@ -39,7 +40,8 @@ class Case:
     made in Python may stand in their place.  Values may be given as text (``plan="tp=8"``, ``dtype="fp8"``).
 
     Attributes:
-        model: A :class:`Model`, a name, or a path to a YAML or an unchanged Hugging Face ``config.json``.
+        model: A :class:`Model`, a name, or a path to a YAML or an unchanged Hugging Face ``config.json``; or one pass
+            without a model: a :class:`Workload` or an :class:`OperatorGraph`, which have no file form.
         system: A :class:`System`, or a name or path with an optional ``:CHIPS``.
         phase: E.g. ``Decode(batch=8, context=4096)``.
         plan: A :class:`Plan`, or ``"auto"``: the fastest of a few candidates that fits.
@@ -72,7 +74,7 @@ class Case:
         True
     """
 
-    model: Model | str = option(
+    model: Model | Workload | str = option(
         MISSING,
         "Model name, YAML, or path to a Hugging Face config.json.",
         parse=read.read_model,
@@ -156,7 +158,7 @@ class Case:
     @classmethod
     def of(
         cls,
-        case: Case | Model | str,
+        case: Case | Model | Workload | OperatorGraph | str,
         system: System | str | None = None,
         phase: Phase | None = None,
         plan: Plan | str | None = None,
@@ -171,6 +173,8 @@ class Case:
         stated = {name: value for name, value in given.items() if value is not None} | options
         if isinstance(case, Case):
             return case.but(**stated)
+        if "phase" not in stated and not isinstance(case, str):
+            stated |= read.own_phase(case)
         return cls.from_dict({"model": case, **stated})
 
     def but(self, **changes: Any) -> Case:
@@ -205,11 +209,12 @@ class Case:
         Paths of files are written relative to it.
 
         Raises:
-            ConfigError: The file cannot be written, or the machine was made in Python.
+            ConfigError: The file cannot be written, or the machine or a workload was made in Python.
         """
         from accelsim.case.file import case_text
         from accelsim.files import write_atomic
 
+        read.read_model(self.model if isinstance(self.model, str) else read.model_plain(self.model))
         read.read_system(self.system if isinstance(self.system, str) else read.system_plain(self.system))
         stated = {one.name: one.plain(getattr(self, one.name)) for one in OPTIONS if not self._is_default(one)}
         write_atomic(Path(path), case_text(Path(path), stated))

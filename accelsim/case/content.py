@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from accelsim.hardware.system import System
+from accelsim.workload.graph import Workload
 
 #: Fields of a system that say where its values come from, not what they are.
 _ORIGIN = ("provenance", "files", "overrides", "stated")
@@ -58,6 +59,19 @@ def system_content(system: System) -> dict[str, Any]:
     for name, path in topology_files(system).items():
         content["levels"][name]["spec"]["options"]["file"] = file_sha256(path)
     return content
+
+
+def workload_content(workload: Workload) -> dict[str, Any]:
+    """Plain form of what a workload computes, with the kinds of its operators."""
+    segments = [
+        {
+            "operators": [{"kind": operator.kind, **plain(operator)} for operator in segment.graph],
+            "repeat": segment.repeat,
+            "ports": plain(segment.ports),
+        }
+        for segment in workload.segments
+    ]
+    return {**plain(replace(workload, segments=())), "segments": segments}
 
 
 def topology_files(system: System) -> dict[str, Path]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accelsim.case.content import file_sha256, system_content, topology_files
+from accelsim.case.content import file_sha256, system_content, topology_files, workload_content
 from accelsim.catalog import Catalog
 from accelsim.config.document import Document
 from accelsim.errors import ConfigError
@@ -19,8 +19,10 @@ from accelsim.mapping.placement.constraints import as_constraints
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.types import choose_types
 from accelsim.workload.formats.hf import load_model_file
+from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
 from accelsim.workload.recipe import Recipe
+from accelsim.workload.subject import Given, Subject
 from accelsim.workload.types import TypeOptions
 
 
@@ -42,7 +44,8 @@ class LoadedCase:
     def content(self) -> dict[str, Any]:
         """What the names stand for, without where it was found."""
         job = self.job
-        found = {"model": job.model, "profile": job.profile, "constraints": job.constraints, "plan_files": self.files}
+        model = workload_content(job.model.sample) if job.model.is_fixed else job.model
+        found = {"model": model, "profile": job.profile, "constraints": job.constraints, "plan_files": self.files}
         return {**found, "system": system_content(job.system)}
 
 
@@ -56,24 +59,48 @@ def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> LoadedCas
     constraints = as_constraints(values["constraints"])
     if constraints is not None and constraints.source is not None:
         inputs |= dict([constraints.source])
-    chosen = choose_types(model, system.chip, _type_options(values))
+    recipe, warnings = _recipe(model, system, values)
     plan = values["plan"] if isinstance(values["plan"], Plan) else Plan()
     job = Job(
         model=model,
         system=system,
         phase=values["phase"],
         plan=plan,
-        recipe=Recipe(chosen.types, values["attention"], routing=values["routing"]),
+        recipe=recipe,
         engine=values["engine"],
         ignore_capacity=values["ignore_capacity"],
         seed=values["seed"],
         constraints=constraints,
         profile=profile,
-        warnings=chosen.warnings,
+        warnings=warnings,
     )
     files = plan_files(plan)
     named = {Path(str(plan.to_dict()[key])).name: sha256 for key, sha256 in files.items()}
     return LoadedCase(job, inputs | of_profile | named, files)
+
+
+def _recipe(model: Subject, system: System, values: Mapping[str, Any]) -> tuple[Recipe, tuple[str, ...]]:
+    """How the model is computed, and warnings; what is given with its operators and types is computed as it is.
+
+    Raises:
+        ConfigError: The chip lacks a type, or an option would change what is given.
+    """
+    options = _type_options(values)
+    if not model.is_fixed:
+        chosen = choose_types(model, system.chip, options)
+        return Recipe(chosen.types, values["attention"], routing=values["routing"]), chosen.warnings
+    own = Recipe(model.stored_types(model.wide))
+    open_ = {**dict.fromkeys(_TYPE_OPTIONS), "attention": own.attention, "routing": own.routing}
+    stated = [name for name, default in open_.items() if values[name] != default]
+    if stated:
+        raise ConfigError(
+            f"{', '.join(stated)}: {model.name} is a workload without a model, whose operators and tensors say that "
+            "themselves. Leave the option out, or make the workload that way."
+        )
+    return own, ()
+
+
+_TYPE_OPTIONS = ("dtype", "weights_dtype", "activation_dtype", "kv_dtype", "reduce_dtype")
 
 
 def _type_options(values: Mapping[str, Any]) -> TypeOptions:
@@ -87,25 +114,28 @@ def _type_options(values: Mapping[str, Any]) -> TypeOptions:
 
 
 def load_inputs(
-    model: Model | str, system: System | str, overrides: Sequence[tuple[str, str]], catalog: Catalog
-) -> tuple[Model, System, dict[str, str]]:
+    model: Model | Workload | str, system: System | str, overrides: Sequence[tuple[str, str]], catalog: Catalog
+) -> tuple[Subject, System, dict[str, str]]:
     """Model and system, and the hash of every file read; overrides under ``model.`` change the model."""
+    subject: Subject
     inputs: dict[str, str] = {}
     of_model = [(path.removeprefix("model."), value) for path, value in overrides if path.startswith("model.")]
     of_system = [(path, value) for path, value in overrides if not path.startswith(("model.", "profile."))]
     if isinstance(model, str):
         loaded = load_model_file(model, catalog, of_model)
-        model = loaded.spec
+        subject = loaded.spec
         inputs |= {path.name: sha256 for path, sha256 in _files(loaded.document)}
-    elif of_model:
-        raise ConfigError("overrides of the model need a model given by name or path.")
+    else:
+        if of_model:
+            raise ConfigError("overrides of the model need a model given by name or path.")
+        subject = Given(model) if isinstance(model, Workload) else model
     if isinstance(system, str):
         system = load_system(system, of_system, catalog)
     elif of_system:
         raise ConfigError("overrides of the hardware need a system given by name or path.")
     inputs |= {Path(path).name: sha256 for path, sha256 in system.files}
     inputs |= {path.name: file_sha256(path) for path in topology_files(system).values()}
-    return model, system, inputs
+    return subject, system, inputs
 
 
 def choose_profile(

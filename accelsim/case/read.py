@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from accelsim.hardware.system import System
     from accelsim.mapping.placement.constraints import PlacementConstraints
     from accelsim.mapping.plan import Plan
+    from accelsim.workload.graph import Workload
     from accelsim.workload.model import Model
     from accelsim.workload.phase import Phase
     from accelsim.workload.routing import Routing
@@ -25,13 +26,23 @@ if TYPE_CHECKING:
 AUTO = "auto"
 
 
-def read_model(value: Any) -> Model | str:
-    """A model, its name or path, or its plain form."""
+def read_model(value: Any) -> Model | Workload | str:
+    """A model, its name or path, or its plain form; or a workload, or a graph as one, of the tokens its axes name."""
     from pydantic import ValidationError
 
+    from accelsim.workload.graph import OperatorGraph, Workload
     from accelsim.workload.model import Model
 
+    if isinstance(value, OperatorGraph):
+        return Workload.of(value)
+    if isinstance(value, Workload):
+        return value
     if isinstance(value, Mapping):
+        if "workload" in value:
+            raise ConfigError(
+                f"model: {value['workload']} is a workload that was made in Python and has no file form. "
+                "Make it again and give it to simulate."
+            )
         try:
             return Model.model_validate(value)
         except ValidationError as error:
@@ -39,9 +50,17 @@ def read_model(value: Any) -> Model | str:
     return cast("Model | str", _named(value, Model, "model"))
 
 
-def model_plain(value: Model | str) -> Any:
-    """A name, or all fields of a model made in Python."""
-    return value if isinstance(value, str) else value.model_dump(mode="json", exclude_defaults=True)
+def model_plain(value: Model | Workload | str) -> Any:
+    """A name, or all fields of a model made in Python; of a workload, which has no file form, name and hash."""
+    from accelsim.workload.graph import Workload
+
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Workload):
+        from accelsim.case.content import digest, workload_content
+
+        return {"workload": value.name, "sha256": digest(workload_content(value))}
+    return value.model_dump(mode="json", exclude_defaults=True)
 
 
 def read_system(value: Any) -> System | str:
@@ -79,13 +98,25 @@ def read_plan(value: Any) -> Plan | str:
 def read_phase(value: Any) -> Phase:
     """A phase, or its kind and sizes."""
     from accelsim.case.phases import phase_from
+    from accelsim.workload.subject import OnePass
 
     if isinstance(value, Mapping):
         sizes = dict(value)
+        if sizes.get("kind") == OnePass.kind:
+            return OnePass(sizes.get("tokens", 1))
         return phase_from(sizes.pop("kind", None), sizes)
     if not hasattr(value, "traversals"):
         raise ConfigError(f"phase: expected a phase such as Decode(batch=1, context=2048), got {value!r}.")
     return cast("Phase", value)
+
+
+def own_phase(value: Any) -> dict[str, Phase]:
+    """The phase, as an option, of what is one pass; nothing for a model."""
+    from accelsim.workload.graph import Workload
+    from accelsim.workload.subject import OnePass
+
+    model = read_model(value)
+    return {"phase": OnePass(model.tokens)} if isinstance(model, Workload) else {}
 
 
 def phase_plain(value: Phase) -> dict[str, Any]:

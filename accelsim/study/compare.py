@@ -15,6 +15,7 @@ from accelsim.pipeline import simulate
 from accelsim.results.difference import Difference, difference
 from accelsim.results.result import Result
 from accelsim.results.saved import SavedResult, load_result
+from accelsim.workload.graph import OperatorGraph, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 
@@ -67,7 +68,7 @@ def _row(result: Result) -> dict[str, Any]:
 
 
 def compare(
-    case: Case | Model | str,
+    case: Case | Model | Workload | OperatorGraph | str,
     systems: Sequence[System | str],
     phase: Phase | None = None,
     plan: Plan | str | None = None,

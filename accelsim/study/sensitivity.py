@@ -21,6 +21,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.pipeline import simulate
 from accelsim.results.result import Result
 from accelsim.study.parameters import ASSUMED, Parameter, parameters, scaled
+from accelsim.workload.graph import OperatorGraph, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 
@@ -157,7 +158,7 @@ class Sensitivity:
 
 
 def sensitivity(
-    case: Case | Model | str,
+    case: Case | Model | Workload | OperatorGraph | str,
     system: System | str | None = None,
     phase: Phase | None = None,
     plan: Plan | str | None = None,

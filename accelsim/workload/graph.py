@@ -242,14 +242,17 @@ class Workload:
             self._check_wires()
 
     @classmethod
-    def of(cls, graph: OperatorGraph, tokens: int = 1) -> Workload:
+    def of(cls, graph: OperatorGraph, tokens: int | None = None) -> Workload:
         """One graph as a workload.
 
         Args:
             graph: The whole pass.
-            tokens: Tokens it advances, for throughput.
+            tokens: Tokens it advances, for throughput; None reads them off what enters: its axes ``batch`` and
+                ``q_len``, or ``tokens``; 1 if it has none of them.
         """
-        return cls(graph.name, (Segment(graph),), tokens)
+        sizes = {axis.name: axis.size for tensor in graph.entering for axis in tensor.axes}
+        read = sizes.get("tokens") or sizes.get("batch", 1) * sizes.get("q_len", 1)
+        return cls(graph.name, (Segment(graph),), tokens or read)
 
     @cached_property
     def wires(self) -> tuple[Wire, ...]:
@@ -286,14 +289,14 @@ class Workload:
     def _check_wires(self) -> None:
         """Refuse ports that lead nowhere, and more than one tensor on a chain."""
         for at, segment in enumerate(self.segments):
+            for port in segment.ports:
+                self._wire(port, at)
+        for at, segment in enumerate(self.segments):
             if at and len(segment.chained) > 1:
                 raise ShapeError(
                     f"workload {self.name!r}: {_names(segment.chained)} enter {segment.name!r}; one can come from what "
                     "runs before it. Name ports for the others."
                 )
-        for at, segment in enumerate(self.segments):
-            for port in segment.ports:
-                self._wire(port, at)
 
     @property
     def flops(self) -> int:

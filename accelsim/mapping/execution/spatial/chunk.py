@@ -53,7 +53,8 @@ def _chunks(job: Job) -> Iterator[int]:
     if job.plan.chunk is not None:
         yield min(job.plan.chunk, longest)
         return
-    yield from (chunk for chunk in CHUNKS if chunk < longest)
+    if not job.model.is_fixed:  # what is given for one pass goes through as one unit
+        yield from (chunk for chunk in CHUNKS if chunk < longest)
     yield longest
 
 
