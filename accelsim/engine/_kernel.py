@@ -24,9 +24,9 @@ from accelsim.engine._state import (
     TIMERS,
     Columns,
     Links,
+    Moving,
     Servers,
     Tasks,
-    Moving,
 )
 from accelsim.engine.taskgraph import Int32Array, Int64Array
 
