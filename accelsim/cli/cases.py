@@ -115,11 +115,14 @@ def _default_length(stated: Stated, base: Case | None, name: str, sizes: Mapping
     """Tokens of a prompt or a cache that leave room for the steps among the model's positions."""
     from accelsim.case.read import read_overrides
     from accelsim.workload.formats.hf import load_model_file
+    from accelsim.workload.graph import Workload
 
     overrides = (*(base.overrides if base else ()), *read_overrides(stated.options.get("overrides", ())))
     of_model = [(path.removeprefix("model."), text) for path, text in overrides if path.startswith("model.")]
     model = base.model if base else stated.model
     spec = load_model_file(model, overrides=of_model).spec if isinstance(model, str) else model
+    if isinstance(spec, Workload):  # has no positions to run out of
+        return DEFAULT_LENGTH
     steps = 0 if name == "prompt" else int(sizes.get("steps", 1))
     length = max(1, min(DEFAULT_LENGTH, spec.max_position_embeddings - steps))
     if length < DEFAULT_LENGTH:
