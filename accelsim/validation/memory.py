@@ -10,7 +10,7 @@ from accelsim.errors import ConfigError
 from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.table import Table
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.operators.attention_backward import peak_training_bytes
 
 #: Column of the measured bytes.
@@ -40,7 +40,7 @@ def _peak(op: str, shape: list[int], dtype: DType) -> int:
     if op not in OPERATIONS or direction != "training":
         raise ConfigError(f"op: {op!r} has no peak of memory. Known: flash1_training, standard_training and the like.")
     batch, heads, kv_heads, head_dim, q_len, kv_len = shape
-    forward = Attention.of(batch, heads, kv_heads, head_dim, q_len, kv_len, causal=False, dtype=dtype)
+    forward = Attention.of(batch, Heads(heads, kv_heads, head_dim), q_len, kv_len, Mask(causal=False), dtype=dtype)
     if library not in BACKWARD:
         return peak_training_bytes(forward, standard=True)
     width, keys = np.array([float(forward.head_dim)]), np.array([float(forward.kv_len)])

@@ -103,7 +103,7 @@ def copies(num_experts: int, top_k: int, ranks: int) -> float:
 
     Examples:
         >>> copies(num_experts=256, top_k=8, ranks=1), round(copies(num_experts=256, top_k=8, ranks=32), 2)
-        (1.0, 7.18)
+        (1.0, 7.27)
     """
     share = -(-num_experts // ranks)
     none = math.prod(max(0, num_experts - share - i) / (num_experts - i) for i in range(top_k))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from accelsim.dtypes import DType
 from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.concat import Concat
 from accelsim.workload.operators.elementwise import Elementwise
@@ -27,12 +27,12 @@ from accelsim.workload.traversal import Span
 _ADD, _NORM = Elementwise.of(rows=4, width=64, name="add"), Norm.of(rows=4, width=64, name="norm")
 OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
     "attention": (
-        Attention.of(batch=2, heads=8, kv_heads=2, head_dim=64, q_len=16, kv_len=48),
-        Attention.of(batch=2, heads=8, kv_heads=8, head_dim=64, q_len=1, kv_len=48, window=32, dtype=DType.FP16),
+        Attention.of(2, Heads(8, 2, 64), 16, 48),
+        Attention.of(2, Heads(8, 8, 64), 1, 48, Mask(window=32), dtype=DType.FP16),
     ),
     "attention_backward": (
-        Attention.of(batch=2, heads=8, kv_heads=8, head_dim=64, q_len=48, kv_len=48).backward(),
-        Attention.of(batch=2, heads=8, kv_heads=2, head_dim=64, q_len=16, kv_len=48, window=32).backward(),
+        Attention.of(2, Heads(8, 8, 64), 48, 48).backward(),
+        Attention.of(2, Heads(8, 2, 64), 16, 48, Mask(window=32)).backward(),
     ),
     "collective": (
         Collective.of("all_reduce", nbytes=4096, group=Group("tp", 4)),

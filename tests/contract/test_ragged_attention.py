@@ -10,7 +10,7 @@ from accelsim.cost.base import COST_MODELS, OperatorCost, Region
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_system
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.traversal import Span
 
@@ -38,7 +38,7 @@ def ragged(model: str, *spans: Span) -> OperatorCost:
 @models
 @pytest.mark.parametrize("span", SPANS, ids=str)
 def test_one_span_costs_what_the_uniform_batch_costs(model: str, span: Span) -> None:
-    uniform = Attention.of(span.count, 32, 8, 128, span.new, span.length, dtype=MACHINES[model][1])
+    uniform = Attention.of(span.count, Heads(32, 8, 128), span.new, span.length, dtype=MACHINES[model][1])
     found, expected = ragged(model, span), cost(model, uniform)
     assert found.work_s == pytest.approx(expected.work_s, rel=1e-12)
     assert found.energy_j == pytest.approx(expected.energy_j, rel=1e-12)

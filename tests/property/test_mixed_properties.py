@@ -22,7 +22,7 @@ from accelsim.workload.build import build_segments, build_workload
 from accelsim.workload.graph import OperatorGraph
 from accelsim.workload.model import Model
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.phase import Decode, Mixed, Phase, Prefill
 from accelsim.workload.recipe import Recipe
@@ -176,7 +176,7 @@ def test_unequal_contexts_take_as_long_as_the_mean_at_least_and_as_the_largest_a
     lengths = [min(span.length, window) if window else span.length for span in spans]
     mean = sum(length * span.count for length, span in zip(lengths, spans, strict=True)) // count
     found = ragged(gpu, heads, spans, window).work_s
-    uniform = [Attention.of(count, *heads, 128, 1, kv, window=window) for kv in (mean, max(lengths))]
+    uniform = [Attention.of(count, Heads(*heads, 128), 1, kv, Mask(window=window)) for kv in (mean, max(lengths))]
     low, high = (cost(gpu, operator).work_s for operator in uniform)
     assert low * (1 - 1e-12) <= found <= high * (1 + 1e-12)
 

@@ -15,7 +15,7 @@ from accelsim.workload.build import build_workload
 from accelsim.workload.graph import Workload
 from accelsim.workload.model import Model
 from accelsim.workload.operator import role_bytes
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.phase import Decode, Phase, Prefill
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Role
@@ -121,14 +121,11 @@ def test_a_decode_step_writes_one_token_and_reads_what_the_window_keeps(model: M
 def attentions(draw: st.DrawFn) -> Attention:
     q_len, kv_heads = draw(st.integers(1, 12)), draw(st.integers(1, 3))
     return Attention.of(
-        batch=draw(st.integers(1, 2)),
-        heads=kv_heads * draw(st.integers(1, 3)),
-        kv_heads=kv_heads,
-        head_dim=draw(st.sampled_from([4, 8])),
-        q_len=q_len,
-        kv_len=q_len + draw(st.integers(0, 12)),
-        causal=draw(st.booleans()),
-        window=draw(st.integers(0, 15)),
+        draw(st.integers(1, 2)),
+        Heads(kv_heads * draw(st.integers(1, 3)), kv_heads, draw(st.sampled_from([4, 8]))),
+        q_len,
+        q_len + draw(st.integers(0, 12)),
+        Mask(causal=draw(st.booleans()), window=draw(st.integers(0, 15))),
         dtype=DType.FP16,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -19,6 +19,35 @@ if TYPE_CHECKING:
 #: Key positions streamed at a time; the published kernels use 64 or 128 and the traffic hardly depends on it.
 KV_BLOCK = 64
 _ACCUMULATOR_BYTES = 4  # scores and outputs are kept in fp32
+
+
+class Heads(NamedTuple):
+    """Heads of one attention.
+
+    Attributes:
+        queries: Query heads.
+        shared: Key-value heads.
+        dim: Elements of a head.
+    """
+
+    queries: int
+    shared: int
+    dim: int
+
+
+class Mask(NamedTuple):
+    """Which positions a query sees.
+
+    Attributes:
+        causal: Its own and earlier ones only.
+        window: So many at most, its own included; 0 is no limit.
+    """
+
+    causal: bool = True
+    window: int = 0
+
+
+CAUSAL = Mask()
 
 
 @register_operator("attention")
@@ -48,7 +77,7 @@ class Attention(HeadedOperator):
         Dao et al., *FlashAttention*, 2022, theorem 2; Dao, *FlashAttention-2*, 2023, algorithm 1 (loop order).
 
     Examples:
-        >>> Attention.of(batch=1, heads=32, kv_heads=8, head_dim=128, q_len=4, kv_len=4).attended_pairs  # 1+2+3+4
+        >>> Attention.of(1, Heads(32, 8, 128), q_len=4, kv_len=4).attended_pairs  # 1+2+3+4
         10
     """
 
@@ -69,24 +98,29 @@ class Attention(HeadedOperator):
     def of(
         cls,
         batch: int,
-        heads: int,
-        kv_heads: int,
-        head_dim: int,
+        heads: Heads,
         q_len: int,
         kv_len: int,
-        causal: bool = True,
-        window: int = 0,
+        mask: Mask = CAUSAL,
         dtype: DType = DType.BF16,
-        kv_dtype: DType | None = None,
-        name: str = "attention",
     ) -> Self:
-        """Attention of plain extents."""
+        """Attention of plain extents.
+
+        Args:
+            batch: Sequences.
+            heads: Of queries, keys and values.
+            q_len: New tokens of each sequence.
+            kv_len: Positions of each sequence, new ones included.
+            mask: Which of these a query sees.
+            dtype: Of all tensors.
+        """
+        name = "attention"
         outer, queries = Axis.of("batch", batch), Axis.of("q_len", q_len)
-        q_axes = (outer, queries, Axis.of("heads", heads, head_dim))
-        kv_axes = (outer, Axis.of("kv_len", kv_len), Axis.of("kv_heads", kv_heads, head_dim))
-        k, v = (Tensor(f"{name}.{x}", kv_axes, kv_dtype or dtype, Role.KV_CACHE) for x in "kv")
+        q_axes = (outer, queries, Axis.of("heads", heads.queries, heads.dim))
+        kv_axes = (outer, Axis.of("kv_len", kv_len), Axis.of("kv_heads", heads.shared, heads.dim))
+        k, v = (Tensor(f"{name}.{x}", kv_axes, dtype, Role.KV_CACHE) for x in "kv")
         inputs = (Tensor(f"{name}.q", q_axes, dtype), k, v)
-        return cls(name, inputs, (Tensor(f"{name}.out", q_axes, dtype),), causal, window)
+        return cls(name, inputs, (Tensor(f"{name}.out", q_axes, dtype),), mask.causal, mask.window)
 
     def backward(self) -> AttentionBackward:
         """The operator that computes the gradients of queries, keys and values."""

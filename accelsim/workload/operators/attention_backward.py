@@ -39,7 +39,8 @@ class AttentionBackward(Operator):
         Dao et al., *FlashAttention*, 2022, algorithm 4.
 
     Examples:
-        >>> forward = Attention.of(batch=1, heads=8, kv_heads=8, head_dim=64, q_len=128, kv_len=128)
+        >>> from accelsim.workload.operators.attention import Heads
+        >>> forward = Attention.of(1, Heads(8, 8, 64), q_len=128, kv_len=128)
         >>> forward.backward().flops / forward.flops
         2.5
     """
@@ -116,7 +117,8 @@ def peak_training_bytes(forward: Attention, *, standard: bool, sums_queries: boo
         Counted in the sources of the measured functions; docs/assumptions.md#GPU-25.
 
     Examples:
-        >>> x = Attention.of(batch=16, heads=8, kv_heads=8, head_dim=64, q_len=2048, kv_len=2048, causal=False)
+        >>> from accelsim.workload.operators.attention import Heads, Mask
+        >>> x = Attention.of(16, Heads(8, 8, 64), 2048, 2048, Mask(causal=False))
         >>> peak_training_bytes(x, standard=False) // 2**20, peak_training_bytes(x, standard=True) // 2**20
         (418, 4416)
     """

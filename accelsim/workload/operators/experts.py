@@ -51,7 +51,7 @@ class Experts(Operator):
     Examples:
         >>> layer = Experts.of(tokens=1, hidden=4096, ffn=14336, num_experts=8, top_k=2)
         >>> layer.weight_bytes == 8 * 3 * 4096 * 14336 * 2, layer.touched
-        (True, 2.0)
+        (True, 2)
     """
 
     kind: ClassVar[str] = "experts"
@@ -86,12 +86,19 @@ class Experts(Operator):
         ffn: int,
         num_experts: int,
         top_k: int,
-        dtype: DType = DType.BF16,
         function: str = "silu_mul",
-        routing: Routing = RANDOM,
-        name: str = "experts",
     ) -> Self:
-        """Experts of plain extents, all on one rank."""
+        """Experts of plain extents in bf16, all on one rank, with random routing.
+
+        Args:
+            tokens: Tokens.
+            hidden: Elements of each.
+            ffn: Width inside an expert.
+            num_experts: Experts.
+            top_k: Experts of a token.
+            function: Activation, gated if it ends with ``_mul``.
+        """
+        name, dtype = "experts", DType.BF16
         x = row_tensor(f"{name}.in", tokens, hidden, dtype)
         experts, width, inner = Axis.of("experts", num_experts), Axis.of("hidden", hidden), Axis.of("ffn", ffn)
         wide = Axis("gate_up", inner.parts * 2) if function.endswith("_mul") else inner
@@ -99,7 +106,7 @@ class Experts(Operator):
         down = Tensor(f"{name}.down.weight", (experts, inner, width), dtype, Role.WEIGHT)
         chosen = gates(f"{name}.gates", x.axes[:-1], top_k)
         result = replace(x, name=f"{name}.out")
-        return cls(name, (x, chosen, up, down), (result,), function, top_k, num_experts, tokens, routing)
+        return cls(name, (x, chosen, up, down), (result,), function, top_k, num_experts, tokens)
 
     @property
     def x(self) -> Tensor:

@@ -14,7 +14,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import load_chip, load_system
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
@@ -99,7 +99,7 @@ def test_times_without_measurements_are_those_of_the_v4_and_say_so(generation: s
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize(
     "operator",
-    [Gemm.of(512, 512, 512), Attention.of(1, 8, 8, 128, 256, 256), Norm.of(256, 512), Elementwise.of(256, 512)],
+    [Gemm.of(512, 512, 512), Attention.of(1, Heads(8, 8, 128), 256, 256), Norm.of(256, 512), Elementwise.of(256, 512)],
     ids=lambda operator: operator.kind,
 )
 def test_every_result_warns_of_the_inherited_calibration(generation: str, operator: Operator) -> None:

@@ -8,7 +8,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.workload.group import Group
 from accelsim.workload.operator import role_bytes
-from accelsim.workload.operators.attention import KV_BLOCK, Attention
+from accelsim.workload.operators.attention import KV_BLOCK, Attention, Heads, Mask
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
@@ -84,23 +84,23 @@ def test_an_impossible_extent_is_refused(extent: int) -> None:
     ],
 )
 def test_attended_pairs_are_exact(q_len: int, kv_len: int, causal: bool, window: int, pairs: int) -> None:
-    attention = Attention.of(3, 8, 2, 64, q_len, kv_len, causal=causal, window=window)
+    attention = Attention.of(3, Heads(8, 2, 64), q_len, kv_len, Mask(causal=causal, window=window))
     assert attention.attended_pairs == pairs
     assert attention.flops == 4 * 64 * 8 * 3 * pairs
 
 
 def test_attention_reads_kv_by_kv_heads_and_only_within_the_window() -> None:
     kv_token_bytes = 2 * 2 * 64 * 2  # k and v, 2 KV heads of 64, 2 B
-    full = Attention.of(batch=1, heads=8, kv_heads=2, head_dim=64, q_len=1, kv_len=100, dtype=DType.FP16)
+    full = Attention.of(1, Heads(8, 2, 64), 1, 100, dtype=DType.FP16)
     assert role_bytes(full)[Role.KV_CACHE] == 100 * kv_token_bytes
-    windowed = Attention.of(1, 8, 2, 64, q_len=1, kv_len=100, window=32, dtype=DType.FP16)
+    windowed = Attention.of(1, Heads(8, 2, 64), 1, 100, Mask(window=32), dtype=DType.FP16)
     assert role_bytes(windowed)[Role.KV_CACHE] == 32 * kv_token_bytes
-    chunk = Attention.of(1, 8, 2, 64, q_len=5, kv_len=100, window=32, dtype=DType.FP16)
+    chunk = Attention.of(1, Heads(8, 2, 64), 5, 100, Mask(window=32), dtype=DType.FP16)
     assert role_bytes(chunk)[Role.KV_CACHE] == 36 * kv_token_bytes  # the first of 5 queries looks 4 further back
 
 
 def test_flash_traffic_is_compulsory_when_all_queries_fit_and_grows_as_sram_shrinks() -> None:
-    attention = Attention.of(batch=1, heads=4, kv_heads=4, head_dim=64, q_len=256, kv_len=256, dtype=DType.FP16)
+    attention = Attention.of(1, Heads(4, 4, 64), 256, 256, dtype=DType.FP16)
     assert attention.traffic_bytes(1 << 30) == attention.reads + attention.writes
     # One row: query 64 * 2 B, output 64 * 4 B, scores 64 * 4 B = 640 B; K and V blocks 2 * 64 * 64 * 2 B = 16,384 B.
     sram_bytes = 16_384 + 128 * 640
@@ -112,22 +112,22 @@ def test_flash_traffic_is_compulsory_when_all_queries_fit_and_grows_as_sram_shri
 
 
 def test_flash_traffic_of_grouped_decode_reads_the_cache_once() -> None:
-    attention = Attention.of(batch=2, heads=32, kv_heads=8, head_dim=128, q_len=1, kv_len=4096)
+    attention = Attention.of(2, Heads(32, 8, 128), 1, 4096)
     assert attention.traffic_bytes(192 << 10) == attention.reads + attention.writes
 
 
 def test_flash_traffic_respects_the_window() -> None:
-    attention = Attention.of(1, 1, 1, 64, q_len=4, kv_len=4, window=2, dtype=DType.FP16)
+    attention = Attention.of(1, Heads(1, 1, 64), 4, 4, Mask(window=2), dtype=DType.FP16)
     # One query at a time: 1 + 2 + 2 + 2 positions, each 64 * 2 (k, v) * 2 B.
     assert attention.traffic_bytes(0) == 7 * 256 + attention.q.size_bytes + attention.writes
 
 
 def test_attention_refuses_uneven_groups_and_queries_before_the_first_key() -> None:
     with pytest.raises(ShapeError, match="6 heads do not share 4 KV heads"):
-        Attention.of(1, 6, 4, 64, 1, 8)
+        Attention.of(1, Heads(6, 4, 64), 1, 8)
     with pytest.raises(ShapeError, match="kv_len=7 must be >= q_len=8"):
-        Attention.of(1, 4, 4, 64, 8, 7)
-    Attention.of(1, 4, 4, 64, 8, 7, causal=False)
+        Attention.of(1, Heads(4, 4, 64), 8, 7)
+    Attention.of(1, Heads(4, 4, 64), 8, 7, Mask(causal=False))
 
 
 def test_row_operators_count_flops_per_element() -> None:

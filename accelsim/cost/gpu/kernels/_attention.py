@@ -12,7 +12,7 @@ from accelsim.cost.gpu.decode import MAX_DECODE_QUERIES
 from accelsim.cost.measured import Array, Extents, Operation
 from accelsim.dtypes import DType
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads, Mask
 
 COLUMNS = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
 #: Columns that a section states the range of.
@@ -58,7 +58,7 @@ def _work(x: Extents) -> Array:
 
 def _build(x: Mapping[str, int], dtype: DType) -> Operator:
     batch, heads, kv_heads, head_dim, q_len, kv_len = (x[name] for name in COLUMNS)
-    return Attention.of(batch, heads, kv_heads, head_dim, q_len, kv_len, window=x["window"], dtype=dtype)
+    return Attention.of(batch, Heads(heads, kv_heads, head_dim), q_len, kv_len, Mask(window=x["window"]), dtype=dtype)
 
 
 #: Rows of the attention of inference.

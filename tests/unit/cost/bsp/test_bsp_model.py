@@ -9,7 +9,7 @@ from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import load_chip
 from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
@@ -23,8 +23,8 @@ OPERATORS = [
     Gemm.of(1, 4096, 4096, dtype=FP16),
     Gemm.of(2048, 2048, 2048, dtype=FP16),
     Gemm.of(1, 4096, 128, batch=32, dtype=FP16),
-    Attention.of(1, 32, 8, 128, 1, 4096, dtype=FP16),
-    Attention.of(2, 16, 8, 128, 512, 512, dtype=FP16),
+    Attention.of(1, Heads(32, 8, 128), 1, 4096, dtype=FP16),
+    Attention.of(2, Heads(16, 8, 128), 512, 512, dtype=FP16),
     Norm.of(1, 4096, FP16),
     Norm.of(4096, 4096, FP16, "layernorm"),
     Softmax.of(4096, 4096, FP16),

@@ -11,7 +11,7 @@ from accelsim.hardware.system import load_chip
 from accelsim.pipeline import simulate
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.gemm import Gemm
@@ -24,9 +24,9 @@ OPERATORS: list[Operator] = [
     Gemm.of(4096, 4096, 4096),
     Gemm.of(1, 14336, 4096),
     Gemm.of(128, 128, 64, batch=32),
-    Attention.of(1, 32, 8, 128, 2048, 2048),
-    Attention.of(8, 32, 8, 128, 1, 2048),
-    Attention.of(1, 32, 32, 128, 2048, 2048).backward(),
+    Attention.of(1, Heads(32, 8, 128), 2048, 2048),
+    Attention.of(8, Heads(32, 8, 128), 1, 2048),
+    Attention.of(1, Heads(32, 32, 128), 2048, 2048).backward(),
     Norm.of(2048, 4096),
     Norm.of(2048, 4096, flavour="layernorm"),
     Softmax.of(4096, 4096),
@@ -135,8 +135,8 @@ BY_ROWS = {
     "elementwise": lambda rows: Elementwise.of(rows, 4096),
     "gate": lambda rows: Elementwise.of(rows, 4096, function="silu_mul"),
     "rope": lambda rows: Rope.of(rows, 4096),
-    "attention": lambda rows: Attention.of(1, 32, 32, 128, rows, rows),
-    "attention_backward": lambda rows: Attention.of(1, 32, 32, 128, rows, rows).backward(),
+    "attention": lambda rows: Attention.of(1, Heads(32, 32, 128), rows, rows),
+    "attention_backward": lambda rows: Attention.of(1, Heads(32, 32, 128), rows, rows).backward(),
 }
 
 
@@ -152,7 +152,7 @@ def test_what_was_just_written_and_fits_the_l2_is_not_read_from_main_memory(chip
 
 def test_keys_of_earlier_tokens_come_from_main_memory_and_new_ones_do_not(chip: Chip) -> None:
     # a chunk of 64 tokens after 960: 15 of 16 keys and values are old
-    chunk = cost(Attention.of(1, 32, 32, 128, 64, 1024), chip)
+    chunk = cost(Attention.of(1, Heads(32, 32, 128), 64, 1024), chip)
     assert chunk.traffic_bytes["hbm"] == pytest.approx(2 * 960 * 32 * 128 * 2)
 
 

@@ -19,7 +19,7 @@ from accelsim.cost.gpu.decode import DecodeParameters, decode_times, ragged_deco
 from accelsim.cost.gpu.model import GpuCostModel
 from accelsim.hardware.system import load_system
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.traversal import Span
 
@@ -101,7 +101,7 @@ def ragged(*spans: Span) -> OperatorCost:
 
 
 def alike(batch: int, new: int, cached: int) -> OperatorCost:
-    return cost(Attention.of(batch, 32, 8, 128, new, cached + new))
+    return cost(Attention.of(batch, Heads(32, 8, 128), new, cached + new))
 
 
 def test_decodes_and_prompts_are_two_kernels() -> None:

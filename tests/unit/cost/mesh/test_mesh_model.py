@@ -11,7 +11,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
@@ -26,8 +26,8 @@ OPERATORS = [
     Gemm.of(1, 4096, 4096, dtype=FP16),
     Gemm.of(4096, 4096, 4096, dtype=FP16),
     Gemm.of(1, 4096, 128, batch=32, dtype=FP16),
-    Attention.of(1, 32, 8, 128, 1, 4096, dtype=FP16),
-    Attention.of(2, 32, 8, 128, 2048, 2048, dtype=FP16),
+    Attention.of(1, Heads(32, 8, 128), 1, 4096, dtype=FP16),
+    Attention.of(2, Heads(32, 8, 128), 2048, 2048, dtype=FP16),
     Norm.of(1, 4096, FP16),
     Norm.of(4096, 4096, FP16, "layernorm"),
     Softmax.of(4096, 4096, FP16),
@@ -118,15 +118,15 @@ def test_operator_the_model_does_not_know_is_an_error(wse2: Chip) -> None:
 
 
 def test_sequences_of_a_batch_cost_no_more_than_one_after_another(wse2: Chip) -> None:
-    one = price(Attention.of(1, 32, 8, 128, 1, 4096, dtype=FP16), wse2).work_s
-    eight = price(Attention.of(8, 32, 8, 128, 1, 4096, dtype=FP16), wse2).work_s
+    one = price(Attention.of(1, Heads(32, 8, 128), 1, 4096, dtype=FP16), wse2).work_s
+    eight = price(Attention.of(8, Heads(32, 8, 128), 1, 4096, dtype=FP16), wse2).work_s
     assert one < eight <= 8 * one
 
 
 def test_window_limits_the_cache_a_decode_step_reads(wse2: Chip) -> None:
-    full = price(Attention.of(1, 32, 8, 128, 1, 100_000, dtype=FP16), wse2).work_s
-    near = price(Attention.of(1, 32, 8, 128, 1, 100_000, window=4096, dtype=FP16), wse2).work_s
-    alone = price(Attention.of(1, 32, 8, 128, 1, 4096, dtype=FP16), wse2).work_s
+    full = price(Attention.of(1, Heads(32, 8, 128), 1, 100_000, dtype=FP16), wse2).work_s
+    near = price(Attention.of(1, Heads(32, 8, 128), 1, 100_000, Mask(window=4096), dtype=FP16), wse2).work_s
+    alone = price(Attention.of(1, Heads(32, 8, 128), 1, 4096, dtype=FP16), wse2).work_s
     assert near == alone < full
 
 

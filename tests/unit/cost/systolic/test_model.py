@@ -16,7 +16,7 @@ from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.gemm import Gemm
@@ -29,8 +29,8 @@ OPERATORS = [
     Gemm.of(2048, 4096, 4096),
     Gemm.of(1, 4096, 14336),
     Gemm.of(128, 512, 128, batch=32),
-    Attention.of(1, 32, 8, 128, 2048, 2048),
-    Attention.of(16, 32, 8, 128, 1, 4096),
+    Attention.of(1, Heads(32, 8, 128), 2048, 2048),
+    Attention.of(16, Heads(32, 8, 128), 1, 4096),
     Norm.of(2048, 4096),
     Softmax.of(2048, 2048),
     Elementwise.of(2048, 14336, function="silu_mul"),
@@ -81,7 +81,7 @@ def test_bf16_and_extents_outside_the_measured_range_are_named() -> None:
     assert price(Gemm.of(1024, 8192, 1024, dtype=DType.FP16)).warnings == (
         "outside-calibration: systolic: a product extent is outside the calibrated 32 to 4096",
     )
-    assert "assumed, not calibrated" in price(Attention.of(1, 8, 8, 128, 64, 64)).warnings[0]
+    assert "assumed, not calibrated" in price(Attention.of(1, Heads(8, 8, 128), 64, 64)).warnings[0]
 
 
 def test_a_bf16_product_is_faster_than_an_fp16_one() -> None:

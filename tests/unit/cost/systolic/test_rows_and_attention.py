@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accelsim.cost.systolic.attention import SOFTMAX_OPS_PER_PAIR, attention_times
 from accelsim.cost.systolic.rows import row_times
-from accelsim.workload.operators.attention import Attention
+from accelsim.workload.operators.attention import Attention, Heads, Mask
 
 from .machines import IDEAL, MACHINE, ONE_CORE
 
@@ -39,7 +39,7 @@ def test_fp32_needs_no_conversion() -> None:
 
 
 def test_prefill_attention_is_the_longest_of_arrays_vector_unit_and_memory() -> None:
-    operator = Attention.of(batch=1, heads=1, kv_heads=1, head_dim=128, q_len=256, kv_len=256, causal=False)
+    operator = Attention.of(1, Heads(1, 1, 128), 256, 256, Mask(causal=False))
     times = attention_times(operator, ONE_CORE, IDEAL)
     pairs = 256 * 256
     assert times.compute_s == pytest.approx(2 * pairs * 128 / 1e12)
@@ -51,14 +51,14 @@ def test_prefill_attention_is_the_longest_of_arrays_vector_unit_and_memory() -> 
 
 def test_heads_narrower_than_the_array_waste_its_columns() -> None:
     narrow, full = (
-        attention_times(Attention.of(1, 1, 1, head_dim, 256, 256), ONE_CORE, IDEAL) for head_dim in (64, 128)
+        attention_times(Attention.of(1, Heads(1, 1, head_dim), 256, 256), ONE_CORE, IDEAL) for head_dim in (64, 128)
     )
     assert narrow.compute_s == full.compute_s
 
 
 def test_one_kv_head_cannot_use_two_cores() -> None:
-    single = Attention.of(batch=1, heads=8, kv_heads=1, head_dim=128, q_len=1024, kv_len=1024)
-    pair = Attention.of(batch=1, heads=8, kv_heads=2, head_dim=128, q_len=1024, kv_len=1024)
+    single = Attention.of(1, Heads(8, 1, 128), 1024, 1024)
+    pair = Attention.of(1, Heads(8, 2, 128), 1024, 1024)
     assert attention_times(single, MACHINE, IDEAL).cores == 1
     assert attention_times(pair, MACHINE, IDEAL).cores == 2
 
@@ -66,7 +66,7 @@ def test_one_kv_head_cannot_use_two_cores() -> None:
 @given(q_len=st.integers(1, 512), extra=st.integers(0, 4096), heads=st.sampled_from([4, 8, 32]))
 def test_a_longer_context_is_never_cheaper(q_len: int, extra: int, heads: int) -> None:
     short, longer = (
-        attention_times(Attention.of(1, heads, 4, 128, q_len, kv_len), MACHINE, IDEAL).total_s
+        attention_times(Attention.of(1, Heads(heads, 4, 128), q_len, kv_len), MACHINE, IDEAL).total_s
         for kv_len in (q_len, q_len + extra)
     )
     assert longer >= short
