@@ -164,13 +164,15 @@ class Case:
         plan: Plan | str | None = None,
         **options: Any,
     ) -> Case:
-        """The case that is given, with options changed; or one of a model, a system and a phase.
+        """The case that is given, or that a file holds, with options changed; or one of model, system and phase.
 
         Raises:
             ConfigError: An unknown option, or a model without a system or a phase.
         """
         given = {"system": system, "phase": phase, "plan": plan}
         stated = {name: value for name, value in given.items() if value is not None} | options
+        if isinstance(case, str) and system is None and phase is None and Path(case).suffix in (".yaml", ".yml"):
+            case = cls.from_file(case)
         if isinstance(case, Case):
             return case.but(**stated)
         if "phase" not in stated and not isinstance(case, str):
@@ -228,7 +230,13 @@ class Case:
         """
         from accelsim.case.file import read_case_file
 
-        return cls.from_dict(read_case_file(Path(path), [one.name for one in OPTIONS]))
+        stated, document = read_case_file(Path(path), [one.name for one in OPTIONS])
+        try:
+            return cls.from_dict(stated)
+        except ConfigError as error:
+            name = str(error).partition(":")[0]
+            where = document.where(name) if name in stated else document.root.where
+            raise ConfigError(f"{where}: {error}") from error
 
     def load(self, catalog: Catalog | None = None) -> LoadedCase:
         """The case with everything looked up that it names.
@@ -248,8 +256,11 @@ class Case:
         """
         from accelsim.case.content import digest
 
+        loaded = self.load(catalog)
         stated = {name: value for name, value in self.to_dict().items() if name not in _LOOKED_UP}
-        return digest({**stated, **self.load(catalog).content})
+        if not isinstance(self.plan, str):
+            stated["plan"] = {**self.plan.to_dict(), **loaded.files}
+        return digest({**stated, **loaded.content})
 
     def on(self, system: System) -> Case:
         """This case on a machine that is loaded already; overrides of the hardware, which it holds, are dropped."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ def is_case(document: Document) -> bool:
     return node is not None and node.value == KIND
 
 
-def read_case_file(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """What a case file states, by option; paths of files beside it are taken from there.
+def read_case_file(path: Path, names: Sequence[str]) -> tuple[dict[str, Any], Document]:
+    """What a case file states, by option, and the file; paths of files beside it are taken from there.
 
     Args:
         path: The file.
@@ -57,28 +57,37 @@ def read_case_file(path: Path, names: Sequence[str]) -> dict[str, Any]:
         if key not in names:
             near = did_you_mean(key, list(names))
             raise ConfigError(f"{document.where(key)}: unknown key {key!r}. Known: {', '.join(names)}.{near}")
-    return {key: _beside(path, value) if key in _PATHS else value for key, value in stated.items()}
+    return {key: _map_paths(key, value, lambda text: _beside(path, text)) for key, value in stated.items()}, document
 
 
 def case_text(path: Path, stated: Mapping[str, Any]) -> str:
     """Text of a case file at ``path`` that states these options; paths of files are relative to it."""
     lines = [f"schema_version: {SCHEMA_VERSION}", f"kind: {KIND}"]
     for key, value in stated.items():
-        value = _relative(path, value) if key in _PATHS else value
+        value = _map_paths(key, value, lambda text: _relative(path, text))
         lines.append(f"{key}: {json.dumps(value, ensure_ascii=False)}")  # JSON is YAML
     return "\n".join(lines) + "\n"
 
 
-def _beside(file: Path, value: Any) -> Any:
-    if not isinstance(value, str) or Path(value).is_absolute():
-        return value
-    name, colon, size = value.partition(":")
-    return f"{file.parent / name}{colon}{size}" if (file.parent / name).is_file() else value
-
-
-def _relative(file: Path, value: Any) -> Any:
+def _map_paths(key: str, value: Any, change: Callable[[str], str]) -> Any:
+    """``value`` with the paths in it changed: the whole of some options, files that a plan names."""
     if not isinstance(value, str):
         return value
+    if key in _PATHS:
+        return change(value)
+    if key != "plan":
+        return value
+    items = (item.partition("=") for item in value.split(","))
+    return ",".join(f"{name}{equals}{change(text) if equals else text}" for name, equals, text in items)
+
+
+def _beside(file: Path, value: str) -> str:
+    name, colon, size = value.partition(":")
+    is_here = not Path(name).is_absolute() and (file.parent / name).is_file()
+    return f"{file.parent / name}{colon}{size}" if is_here else value
+
+
+def _relative(file: Path, value: str) -> str:
     name, colon, size = value.partition(":")
     if not Path(name).exists() or (Path(name).name == name and not Path(name).suffix):
         return value

@@ -6,7 +6,7 @@ help, cost nothing then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -207,13 +207,18 @@ def constraints_plain(value: PlacementConstraints | str | None) -> str | None:
 
 def read_overrides(value: Any) -> tuple[tuple[str, str], ...]:
     """Pairs of a key path and a text: from a mapping, from pairs, or from ``KEY=VALUE`` texts."""
-    found = []
-    for item in value.items() if isinstance(value, Mapping) else value:
-        path, equals, text = item.partition("=") if isinstance(item, str) else (str(item[0]), "=", str(item[1]))
-        if not equals or not path.strip() or not text.strip():
-            raise ConfigError(f'overrides: {item!r} is not KEY=VALUE. Write e.g. chip.sram_per_core="64 KiB".')
-        found.append((path.strip(), text.strip()))
-    return tuple(found)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigError(f"overrides: expected keys and values, got {value!r}. Write e.g. {{chip.clock: 1.5 GHz}}.")
+    return tuple(_override(item) for item in (value.items() if isinstance(value, Mapping) else value))
+
+
+def _override(item: Any) -> tuple[str, str]:
+    pair = item.split("=", 1) if isinstance(item, str) else item
+    if isinstance(pair, list | tuple) and len(pair) == 2 and not any(isinstance(part, list | dict) for part in pair):
+        path, text = (str(part).strip() for part in pair)
+        if path and text:
+            return path, text
+    raise ConfigError(f'overrides: {item!r} is not KEY=VALUE. Write e.g. chip.sram_per_core="64 KiB".')
 
 
 def whole_number(name: str, minimum: int = 0) -> Callable[[Any], int]:

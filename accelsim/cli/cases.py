@@ -10,6 +10,7 @@ import typer
 
 from accelsim.case.case import OPTIONS, Case
 from accelsim.case.phases import check_kind, kind_of, phase_from
+from accelsim.case.read import read_overrides
 from accelsim.cli.caseflags import Stated
 from accelsim.errors import ConfigError
 from accelsim.workload.phase import PHASES, Phase, PhaseField
@@ -40,6 +41,8 @@ def make_case(
         options["plan"] = plan
     try:
         if base is not None:
+            if base.overrides and "overrides" in options:  # put over those of the case
+                options["overrides"] = (*base.overrides, *read_overrides(options["overrides"]))
             return base.but(**options, phase=make_phase(stated, base))
         for name, value in zip(("system", "plan"), default, strict=True):
             if value:
@@ -74,8 +77,17 @@ def base_case(model: str) -> Case | None:
     if (path / "result.json").is_file() or (path.suffix.lower() == ".json" and path.is_file() and _is_result(path)):
         from accelsim.results.saved import load_result
 
-        return load_result(path).case
+        saved = load_result(path)
+        _tell_of_changed_files(saved.case, saved.data["manifest"].get("inputs", {}))
+        return saved.case
     return None
+
+
+def _tell_of_changed_files(case: Case, inputs: Mapping[str, str]) -> None:
+    """A note on the error stream for each file that is not what it was when a result was made."""
+    for name, sha256 in case.load().inputs.items():
+        if name in inputs and inputs[name] != sha256:
+            typer.echo(f"note: {name} has changed since that result was made", err=True)
 
 
 def _is_result(path: Path) -> bool:
@@ -113,7 +125,6 @@ def _read(of: PhaseField, value: Any) -> Any:
 
 def _default_length(stated: Stated, base: Case | None, name: str, sizes: Mapping[str, Any]) -> int:
     """Tokens of a prompt or a cache that leave room for the steps among the model's positions."""
-    from accelsim.case.read import read_overrides
     from accelsim.workload.formats.hf import load_model_file
     from accelsim.workload.graph import Workload
 

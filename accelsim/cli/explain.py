@@ -40,6 +40,9 @@ def _help_of(field: str) -> list[tuple[str, str]]:
 
     if field in WARNINGS:
         return [("warning", field), ("meaning", WARNINGS[field].meaning), ("remedy", WARNINGS[field].remedy)]
+    stated = _of_option(field)
+    if stated:
+        return stated
     root, _, key = field.partition(".")
     if root == "dtype" and key:
         return [*Format.parse(key).explain().items()]
@@ -59,3 +62,22 @@ def _help_of(field: str) -> list[tuple[str, str]]:
     for file, source in (help_.sources or {}).items():
         rows.append(("source", f"{file}: {source.value_text} ({source.kind}) {source.source or ''}".rstrip()))
     return [(name, value) for name, value in rows if value]
+
+
+def _of_option(name: str) -> list[tuple[str, str]]:
+    """What an option of a case, or a size of a phase, means; empty if there is none of that name."""
+    from accelsim.case.case import OPTIONS
+    from accelsim.workload.phase import PHASES
+
+    flag = name.removeprefix("--").replace("-", "_")
+    for one in OPTIONS:
+        if flag in (one.name, one.flag.removeprefix("--")):
+            default = "" if one.is_required else str(one.plain(one.read(one.default)))
+            return [("option", one.name), ("flag", one.flag), ("meaning", one.help), ("default", default)]
+    having = {kind: {size.name: size for size in of.fields()} for kind, of in PHASES.items()}
+    kinds = [kind for kind, sizes in having.items() if flag in sizes]
+    if not kinds:
+        return []
+    size = having[kinds[0]][flag]
+    default = "" if size.default is None else str(size.default)
+    return [("size", flag), ("of", ", ".join(kinds)), ("meaning", size.help), ("default", default)]

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelsim.case.case import OPTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Figures that are compared one by one: key of the JSON and dimension of its unit ("" for a plain number).
 FIGURES = {
@@ -74,7 +77,7 @@ class Part:
         return f"{self.operator} ({self.cause})" if self.operator else self.cause
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Difference:
     """The difference between two runs.
 
@@ -99,6 +102,16 @@ class Difference:
     memory_bytes: tuple[Change, ...]
     band_s: tuple[float, float] | None = None
     band_level: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"Difference({self.sentence})"
+
+    def table(self) -> pd.DataFrame:
+        """One row per operator and cause: seconds on the critical path in both runs, and their difference."""
+        import pandas as pd
+
+        rows = [(p.block, p.operator, p.cause, p.time.before, p.time.after, p.time.delta) for p in self.parts]
+        return pd.DataFrame(rows, columns=["block", "operator", "cause", "before_s", "after_s", "delta_s"])
 
     @property
     def is_within_band(self) -> bool | None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 AnyRun = Case | Result | SavedResult | Path | str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Runs of the same work on several machines.
 
@@ -46,6 +46,12 @@ class Comparison:
     def fastest(self) -> Result:
         """The run with the smallest latency."""
         return min(self.results, key=lambda result: result.latency_s)
+
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(f'{one.system} {one.latency_s:.4g} s' for one in self.results)})"
+
+    def _repr_html_(self) -> str:
+        return str(self.table().to_html(index=False))
 
     def table(self) -> pd.DataFrame:
         """One row per machine: plan, chips, latency in seconds, tokens per second, joules per token, what limits."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
@@ -24,6 +24,9 @@ from accelsim.study.parameters import ASSUMED, Parameter, parameters, scaled
 from accelsim.workload.graph import OperatorGraph, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_STEP = 0.1
 #: Elasticities below this are rounding.
@@ -96,7 +99,7 @@ class Influence:
     energy_elasticity: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Sensitivity:
     """Influence of every parameter of a machine on one run.
 
@@ -111,6 +114,23 @@ class Sensitivity:
     step: float
     influences: tuple[Influence, ...]
     failed: tuple[tuple[str, str], ...] = ()
+
+    def table(self) -> pd.DataFrame:
+        """One row per parameter: path, value, kind of source, elasticities of latency and energy."""
+        import pandas as pd
+
+        rows = [
+            (i.parameter.path, i.parameter.text, i.parameter.kind, i.latency_elasticity, i.energy_elasticity)
+            for i in self.influences
+        ]
+        return pd.DataFrame(rows, columns=["parameter", "value", "kind", "of_latency", "of_energy"])
+
+    def __repr__(self) -> str:
+        first = ", ".join(f"{i.parameter.path} {i.latency_elasticity:+.2f}" for i in self.influences[:3])
+        return f"Sensitivity({len(self.influences)} parameters; of latency: {first})"
+
+    def _repr_html_(self) -> str:
+        return str(self.table().to_html(index=False))
 
     @property
     def most_assumed(self) -> Influence | None:

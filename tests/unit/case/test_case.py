@@ -195,3 +195,29 @@ def test_collectives_run_with_the_library_that_is_asked_for() -> None:
     assert (own.manifest["library"], vllm.manifest["library"]) == ("", "vllm")
     with pytest.raises(ConfigError, match=r"library: nvidia-dgx-h100 has none called 'nccl2'. Known: .*vllm"):
         simulate(case, library="nccl2")
+
+
+@pytest.mark.parametrize("value", [5, "a=b", [[]], [[1, 2], ["a", "b", "c"]], [{"a": "b"}], None])
+def test_overrides_that_are_no_keys_and_values_are_refused_in_words(value: object) -> None:
+    with pytest.raises(ConfigError, match="overrides: "):
+        CASES[0].but(overrides=value)
+
+
+def test_a_plan_s_files_are_written_relative_and_count_by_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("one.yaml", "two.yaml"):
+        (tmp_path / name).write_text("kind: ranks\n")
+    monkeypatch.chdir(tmp_path)
+    case = Case("llama3-8b", "google-tpu-v4-pod:16", STEP, "tp=4,ranks=one.yaml")
+    case.save(tmp_path / "sub" / "case.yaml")
+    assert "ranks=../one.yaml" in (tmp_path / "sub" / "case.yaml").read_text()
+    monkeypatch.chdir("/")
+    again = Case.from_file(tmp_path / "sub" / "case.yaml")
+    assert again.key() == again.but(plan=f"tp=4,ranks={tmp_path / 'two.yaml'}").key()
+
+
+def test_a_file_of_a_case_stands_for_it(tmp_path: Path) -> None:
+    CASES[0].save(tmp_path / "case.yaml")
+    assert simulate(str(tmp_path / "case.yaml"), what_ifs=False, seed=2).case == CASES[0].but(seed=2)

@@ -39,7 +39,7 @@ PLACER_BUDGET = 10_000
 _DEFAULT_SEARCH = Searching(PLACER_BUDGET)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpatialRun:
     """The values of the passes of a spatial run.
 
@@ -60,6 +60,10 @@ class SpatialRun:
     warnings: tuple[str, ...]
     program: Program
     overlapped: Overlapped
+
+    def __repr__(self) -> str:
+        tiles = sum(fill.num_tiles for fill in self.occupancy.fills)
+        return f"SpatialRun(plan {self.plan}: {len(self.occupancy.fills)} groups on {tiles:,} tiles)"
 
     @property
     def pipeline(self) -> Pipeline:
