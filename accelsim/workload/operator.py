@@ -39,17 +39,17 @@ class Operator:
     @property
     def reads(self) -> int:
         """Bytes of all operands, each read once."""
-        return sum(self.read_bytes(tensor) for tensor in self.inputs)
+        return sum([self.read_bytes(tensor) for tensor in self.inputs])
 
     @property
     def writes(self) -> int:
         """Bytes of all results, each written once."""
-        return sum(tensor.size_bytes for tensor in self.outputs)
+        return sum([tensor.size_bytes for tensor in self.outputs])
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of the weights among the operands."""
-        return sum(tensor.size_bytes for tensor in self.inputs if tensor.role is Role.WEIGHT)
+        return sum([tensor.size_bytes for tensor in self.inputs if tensor.role is Role.WEIGHT])
 
     @property
     def contracted_axes(self) -> frozenset[str]:

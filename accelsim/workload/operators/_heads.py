@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.workload.operator import Operator
@@ -69,10 +71,10 @@ class HeadedOperator(Operator):
         """Elements stored per position and KV head: key and value, or the latent alone."""
         return self.head_dim + (0 if self.latent else self.value_dim)
 
-    @property
+    @cached_property
     def stored_positions(self) -> int:
         """Positions that the tensors of keys hold of each sequence, or of all where they have no axis of sequences."""
-        return sum(tensor.axis("kv_len").size for tensor in self._keys)
+        return sum([tensor.axis("kv_len").size for tensor in self._keys])
 
     def check_heads(self) -> None:
         """Refuse operands that do not belong together.

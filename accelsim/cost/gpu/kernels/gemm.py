@@ -236,7 +236,7 @@ def _columns(op: Gemm) -> tuple[float, ...]:
         op.outputs[0].dtype.bits / 8,
         op.read_bytes(op.a),
         op.b_bytes,
-        sum(op.read_bytes(tensor) for tensor in others),
+        sum([op.read_bytes(tensor) for tensor in others]),
         op.writes,
         is_activation,
     )
