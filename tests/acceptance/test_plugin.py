@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "tests" / "plugin_example"
-CONTRACTS = ("chips", "collectives", "executions", "placers", "schedules", "topologies")
-MEMBERS = ("example-h100", "bruck", "at_peak", "largest_first", "two_waves", "chordal_ring")
+CONTRACTS = ("chips", "collectives", "executions", "kernel_families", "placers", "schedules", "topologies")
+MEMBERS = ("example-h100", "bruck", "at_peak", "largest_first", "two_waves", "chordal_ring", "running_mean")
 
 
 @pytest.fixture(scope="module")
