@@ -20,13 +20,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-Flow = TypeVar("Flow", bound=Hashable)
+AnyFlow = TypeVar("AnyFlow", bound=Hashable)
 
 
 def component(
     dirty: Iterable[int],
-    flows_on_link: Sequence[Collection[Flow]] | Mapping[int, Collection[Flow]],
-    route_of: Callable[[Flow], Sequence[int]],
+    flows_on_link: Sequence[Collection[AnyFlow]] | Mapping[int, Collection[AnyFlow]],
+    route_of: Callable[[AnyFlow], Sequence[int]],
 ) -> list[int]:
     """Return the links connected to ``dirty`` through flows, ``dirty`` included, in ascending order."""
     found = set(dirty)
@@ -43,10 +43,10 @@ def component(
 
 def fill(
     links: Sequence[int],
-    flows_on_link: Sequence[Collection[Flow]] | Mapping[int, Collection[Flow]],
-    route_of: Callable[[Flow], Sequence[int]],
+    flows_on_link: Sequence[Collection[AnyFlow]] | Mapping[int, Collection[AnyFlow]],
+    route_of: Callable[[AnyFlow], Sequence[int]],
     capacity: Sequence[float] | Mapping[int, float],
-) -> tuple[dict[Flow, float], dict[int, float]]:
+) -> tuple[dict[AnyFlow, float], dict[int, float]]:
     """Share the capacity of whole components among their flows.
 
     Args:
@@ -67,7 +67,7 @@ def fill(
     """
     remaining = {link: capacity[link] for link in links}
     unfrozen = {link: len(flows_on_link[link]) for link in links if flows_on_link[link]}
-    rates: dict[Flow, float] = {}
+    rates: dict[AnyFlow, float] = {}
     while unfrozen:
         bottleneck = min(unfrozen, key=lambda link: (remaining[link] / unfrozen[link], link))
         share = remaining[bottleneck] / unfrozen[bottleneck]

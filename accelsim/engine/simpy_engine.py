@@ -43,7 +43,7 @@ import simpy
 
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.deadlock import deadlock_error
-from accelsim.engine.simpy_links import SETTLE, Link, Phase, SharedLinks, timeout
+from accelsim.engine.simpy_links import SETTLE, Link, SharedLinks, TaskPhase, timeout
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph, successors
 from accelsim.engine.timeline import Timeline
 from accelsim.engine.verify import verify_timeline
@@ -139,7 +139,7 @@ class SimpyEngine:
         """
         began_s = time.perf_counter()
         ready = [task for task, missing in enumerate(self._missing) if not missing]
-        Phase(self.env, SETTLE, lambda: self._make_ready(ready, []))
+        TaskPhase(self.env, SETTLE, lambda: self._make_ready(ready, []))
         while self._left:
             try:
                 self.env.step()
@@ -167,7 +167,7 @@ class SimpyEngine:
             yield self._shared.send(self._nbytes[task], route).done
         yield work
         if not self._ended:
-            Phase(self.env, SETTLE, self._settle)
+            TaskPhase(self.env, SETTLE, self._settle)
         self._ended.append(task)
 
     def _settle(self) -> None:

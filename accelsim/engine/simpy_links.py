@@ -23,7 +23,7 @@ SETTLE, REFILL = 2, 3
 _route = attrgetter("route")
 
 
-class Phase(simpy.Event):  # type: ignore[misc]
+class TaskPhase(simpy.Event):  # type: ignore[misc]
     """An action later in the current tick than every ordinary event."""
 
     def __init__(self, env: simpy.Environment, priority: int, action: Callable[[], None]) -> None:
@@ -35,7 +35,7 @@ class Phase(simpy.Event):  # type: ignore[misc]
 
 
 @dataclass(slots=True, eq=False)
-class Flow:
+class TaskFlow:
     """Bytes on their way; ``done`` fires when the last one has arrived."""
 
     nbytes: int
@@ -53,7 +53,7 @@ class Link:
 
     name: str
     capacity_bytes_per_tick: float
-    flows: dict[Flow, None] = field(default_factory=dict)
+    flows: dict[TaskFlow, None] = field(default_factory=dict)
     nbytes: int = 0
     busy_ticks: int = 0
     busy_since_ticks: int = 0
@@ -80,9 +80,9 @@ class SharedLinks:
         """Current time in ticks."""
         return int(self.env.now)
 
-    def send(self, nbytes: int, route: Sequence[int]) -> Flow:
+    def send(self, nbytes: int, route: Sequence[int]) -> TaskFlow:
         """Put a flow on its links; its rate is set at the end of this tick."""
-        flow = Flow(nbytes, route, simpy.Event(self.env), float(nbytes), self.now_ticks)
+        flow = TaskFlow(nbytes, route, simpy.Event(self.env), float(nbytes), self.now_ticks)
         if not nbytes or not route:
             flow.done.succeed()
             return flow
@@ -97,10 +97,10 @@ class SharedLinks:
     def touch(self, links: Sequence[int]) -> None:
         """Have the rates around ``links`` refilled once this tick is settled."""
         if not self._dirty:
-            Phase(self.env, REFILL, self._refill)
+            TaskPhase(self.env, REFILL, self._refill)
         self._dirty.update(links)
 
-    def _arrive(self, flow: Flow) -> None:
+    def _arrive(self, flow: TaskFlow) -> None:
         if flow.end_ticks != self.now_ticks:
             return  # A timer from before the rate changed.
         flow.end_ticks = None
@@ -125,7 +125,7 @@ class SharedLinks:
             for index in links:
                 self.recorder.change(index, self.now_ticks, used[index])
 
-    def _change_rate(self, flow: Flow, rate: float) -> None:
+    def _change_rate(self, flow: TaskFlow, rate: float) -> None:
         flow.remaining -= flow.rate * (self.now_ticks - flow.last_ticks)
         flow.last_ticks = self.now_ticks
         flow.rate = rate
