@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from accelsim.cost.base import OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, OperatorCost, Region
 from accelsim.cost.gpu.model import GpuCostModel
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_system
@@ -201,3 +201,30 @@ def test_neither_order_nor_division_of_spans_changes_a_price(
     assert other.work_s == pytest.approx(one.work_s, rel=1e-12)
     assert other.traffic_bytes == pytest.approx(one.traffic_bytes, rel=1e-12)
     assert other.energy_j == pytest.approx(one.energy_j, rel=1e-12)
+
+
+#: A system of every cost model that takes one batch after another, and the grid of cores.
+BATCH_AFTER_BATCH = st.sampled_from(
+    [("cerebras-cs2", 360, 360), ("cerebras-cs2", 90, 120), ("graphcore-gc200", 32, 46), ("google-tpu-v4-pod:4", 1, 2)]
+)
+
+
+@given(BATCH_AFTER_BATCH, HEADS, DECODES)
+@example(("cerebras-cs2", 360, 360), (32, 8), [Span(1, 100 * (i + 1)) for i in range(7)] + [Span(1, 800)])
+@example(("graphcore-gc200", 32, 46), (32, 8), [Span(1, 100, 4), Span(1, 700, 4)])
+@settings(deadline=None)
+def test_on_arrays_meshes_and_tiles_unequal_contexts_lie_between_the_mean_and_the_largest(
+    machine: tuple[str, int, int], heads: tuple[int, int], spans: list[Span]
+) -> None:
+    name, rows, cols = machine
+    model, region, dtype = COST_MODELS.get(chip(name).cost_model)(), Region(rows, cols), DType.BF16
+
+    def priced(operator: Operator) -> OperatorCost:
+        return model.cost(operator, chip(name), region)
+
+    count, longest = sum(span.count for span in spans), max(span.length for span in spans)
+    mean = sum(span.length * span.count for span in spans) // count
+    low, high = (priced(Attention.of(count, *heads, 128, 1, kv, dtype=dtype)) for kv in (mean, longest))
+    assume(not any("exceeds-sram" in warning for warning in high.warnings))
+    found = priced(RaggedAttention.of(spans, *heads, head_dim=128, dtype=dtype)).work_s
+    assert low.work_s * (1 - 1e-12) <= found <= high.work_s * (1 + 1e-12)

@@ -169,11 +169,12 @@ class Cost:
         values = {one.name: getattr(self, one.name) * times for one in dataclasses.fields(Cost)}
         return Cost(**{**values, "tile_bytes": self.tile_bytes})
 
-    def in_a_row(self) -> Cost:
-        """All entries one after another, as one."""
+    def in_a_row(self, places: list[int]) -> Cost:
+        """The entries at ``places`` of one-dimensional arrays one after another, as one."""
         shape = np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in dataclasses.fields(Cost)))
-        values = {one.name: np.broadcast_to(getattr(self, one.name), shape).sum() for one in dataclasses.fields(Cost)}
-        return Cost(**{**values, "tile_bytes": np.max(self.tile_bytes)})
+        taken = {one.name: np.broadcast_to(getattr(self, one.name), shape)[places] for one in dataclasses.fields(Cost)}
+        sums = {name: values.sum() for name, values in taken.items()}
+        return Cost(**{**sums, "tile_bytes": taken["tile_bytes"].max()})
 
     def at(self, index: Array) -> Cost:
         """For each row of two-dimensional arrays, the entry at ``index`` of its last axis."""

@@ -14,6 +14,7 @@ from accelsim.cost.bsp import rows as row_kernels
 from accelsim.cost.bsp.machine import BspMachine, Cost, bsp_machine
 from accelsim.cost.bsp.products import product
 from accelsim.cost.operands import ProductBytes
+from accelsim.cost.ragged import Batches
 from accelsim.cost.residual import residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
@@ -54,7 +55,8 @@ class BspCostModel(CostModel):
     Nothing overlaps: ``work_s`` is the sum of ``compute`` (slowest tile), ``sram`` (what loads add), ``noc`` (words and
     latency of exchanges), ``sync`` and ``launch`` (start of programs).  ``noc`` in ``traffic_bytes`` is bytes received
     over the exchange, ``sram`` bytes read and written in the tiles.  Weights and KV cache stay where they are used.
-    Attention over sequences that differ runs span after span on all tiles.
+    Attention over sequences that differ runs batch after batch on all tiles, padded where that is quicker
+    (:mod:`accelsim.cost.ragged`).
 
     Not modelled: ``chip.launch_s`` (the start of a program is calibrated), streaming of weights from a host's memory,
     code size, fusion of operators into one program.  That weights and KV cache fit is checked by the mapping; an
@@ -122,10 +124,11 @@ def _(operator: Attention, machine: BspMachine) -> _Priced:
 
 @_price.register
 def _(operator: RaggedAttention, machine: BspMachine) -> _Priced:
-    counts, new, lengths = (column.astype(np.float64) for column in operator.extents)
+    batches = Batches.of(operator)
     kv_heads, dim = np.asarray(float(operator.kv_heads)), np.asarray(float(operator.mean_dim))
-    queries = new * operator.heads / operator.kv_heads
-    return _Priced(row_kernels.attention(machine, counts, kv_heads, queries, dim, lengths).in_a_row())
+    queries = batches.new * operator.heads / operator.kv_heads
+    priced = row_kernels.attention(machine, batches.counts, kv_heads, queries, dim, batches.lengths)
+    return _Priced(priced.in_a_row(batches.chosen(priced.time_s, priced.tile_bytes <= machine.sram_bytes)))
 
 
 @_price.register

@@ -1,4 +1,4 @@
-"""Attention on a mesh: the ways to run it, for one batch or for spans of sequences one after another."""
+"""Attention on a mesh: the ways to run it, for one batch or for batches of sequences that differ."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.machine import Array, Cost, MeshMachine
+from accelsim.cost.ragged import Batches
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 
@@ -25,22 +26,23 @@ def attention_choices(operator: Attention, machine: MeshMachine, region: Region)
 
 
 def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Region) -> Cost:
-    """Spans one after another on all cores, each the way that is fastest for it among those that fit."""
-    counts, new, lengths = (column.astype(np.float64) for column in operator.extents)
-    extents = counts, new, lengths
+    """Batches of equal sequences one after another on all cores, each the fastest way among those that fit."""
+    batches = Batches.of(operator)
+    extents = counts, new, _ = batches.counts, batches.new, batches.lengths
     few = [*_few_queries(operator, machine, extents, region).values()]
     many = [*_many_queries(operator, machine, extents, region).values()]
     cycles = [way.cycles for way in few] + [np.where(new > 1, way.cycles, np.inf) for way in many]
     fitting = [
-        np.where(way.tile_bytes <= machine.sram_bytes, taken, np.inf)
-        for way, taken in zip(few + many, cycles, strict=True)
+        np.where(way.tile_bytes <= machine.sram_bytes, one, np.inf) for way, one in zip(few + many, cycles, strict=True)
     ]
     fits = np.isfinite(fitting).any(axis=0)
     best = np.where(fits, np.argmin(fitting, axis=0), np.argmin(cycles, axis=0))[None]
+    taken = np.take_along_axis(np.stack(np.broadcast_arrays(*cycles)), best, axis=0)[0]
+    run = batches.chosen(taken, np.atleast_1d(fits))
 
     def chosen(name: str) -> Array:
         columns = [np.broadcast_to(getattr(way, name), counts.shape) for way in few + many]
-        found: Array = np.take_along_axis(np.stack(columns), best, axis=0)
+        found: Array = np.take_along_axis(np.stack(columns), best, axis=0)[0, run]
         return found
 
     totals = {one.name: chosen(one.name).sum() for one in dataclasses.fields(Cost)}

@@ -48,7 +48,7 @@ class MeshCostModel(CostModel):
     there are few rows.  ``noc`` in ``traffic_bytes`` is bytes times hops, summed over all links; ``sram`` is bytes read
     and written by all cores.  In ``parts_s``, ``launch`` holds the fixed cost of phases and shift steps, ``noc`` the
     words and hops that no arithmetic hides, ``sram`` what the ports add to the arithmetic.  Attention over sequences
-    that differ runs span after span on all cores.
+    that differ runs batch after batch on all cores, padded where that is quicker (:mod:`accelsim.cost.ragged`).
 
     Not modelled: ``chip.launch_s`` (the phases' fixed cost is calibrated), overlap between two operators, weights that
     must first be brought to the region.  That the model's weights and KV cache fit is checked by the mapping; here an
@@ -175,7 +175,7 @@ def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) ->
 
 @_choices.register
 def _(operator: RaggedAttention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
-    return {"per span": ragged_attention(operator, machine, region)}
+    return {"batch after batch": ragged_attention(operator, machine, region)}
 
 
 @_choices.register

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from accelsim.cost.ragged import Batches
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.ragged_attention import RaggedAttention
@@ -55,8 +58,13 @@ def attention_times(operator: Attention, machine: SystolicMachine, parameters: S
 def ragged_attention_times(
     operator: RaggedAttention, machine: SystolicMachine, parameters: SystolicParameters
 ) -> AttentionTimes:
-    """Times of sequences that differ: one module, in which spans follow each other, each on one core or on all."""
-    times = [attention_times(part, machine, parameters) for part in operator.parts()]
+    """Times of sequences that differ: one module, in which batches follow each other, each on one core or on all."""
+    batches = Batches.of(operator)
+    extents = zip(batches.counts, batches.new, batches.lengths, strict=True)
+    alike = [operator.alike(*(int(extent) for extent in one)) for one in extents]
+    tried = [attention_times(one, machine, parameters) for one in alike]
+    seconds = np.array([one.total_s - one.launch_s for one in tried])
+    times = [tried[index] for index in batches.chosen(seconds, np.ones(len(tried), dtype=np.bool_))]
     return AttentionTimes(
         compute_s=sum(one.compute_s for one in times),
         vector_s=sum(one.vector_s for one in times),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Self
@@ -101,16 +101,15 @@ class RaggedAttention(HeadedOperator):
         """Products over ``head_dim`` and ``value_dim``, each multiply-accumulate two, per pair and head."""
         return 2 * (self.head_dim + self.value_dim) * self.heads * self.attended_pairs
 
-    def parts(self) -> Iterator[Attention]:
-        """The same work as operators of their own, one per span: sequences that are alike."""
+    def alike(self, count: int, new: int, length: int) -> Attention:
+        """Attention of the same heads over ``count`` sequences of ``new`` queries and ``length`` positions each."""
         heads, kv_heads = self.q.axes[-1], self._keys[0].axes[-1]
         value_heads = self._values[0].axes[-1] if not self.latent else kv_heads
-        for index, span in enumerate(self.spans):
-            name, batch = f"{self.name}[{index}]", Axis.of("batch", span.count)
-            tokens, positions = (batch, Axis.of("q_len", span.new)), (batch, Axis.of("kv_len", span.length))
-            q = Tensor(f"{name}.q", (*tokens, heads), self.dtype)
-            out = Tensor(f"{name}.out", (*tokens, self.outputs[0].axes[-1]), self.outputs[0].dtype)
-            kv = [Tensor(f"{name}.k", (*positions, kv_heads), self.kv_dtype, self._keys[0].role)]
-            if not self.latent:
-                kv.append(Tensor(f"{name}.v", (*positions, value_heads), self.kv_dtype, self._values[0].role))
-            yield Attention(name, (q, *kv), (out,), window=self.window, latent=self.latent)
+        batch = Axis.of("batch", count)
+        tokens, positions = (batch, Axis.of("q_len", new)), (batch, Axis.of("kv_len", length))
+        q = Tensor(f"{self.name}.q", (*tokens, heads), self.dtype)
+        out = Tensor(f"{self.name}.out", (*tokens, self.outputs[0].axes[-1]), self.outputs[0].dtype)
+        kv = [Tensor(f"{self.name}.k", (*positions, kv_heads), self.kv_dtype, self._keys[0].role)]
+        if not self.latent:
+            kv.append(Tensor(f"{self.name}.v", (*positions, value_heads), self.kv_dtype, self._values[0].role))
+        return Attention(self.name, (q, *kv), (out,), window=self.window, latent=self.latent)
