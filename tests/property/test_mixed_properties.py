@@ -224,7 +224,7 @@ def test_on_arrays_meshes_and_tiles_unequal_contexts_lie_between_the_mean_and_th
 
     count, longest = sum(span.count for span in spans), max(span.length for span in spans)
     mean = sum(span.length * span.count for span in spans) // count
-    low, high = (priced(Attention.of(count, *heads, 128, 1, kv, dtype=dtype)) for kv in (mean, longest))
+    low, high = (priced(Attention.of(count, Heads(*heads, 128), 1, kv, dtype=dtype)) for kv in (mean, longest))
     assume(not any("exceeds-sram" in warning for warning in high.warnings))
     found = priced(RaggedAttention.of(spans, *heads, head_dim=128, dtype=dtype)).work_s
     assert low.work_s * (1 - 1e-12) <= found <= high.work_s * (1 + 1e-12)
