@@ -138,7 +138,7 @@ def test_names_that_look_like_markup_stay_text(open_page, result, tmp_path):
         model=nasty,
         system=f"{nasty}&amp;",
         warnings=(nasty,),
-        manifest={**result.manifest, "overrides": {nasty: "'\"><svg onload=alert(3)>"}},
+        provenance=replace(result.provenance, case=result.case.but(overrides={nasty: "'\"><svg onload=alert(3)>"})),
         ledger=replace(result.ledger, rows=(row, *result.ledger.rows[1:])),
     )
     path = tmp_path / "hostile.html"
