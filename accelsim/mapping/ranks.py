@@ -27,7 +27,7 @@ from accelsim.engine.template import concatenate
 from accelsim.errors import PlacementError, PlanError
 from accelsim.hardware.system import System
 from accelsim.mapping.placement.arrange import arrange
-from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES, PLACERS, Item, PlacementProblem, Wire
+from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES, PLACERS, Item, ItemWire, PlacementProblem
 from accelsim.mapping.plan import Plan
 from accelsim.network.collectives.base import Schedule, get_algorithm
 from accelsim.network.noc import Rectangle
@@ -71,7 +71,7 @@ class RankTraffic:
     collectives: tuple[GroupTraffic, ...]
 
     @cached_property
-    def wires(self) -> tuple[Wire, ...]:
+    def wires(self) -> tuple[ItemWire, ...]:
         """Bytes of a pass between two ranks, both ways together, all groups."""
         seats, sums = Seats(self.num_ranks), np.zeros((self.num_ranks, self.num_ranks))
         for one in self.collectives:
@@ -79,7 +79,7 @@ class RankTraffic:
             nbytes = np.broadcast_to(one.schedule.nbytes * float(one.times), (len(ranks), len(one.schedule.src)))
             np.add.at(sums, (ranks[:, one.schedule.src], ranks[:, one.schedule.dst]), nbytes)
         sums = np.triu(sums + sums.T)
-        return tuple(Wire(int(a), int(b), float(sums[a, b])) for a, b in np.argwhere(sums > 0))
+        return tuple(ItemWire(int(a), int(b), float(sums[a, b])) for a, b in np.argwhere(sums > 0))
 
 
 def rank_traffic(share: Workload, plan: Plan, system: System) -> RankTraffic:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from accelsim.mapping.placement.base import PLACERS, Item, PlacementProblem, Wire
+from accelsim.mapping.placement.base import PLACERS, Item, ItemWire, PlacementProblem
 from accelsim.mapping.placement.placement import check_legal
 
 BUDGET, QUICK = 10_000, 100
@@ -23,7 +23,7 @@ def operators(count: int) -> PlacementProblem:
     rng = np.random.default_rng(0)
     items = tuple(Item(f"o{i}", int(n), int(n) // 2) for i, n in enumerate(rng.integers(300, 1500, count)))
     wires = tuple(
-        Wire(i, min(count - 1, i + step), float(rng.uniform(0.1, 1))) for i in range(count) for step in (1, 2)
+        ItemWire(i, min(count - 1, i + step), float(rng.uniform(0.1, 1))) for i in range(count) for step in (1, 2)
     )
     return PlacementProblem((1000, count), items, wires)
 

@@ -5,7 +5,7 @@ import pytest
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.arrange import arrange
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, PlacementProblem, Wire
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, ItemWire, PlacementProblem
 from accelsim.mapping.placement.placement import check_legal
 from accelsim.network.noc import Rectangle
 
@@ -19,7 +19,7 @@ def chain(constraints, fill=0.5):
     """A chain of equal items that want ``fill`` of the grid."""
     tiles = int(GRID[0] * GRID[1] * fill / NUM_ITEMS)
     items = tuple(Item(f"i{i}", tiles, tiles // 2) for i in range(NUM_ITEMS))
-    return PlacementProblem(GRID, items, tuple(Wire(i, i + 1, 1.0) for i in range(NUM_ITEMS - 1)), constraints)
+    return PlacementProblem(GRID, items, tuple(ItemWire(i, i + 1, 1.0) for i in range(NUM_ITEMS - 1)), constraints)
 
 
 def place(name, problem, placer=None):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelsim.mapping.placement.base import PLACERS, Item, PlacementProblem, Wire
+from accelsim.mapping.placement.base import PLACERS, Item, ItemWire, PlacementProblem
 from accelsim.mapping.placement.placement import check_legal
 
 
@@ -18,7 +18,7 @@ def problems(draw):
     tiles = np.maximum(1, (weights / weights.sum() * share * grid[0] * grid[1]).astype(int))
     items = tuple(Item(f"i{i}", int(n), max(1, int(n) // 2)) for i, n in enumerate(tiles))
     ends = draw(st.lists(st.tuples(st.integers(0, num_items - 1), st.integers(0, num_items - 1)), max_size=15))
-    wires = tuple(Wire(a, b, draw(st.floats(0, 1e9))) for a, b in ends)
+    wires = tuple(ItemWire(a, b, draw(st.floats(0, 1e9))) for a, b in ends)
     return PlacementProblem(grid, items, wires)
 
 

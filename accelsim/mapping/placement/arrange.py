@@ -18,7 +18,7 @@ import numpy as np
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.around import check_constraints, overlaps
-from accelsim.mapping.placement.base import Constraints, Item, PlacementProblem, Placer, Wire
+from accelsim.mapping.placement.base import Constraints, Item, ItemWire, PlacementProblem, Placer
 from accelsim.network.noc import Rectangle
 
 #: Room given to groups that lie together, as a multiple of their tiles, until cutting them out of it works.
@@ -78,7 +78,7 @@ def _merge(problem: PlacementProblem, room: float) -> _Merged:
         for _, members in order
     )
     wires = tuple(
-        Wire(place[wire.a], place[wire.b], wire.nbytes) for wire in problem.wires if place[wire.a] != place[wire.b]
+        ItemWire(place[wire.a], place[wire.b], wire.nbytes) for wire in problem.wires if place[wire.a] != place[wire.b]
     )
     pinned = {place[item]: r for item, r in given.pinned.items()}
     pinned |= {place[members[0]]: r for members, r in given.fenced.items()}
@@ -165,7 +165,7 @@ def _place_sets(
         inside = PlacementProblem(
             (rectangle.rows, rectangle.cols),
             tuple(problem.items[member] for member in members),
-            tuple(Wire(place[w.a], place[w.b], w.nbytes) for w in problem.wires if w.a in place and w.b in place),
+            tuple(ItemWire(place[w.a], place[w.b], w.nbytes) for w in problem.wires if w.a in place and w.b in place),
             Constraints(forbidden=_seen_from(rectangle, problem.constraints.forbidden)),
         )
         parts = _place_trimmed(inside, placer, rng, budget)

@@ -44,7 +44,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class ItemWire:
     """Bytes between two items, in either direction."""
 
     a: int
@@ -90,7 +90,7 @@ class PlacementProblem:
 
     grid: tuple[int, int]
     items: tuple[Item, ...]
-    wires: tuple[Wire, ...]
+    wires: tuple[ItemWire, ...]
     constraints: Constraints = field(default_factory=Constraints)
     seconds: Callable[[Sequence[Rectangle]], float] | None = field(default=None, compare=False)
 

@@ -59,7 +59,7 @@ def peak_power_w(result: RunData) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
+class _PowerSteps:
     """One repetition of a stage in steps, a row per run: where they begin and end, and what holds between.
 
     Attributes:
@@ -94,7 +94,7 @@ class _Draw:
     joules: FloatArray
     regions_apart: bool
 
-    def steps(self) -> Iterator[_Steps]:
+    def steps(self) -> Iterator[_PowerSteps]:
         """The runs in consecutive parts."""
         first = 0
         for part in self.runs.parts():
@@ -108,13 +108,13 @@ class _Draw:
         joules, seconds = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return joules, seconds
 
-    def peaks(self) -> Iterator[_Steps]:
+    def peaks(self) -> Iterator[_PowerSteps]:
         """Steps of which one has the highest power: of those equally at work, the one with the highest dynamic."""
         for steps in self.steps():
             lasts = steps.took_s > 0
             for level in np.unique(steps.at_work[lasts]):
                 highest = steps.dynamic_w[lasts & (steps.at_work == level)].max()
-                yield _Steps(np.zeros((1, 2)), np.full((1, 1), highest), np.full((1, 1), level))
+                yield _PowerSteps(np.zeros((1, 2)), np.full((1, 1), highest), np.full((1, 1), level))
 
 
 def _draws(result: RunData) -> list[_Draw]:
@@ -197,7 +197,7 @@ def _in_slices(played: SeriesTimeline, draws: list[_Draw], first_stage: int, bus
     }
 
 
-def _steps(graph: TaskGraph, runs: Runs, joules: FloatArray, regions_apart: bool) -> _Steps:
+def _steps(graph: TaskGraph, runs: Runs, joules: FloatArray, regions_apart: bool) -> _PowerSteps:
     """Dynamic power and what works, over one repetition of a stage in some of its runs."""
     start, end, makespan = runs.start_ticks, runs.end_ticks, runs.makespan_ticks[:, None]
     label_s = _per_label(graph, (end - start) / TICKS_PER_S, joules.shape[1])
@@ -220,7 +220,7 @@ def _steps(graph: TaskGraph, runs: Runs, joules: FloatArray, regions_apart: bool
         at_work = running(share)
     else:
         at_work = (running(np.ones(start.shape)) > 0.5).astype(np.float64)
-    return _Steps(np.take_along_axis(ticks, order, axis=1) / TICKS_PER_S, dynamic_w, at_work)
+    return _PowerSteps(np.take_along_axis(ticks, order, axis=1) / TICKS_PER_S, dynamic_w, at_work)
 
 
 def _per_label(graph: TaskGraph, values: FloatArray, num_labels: int | None = None) -> FloatArray:
@@ -232,7 +232,7 @@ def _per_label(graph: TaskGraph, values: FloatArray, num_labels: int | None = No
     return total
 
 
-def _averaged(steps: _Steps) -> _Steps:
+def _averaged(steps: _PowerSteps) -> _PowerSteps:
     """The same in at most :data:`MAX_STEPS` steps, with equal sums over time."""
     if steps.dynamic_w.shape[1] <= MAX_STEPS:
         return steps
@@ -245,4 +245,4 @@ def _averaged(steps: _Steps) -> _Steps:
         means: FloatArray = np.diff([np.interp(*row) for row in rows], axis=1) / np.diff(cuts_s, axis=1)
         return means
 
-    return _Steps(cuts_s, mean(steps.dynamic_w), mean(steps.at_work))
+    return _PowerSteps(cuts_s, mean(steps.dynamic_w), mean(steps.at_work))

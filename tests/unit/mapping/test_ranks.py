@@ -6,7 +6,7 @@ import pytest
 from accelsim.case.case import Case
 from accelsim.errors import PlacementError, PlanError
 from accelsim.hardware.system import load_system
-from accelsim.mapping.placement.base import PLACERS, Wire
+from accelsim.mapping.placement.base import PLACERS, ItemWire
 from accelsim.mapping.ranks import ChipGraph, GroupTraffic, RankTraffic, parse_ranks, place_ranks
 from accelsim.network.collectives.base import get_algorithm
 from accelsim.placing import place_ranks as place_ranks_of
@@ -31,7 +31,7 @@ def test_wires_are_the_bytes_of_the_schedule_in_every_group():
     traffic = ring(8, 4)
     # a ring all_reduce sends 2 (n - 1) / n of the buffer to the next rank
     assert traffic.wires == tuple(
-        Wire(start + a, start + b, 2 * 3 / 4 * MIB) for start in (0, 4) for a, b in ((0, 1), (0, 3), (1, 2), (2, 3))
+        ItemWire(start + a, start + b, 2 * 3 / 4 * MIB) for start in (0, 4) for a, b in ((0, 1), (0, 3), (1, 2), (2, 3))
     )
 
 

@@ -14,7 +14,7 @@ from accelsim.mapping.execution.spatial.judge import LatencyJudge
 from accelsim.mapping.execution.spatial.sizing import Sizes
 from accelsim.mapping.execution.spatial.walk import Walk
 from accelsim.mapping.placement.arrange import arrange, check_kept
-from accelsim.mapping.placement.base import PLACERS, Item, PlacementProblem, Wire
+from accelsim.mapping.placement.base import PLACERS, Item, ItemWire, PlacementProblem
 from accelsim.mapping.placement.constraints import ResolvedConstraints
 from accelsim.mapping.placement.placement import Placement
 from accelsim.network.noc import Rectangle
@@ -43,7 +43,7 @@ def chip_problems(
         place = {group: at for at, group in enumerate(members)}
         items = tuple(Item(names[i], *sizes.of_part(pipeline.groups[i].part)) for i in members)
         wires = tuple(
-            Wire(place[flow.producer], place[flow.consumer], float(nbytes))
+            ItemWire(place[flow.producer], place[flow.consumer], float(nbytes))
             for flow, nbytes in zip(pipeline.flows, walk.flow_total_bytes, strict=True)
             if flow.producer in place and flow.consumer in place
         )

@@ -6,7 +6,7 @@ import pytest
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.arrange import arrange
 from accelsim.mapping.placement.bands import banded, polish
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, PlacementProblem, Wire, mean_aspect
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, ItemWire, PlacementProblem, mean_aspect
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
 from accelsim.mapping.placement.exact import _sliced
 from accelsim.mapping.placement.placement import parse_placement
@@ -18,7 +18,7 @@ NONE = Constraints()
 def chain(num_items, grid=(60, 60), constraints=NONE, fill=0.9):
     tiles = int(grid[0] * grid[1] * fill / num_items)
     items = tuple(Item(f"i{i}", tiles, tiles // 2) for i in range(num_items))
-    wires = tuple(Wire(i, i + 1, 1.0) for i in range(num_items - 1))
+    wires = tuple(ItemWire(i, i + 1, 1.0) for i in range(num_items - 1))
     return PlacementProblem(grid, items, wires, constraints)
 
 
@@ -55,7 +55,9 @@ def test_annealing_is_never_worse_than_its_starts_and_reaches_the_exact_optimum_
     rng = np.random.default_rng(5)
     for _ in range(3):
         items = tuple(Item(f"i{i}", int(n), 50) for i, n in enumerate(rng.integers(200, 600, 7)))
-        wires = tuple(Wire(i, j, float(rng.uniform(0, 1))) for i in range(7) for j in range(i) if rng.random() < 0.4)
+        wires = tuple(
+            ItemWire(i, j, float(rng.uniform(0, 1))) for i in range(7) for j in range(i) if rng.random() < 0.4
+        )
         problem = PlacementProblem((60, 60), items, wires)
         costs = {
             n: problem.byte_hops(place(n, problem, budget=5000)) for n in ("annealing", "exact", "greedy", "snake")
@@ -69,7 +71,9 @@ def test_exact_tries_slicing_trees_and_annealing_stays_within_15_percent_of_it()
     gaps = []
     for _ in range(2):
         items = tuple(Item(f"i{i}", int(n), 40) for i, n in enumerate(rng.integers(100, 900, 5)))
-        wires = tuple(Wire(i, j, float(rng.uniform(0, 1))) for i in range(5) for j in range(i) if rng.random() < 0.6)
+        wires = tuple(
+            ItemWire(i, j, float(rng.uniform(0, 1))) for i in range(5) for j in range(i) if rng.random() < 0.6
+        )
         problem = PlacementProblem((50, 50), items, wires)
         costs = {n: problem.cost(place(n, problem, budget=5000)) for n in ("annealing", "exact", "snake")}
         assert costs["exact"] <= min(costs.values())
@@ -91,7 +95,7 @@ def test_annealing_beats_shelves_where_small_items_lie_between_large_ones():
     # large operators with a tiny one between each two, as norms between products, and a residual around each
     sizes = [400 if i % 2 == 0 else 6 for i in range(21)]
     items = tuple(Item(f"i{i}", n, max(1, n // 2)) for i, n in enumerate(sizes))
-    wires = tuple(Wire(i, i + step, 1.0) for step in (1, 2) for i in range(21 - step))
+    wires = tuple(ItemWire(i, i + step, 1.0) for step in (1, 2) for i in range(21 - step))
     problem = PlacementProblem((70, 70), items, wires)
     greedy, annealed = (problem.cost(place(name, problem, budget=20_000)) for name in ("greedy", "annealing"))
     assert annealed < 0.95 * greedy
@@ -121,7 +125,7 @@ def test_the_cost_is_the_time_where_a_problem_has_one():
 def test_annealing_recovers_a_shuffled_chain_that_row_major_cannot():
     rng = np.random.default_rng(2)
     order = rng.permutation(40)
-    wires = tuple(Wire(int(a), int(b), 1.0) for a, b in itertools.pairwise(order))
+    wires = tuple(ItemWire(int(a), int(b), 1.0) for a, b in itertools.pairwise(order))
     problem = PlacementProblem((100, 100), chain(40, (100, 100)).items, wires)
     assert problem.byte_hops(place("annealing", problem)) < 0.5 * problem.byte_hops(place("row_major", problem))
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import PlacementError
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, PlacementProblem, Wire
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, ItemWire, PlacementProblem
 from accelsim.mapping.placement.placement import check_legal
 from accelsim.mapping.placement.swap import swap
 from accelsim.network.noc import Rectangle
@@ -16,7 +16,7 @@ from accelsim.network.noc import Rectangle
 
 def problem_of(rectangles: list[Rectangle], least: int = 1, constraints: Constraints | None = None) -> PlacementProblem:
     items = tuple(Item(f"i{i}", r.num_cores, least) for i, r in enumerate(rectangles))
-    return PlacementProblem((40, 40), items, (Wire(0, 1, 1.0),), constraints or Constraints())
+    return PlacementProblem((40, 40), items, (ItemWire(0, 1, 1.0),), constraints or Constraints())
 
 
 #: Two shelves of 10 rows: | 0 (10 wide) | 1 (30) | over | 2 (20) | 3 (20) |
@@ -81,7 +81,7 @@ def layouts(draw):
     weights = np.array(draw(st.lists(st.floats(0.3, 3.0), min_size=num_items, max_size=num_items)))
     tiles = np.maximum(4, (weights / weights.sum() * 0.8 * 60 * 50).astype(int))
     items = tuple(Item(f"i{i}", int(n), max(1, int(n) // 3)) for i, n in enumerate(tiles))
-    wires = tuple(Wire(i, i + 1, 1.0) for i in range(num_items - 1))
+    wires = tuple(ItemWire(i, i + 1, 1.0) for i in range(num_items - 1))
     dead = draw(st.lists(st.tuples(st.integers(0, 59), st.integers(0, 49)), max_size=3, unique=True))
     constraints = Constraints(forbidden=tuple(Rectangle(row, col, 1, 1) for row, col in dead))
     a, b = draw(st.permutations(range(num_items)))[:2]
