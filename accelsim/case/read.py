@@ -134,16 +134,17 @@ def read_format(value: Any) -> Format | None:
 
 
 def read_dtype(value: Any) -> DType | None:
-    """An element type, or its name."""
+    """An element type that a cache or partial sums are kept in, or its name."""
     from accelsim.dtypes import DType
 
-    if value is None or isinstance(value, DType):
-        return value
-    try:
-        return DType(str(value))
-    except ValueError as error:
-        known = ", ".join(dtype.value for dtype in DType)
-        raise ConfigError(f"unknown type {value!r}. Known: {known}.") from error
+    if value is None:
+        return None
+    name = value.value if isinstance(value, DType) else str(value)
+    # int32 is what products of int8 are summed in, tf32 what a matrix unit rounds fp32 to: nothing is stored in them.
+    known = [dtype.value for dtype in DType if dtype not in (DType.INT32, DType.TF32)]
+    if name not in known:
+        raise ConfigError(f"a KV cache or partial sums cannot be kept in {name!r}. Use one of: {', '.join(known)}.")
+    return DType(name)
 
 
 def type_plain(value: DType | Format | None) -> str | None:

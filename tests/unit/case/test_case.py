@@ -10,6 +10,8 @@ import pytest
 import accelsim
 from accelsim import Case, Decode, Prefill, load_model, load_system, simulate
 from accelsim.case.case import OPTIONS
+from accelsim.case.read import read_dtype
+from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.mapping.placement.constraints import parse_constraints
 from accelsim.workload.phase import Mixed
@@ -221,3 +223,10 @@ def test_a_plan_s_files_are_written_relative_and_count_by_content(
 def test_a_file_of_a_case_stands_for_it(tmp_path: Path) -> None:
     CASES[0].save(tmp_path / "case.yaml")
     assert simulate(str(tmp_path / "case.yaml"), what_ifs=False, seed=2).case == CASES[0].but(seed=2)
+
+
+@pytest.mark.parametrize("name", ["int32", "tf32", "int3"])
+def test_a_cache_and_partial_sums_are_kept_in_types_that_numbers_are_stored_in(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"cannot be kept in '{name}'. Use one of: fp32, bf16, fp16, fp8"):
+        read_dtype(name)
+    assert read_dtype("fp8") is DType.FP8
