@@ -48,9 +48,7 @@ ALLOWED_IN = {
 NEVER_AT_TOP = {"networkx", "pandas", "scipy"}  # a quarter to half a second each that most commands do not need
 MAX_LINES = 400
 #: Circles of files that are left.  None may be added; one that is gone must be taken out here.
-KNOWN_CIRCLES = {
-    frozenset({"accelsim.workload.operators.attention", "accelsim.workload.operators.attention_backward"}),
-}
+KNOWN_CIRCLES: set[frozenset[str]] = set()
 #: Classes that no code tells apart by isinstance, and the folder that may: what a phase or an execution is, is asked.
 NOT_TOLD_APART = {
     "accelsim.workload.phases.base": "workload",

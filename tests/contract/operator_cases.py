@@ -8,6 +8,7 @@ from accelsim.dtypes import DType
 from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention, Heads, Mask
+from accelsim.workload.operators.attention_backward import AttentionBackward
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.concat import Concat
 from accelsim.workload.operators.elementwise import Elementwise
@@ -31,8 +32,8 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
         Attention.of(2, Heads(8, 8, 64), 1, 48, Mask(window=32), dtype=DType.FP16),
     ),
     "attention_backward": (
-        Attention.of(2, Heads(8, 8, 64), 48, 48).backward(),
-        Attention.of(2, Heads(8, 2, 64), 16, 48, Mask(window=32)).backward(),
+        AttentionBackward.of(Attention.of(2, Heads(8, 8, 64), 48, 48)),
+        AttentionBackward.of(Attention.of(2, Heads(8, 2, 64), 16, 48, Mask(window=32))),
     ),
     "collective": (
         Collective.of("all_reduce", nbytes=4096, group=Group("tp", 4)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from accelsim.errors import ShapeError
 from accelsim.workload.operator import register_operator
 from accelsim.workload.operators._heads import HeadedOperator
 from accelsim.workload.tensor import Axis, Role, Tensor
-
-if TYPE_CHECKING:
-    from accelsim.workload.operators.attention_backward import AttentionBackward
 
 #: Key positions streamed at a time; the published kernels use 64 or 128 and the traffic hardly depends on it.
 KV_BLOCK = 64
@@ -121,12 +118,6 @@ class Attention(HeadedOperator):
         k, v = (Tensor(f"{name}.{x}", kv_axes, dtype, Role.KV_CACHE) for x in "kv")
         inputs = (Tensor(f"{name}.q", q_axes, dtype), k, v)
         return cls(name, inputs, (Tensor(f"{name}.out", q_axes, dtype),), mask.causal, mask.window)
-
-    def backward(self) -> AttentionBackward:
-        """The operator that computes the gradients of queries, keys and values."""
-        from accelsim.workload.operators.attention_backward import AttentionBackward
-
-        return AttentionBackward.of(self)
 
     @property
     def batch(self) -> int:

@@ -41,7 +41,7 @@ class AttentionBackward(Operator):
     Examples:
         >>> from accelsim.workload.operators.attention import Heads
         >>> forward = Attention.of(1, Heads(8, 8, 64), q_len=128, kv_len=128)
-        >>> forward.backward().flops / forward.flops
+        >>> AttentionBackward.of(forward).flops / forward.flops
         2.5
     """
 

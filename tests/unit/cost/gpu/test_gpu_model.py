@@ -12,6 +12,7 @@ from accelsim.pipeline import simulate
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention, Heads
+from accelsim.workload.operators.attention_backward import AttentionBackward
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.gemm import Gemm
@@ -26,7 +27,7 @@ OPERATORS: list[Operator] = [
     Gemm.of(128, 128, 64, batch=32),
     Attention.of(1, Heads(32, 8, 128), 2048, 2048),
     Attention.of(8, Heads(32, 8, 128), 1, 2048),
-    Attention.of(1, Heads(32, 32, 128), 2048, 2048).backward(),
+    AttentionBackward.of(Attention.of(1, Heads(32, 32, 128), 2048, 2048)),
     Norm.of(2048, 4096),
     Norm.of(2048, 4096, flavour="layernorm"),
     Softmax.of(4096, 4096),
@@ -136,7 +137,7 @@ BY_ROWS = {
     "gate": lambda rows: Elementwise.of(rows, 4096, function="silu_mul"),
     "rope": lambda rows: Rope.of(rows, 4096),
     "attention": lambda rows: Attention.of(1, Heads(32, 32, 128), rows, rows),
-    "attention_backward": lambda rows: Attention.of(1, Heads(32, 32, 128), rows, rows).backward(),
+    "attention_backward": lambda rows: AttentionBackward.of(Attention.of(1, Heads(32, 32, 128), rows, rows)),
 }
 
 
