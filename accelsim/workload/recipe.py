@@ -42,7 +42,14 @@ class Recipe:
         logits: LogitsName = "last",
         routing: Routing = RANDOM,
     ) -> Recipe:
-        """The recipe with one element type for every role."""
+        """The recipe with one element type for every role.
+
+        Args:
+            dtype: Of every role.
+            attention: ``"flash"`` or ``"standard"``.
+            logits: ``"last"`` or ``"all"``.
+            routing: Of tokens over experts.
+        """
         return cls(Types.of(dtype), attention, logits, routing)
 
     def __post_init__(self) -> None:

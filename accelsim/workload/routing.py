@@ -77,13 +77,25 @@ class Routing:
 
         A token misses a given expert with probability ``1 - top_k / num_experts``, so of ``num_experts`` experts
         ``num_experts (1 - (1 - top_k / num_experts)^tokens)`` are touched; balanced routing touches as many as it can.
+
+        Args:
+            num_experts: Experts of a layer.
+            top_k: Of them, those of a token.
+            tokens: Tokens routed.
         """
         if self.kind == "balanced":
             return float(min(num_experts, tokens * top_k))
         return num_experts * (1.0 - (1.0 - top_k / num_experts) ** tokens)
 
     def load(self, num_experts: int, top_k: int, tokens: int, ranks: int) -> float:
-        """Expected tokens-times-experts of the fullest of ``ranks`` ranks, over the mean of the ranks."""
+        """Expected tokens-times-experts of the fullest of ``ranks`` ranks, over the mean of the ranks.
+
+        Args:
+            num_experts: Experts of the layer.
+            top_k: Experts of one token.
+            tokens: Tokens of all ranks.
+            ranks: Over which experts are divided.
+        """
         if ranks <= 1 or self.kind == "balanced":
             return 1.0
         if self.kind == "factor":
@@ -100,6 +112,11 @@ def copies(num_experts: int, top_k: int, ranks: int) -> float:
 
     A rank with ``s`` of the experts holds none of the ``top_k`` with the hypergeometric probability
     ``C(num_experts - s, top_k) / C(num_experts, top_k)``.
+
+    Args:
+        num_experts: Experts of a layer.
+        top_k: Experts that a token is sent to.
+        ranks: Ranks that hold equal shares of them.
 
     Examples:
         >>> copies(num_experts=256, top_k=8, ranks=1), round(copies(num_experts=256, top_k=8, ranks=32), 2)
@@ -119,6 +136,12 @@ def expected_maximum(num_experts: int, top_k: int, tokens: int, ranks: int) -> f
     ``sqrt(ranks / (ranks - 1))``, because rows of different ranks add up to a constant, and by
     ``sqrt((num_experts - top_k) / (num_experts - 1))``, because a token never draws an expert twice.  Exact for many
     tokens; the tests hold it against drawn routings.
+
+    Args:
+        num_experts: Experts.
+        top_k: Of a token.
+        tokens: Tokens.
+        ranks: Ranks whose fullest is looked for.
 
     Source:
         David and Nagaraja, *Order Statistics*, 2003, section 3.1 (mean of the largest); variance of the

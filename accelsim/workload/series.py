@@ -17,6 +17,11 @@ def build_series(model: Subject, phase: Phase, recipe: Recipe | None = None) -> 
 
     A decode is one series, apart from a first step without a cache and steps in which a window fills.
 
+    Args:
+        model: What is computed.
+        phase: On which tokens.
+        recipe: How; None takes the model's own types.
+
     Raises:
         ConfigError: As :func:`~accelsim.workload.build.build_workload`.
     """

@@ -74,7 +74,12 @@ class StepSeries:
 
     @classmethod
     def one(cls, workload: Workload, start: int = 0) -> StepSeries:
-        """A single pass."""
+        """A single pass.
+
+        Args:
+            workload: The pass.
+            start: Its number in the phase.
+        """
         return cls(workload, workload, workload, 1, start)
 
     @cached_property

@@ -87,5 +87,10 @@ class Stored(Spec):
 
 
 def inputs_of(weights: Format, wide: DType) -> Format:
-    """What engines multiply such weights by, by default."""
+    """What engines multiply such weights by, by default.
+
+    Args:
+        weights: Their format.
+        wide: Type of what is not quantised.
+    """
     return weights if weights.quantises_inputs else Format.plain(wide)

@@ -54,7 +54,14 @@ class Axis:
 
     @classmethod
     def of(cls, name: str, extent: int, width: int = 1, is_padded: bool = False) -> Axis:
-        """Axis of ``extent`` blocks of ``width`` elements."""
+        """Axis of ``extent`` blocks of ``width`` elements.
+
+        Args:
+            name: Of the axis.
+            extent: Blocks.
+            width: Elements of a block.
+            is_padded: Whether uneven shares are rounded up.
+        """
         return _axis(name, extent, width, is_padded)
 
     @property

@@ -86,7 +86,13 @@ class Traversal:
 
     @classmethod
     def uniform(cls, batch: int, new: int, cached: int = 0) -> Traversal:
-        """``batch`` sequences of ``new`` tokens each behind ``cached`` ones."""
+        """``batch`` sequences of ``new`` tokens each behind ``cached`` ones.
+
+        Args:
+            batch: Sequences.
+            new: New tokens of each.
+            cached: Tokens of each before.
+        """
         return cls((Span(new, cached, batch),))
 
     @classmethod
@@ -137,6 +143,10 @@ class Traversal:
 
 def check_at_least(minimum: int, **extents: int) -> None:
     """Refuse extents that are no whole numbers or too small.
+
+    Args:
+        minimum: The smallest allowed.
+        extents: Values by name.
 
     Raises:
         ConfigError: One is.

@@ -33,7 +33,12 @@ class Operands:
 
 
 def wider(one: DType, other: DType) -> DType:
-    """The type with more bits, ``one`` between equals."""
+    """The type with more bits, ``one`` between equals.
+
+    Args:
+        one: A type.
+        other: Another.
+    """
     return other if other.bits > one.bits else one
 
 

@@ -80,7 +80,12 @@ class Wiring(Generic[M_co]):
         self._operators: list[Operator] = []
 
     def part(self, traversal: Traversal, suffix: str) -> Wiring[M_co]:
-        """The same graph, over a part of the tokens; names of operators and activations end with ``suffix``."""
+        """The same graph, over a part of the tokens; names of operators and activations end with ``suffix``.
+
+        Args:
+            traversal: The part of the tokens.
+            suffix: End of names.
+        """
         part = Wiring(self.model, self.step.of(traversal), suffix)
         part._operators = self._operators
         return part
@@ -90,20 +95,40 @@ class Wiring(Generic[M_co]):
         return name + self._suffix
 
     def activation(self, name: str, *axes: Axis) -> Tensor:
-        """Activation ``[*tokens, *axes]``; see :attr:`Pass.outer`."""
+        """Activation ``[*tokens, *axes]``; see :attr:`Pass.outer`.
+
+        Args:
+            name: Of the tensor.
+            axes: Behind those of the tokens.
+        """
         return Tensor(self.named(name), (*self.step.outer, *axes), self.step.types.activations)
 
     def weight(self, name: str, *axes: Axis) -> Tensor:
-        """Matrices of weights; the last two axes are what products sum over and what they give."""
+        """Matrices of weights; the last two axes are what products sum over and what they give.
+
+        Args:
+            name: Of the tensor; its beginning says which part of the model it belongs to.
+            axes: All of them.
+        """
         format_ = self.operands(name).weights
         return Tensor(name, axes, format_.element, Role.WEIGHT, format_.weights)
 
     def vector(self, name: str, *axes: Axis) -> Tensor:
-        """Weights of a norm, or biases: these are never quantised."""
+        """Weights of a norm, or biases: these are never quantised.
+
+        Args:
+            name: Of the tensor.
+            axes: Usually one.
+        """
         return Tensor(name, axes, self.step.types.activations, Role.WEIGHT)
 
     def operand(self, name: str, x: Tensor) -> Tensor:
-        """``x`` as the product called ``name`` multiplies it."""
+        """``x`` as the product called ``name`` multiplies it.
+
+        Args:
+            name: Of the product.
+            x: Its left operand.
+        """
         return x.as_input(self.operands(name).inputs)
 
     def operands(self, name: str) -> Operands:
@@ -119,7 +144,15 @@ class Wiring(Generic[M_co]):
     def gemm(
         self, name: str, x: Tensor, columns: Axis, bias: bool = False, outputs: tuple[Tensor, ...] | None = None
     ) -> Tensor:
-        """Linear layer over the last axis of ``x``; ``outputs`` when it writes several tensors."""
+        """Linear layer over the last axis of ``x``; ``outputs`` when it writes several tensors.
+
+        Args:
+            name: Of the product.
+            x: What is multiplied.
+            columns: Of the result.
+            bias: Whether it has one.
+            outputs: What it writes, where that is not one plain tensor.
+        """
         operands = [self.operand(name, x), self.weight(f"{name}.weight", x.axes[-1], columns)]
         if bias:
             operands.append(self.vector(f"{name}.bias", columns))
@@ -127,13 +160,23 @@ class Wiring(Generic[M_co]):
         return self.add(Gemm(self.named(name), tuple(operands), outputs or result, has_bias=bias))
 
     def norm(self, name: str, x: Tensor) -> Tensor:
-        """The model's norm over the last axis of ``x``."""
+        """The model's norm over the last axis of ``x``.
+
+        Args:
+            name: Of the operator.
+            x: What is normalised.
+        """
         vectors = ("weight", "bias") if self.model.norm_bias else ("weight",)
         weights = tuple(self.vector(f"{name}.{vector}", x.axes[-1]) for vector in vectors)
         return self.add(Norm(name, (x, *weights), (replace(x, name=f"{name}.out"),), self.model.norm))
 
     def sum(self, name: str, *terms: Tensor) -> Tensor:
-        """Sum of tensors of one shape."""
+        """Sum of tensors of one shape.
+
+        Args:
+            name: Of the operator.
+            terms: At least two.
+        """
         return self.add(Elementwise(name, terms, (replace(terms[0], name=f"{name}.out"),), "add"))
 
     def graph(self, name: str) -> OperatorGraph:

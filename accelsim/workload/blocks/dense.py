@@ -22,6 +22,11 @@ def build_dense(model: Description, step: Pass, layer: Layer) -> OperatorGraph:
 
     Not modelled: fusion of norms and additions into neighbours, ALiBi's bias (computed inside attention), paging.
 
+    Args:
+        model: Shapes and structure.
+        step: The tokens, and how they are computed.
+        layer: Which layer of the model.
+
     Returns:
         Graph named after the layer.
     """

@@ -25,6 +25,11 @@ def build_moe(model: Description, step: Pass, layer: Layer) -> OperatorGraph:
 
     Not modelled: routers confined to groups of experts, tokens dropped at a capacity, multi-token prediction.
 
+    Args:
+        model: Shapes and structure, with experts.
+        step: The tokens, and how they and their experts are computed.
+        layer: Which sparse layer of the model.
+
     Returns:
         Graph named after the layer.
     """

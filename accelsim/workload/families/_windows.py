@@ -7,7 +7,12 @@ from accelsim.workload.families.base import Config, Fields
 
 
 def qwen2_window(config: Config, fields: Fields) -> None:
-    """Layers from ``max_window_layers`` on use the window; only all or none can be modelled."""
+    """Layers from ``max_window_layers`` on use the window; only all or none can be modelled.
+
+    Args:
+        config: Keys of the file.
+        fields: Of the model; changed.
+    """
     fields["sliding_window"] = None
     first, layers = config.get("max_window_layers", 28), fields.get("num_hidden_layers")
     if not config.get("use_sliding_window", False) or not isinstance(layers, int) or first >= layers:
@@ -21,7 +26,13 @@ def qwen2_window(config: Config, fields: Fields) -> None:
 
 
 def layer_pattern(config: Config, fields: Fields, pattern: int) -> None:
-    """Layers of two kinds, window and all positions: stated one by one, or every ``pattern``-th sees everything."""
+    """Layers of two kinds, window and all positions: stated one by one, or every ``pattern``-th sees everything.
+
+    Args:
+        config: Keys of the file.
+        fields: Of the model; changed.
+        pattern: Distance of layers that see everything, where they are not stated.
+    """
     kinds, layers = config.get("layer_types"), fields.get("num_hidden_layers")
     fields["sliding_window_pattern"] = pattern
     if not isinstance(kinds, list) or not isinstance(layers, int):

@@ -45,6 +45,10 @@ class Family:
     def finish(cls, config: Config, fields: Fields) -> None:
         """Set the fields that follow from several keys; the types of the switches may be trusted.
 
+        Args:
+            config: Keys of the file, without nulls but for windows.
+            fields: Of the model, as far as keys, defaults and structure say; changed.
+
         Raises:
             ConfigError: They say what is not modelled.
         """

@@ -15,7 +15,13 @@ from accelsim.workload.wiring import Pass, Wiring
 
 
 def with_past(step: Pass, new: Tensor, window: int | None = None) -> tuple[Tensor, ...]:
-    """The cached tensor, if any tokens are cached, and the new one, both along ``kv_len``."""
+    """The cached tensor, if any tokens are cached, and the new one, both along ``kv_len``.
+
+    Args:
+        step: The pass.
+        new: Keys or values of the new tokens.
+        window: Positions that are seen at most.
+    """
     *outer, tokens, kv_heads = new.axes
     seen = replace(new, axes=(*outer, Axis.of("kv_len", tokens.size), kv_heads))
     visible = step.traversal.seen(window)
@@ -37,6 +43,14 @@ def scores_to_values(
     """Attention proper, fused or as three operators; without ``values``, the first ``latent`` elements of the keys.
 
     As three operators (scores, softmax, weighted sum) masked scores are computed and stored like any other.
+
+    Args:
+        wiring: Of the graph.
+        q: Queries, in heads.
+        keys: Cached and new ones.
+        values: As many; none where they are part of the keys.
+        window: Positions that are seen at most; 0: all.
+        latent: Elements of a key that are its value.
 
     Raises:
         ConfigError: Three operators over sequences that differ.

@@ -61,7 +61,12 @@ class Feature(Spec):
 
 
 def inherited(feature: type[Feature], name: str) -> tuple[str, ...]:
-    """What all classes of a feature list under ``name``, each once."""
+    """What all classes of a feature list under ``name``, each once.
+
+    Args:
+        feature: The class.
+        name: Of the attribute.
+    """
     return tuple(dict.fromkeys(item for base in feature.__mro__ for item in vars(base).get(name, ())))
 
 

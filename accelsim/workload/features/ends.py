@@ -39,7 +39,12 @@ class Ends(Residual, Positions):
 
 
 def build_embedding(model: Ends, step: Pass) -> OperatorGraph:
-    """Token ids to the residual stream: gather, projection if the table is narrower, learned positions if any."""
+    """Token ids to the residual stream: gather, projection if the table is narrower, learned positions if any.
+
+    Args:
+        model: Vocabulary and positions.
+        step: The tokens.
+    """
     wiring = Wiring(model, step)
     ids = replace(wiring.activation("embed.ids"), dtype=DType.INT32)
     width = _embedding_axis(model)
@@ -59,6 +64,10 @@ def build_head(model: Ends, step: Pass) -> OperatorGraph:
     """Residual stream to logits, for the last position of each sequence or for all.
 
     Not modelled: sampling.
+
+    Args:
+        model: Vocabulary and norms.
+        step: The tokens; those with logits are taken from them.
     """
     wiring = Wiring(model, step.last())
     x = wiring.activation("head.in", wiring.hidden)

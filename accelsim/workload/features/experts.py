@@ -101,7 +101,12 @@ class ExpertLayers(FeedForward):
 
 
 def mixture(wiring: Wiring[ExpertLayers], x: Tensor) -> Tensor:
-    """Routed experts, and the shared ones beside them."""
+    """Routed experts, and the shared ones beside them.
+
+    Args:
+        wiring: Of the graph.
+        x: What enters the sublayer, behind its norm.
+    """
     model, step = wiring.model, wiring.step
     routes = Axis.of("routes", model.num_experts)
     logits = wiring.gemm("moe.logits", x, routes, model.router_bias)

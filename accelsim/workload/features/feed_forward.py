@@ -38,7 +38,14 @@ class FeedForward(Residual):
 
 
 def mlp(wiring: Wiring[FeedForward], x: Tensor, width: int, name: str = "mlp") -> Tensor:
-    """Up projection (with gate), activation, down projection; ``width`` elements inside."""
+    """Up projection (with gate), activation, down projection; ``width`` elements inside.
+
+    Args:
+        wiring: Of the graph.
+        x: What enters the sublayer.
+        width: Elements inside.
+        name: Beginning of the names of its operators.
+    """
     model = wiring.model
     ffn = Axis.of("ffn", width)
     if model.gated_mlp:

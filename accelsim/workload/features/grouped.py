@@ -79,6 +79,11 @@ def attend_grouped(wiring: Wiring[GroupedHeads], layer: Layer, x: Tensor) -> Ten
     The projection of q, k and v is one Gemm that writes three tensors.  New keys and values belong to the KV cache from
     their birth: values are written there by the projection, keys by the last operator on them (norm of the heads,
     rotation, or the projection itself).  A sliding window keeps its last positions only.
+
+    Args:
+        wiring: Of the graph.
+        layer: For its window.
+        x: What enters the sublayer.
     """
     model, step = wiring.model, wiring.step
     heads = Axis.of("heads", model.num_attention_heads, model.head_dim)

@@ -99,7 +99,13 @@ class _Form(NamedTuple):
 
 @register_attention("latent")
 def attend_latent(wiring: Wiring[LatentHeads], layer: Layer, x: Tensor) -> Tensor:
-    """Attention of one layer; ``layer`` tells nothing that its latents depend on."""
+    """Attention of one layer; ``layer`` tells nothing that its latents depend on.
+
+    Args:
+        wiring: Of the graph.
+        layer: Not read.
+        x: What enters the sublayer.
+    """
     model, parts = wiring.model, _parts(wiring)
     compressed = Axis("compressed", ((model.kv_lora_rank, 1), (model.qk_rope_head_dim, 1)))
     raw = tuple(tensor for part, _ in parts for tensor in _raw(part))

@@ -58,6 +58,11 @@ def load_model_file(
 
     With an override the model is another one, and its file's published figures (``checks``) are not held against it.
 
+    Args:
+        name_or_path: As of :func:`load_model`.
+        catalog: As of :func:`load_model`.
+        overrides: Key paths and texts.
+
     Raises:
         ConfigError: As :func:`load_model`; an override names no key.
     """

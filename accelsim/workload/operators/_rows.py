@@ -40,12 +40,24 @@ class RowOperator(Operator):
 
 
 def row_tensor(name: str, rows: int, width: int, dtype: DType) -> Tensor:
-    """Activation of ``rows`` x ``width`` elements, for tests and measured tables."""
+    """Activation of ``rows`` x ``width`` elements, for tests and measured tables.
+
+    Args:
+        name: Of the tensor.
+        rows: Rows.
+        width: Elements of each.
+        dtype: Element type.
+    """
     return Tensor(name, (Axis.of("batch", rows), Axis.of("hidden", width)), dtype)
 
 
 def check_arity(operator: Operator, num_inputs: range, num_outputs: range = range(1, 2)) -> None:
     """Raise unless the operator has a possible number of operands and results.
+
+    Args:
+        operator: The operator.
+        num_inputs: How many tensors it may read.
+        num_outputs: How many it writes.
 
     Raises:
         ShapeError: It has not.

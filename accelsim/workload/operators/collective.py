@@ -74,7 +74,15 @@ class Collective(Operator):
         dtype: DType = DType.BF16,
         name: str = "collective",
     ) -> Self:
-        """Collective of ``nbytes`` (nccl-tests size), rounded up to whole elements (per rank, where it is divided)."""
+        """Collective of ``nbytes`` (nccl-tests size), rounded up to whole elements (per rank, where it is divided).
+
+        Args:
+            function: E.g. ``"all_reduce"``.
+            nbytes: Of the whole tensor.
+            group: Ranks.
+            dtype: Element type.
+            name: Of the operator.
+        """
         whole = max(1, -(-nbytes * 8 // dtype.bits))
         share = -(-whole // group.size)
         if function in ("all_gather", "reduce_scatter"):

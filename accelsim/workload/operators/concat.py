@@ -35,6 +35,13 @@ class Concat(RowOperator):
 
     @classmethod
     def of(cls, rows: int, widths: tuple[int, ...], dtype: DType = DType.BF16, name: str = "concat") -> Self:
-        """Copy of plain extents."""
+        """Copy of plain extents.
+
+        Args:
+            rows: Rows of all.
+            widths: Elements of a row of each.
+            dtype: Of all.
+            name: Of the operator.
+        """
         inputs = tuple(row_tensor(f"{name}.in{i}", rows, width, dtype) for i, width in enumerate(widths))
         return cls(name, inputs, (row_tensor(f"{name}.out", rows, sum(widths), dtype),))

@@ -79,7 +79,16 @@ class Elementwise(RowOperator):
         num_inputs: int | None = None,
         name: str = "elementwise",
     ) -> Self:
-        """Function of plain extents; ``width`` is that of the result, ``num_inputs`` defaults to what it needs."""
+        """Function of plain extents; ``width`` is that of the result, ``num_inputs`` defaults to what it needs.
+
+        Args:
+            rows: Rows of every operand.
+            width: Elements of a row of the result.
+            dtype: Element type of all operands.
+            function: What is computed of each element.
+            num_inputs: Operands.
+            name: Of the operator.
+        """
         if num_inputs is None:
             num_inputs = 2 if function in ("add", "mul") else 1
         result = row_tensor(f"{name}.out", rows, width, dtype)

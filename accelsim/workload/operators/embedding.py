@@ -43,7 +43,15 @@ class Embedding(RowOperator):
 
     @classmethod
     def of(cls, rows: int, width: int, vocab: int, dtype: DType = DType.BF16, name: str = "embedding") -> Self:
-        """Gather of ``rows`` rows of ``width`` elements from a table of ``vocab`` rows."""
+        """Gather of ``rows`` rows of ``width`` elements from a table of ``vocab`` rows.
+
+        Args:
+            rows: Tokens.
+            width: Elements that each becomes.
+            vocab: Rows of the table.
+            dtype: Of the table.
+            name: Of the operator.
+        """
         tokens, hidden = Axis.of("batch", rows), Axis.of("hidden", width)
         ids = Tensor(f"{name}.ids", (tokens,), DType.INT32)
         table = Tensor(f"{name}.weight", (Axis.of("vocab", vocab), hidden), dtype, Role.WEIGHT)

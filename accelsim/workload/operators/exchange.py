@@ -57,7 +57,15 @@ class Exchange(Collective):
     def of(  # type: ignore[override]
         cls, rows: int, hidden: int, group: Group, dtype: DType = DType.BF16, name: str = "exchange"
     ) -> Self:
-        """Dispatch of ``rows`` tokens of ``hidden`` elements."""
+        """Dispatch of ``rows`` tokens of ``hidden`` elements.
+
+        Args:
+            rows: Tokens of one rank.
+            hidden: Elements of a token.
+            group: Ranks that exchange.
+            dtype: Of what is sent.
+            name: Of the operator.
+        """
         there, here = (row_tensor(f"{name}.{end}", rows, hidden, dtype) for end in ("in", "out"))
         return cls(name, (there,), (here,), "all_to_all", group, tokens=rows, num_experts=group.size)
 

@@ -74,7 +74,16 @@ class Gemm(Operator):
 
     @classmethod
     def of(cls, m: int, n: int, k: int, batch: int = 1, dtype: DType = DType.BF16, name: str = "gemm") -> Self:
-        """Product of plain extents; ``B`` is a weight when ``batch`` is 1, an activation otherwise."""
+        """Product of plain extents; ``B`` is a weight when ``batch`` is 1, an activation otherwise.
+
+        Args:
+            m: Rows of the result.
+            n: Its columns.
+            k: Extent that is summed over.
+            batch: Independent products.
+            dtype: Of both matrices.
+            name: Of the operator.
+        """
         rows, cols, inner = Axis.of("m", m), Axis.of("n", n), Axis.of("k", k)
         outer = () if batch == 1 else (Axis.of("batch", batch),)
         a = Tensor(f"{name}.a", (*outer, rows, inner), dtype)

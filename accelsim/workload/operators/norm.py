@@ -47,7 +47,15 @@ class Norm(RowOperator):
 
     @classmethod
     def of(cls, rows: int, width: int, dtype: DType = DType.BF16, flavour: str = "rmsnorm", name: str = "norm") -> Self:
-        """Norm of plain extents, with weight and, for layernorm, bias."""
+        """Norm of plain extents, with weight and, for layernorm, bias.
+
+        Args:
+            rows: Rows, each normalised alone.
+            width: Elements of a row.
+            dtype: Of the rows and weights.
+            flavour: ``rmsnorm`` or ``layernorm``.
+            name: Of the operator.
+        """
         vectors = ("weight", "bias") if flavour == "layernorm" else ("weight",)
         hidden = (Axis.of("hidden", width),)
         weights = tuple(Tensor(f"{name}.{vector}", hidden, dtype, Role.WEIGHT) for vector in vectors)

@@ -72,7 +72,16 @@ class RaggedAttention(HeadedOperator):
         window: int = 0,
         dtype: DType = DType.BF16,
     ) -> Self:
-        """Attention of plain extents."""
+        """Attention of plain extents.
+
+        Args:
+            spans: Sequences, alike ones together.
+            heads: Query heads.
+            kv_heads: Key-value heads.
+            head_dim: Elements of each.
+            window: Positions a query sees at most; 0: all.
+            dtype: Of all tensors.
+        """
         whole, name = Traversal(tuple(spans)), "ragged_attention"
         q_axes = Axis.of("tokens", whole.tokens), Axis.of("heads", heads, head_dim)
         kv_axes = Axis.of("kv_len", whole.positions), Axis.of("kv_heads", kv_heads, head_dim)

@@ -44,7 +44,14 @@ class Rope(RowOperator):
 
     @classmethod
     def of(cls, rows: int, width: int, dtype: DType = DType.BF16, name: str = "rope") -> Self:
-        """Rotation of plain extents; ``width`` is that of queries and keys together."""
+        """Rotation of plain extents; ``width`` is that of queries and keys together.
+
+        Args:
+            rows: Tokens.
+            width: Elements of all heads of a token.
+            dtype: Of what is rotated.
+            name: Of the operator.
+        """
         return cls(
             name, (row_tensor(f"{name}.in", rows, width, dtype),), (row_tensor(f"{name}.out", rows, width, dtype),)
         )

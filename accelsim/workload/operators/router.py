@@ -72,7 +72,13 @@ class Router(RowOperator):
 
 
 def gates(name: str, outer: tuple[Axis, ...], top_k: int) -> Tensor:
-    """Weight and number of each chosen expert: two words of 4 bytes per choice."""
+    """Weight and number of each chosen expert: two words of 4 bytes per choice.
+
+    Args:
+        name: Of the tensor.
+        outer: Axes of the tokens.
+        top_k: Experts of a token.
+    """
     return Tensor(name, (*outer, Axis.of("chosen", top_k, 2)), DType.INT32)
 
 

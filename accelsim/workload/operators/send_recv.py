@@ -46,7 +46,15 @@ class SendRecv(Operator):
 
     @classmethod
     def of(cls, nbytes: int, group: Group, source: int = 0, dtype: DType = DType.BF16, name: str = "send_recv") -> Self:
-        """Transfer of ``nbytes`` per rank, rounded up to whole elements."""
+        """Transfer of ``nbytes`` per rank, rounded up to whole elements.
+
+        Args:
+            nbytes: That one rank sends.
+            group: The axis.
+            source: Place on it that sends.
+            dtype: Element type.
+            name: Of the operator.
+        """
         elements = (Axis.of("elements", max(1, -(-nbytes * 8 // dtype.bits))),)
         there, here = (Tensor(f"{name}.{end}", elements, dtype) for end in ("in", "out"))
         return cls(name, (there,), (here,), group, source)

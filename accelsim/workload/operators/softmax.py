@@ -35,7 +35,14 @@ class Softmax(RowOperator):
 
     @classmethod
     def of(cls, rows: int, width: int, dtype: DType = DType.BF16, name: str = "softmax") -> Self:
-        """Softmax of plain extents."""
+        """Softmax of plain extents.
+
+        Args:
+            rows: Rows, each summing to one.
+            width: Scores of a row.
+            dtype: Of the scores.
+            name: Of the operator.
+        """
         return cls(
             name, (row_tensor(f"{name}.in", rows, width, dtype),), (row_tensor(f"{name}.out", rows, width, dtype),)
         )

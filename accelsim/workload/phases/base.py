@@ -96,6 +96,11 @@ class Phase(ABC):
     def sized(cls, sequences: int, length: int, num_traversals: int = 1) -> Phase:
         """The phase of these sizes, where it has no others.
 
+        Args:
+            sequences: Sequences.
+            length: Tokens of each, as the phase counts them.
+            num_traversals: Passes.
+
         Raises:
             ConfigError: It has.
         """
@@ -133,6 +138,11 @@ def phase_field(
 def share_of(count: int, dp: int, what: str) -> int:
     """One of ``dp`` equal shares.
 
+    Args:
+        count: What is shared.
+        dp: Shares.
+        what: Its name in the error.
+
     Raises:
         PlanError: There are none.
     """
@@ -142,7 +152,12 @@ def share_of(count: int, dp: int, what: str) -> int:
 
 
 def halved(phase: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The phase with the size ``name`` halved, and halved again, down to 1."""
+    """The phase with the size ``name`` halved, and halved again, down to 1.
+
+    Args:
+        phase: The phase.
+        name: Of the size.
+    """
     size = getattr(phase, name) // 2
     while size:
         yield f"{name}={size}", dataclasses.replace(phase, **{name: size})
