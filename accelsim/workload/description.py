@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny, WithJsonSchema
 
 from accelsim.dtypes import DType, Format
 from accelsim.errors import ConfigError
@@ -35,9 +35,11 @@ class Description(LatentHeads, ExpertLayers, Ends):
     attention: str = Field(
         "grouped", description="Member of the attention registry that blocks compute; default: latent with MLA."
     )
-    features: Annotated[tuple[tuple[str, SerializeAsAny[Feature]], ...], BeforeValidator(read_features)] = Field(
-        (), description="Fields of features that outside packages bring, by name of the feature."
-    )
+    features: Annotated[
+        tuple[tuple[str, SerializeAsAny[Feature]], ...],
+        BeforeValidator(read_features),
+        WithJsonSchema({"type": "object", "additionalProperties": {"type": "object"}}),
+    ] = Field((), description="Fields of features that outside packages bring, by name of the feature.")
     torch_dtype: Annotated[DType, BeforeValidator(read_dtype)] = Field(
         DType.BF16, description="Type of the weights, and of what is computed with them; of what stored does not name."
     )
