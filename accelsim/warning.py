@@ -106,6 +106,10 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "The calibration saw other element types; those of the nearest type, or assumed rates, stand in.",
             "Calibrate the type, or run with one that was measured.",
         ),
+        "cache-unpriced": WarningHelp(
+            "The chip's cost model reads the KV cache in the type of the queries: another type changes memory only.",
+            "Read time and traffic as those of a cache in that type, or leave --kv-dtype out.",
+        ),
         "dtype-without-rate": WarningHelp(
             "The chip states no rate for the element type; one of the same width stands in.",
             "State the rate in the chip's file, or choose another type with --dtype.",

@@ -89,8 +89,10 @@ class CostModel(Protocol):
         whole_run: How far whole runs lie from the sum of their operators on such machines; a plugin may leave it out.
         unread: Fields of the chip that change no figure of a run, by pattern of their key path, with the reason or what
             to set instead; see :func:`unread_remark`; a plugin may leave it out.
+        reads_cache_as_queries: Whether a KV cache is priced in the type of the queries, whatever its own.
     """
 
+    reads_cache_as_queries: ClassVar[bool] = False
     whole_run: ClassVar[Residual] = UNMEASURED_RUN
     unread: ClassVar[Mapping[str, str]] = {}
 
@@ -121,6 +123,11 @@ class CostModel(Protocol):
             CapacityError: As :meth:`cost`.
         """
         return [self.cost(operator, chip, region) for operator in operators]
+
+
+def reads_cache_as_queries(chip: Chip) -> bool:
+    """Whether the cost model of ``chip`` prices a KV cache in the type of the queries."""
+    return bool(getattr(COST_MODELS.get(chip.cost_model), "reads_cache_as_queries", False))
 
 
 def whole_run_residual(chip: Chip) -> Residual:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from accelsim.cost.base import reads_cache_as_queries
 from accelsim.dtypes import DType, Format
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -45,7 +46,8 @@ def choose_types(model: Subject, chip: Chip, options: TypeOptions) -> ChosenType
     types = replace(types, kv=options.kv or types.kv, reduce=options.reduce or types.reduce)
     operands = tuple(_fitted(types.products.of_part(part), chip, wide) for part in PARTS)
     fitted = replace(types, products=Products(*operands))
-    return ChosenTypes(fitted, (*_widened(model, chip, options, wide), *_unpacked(types, fitted, chip)))
+    found = (*_widened(model, chip, options, wide), *_unpacked(types, fitted, chip), *_cache_unpriced(fitted, chip))
+    return ChosenTypes(fitted, found)
 
 
 def _wide(model: Subject, chip: Chip, options: TypeOptions) -> DType:
@@ -107,6 +109,13 @@ def _widened(model: Subject, chip: Chip, options: TypeOptions, wide: DType) -> I
     if options == replace(options, dtype=None, weights=None) and wide.bits < model.wide.bits:
         text = f"{model.name} is stored in {model.wide.value}, which the matrix unit of chip {chip.name} does not run"
         yield warn("type-changed", f"{text}; computed in {wide.value}")
+
+
+def _cache_unpriced(types: Types, chip: Chip) -> Iterator[str]:
+    """A cache whose type changes its bytes in memory, but no time and no traffic."""
+    if types.kv.bits != types.activations.bits and reads_cache_as_queries(chip):
+        text = f"the KV cache in {types.kv.value} is counted in memory and priced as if in {types.activations.value}"
+        yield warn("cache-unpriced", f"{text} (cost model {chip.cost_model})")
 
 
 def _unpacked(asked: Types, fitted: Types, chip: Chip) -> Iterator[str]:

@@ -63,6 +63,7 @@ class BspCostModel(CostModel):
     operator whose own blocks exceed a tile's SRAM gets a warning.
     """
 
+    reads_cache_as_queries: ClassVar[bool] = True
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "the start of a program is calibrated: set chip.calibration.bsp.program",
         "vector_flops_per_cycle.{other}": "tiles compute in the type of the run",

@@ -56,6 +56,7 @@ class MeshCostModel(CostModel):
     """
 
     whole_run: ClassVar[Residual] = FITTED_ON_RUNS
+    reads_cache_as_queries: ClassVar[bool] = True
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "fixed costs are calibrated: set chip.calibration.mesh.phase_cycles",
         "vector_flops_per_cycle.*": "all arithmetic runs at the matrix rate",

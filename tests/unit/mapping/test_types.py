@@ -99,3 +99,10 @@ def test_a_type_asked_for_needs_a_rate_and_a_wide_model_is_told_when_it_is_narro
     types, warnings = choose_types(wide, load_chip(H100), TypeOptions())
     assert types == Types.of(DType.BF16) and [warning_id(w) for w in warnings] == ["type-changed"]
     assert choose_types(wide, load_chip(H100), TypeOptions(Format.parse("bf16"))).warnings == ()
+
+
+def test_a_cache_type_that_a_cost_model_does_not_price_is_named() -> None:
+    options = TypeOptions(kv=DType.FP8)
+    on_wafer = choose_types(load_model("llama3-8b"), load_chip("cerebras-cs2"), options).warnings
+    assert [warning_id(text) for text in on_wafer] == ["cache-unpriced"]
+    assert choose_types(load_model("llama3-8b"), load_chip("nvidia-h100-sxm"), options).warnings == ()
