@@ -172,9 +172,9 @@ def _operators(result: Result, limit: int | None) -> Table:
     rows = sorted(result.ledger.rows, key=lambda row: -row.time_s)
     shown = rows[:limit]
     title = "Time by operator" if len(shown) == len(rows) else f"Time by operator (largest {len(shown)} of {len(rows)})"
-    total_s = result.latency_s
-    if result.spatial is not None:
-        total_s = sum(row.time_s for row in rows)
+    total_s, summed_s = result.latency_s, sum(row.time_s for row in rows)
+    if result.mapped.overlapped is not None and summed_s > total_s:
+        total_s = summed_s
         title += "; they overlap, shares are of their summed time"
     table = make_table(title, columns, numeric=columns[1:4] + columns[5:], gap=1)
     for row in shown:

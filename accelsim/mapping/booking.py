@@ -71,8 +71,10 @@ class Overlapped:
         bookings: What ran, all chips.
         alone_s: Time of each task alone, by cause. float64[T] each.
         kinds: For each label of the graph, the kind of its tasks, e.g. ``"attn"`` or ``"transfer"``.
+        alike: Chips that each do what one of them does; every count of a booking is a multiple of it.
     """
 
     bookings: tuple[Booking, ...]
     alone_s: Mapping[str, FloatArray]
     kinds: tuple[str, ...]
+    alike: int = 1

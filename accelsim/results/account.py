@@ -44,7 +44,7 @@ class OperatorRow:
         block: Name of the block, e.g. ``"decoder"``.
         operator: Name in the block, e.g. ``"attn.qkv"``.
         kind: Operator kind, e.g. ``"gemm"``.
-        count: Executions per chip.
+        count: Executions per chip; on stages of a pipeline those of one chip of each stage, added up.
         time_s: Seconds from start to end, summed over executions; overlapping operators both count.
         parts_s: ``time_s`` by cause.
         limiter: Cause with the largest part.

@@ -1,6 +1,7 @@
 """The ledger of a run in which everything overlaps: the latency by cause is that of the critical path.
 
-Rows keep the time of every execution, so operators that overlap sum to more than the latency.
+Rows keep the time of every execution, so operators that overlap sum to more than the latency.  Of chips that do the
+same (the ranks of a stage) one gives the count and the time, all give the bytes, FLOPs and joules.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ def account_overlapped(ran: Overlapped, stage: StageTimeline, main_memory: str) 
         of_row[booking.block, booking.name].append(booking)
     graph, timeline = stage.stage.graph, stage.timeline
     critical = critical_parts(graph, timeline, ran.alone_s, stage.stage.name)
-    rows = [_row(bookings, main_memory) for bookings in of_row.values()]
+    rows = [_row(bookings, ran.alike, main_memory) for bookings in of_row.values()]
     return total_ledger(rows, _by_cause(critical), timeline.makespan_s, critical)
 
 
-def _row(bookings: list[Booking], main_memory: str) -> OperatorRow:
-    """All executions of one operator, or all movements of one name."""
+def _row(bookings: list[Booking], alike: int, main_memory: str) -> OperatorRow:
+    """All executions of one operator, or all movements of one name; ``alike`` chips each do a share of them."""
     time_s, energy_j = 0.0, 0.0
     parts_s: dict[str, float] = defaultdict(float)
     traffic: dict[str, float] = defaultdict(float)
@@ -39,21 +40,22 @@ def _row(bookings: list[Booking], main_memory: str) -> OperatorRow:
     for booking in bookings:
         cost, count = booking.cost, booking.count
         assert isinstance(cost, OperatorCost)  # collectives do not run side by side with anything but the stream
-        time_s += cost.work_s * count
+        each = count // alike
+        time_s += cost.work_s * each
         energy_j += cost.energy_j * count
-        for sums, values in (
-            (parts_s, cost.parts_s),
-            (traffic, cost.traffic_bytes),
-            (roles, booking.role_bytes(main_memory)),
+        for sums, values, times in (
+            (parts_s, cost.parts_s, each),
+            (traffic, cost.traffic_bytes, count),
+            (roles, booking.role_bytes(main_memory), count),
         ):
             for name, value in values.items():
-                sums[name] += value * count
+                sums[name] += value * times
     first = bookings[0]
     return OperatorRow(
         block=first.block,
         operator=first.name,
         kind=first.kind,
-        count=sum(booking.count for booking in bookings),
+        count=sum(booking.count // alike for booking in bookings),
         time_s=time_s,
         parts_s=dict(parts_s),
         limiter=max(parts_s, key=parts_s.__getitem__, default="none"),

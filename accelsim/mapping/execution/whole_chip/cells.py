@@ -124,7 +124,7 @@ def lower_pipelined(
     }  # fmt: skip
     bookings = tuple(_bookings(stages, copies, system, ranks))
     kind_of = {one.name: one.kind for one in bookings}
-    ran = Overlapped(bookings, alone_s, tuple(kind_of.get(label, TRANSFER) for label in graph.labels))
+    ran = Overlapped(bookings, alone_s, tuple(kind_of.get(label, TRANSFER) for label in graph.labels), ranks)
     ends = np.array([template.end for template in templates])[stage_of]
     return Program.of(Stage(graph, 1, "pipeline")), ran, Cells(cells, first, first + ends)
 

@@ -184,3 +184,16 @@ def test_a_host_that_launches_kernels_slows_every_stage():
     )
     assert slow.latency_s > fast.latency_s
     assert sum(slow.ledger.cause_s.values()) == pytest.approx(slow.latency_s)
+
+
+@pytest.mark.parametrize("plan", ["pp=4,microbatches=4", "pp=4,tp=2,microbatches=4", "pp=2,tp=2,dp=2,microbatches=2"])
+def test_rows_count_and_time_one_rank_of_each_stage_and_bytes_of_all_chips(plan):
+    result = simulate(MODEL, "nvidia-dgx-h100", Prefill(8, 256), plan, what_ifs=False)
+    plan = result.plan
+    row = next(row for row in result.ledger.rows if row.operator == "mlp.gate_up")
+    assert row.count == 32 * plan.microbatches  # each layer on one stage, once for each microbatch
+    alone = simulate(MODEL, "nvidia-dgx-h100", Prefill(8, 256), "pp=2", what_ifs=False)
+    assert row.flops == next(row for row in alone.ledger.rows if row.operator == "mlp.gate_up").flops
+    # where operators follow one another on a stage, they fill what is no bubble; sends beside them are apart
+    on_stages_s = sum(row.time_s for row in result.ledger.rows if row.block != "pipeline")
+    assert on_stages_s / (plan.pp * result.latency_s) == pytest.approx(1 - result.bubble_fraction, rel=5e-3)
