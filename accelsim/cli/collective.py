@@ -13,6 +13,7 @@ from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
 from accelsim.cli.groups import grouped
 from accelsim.cli.output import save_axes, write_json
+from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.hardware.system import System
@@ -60,6 +61,11 @@ def collective(
 
     system = load_system(on, read_overrides(set_ or ()))
     num_ranks = -(-system.num_chips // call.stride) if call.ranks is None else call.ranks
+    if num_ranks == 1 < call.stride:
+        raise ConfigError(
+            f"--stride {call.stride}: {on} has {system.num_chips} chips, no two of them so far apart. "
+            "Use a smaller stride, or ask for more chips with SYSTEM:CHIPS."
+        )
     if kind == "send_recv" and call.ranks is None:
         num_ranks = 2
     sizes = [2**power for power in range(_SWEEP_FROM, _SWEEP_TO + 1)] if call.sweep or plot else []

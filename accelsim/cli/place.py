@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accelsim.study.wafers import Defects
 
 #: Keys of a plan that ask for ranks on chips instead of groups on tiles.
-_RANK_KEYS = ("tp", "dp")
+_RANK_KEYS = ("tp", "dp", "pp")
 
 
 def register(app: typer.Typer) -> None:

@@ -26,6 +26,7 @@ from accelsim.engine.run import simulate
 from accelsim.engine.template import concatenate
 from accelsim.errors import PlacementError, PlanError
 from accelsim.hardware.system import System
+from accelsim.mapping.parallel.pipeline import deal, sends
 from accelsim.mapping.placement.arrange import arrange
 from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES, PLACERS, Item, ItemWire, PlacementProblem
 from accelsim.mapping.plan import Plan
@@ -45,15 +46,15 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupTraffic:
-    """A collective that all groups like one another play at once.
+    """A collective, or a transfer, that groups like one another play at once.
 
     Attributes:
-        group: Which ranks.
+        members: Ranks of each group. int64[groups, size].
         schedule: Messages within a group.
         times: How often it runs in a pass.
     """
 
-    group: Group
+    members: npt.NDArray[np.int64]
     schedule: Schedule
     times: int
 
@@ -73,9 +74,9 @@ class RankTraffic:
     @cached_property
     def wires(self) -> tuple[ItemWire, ...]:
         """Bytes of a pass between two ranks, both ways together, all groups."""
-        seats, sums = Seats(self.num_ranks), np.zeros((self.num_ranks, self.num_ranks))
+        sums = np.zeros((self.num_ranks, self.num_ranks))
         for one in self.collectives:
-            ranks = seats.groups(one.group)
+            ranks = one.members
             nbytes = np.broadcast_to(one.schedule.nbytes * float(one.times), (len(ranks), len(one.schedule.src)))
             np.add.at(sums, (ranks[:, one.schedule.src], ranks[:, one.schedule.dst]), nbytes)
         sums = np.triu(sums + sums.T)
@@ -83,29 +84,46 @@ class RankTraffic:
 
 
 def rank_traffic(share: Workload, plan: Plan, system: System) -> RankTraffic:
-    """The collectives of one rank's share of a pass, by the algorithms that are fastest on ``system``.
+    """The collectives of a pass by the algorithms that are fastest on ``system``, and what stages send to the next.
 
-    Algorithms that switches carry out, or that have no list of transfers, are taken as rings.
+    Each stage of a pipeline plays the collectives of its own layers.  Algorithms that switches carry out, or that have
+    no list of transfers, are taken as rings.
+
+    Args:
+        share: One rank's share of all that a replica works on, of all layers, not cut into microbatches.
+        plan: Degrees and order.
+        system: Chips.
 
     Raises:
         PlanError: One chip per replica: nothing is exchanged.
     """
-    pricer = NetworkPricer(system, Seats(plan.num_ranks))
+    stages = deal(share, plan.pp) if plan.pp > 1 else (share,)
+    pricer, seats = NetworkPricer(system, Seats(plan.num_ranks)), Seats(plan.num_ranks)
+    found: list[GroupTraffic] = []
+    for stage, part in enumerate(stages):
+        for (group, kind, nbytes, algorithm), times in _counts(part, pricer).items():
+            members = seats.groups(group)
+            here = members[members[:, 0] // plan.mesh.stride("pp") % plan.pp == stage]
+            found.append(GroupTraffic(here, _schedule(kind, nbytes, algorithm, group.size), times))
+    for send in sends(share, stages, plan.mesh):
+        schedule = _schedule(send.kind, send.nbytes, "direct", 2)
+        found.append(GroupTraffic(seats.pairs(send.group, send.source), schedule, 1))
+    if not found:
+        raise PlanError(
+            f"plan: {plan} exchanges nothing between ranks. Ask for tp or pp > 1, or execution=spatial for tiles."
+        )
+    return RankTraffic(plan.num_ranks, tuple(found))
+
+
+def _counts(part: Workload, pricer: NetworkPricer) -> dict[tuple[Group, str, int, str], int]:
+    """How often a rank plays each collective: group, function, bytes and algorithm."""
     counts: dict[tuple[Group, str, int, str], int] = {}
-    for segment in share.segments:
+    for segment in part.segments:
         for operator in segment.graph:
             if isinstance(operator, Collective) and operator.group.size > 1:
                 key = operator.group, operator.function, operator.nbytes, pricer.cost(operator).algorithm
                 counts[key] = counts.get(key, 0) + segment.repeat
-    if not counts:
-        raise PlanError(
-            f"plan: {plan} exchanges nothing between ranks. Ask for tp > 1, or execution=spatial for tiles."
-        )
-    found = [
-        GroupTraffic(group, _schedule(kind, nbytes, algorithm, group.size), times)
-        for (group, kind, nbytes, algorithm), times in counts.items()
-    ]
-    return RankTraffic(plan.num_ranks, tuple(found))
+    return counts
 
 
 def _schedule(kind: str, nbytes: int, algorithm: str, num_ranks: int) -> Schedule:
@@ -246,7 +264,10 @@ def place_ranks(traffic: RankTraffic, graph: ChipGraph, placer: str, seed: int, 
     if placer.endswith(PLACEMENT_SUFFIXES):
         chips = np.array(load_ranks(placer), dtype=np.int64)
         if len(chips) != num_ranks or chips.max() >= num_chips:
-            raise PlacementError(f"{placer}: {len(chips)} ranks up to chip {chips.max()}; {num_ranks} of {num_chips}.")
+            raise PlacementError(
+                f"{placer}: {len(chips)} ranks up to chip {chips.max()}; {num_ranks} of {num_chips}. "
+                "Make a file for this plan and system: accelsim place MODEL --on SYSTEM --plan PLAN --save FILE."
+            )
     else:
         found = arrange(problem, PLACERS.get(placer), np.random.default_rng(seed), budget)
         chips = graph.chips_of(found)[:num_ranks]
@@ -272,10 +293,9 @@ def _bound(traffic: RankTraffic, per_byte: FloatArray) -> float:
 
 def _collective_s(traffic: RankTraffic, topology: Topology, chips: npt.NDArray[np.int64]) -> float:
     """Time of all collectives of a pass, one after another, each played by all groups at once on idle links."""
-    seats = Seats(traffic.num_ranks, tuple(chips.tolist()))
     total = 0.0
     for one in traffic.collectives:
-        graphs = [schedule_graph(one.schedule, topology, group.tolist()) for group in seats.groups(one.group)]
+        graphs = [schedule_graph(one.schedule, topology, group.tolist()) for group in chips[one.members]]
         links = [replace(graph, labels=graphs[0].labels) for graph in graphs]
         total += one.times * simulate(concatenate(links) if len(links) > 1 else links[0]).makespan_s
     return total

@@ -190,3 +190,11 @@ def test_sampled_wafers_are_compared_with_the_intact_chip(files, capsys):
     code, _, err = run(capsys, "place", model, "--on", chip, "--defects", 2)
     assert code == 2
     assert "--defects" in err
+
+
+def test_a_stride_beyond_the_chips_is_refused(capsys):
+    asked = ("collective", "all_reduce", "--on", "nvidia-dgx-h100:16", "--bytes", "64MiB", "--stride")
+    code, _, err = run(capsys, *asked, 16)
+    assert code == 2
+    assert "16 chips, no two of them so far apart" in " ".join(err.split())
+    assert run(capsys, *asked, 15)[0] == 0

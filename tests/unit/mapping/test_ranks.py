@@ -7,11 +7,13 @@ from accelsim.case.case import Case
 from accelsim.errors import PlacementError, PlanError
 from accelsim.hardware.system import load_system
 from accelsim.mapping.placement.base import PLACERS, ItemWire
-from accelsim.mapping.ranks import ChipGraph, GroupTraffic, RankTraffic, parse_ranks, place_ranks
+from accelsim.mapping.ranks import ChipGraph, GroupTraffic, RankTraffic, parse_ranks, place_ranks, rank_traffic
+from accelsim.mapping.shard import shard
 from accelsim.network.collectives.base import get_algorithm
+from accelsim.network.seats import Seats
 from accelsim.placing import place_ranks as place_ranks_of
 from accelsim.workload.group import Group
-from accelsim.workload.phase import Decode
+from accelsim.workload.phase import Decode, Prefill
 
 MIB = 1 << 20
 
@@ -24,7 +26,7 @@ def torus():
 
 def ring(num_ranks, group):
     schedule = get_algorithm("all_reduce", "ring").messages(MIB, (group,))
-    return RankTraffic(num_ranks, (GroupTraffic(Group("tp", group), schedule, 1),))
+    return RankTraffic(num_ranks, (GroupTraffic(Seats(num_ranks).groups(Group("tp", group)), schedule, 1),))
 
 
 def test_wires_are_the_bytes_of_the_schedule_in_every_group():
@@ -100,3 +102,18 @@ def test_what_cannot_be_placed_is_told(torus):
         place_ranks_of(Case("llama3-8b", "google-tpu-v4-pod:16", Decode(16, 64), "dp=16"))
     with pytest.raises(PlanError, match="has one chip"):
         ChipGraph(load_system("nvidia-a100-sxm-80gb"))
+
+
+@pytest.mark.parametrize("microbatches", [1, 4, 8])
+def test_a_stage_sends_for_its_own_layers_and_once_to_the_next(microbatches):
+    case = Case("llama3-8b", "google-tpu-v4-pod:16", Prefill(8, 512), f"tp=4,pp=4,microbatches={microbatches}")
+    job = case.load(None).job
+    whole = shard(job.model.build(job.phase.fullest(), job.recipe), job.plan)
+    traffic = rank_traffic(whole, job.plan, job.system)
+    activation = 8 * 512 * 4096 * 2
+    sent = {(wire.a, wire.b): wire.nbytes for wire in traffic.wires}
+    assert all(sent[rank, rank + 4] == activation for rank in range(12))
+    assert sum(nbytes for (a, b), nbytes in sent.items() if b == a + 4) == 12 * activation
+    # two ring all_reduces in each of 8 layers and one of the embedding: 2 * 3/4 of the buffer between neighbours
+    assert sent[4, 5] == 2 * 8 * 2 * 3 / 4 * activation
+    assert sent[0, 1] == (2 * 8 + 1) * 2 * 3 / 4 * activation

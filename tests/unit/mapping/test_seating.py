@@ -81,3 +81,23 @@ def test_all_ranks_are_simulated_where_links_are_slow_and_ranks_sit_apart():
         result = run(plan, slow, Prefill(4, 256))
         assert any(warning.startswith("folding-off") for warning in result.warnings)
         assert len([name for name in result.timeline.stages[0].stage.graph.servers if name.startswith("stream")]) > 4
+
+
+@pytest.mark.parametrize("plan", ["tp=4,dp=4", "tp=4,pp=4,microbatches=4", "pp=16,microbatches=4"])
+def test_the_gain_is_that_of_the_collectives_of_the_run(plan, tmp_path):
+    path = tmp_path / "ranks.yaml"
+    apart = [0, 2, 8, 10, 1, 3, 9, 11, 4, 6, 12, 14, 5, 7, 13, 15]
+    path.write_text(f"schema_version: 1\nkind: ranks\nplacer: me\nchips: {apart}\n")
+    in_order, seated = (run(f"{plan}{ranks}", phase=Prefill(8, 512)) for ranks in ("", f",ranks={path}"))
+
+    def between_s(result):
+        return sum(row.time_s for row in result.ledger.rows if row.kind in ("collective", "send_recv"))
+
+    assert seated.seating.collective_s == pytest.approx(between_s(seated), rel=1e-6)
+    assert seated.seating.in_order_collective_s == pytest.approx(between_s(in_order), rel=1e-6)
+    assert seated.seating.gain == pytest.approx(between_s(in_order) / between_s(seated), rel=1e-6)
+
+
+def test_stages_that_only_send_are_placed_too():
+    (found,) = place_ranks(Case("llama3-8b", TORUS, Prefill(8, 512), "pp=16"), ("annealing",))
+    assert found.byte_hops >= 15 * 8 * 512 * 4096 * 2  # 15 sends of one activation over a link each at least

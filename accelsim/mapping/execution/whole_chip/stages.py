@@ -24,6 +24,7 @@ from accelsim.mapping.shard import shard
 from accelsim.units import format_quantity
 from accelsim.warning import warn
 from accelsim.workload.graph import Workload
+from accelsim.workload.phase import Phase
 from accelsim.workload.tensor import Role
 
 
@@ -41,12 +42,14 @@ def map_stages(job: Job) -> Mapped:
     plan, system = job.plan, job.system
     _check(job)
     has_kernels = launches_kernels(system.chip)
-    micro = job.phase.replica(plan.dp).replica(plan.microbatches)
-    share = shard(job.model.build(micro.fullest(), job.recipe), plan)
+    share = shard(job.model.build(_microbatch(job).fullest(), job.recipe), plan)
     share = fuse_all([share])[0] if job.profile.fuses_rows and has_kernels else share
     parts = deal(share, plan.pp)
     need, warnings = _check_stages(job, parts)
-    seating = seat(share, plan, system, job.seed)
+    seating = None
+    if plan.ranks is not None:
+        whole = shard(job.model.build(job.phase.replica(plan.dp).fullest(), job.recipe), plan)
+        seating = seat(whole, plan, system, job.seed, share)
     pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, seating), job.known)
     lowered = [lower([blocks], system) for blocks in map(pricer.price, parts)]
     if job.profile.dispatch_s and has_kernels:
@@ -66,6 +69,22 @@ def map_stages(job: Job) -> Mapped:
         seating=seating,
         cells=cells,
     )
+
+
+def _microbatch(job: Job) -> Phase:
+    """What a stage works on at a time.
+
+    Raises:
+        PlanError: Microbatches that do not divide a replica's batch.
+    """
+    replica, pieces = job.phase.replica(job.plan.dp), job.plan.microbatches
+    try:
+        return replica.replica(pieces)
+    except PlanError:
+        raise PlanError(
+            f"plan: microbatches={pieces} does not divide the sequences of a replica. "
+            f"Use a divisor of the batch over dp={job.plan.dp}."
+        ) from None
 
 
 def _check(job: Job) -> None:

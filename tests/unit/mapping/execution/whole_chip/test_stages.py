@@ -161,7 +161,7 @@ def test_a_stage_that_does_not_fit_is_named():
         ("pp=2,schedule=1f2b", "unknown schedule '1f2b'. Known: 1f1b, gpipe"),
         ("microbatches=2", "microbatches has no meaning unless pp > 1"),
         ("schedule=1f1b", "schedule has no meaning unless pp > 1"),
-        ("pp=2,microbatches=3", "3"),
+        ("pp=2,microbatches=3", "microbatches=3 does not divide the sequences of a replica. Use a divisor"),
         ("pp=64", "needs 64 chips"),
     ],
 )
