@@ -111,7 +111,8 @@ def test_bad_options_are_refused_before_any_work(files, capsys, monkeypatch, opt
     def work(*_, **__):
         raise AssertionError("worked before it looked")
 
-    monkeypatch.setattr("accelsim.placing.build_traversal", work)
+    monkeypatch.setattr("accelsim.placing.map_groups", work)
+    monkeypatch.setattr("accelsim.placing.rank_traffic", work)
     model, chip = files
     code, _, err = run(capsys, "place", model, "--on", chip, "--prompt", 64, *options)
     assert code == 2
