@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from accelsim.dtypes import DType, Scales
-from accelsim.workload.features.residual import Residual
+from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.graph import OperatorGraph
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.elementwise import Elementwise
@@ -19,7 +19,7 @@ from accelsim.workload.tensor import Axis, Role, Tensor
 from accelsim.workload.traversal import Traversal
 from accelsim.workload.types import Operands, Types
 
-M_co = TypeVar("M_co", bound=Residual, covariant=True)
+M_co = TypeVar("M_co", bound=ResidualStream, covariant=True)
 
 
 @dataclass(frozen=True)

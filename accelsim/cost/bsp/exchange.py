@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.cost.bsp.machine import Array, BspMachine, Cost
+from accelsim.cost.bsp.machine import Array, BspCost, BspMachine
 from accelsim.cost.shares import ceil_div
 
 WORD_BYTES = 4.0  # what the exchange moves per cycle, tile and direction
@@ -32,7 +32,7 @@ def words_s(machine: BspMachine, nbytes: Array, lanes: Array | float = 1.0) -> A
     return np.ceil(nbytes / WORD_BYTES) * WORD_BYTES / (machine.exchange_bytes_per_s * lanes)
 
 
-def exchange(machine: BspMachine, nbytes: Array, active: Array | float, received_bytes: Array) -> Cost:
+def exchange(machine: BspMachine, nbytes: Array, active: Array | float, received_bytes: Array) -> BspCost:
     """One exchange over the whole rectangle in which the busiest tile moves ``nbytes`` one way.
 
     Args:
@@ -41,7 +41,7 @@ def exchange(machine: BspMachine, nbytes: Array, active: Array | float, received
         active: 1 where there is an exchange at all, else 0.
         received_bytes: Bytes received by all tiles, for the account.
     """
-    return Cost(
+    return BspCost(
         noc=active * (machine.span_s + words_s(machine, nbytes)),
         sync=np.asarray(active * machine.parameters.sync_s),
         sram_bytes=active * 2 * received_bytes,

@@ -132,7 +132,7 @@ class BspMachine:
 
 
 @dataclass(frozen=True)
-class Cost:
+class BspCost:
     """Seconds by cause and bytes by level, elementwise over arrays of shapes; ``+`` runs one after another.
 
     Attributes:
@@ -160,30 +160,32 @@ class Cost:
         """All causes together: phases follow each other, nothing overlaps."""
         return self.compute + self.sram + self.noc + self.sync + self.launch
 
-    def __add__(self, other: Cost) -> Cost:
-        values = {one.name: getattr(self, one.name) + getattr(other, one.name) for one in dataclasses.fields(Cost)}
-        return Cost(**{**values, "tile_bytes": np.maximum(self.tile_bytes, other.tile_bytes)})
+    def __add__(self, other: BspCost) -> BspCost:
+        values = {one.name: getattr(self, one.name) + getattr(other, one.name) for one in dataclasses.fields(BspCost)}
+        return BspCost(**{**values, "tile_bytes": np.maximum(self.tile_bytes, other.tile_bytes)})
 
-    def repeated(self, times: Array | float) -> Cost:
+    def repeated(self, times: Array | float) -> BspCost:
         """This cost ``times`` times in a row."""
-        values = {one.name: getattr(self, one.name) * times for one in dataclasses.fields(Cost)}
-        return Cost(**{**values, "tile_bytes": self.tile_bytes})
+        values = {one.name: getattr(self, one.name) * times for one in dataclasses.fields(BspCost)}
+        return BspCost(**{**values, "tile_bytes": self.tile_bytes})
 
-    def in_a_row(self, places: list[int]) -> Cost:
+    def in_a_row(self, places: list[int]) -> BspCost:
         """The entries at ``places`` of one-dimensional arrays one after another, as one."""
-        shape = np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in dataclasses.fields(Cost)))
-        taken = {one.name: np.broadcast_to(getattr(self, one.name), shape)[places] for one in dataclasses.fields(Cost)}
+        shape = np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in dataclasses.fields(BspCost)))
+        taken = {
+            one.name: np.broadcast_to(getattr(self, one.name), shape)[places] for one in dataclasses.fields(BspCost)
+        }
         sums = {name: values.sum() for name, values in taken.items()}
-        return Cost(**{**sums, "tile_bytes": taken["tile_bytes"].max()})
+        return BspCost(**{**sums, "tile_bytes": taken["tile_bytes"].max()})
 
-    def at(self, index: Array) -> Cost:
+    def at(self, index: Array) -> BspCost:
         """For each row of two-dimensional arrays, the entry at ``index`` of its last axis."""
-        shape = np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in dataclasses.fields(Cost)))
+        shape = np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in dataclasses.fields(BspCost)))
         places = index.astype(np.intp)[..., None]
-        return Cost(
+        return BspCost(
             **{
                 one.name: np.take_along_axis(np.broadcast_to(getattr(self, one.name), shape), places, -1)[..., 0]
-                for one in dataclasses.fields(Cost)
+                for one in dataclasses.fields(BspCost)
             }
         )
 

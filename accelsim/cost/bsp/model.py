@@ -11,7 +11,7 @@ import numpy as np
 
 from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.bsp import rows as row_kernels
-from accelsim.cost.bsp.machine import BspMachine, Cost, bsp_machine
+from accelsim.cost.bsp.machine import BspCost, BspMachine, bsp_machine
 from accelsim.cost.bsp.products import product
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.ragged import Batches
@@ -44,7 +44,7 @@ _STAYING = frozenset({Role.WEIGHT, Role.KV_CACHE})
 class _Priced:
     """A cost and what was chosen, for explanation."""
 
-    cost: Cost
+    cost: BspCost
     detail: dict[str, float | str] = field(default_factory=dict)
 
 
@@ -189,7 +189,7 @@ def _dtype_of(operator: Operator) -> DType:
     return dtype if isinstance(dtype, DType) else operator.outputs[0].dtype
 
 
-def _too_large(operator: Operator, cost: Cost, machine: BspMachine, region: Region) -> str:
+def _too_large(operator: Operator, cost: BspCost, machine: BspMachine, region: Region) -> str:
     needed, there = format_quantity(float(cost.tile_bytes), "bytes"), format_quantity(machine.sram_bytes, "bytes")
     return warn(
         "exceeds-sram",

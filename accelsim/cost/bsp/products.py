@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cost.bsp.exchange import exchange
-from accelsim.cost.bsp.machine import Array, BspMachine, Cost
+from accelsim.cost.bsp.machine import Array, BspCost, BspMachine
 from accelsim.cost.shares import ceil_div
 
 _PARTS_RATIO = 1.2  # between neighbouring numbers of parts that are tried
@@ -39,7 +39,7 @@ class Product:
         fits: Whether the blocks fit a tile's SRAM.
     """
 
-    cost: Cost
+    cost: BspCost
     parts_m: Array
     parts_n: Array
     parts_k: Array
@@ -123,10 +123,10 @@ def divided(
     tile_bytes = mt * nt * partial + stored + in_flight
     arithmetic, loading = multiply_s(machine, mt, kt / slices, nt)
     busy = tiles * np.minimum(batch, machine.num_tiles)
-    step = exchange(machine, in_flight, np.ones(()), in_flight * busy) + Cost(compute=arithmetic, sram=loading)
+    step = exchange(machine, in_flight, np.ones(()), in_flight * busy) + BspCost(compute=arithmetic, sram=loading)
     operand_bytes = mt * kt * ceil_div(nt, machine.matrix_block[1]) * size.left + kt * nt * size.right
     total = step.repeated(slices) + _summed(machine, mt * nt, parts_k, busy)
-    total = total + Cost(
+    total = total + BspCost(
         compute=kt * nt * machine.unpack_s,
         launch=np.asarray(machine.parameters.program_s),
         sram_bytes=(operand_bytes + mt * nt * partial) * busy,
@@ -135,10 +135,10 @@ def divided(
     return Product(total, parts_m, parts_n, parts_k, slices, tile_bytes <= machine.sram_bytes)
 
 
-def _summed(machine: BspMachine, elements: Array, parts: Array, busy: Array) -> Cost:
+def _summed(machine: BspMachine, elements: Array, parts: Array, busy: Array) -> BspCost:
     """Each of ``parts`` tiles receives its share of the others' ``elements`` partial sums and adds them."""
     share = ceil_div(elements, parts)
     received = share * (parts - 1) * machine.parameters.partial_bytes
     adding = share * parts * machine.parameters.reduce_cycles / machine.clock_hz
     moved = exchange(machine, received, np.where(parts > 1, 1.0, 0.0), received * busy)
-    return moved + Cost(compute=np.where(parts > 1, adding, 0.0))
+    return moved + BspCost(compute=np.where(parts > 1, adding, 0.0))

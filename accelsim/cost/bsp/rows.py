@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.cost.bsp.exchange import exchange
-from accelsim.cost.bsp.machine import Array, BspMachine, Cost
+from accelsim.cost.bsp.machine import Array, BspCost, BspMachine
 from accelsim.cost.bsp.products import product
 from accelsim.cost.shares import ceil_div
 
 
-def vector_work(machine: BspMachine, elements: Array, flops: float, functions: float, operands: float) -> Cost:
+def vector_work(machine: BspMachine, elements: Array, flops: float, functions: float, operands: float) -> BspCost:
     """Work of one tile on its own elements, ``operands`` read and written each; all tiles do the same."""
     parameters = machine.parameters
     arithmetic = elements * flops / machine.vector_flops_per_cycle + elements * functions * parameters.function_cycles
     ports = elements * operands * machine.element_bytes / machine.sram_bytes_per_cycle
-    return Cost(
+    return BspCost(
         compute=arithmetic / machine.clock_hz,
         sram=np.maximum(ports - arithmetic, 0.0) / machine.clock_hz,
         sram_bytes=elements * operands * machine.element_bytes * machine.num_tiles,
@@ -25,16 +25,16 @@ def vector_work(machine: BspMachine, elements: Array, flops: float, functions: f
 
 def elementwise(
     machine: BspMachine, rows: Array, width: Array, flops: float, functions: float, operands: float
-) -> Cost:
+) -> BspCost:
     """A function of elements that lie at one place: dealt to all tiles, nothing is exchanged."""
     share = ceil_div(rows * width, machine.num_tiles)
-    start = Cost(launch=np.asarray(machine.parameters.program_s))
+    start = BspCost(launch=np.asarray(machine.parameters.program_s))
     return start + vector_work(machine, share, flops, functions, operands)
 
 
 def row_reduction(
     machine: BspMachine, rows: Array, width: Array, sums: int, flops: float, functions: float, roots: float
-) -> Cost:
+) -> BspCost:
     """``sums`` reductions along each row and a function of each element.
 
     Whole rows are brought to tiles; where there are fewer rows than tiles, several tiles share one, and each sum is an
@@ -55,26 +55,26 @@ def row_reduction(
     share = own_rows * ceil_div(width, sharing)
     nbytes = share * machine.element_bytes
     busy = np.minimum(rows * sharing, machine.num_tiles)
-    total = Cost(launch=np.asarray(machine.parameters.program_s))
+    total = BspCost(launch=np.asarray(machine.parameters.program_s))
     total = total + exchange(machine, nbytes, 1.0, nbytes * busy)
     total = total + vector_work(machine, share, flops, functions, 2.0 + sums)
     partials = own_rows * (sharing - 1) * machine.parameters.partial_bytes
     several = np.where(sharing > 1, 1.0, 0.0)
     per_row = roots * machine.parameters.function_cycles + sums * sharing * machine.parameters.reduce_cycles
-    total = total + Cost(compute=own_rows * per_row / machine.clock_hz)
+    total = total + BspCost(compute=own_rows * per_row / machine.clock_hz)
     return total + exchange(machine, partials, several, partials * busy).repeated(float(sums))
 
 
-def embedding(machine: BspMachine, rows: Array, width: Array) -> Cost:
+def embedding(machine: BspMachine, rows: Array, width: Array) -> BspCost:
     """Gather of table rows: tokens and columns are spread, so each tile receives its share of the result."""
     nbytes = ceil_div(rows * width, machine.num_tiles) * machine.element_bytes
-    start = Cost(launch=np.asarray(machine.parameters.program_s), tile_bytes=2 * nbytes)
+    start = BspCost(launch=np.asarray(machine.parameters.program_s), tile_bytes=2 * nbytes)
     return start + exchange(machine, nbytes, 1.0, rows * width * machine.element_bytes)
 
 
 def attention(
     machine: BspMachine, batch: Array, kv_heads: Array, queries: Array, head_dim: Array, kv_len: Array
-) -> Cost:
+) -> BspCost:
     """Scores, softmax, values, per KV head; keys and values stay in the SRAM of the tiles that use them.
 
     The whole rectangle of scores is computed: tiles with masked blocks wait for the others at the next synchronisation.
@@ -94,4 +94,4 @@ def attention(
     appended = 2 * ceil_div(heads * head_dim, machine.num_tiles) * machine.element_bytes
     append = exchange(machine, appended, 1.0, 2 * heads * head_dim * machine.element_bytes)
     held = ceil_div(heads * queries * kv_len, machine.num_tiles) * (machine.element_bytes + 4)
-    return scores.cost + weights + values.cost + append + Cost(tile_bytes=held)
+    return scores.cost + weights + values.cost + append + BspCost(tile_bytes=held)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from accelsim.cost.mesh import rows as row_kernels
-from accelsim.cost.mesh.machine import Array, Cost, MeshMachine
+from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine
 from accelsim.cost.ragged import Batches
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.ragged_attention import RaggedAttention
@@ -15,7 +15,7 @@ from accelsim.workload.operators.ragged_attention import RaggedAttention
 Region = tuple[Array, Array]
 
 
-def attention_choices(operator: Attention, machine: MeshMachine, region: Region) -> dict[str, Cost]:
+def attention_choices(operator: Attention, machine: MeshMachine, region: Region) -> dict[str, MeshCost]:
     """Every way to run sequences that are alike, by name."""
     batch, tokens = (np.asarray(float(x)) for x in (operator.batch, operator.q_len))
     seen = np.asarray(float(operator.attended_positions))
@@ -25,7 +25,7 @@ def attention_choices(operator: Attention, machine: MeshMachine, region: Region)
     return choices
 
 
-def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Region) -> Cost:
+def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Region) -> MeshCost:
     """Batches of equal sequences one after another on all cores, each the fastest way among those that fit."""
     batches = Batches.of(operator)
     extents = counts, new, _ = batches.counts, batches.new, batches.lengths
@@ -45,13 +45,13 @@ def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Re
         found: Array = np.take_along_axis(np.stack(columns), best, axis=0)[0, run]
         return found
 
-    totals = {one.name: chosen(one.name).sum() for one in dataclasses.fields(Cost)}
-    return Cost(**{**totals, "tile_bytes": chosen("tile_bytes").max()})
+    totals = {one.name: chosen(one.name).sum() for one in dataclasses.fields(MeshCost)}
+    return MeshCost(**{**totals, "tile_bytes": chosen("tile_bytes").max()})
 
 
 def _few_queries(
     operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
-) -> dict[str, Cost]:
+) -> dict[str, MeshCost]:
     """Keys and values stay; sequences side by side, or in turn."""
     batch, tokens, seen = extents
     heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))
@@ -65,7 +65,7 @@ def _few_queries(
 
 def _many_queries(
     operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
-) -> dict[str, Cost]:
+) -> dict[str, MeshCost]:
     """Keys shift past the queries; sequences side by side, or in turn."""
     batch, tokens, seen = extents
     heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))

@@ -16,11 +16,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, vector_cycles
+from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, vector_cycles
 from accelsim.cost.shares import ceil_div
 
 
-def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> Cost:
+def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> MeshCost:
     """Sum a vector of ``elements`` over each line of ``line`` cores and leave the sum on all of them.
 
     The line is cut into about sqrt(line) groups.  In each group the cores pass partial sums towards the middle one,
@@ -41,7 +41,7 @@ def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array)
     words = machine.words(elements)
     cycles = stages * parameters.stage_cycles + line * machine.hop_cycles + 3 * words
     message = elements * machine.element_bytes
-    return Cost(
+    return MeshCost(
         noc=moves * cycles,
         launch=np.asarray(moves * parameters.phase_cycles),
         sram_bytes=moves * 3 * message * line * lines,
@@ -50,7 +50,7 @@ def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array)
     )
 
 
-def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array) -> Cost:
+def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array) -> MeshCost:
     """``m`` vectors of length k times a resident k x n matrix: local products, then a sum over the rows of cores.
 
     k lies along ``rows`` and n along ``cols``.  The cores multiply one row of their tile at a time (a vector
@@ -62,7 +62,7 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, c
     touched = size.right + 2 * size.result  # bytes per multiply-accumulate: a weight, a sum read and written
     issue, ports = vector_cycles(machine, outer, touched / machine.element_bytes)
     cores = rows * cols
-    local = Cost(
+    local = MeshCost(
         compute=m * inner * issue + inner * outer * size.unpack / machine.lanes,
         sram=m * inner * ports,
         launch=np.asarray(machine.parameters.phase_cycles),
@@ -75,7 +75,7 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, c
 
 def shift_gemm(
     machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array, sums: Array | None = None
-) -> Cost:
+) -> MeshCost:
     """``m`` x k times k x n as P = max(rows, cols) steps of local products while tiles move two hops round.
 
     The tiles lie interleaved (0, 2, 4 ... 5, 3, 1), so that a ring costs two hops per step and never the way back.
@@ -112,7 +112,7 @@ def shift_gemm(
     moved, aligned, summed = (np.where(steps > 1, one, 0.0) for one in (moved, aligned, summed))
     left, right, result = mt * kt * size.left, kt * nt * size.right, mt * nt * size.result
     shifted = np.where(steps > 1, right + (1.5 * left if sums is None else 0.0), 0.0)
-    return Cost(
+    return MeshCost(
         compute=steps * compute,
         sram=steps * sram,
         noc=steps * (np.maximum(moved - compute - sram, 0.0) + machine.words(summed)) + aligned,
@@ -123,10 +123,10 @@ def shift_gemm(
     )
 
 
-def neighbour_shift(machine: MeshMachine, elements: Array, cores: Array) -> Cost:
+def neighbour_shift(machine: MeshMachine, elements: Array, cores: Array) -> MeshCost:
     """Every core hands ``elements`` to its neighbour: how a KV cache stays balanced when a token is appended."""
     message = elements * machine.element_bytes
-    return Cost(
+    return MeshCost(
         noc=machine.words(elements) + machine.hop_cycles,
         sram_bytes=2 * message * cores,
         noc_bytes=message * cores,

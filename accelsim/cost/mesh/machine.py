@@ -72,7 +72,7 @@ class MeshMachine:
 
 
 @dataclass(frozen=True)
-class Cost:
+class MeshCost:
     """Time by cause and bytes by level, elementwise over arrays of shapes; ``+`` runs one after another.
 
     Attributes:
@@ -98,8 +98,8 @@ class Cost:
         """All causes together."""
         return self.compute + self.sram + self.noc + self.launch
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
+    def __add__(self, other: MeshCost) -> MeshCost:
+        return MeshCost(
             self.compute + other.compute,
             self.sram + other.sram,
             self.noc + other.noc,
@@ -109,9 +109,9 @@ class Cost:
             np.maximum(self.tile_bytes, other.tile_bytes),
         )
 
-    def repeated(self, times: Array | float) -> Cost:
+    def repeated(self, times: Array | float) -> MeshCost:
         """This cost ``times`` times in a row."""
-        return Cost(
+        return MeshCost(
             self.compute * times,
             self.sram * times,
             self.noc * times,
@@ -122,13 +122,16 @@ class Cost:
         )
 
 
-def fastest(costs: Sequence[Cost]) -> Cost:
+def fastest(costs: Sequence[MeshCost]) -> MeshCost:
     """The cost with the fewest cycles at each place; the earlier one on a tie."""
     best = costs[0]
     for other in costs[1:]:
         faster = other.cycles < best.cycles
-        best = Cost(
-            *(np.where(faster, getattr(other, one.name), getattr(best, one.name)) for one in dataclasses.fields(Cost))
+        best = MeshCost(
+            *(
+                np.where(faster, getattr(other, one.name), getattr(best, one.name))
+                for one in dataclasses.fields(MeshCost)
+            )
         )
     return best
 

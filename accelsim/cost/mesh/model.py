@@ -13,7 +13,7 @@ from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_mo
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.attention import attention_choices, ragged_attention
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
-from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, MeshParameters
+from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, MeshParameters
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import FITTED_ON_RUNS, Residual, residual_of
 from accelsim.dtypes import DType
@@ -141,7 +141,7 @@ def mesh_machine(chip: Chip, dtype: DType) -> tuple[MeshMachine, tuple[str, ...]
 
 def gemm_choices(
     machine: MeshMachine, m: Array, k: Array, n: Array, batch: Array, region: tuple[Array, Array]
-) -> dict[str, Cost]:
+) -> dict[str, MeshCost]:
     """Every way to run ``batch`` products of m x k by k x n, by name.
 
     Independent products lie side by side on groups of cores along the contracted axis (heads of a score product) or
@@ -150,7 +150,7 @@ def gemm_choices(
     rows, cols = region
     side_by_side = {" by k": (m, k * batch, n), " by n": (m, k, n * batch)}
     sides = {"": (m, k, n)} if float(np.max(batch)) == 1 else side_by_side
-    choices: dict[str, Cost] = {}
+    choices: dict[str, MeshCost] = {}
     for side, (rows_m, inner, cols_n) in sides.items():
         choices[f"resident{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, rows, cols)
         choices[f"resident turned{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, cols, rows)
@@ -159,41 +159,41 @@ def gemm_choices(
 
 
 @singledispatch
-def _choices(operator: Operator, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _choices(operator: Operator, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     raise ConfigError(f"{operator.name}: the mesh cost model does not price {operator.kind!r}.")
 
 
 @_choices.register
-def _(operator: Gemm, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Gemm, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     m, k, n, batch = (np.asarray(float(x)) for x in (operator.m, operator.k, operator.n, operator.batch))
     return gemm_choices(machine, m, k, n, batch, region)
 
 
 @_choices.register
-def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     return attention_choices(operator, machine, region)
 
 
 @_choices.register
-def _(operator: RaggedAttention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: RaggedAttention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     return {"batch after batch": ragged_attention(operator, machine, region)}
 
 
 @_choices.register
-def _(operator: Norm, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Norm, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
     sums = 2 if operator.flavour == "layernorm" else 1
     return {"rows": row_kernels.norm(machine, rows, width, region, sums)}
 
 
 @_choices.register
-def _(operator: Softmax, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Softmax, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
     return {"rows": row_kernels.softmax(machine, rows, width, region)}
 
 
 @_choices.register
-def _(operator: Elementwise, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Elementwise, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
     passes = _PASSES.get(operator.function, float(max(1, operator.num_inputs - 1)))
     functions = _EXPENSIVE.get(operator.function, 0.0)
@@ -201,27 +201,27 @@ def _(operator: Elementwise, machine: MeshMachine, region: tuple[Array, Array]) 
 
 
 @_choices.register
-def _(operator: Rope, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Rope, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
     return {"local": row_kernels.elementwise(machine, rows, width, region, _ROPE_PASSES, 0.0)}
 
 
 @_choices.register
-def _(operator: Router, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Router, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
     return {"rows": row_kernels.softmax(machine, rows, width, region)}
 
 
 @_choices.register(Combine)
 @_choices.register(Concat)
-def _(operator: Combine | Concat, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Combine | Concat, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     width = np.asarray(float(operator.width))
     rows = np.asarray(float(max(operator.rows, operator.inputs[0].num_elements // operator.width)))
     return {"local": row_kernels.elementwise(machine, rows, width, region, 1.0, 0.0)}
 
 
 @_choices.register
-def _(operator: Embedding, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, Cost]:
+def _(operator: Embedding, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
     return {"gather": row_kernels.embedding(machine, rows, width, region)}
 
@@ -231,7 +231,7 @@ def _dtype_of(operator: Operator) -> DType:
     return dtype if isinstance(dtype, DType) else operator.outputs[0].dtype
 
 
-def _too_large(operator: Operator, cost: Cost, machine: MeshMachine, region: Region) -> str:
+def _too_large(operator: Operator, cost: MeshCost, machine: MeshMachine, region: Region) -> str:
     needed, there = format_quantity(float(cost.tile_bytes), "bytes"), format_quantity(machine.sram_bytes, "bytes")
     return warn(
         "exceeds-sram",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
-from accelsim.cost.mesh.machine import Array, Cost, MeshMachine, fastest, vector_cycles
+from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, fastest, vector_cycles
 from accelsim.cost.shares import ceil_div
 
 
-def _layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> list[tuple[Array, Cost]]:
+def _layouts(
+    machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]
+) -> list[tuple[Array, MeshCost]]:
     """Rows one core works on, and what bringing the result back costs, for each way to lay out ``rows``.
 
     With at least as many rows as rows of cores they are dealt and stay so.  Fewer rows are held by all rows of cores,
@@ -19,19 +21,19 @@ def _layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Arra
     dealt = ceil_div(rows, region[0])
     message = rows * ceil_div(width, region[1])
     size = message * machine.element_bytes * region[0] * region[1]
-    gather = Cost(
+    gather = MeshCost(
         noc=machine.words(message) + region[0] * machine.hop_cycles,
         launch=np.asarray(machine.parameters.phase_cycles),
         sram_bytes=2 * size,
         noc_bytes=size,
         tile_bytes=message * machine.element_bytes,
     )
-    return [(np.where(rows >= region[0], dealt, rows), Cost()), (dealt, gather)]
+    return [(np.where(rows >= region[0], dealt, rows), MeshCost()), (dealt, gather)]
 
 
 def local_loop(
     machine: MeshMachine, height: Array, width: Array, passes: float, functions: float, cores: Array
-) -> Cost:
+) -> MeshCost:
     """Work every core does alone on its tile of ``height`` x ``width``.
 
     Args:
@@ -45,7 +47,7 @@ def local_loop(
     issue, ports = vector_cycles(machine, np.maximum(height, width))
     count = passes * np.minimum(height, width)
     elements = height * width
-    return Cost(
+    return MeshCost(
         compute=count * issue + functions * elements * machine.parameters.function_cycles,
         sram=count * ports,
         sram_bytes=3 * passes * elements * machine.element_bytes * cores,
@@ -55,10 +57,10 @@ def local_loop(
 
 def elementwise(
     machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], passes: float, functions: float
-) -> Cost:
+) -> MeshCost:
     """A function of elements at one place: no words move."""
     cols, cores = ceil_div(width, region[1]), region[0] * region[1]
-    start = Cost(launch=np.asarray(machine.parameters.phase_cycles))
+    start = MeshCost(launch=np.asarray(machine.parameters.phase_cycles))
     return fastest(
         [
             start + local_loop(machine, height, cols, passes, functions, cores) + gather
@@ -67,12 +69,12 @@ def elementwise(
     )
 
 
-def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], sums: int) -> Cost:
+def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], sums: int) -> MeshCost:
     """Normalisation of rows: ``sums`` sums along each row (1 for rmsnorm, 2 for layernorm), a root, a scaling."""
     cols, cores = ceil_div(width, region[1]), region[0] * region[1]
     costs = []
     for height, gather in _layouts(machine, rows, width, region):
-        roots = Cost(compute=3 * height * machine.parameters.function_cycles)
+        roots = MeshCost(compute=3 * height * machine.parameters.function_cycles)
         total = local_loop(machine, height, cols, 2 + 2 * sums, 0.0, cores) + roots + gather
         for _ in range(sums):
             total = total + all_reduce(machine, height, region[1], region[0])
@@ -80,25 +82,25 @@ def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, A
     return fastest(costs)
 
 
-def softmax(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> Cost:
+def softmax(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> MeshCost:
     """Softmax of rows: a maximum and a sum along each row, an exponential per element, a reciprocal per row."""
     cols, cores = ceil_div(width, region[1]), region[0] * region[1]
     costs = []
     for height, gather in _layouts(machine, rows, width, region):
-        reciprocal = Cost(compute=height * machine.parameters.function_cycles)
+        reciprocal = MeshCost(compute=height * machine.parameters.function_cycles)
         reduced = all_reduce(machine, height, region[1], region[0])
         costs.append(local_loop(machine, height, cols, 4, 1.0, cores) + reciprocal + reduced + reduced + gather)
     return fastest(costs)
 
 
-def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> Cost:
+def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> MeshCost:
     """Gather of table rows: the cores that hold a row send it along their column to the cores that want it.
 
     Tokens are spread evenly over the table, so the middle link of a column carries half of them.
     """
     share = ceil_div(width, region[1])
     message = rows * share * machine.element_bytes
-    return Cost(
+    return MeshCost(
         noc=region[0] * machine.hop_cycles + machine.words(rows * share / 2),
         launch=np.asarray(machine.parameters.phase_cycles),
         sram_bytes=2 * message * region[1],
@@ -115,7 +117,7 @@ def decode_attention(
     kv_width: Array,
     kv_len: Array,
     region: tuple[Array, Array],
-) -> Cost:
+) -> MeshCost:
     """New tokens against a KV cache that stays: product, softmax, product, and the shift of the cache.
 
     Head elements lie along the columns, cached positions along the rows.  Heads sit side by side, so the scores
@@ -137,9 +139,9 @@ def decode_attention(
     scores = mesh_gemv(machine, queries, heads * head_dim, kv_len, cols, rows)
     further = queries * positions * (per_core - 1)  # score rows of a core's second, third ... head
     further_bytes = 3 * further * machine.element_bytes * cores
-    more_heads = Cost(noc=3 * machine.words(further), sram_bytes=further_bytes, noc_bytes=further_bytes)
+    more_heads = MeshCost(noc=3 * machine.words(further), sram_bytes=further_bytes, noc_bytes=further_bytes)
     exponentials = local_loop(machine, queries * per_core, positions, 4, 1.0, cores)
-    reciprocal = Cost(compute=queries * per_core * machine.parameters.function_cycles)
+    reciprocal = MeshCost(compute=queries * per_core * machine.parameters.function_cycles)
     over_positions = all_reduce(machine, queries * per_core, rows, cols)
     values = mesh_gemv(machine, queries, kv_len, heads * head_dim, rows, cols)
     append = neighbour_shift(machine, 2 * queries * ceil_div(kv_width, cols), cores)
@@ -154,7 +156,7 @@ def prefill_attention(
     head_dim: Array,
     kv_len: Array,
     region: tuple[Array, Array],
-) -> Cost:
+) -> MeshCost:
     """Attention of many queries: keys shift past the queries, softmax along the rows, then a shift product with V.
 
     Heads lie side by side on groups of columns, so all heads are one shift product of heads x head_dim.  The whole
@@ -168,4 +170,4 @@ def prefill_attention(
     weights = softmax(machine, tokens * heads, kv_len, region)
     values = shift_gemm(machine, tokens, kv_len, width, rows, cols)
     score_bytes = heads * ceil_div(tokens, rows) * ceil_div(kv_len, cols) * machine.element_bytes
-    return scores + weights + values + Cost(tile_bytes=score_bytes)
+    return scores + weights + values + MeshCost(tile_bytes=score_bytes)

@@ -22,7 +22,7 @@ SOFTMAX_OPS_PER_PAIR = 10
 
 
 @dataclass(frozen=True, slots=True)
-class AttentionTimes:
+class ArrayAttentionTimes:
     """Seconds of one attention by resource, and its traffic.
 
     Attributes:
@@ -49,7 +49,9 @@ class AttentionTimes:
         return max(self.compute_s, self.vector_s, self.hbm_s) + self.launch_s
 
 
-def attention_times(operator: Attention, machine: SystolicMachine, parameters: SystolicParameters) -> AttentionTimes:
+def attention_times(
+    operator: Attention, machine: SystolicMachine, parameters: SystolicParameters
+) -> ArrayAttentionTimes:
     """Times of ``operator`` on one core or on all, whichever is faster; cores take whole KV heads of sequences."""
     options = [_on(cores, operator, machine, parameters) for cores in sorted({1, machine.num_cores})]
     return min(options, key=lambda option: option.total_s)
@@ -57,7 +59,7 @@ def attention_times(operator: Attention, machine: SystolicMachine, parameters: S
 
 def ragged_attention_times(
     operator: RaggedAttention, machine: SystolicMachine, parameters: SystolicParameters
-) -> AttentionTimes:
+) -> ArrayAttentionTimes:
     """Times of sequences that differ: one module, in which batches follow each other, each on one core or on all."""
     batches = Batches.of(operator)
     extents = zip(batches.counts, batches.new, batches.lengths, strict=True)
@@ -65,7 +67,7 @@ def ragged_attention_times(
     tried = [attention_times(one, machine, parameters) for one in alike]
     seconds = np.array([one.total_s - one.launch_s for one in tried])
     times = [tried[index] for index in batches.chosen(seconds, np.ones(len(tried), dtype=np.bool_))]
-    return AttentionTimes(
+    return ArrayAttentionTimes(
         compute_s=sum(one.compute_s for one in times),
         vector_s=sum(one.vector_s for one in times),
         hbm_s=sum(one.hbm_s for one in times),
@@ -76,7 +78,9 @@ def ragged_attention_times(
     )
 
 
-def _on(cores: int, operator: Attention, machine: SystolicMachine, parameters: SystolicParameters) -> AttentionTimes:
+def _on(
+    cores: int, operator: Attention, machine: SystolicMachine, parameters: SystolicParameters
+) -> ArrayAttentionTimes:
     units = operator.batch * operator.kv_heads
     share = -(-units // cores) / units  # of the core that has most
     pairs = operator.attended_pairs * operator.batch * operator.heads
@@ -87,7 +91,7 @@ def _on(cores: int, operator: Attention, machine: SystolicMachine, parameters: S
     moved = operator.traffic_bytes(int(machine.sram_bytes) // 2)
     elements = moved / machine.element_bytes
     softmax_s = pairs * max(1.0, machine.sublanes / rows) * SOFTMAX_OPS_PER_PAIR / machine.vector_ops_per_s
-    return AttentionTimes(
+    return ArrayAttentionTimes(
         compute_s=share * pairs * widths * padding / (machine.macs_per_s * reached),
         vector_s=share * (softmax_s + elements * machine.conversion_s(parameters)),
         hbm_s=share * moved / machine.core_bytes_per_s(cores, parameters),

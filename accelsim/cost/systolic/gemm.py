@@ -42,7 +42,7 @@ _CONVERTED_BYTES = 2  # bf16
 
 
 @dataclass(frozen=True, slots=True)
-class GemmTimes:
+class ArrayGemmTimes:
     """Seconds of products by cause, bytes moved and the candidate chosen; one entry per product.
 
     Attributes:
@@ -82,7 +82,7 @@ def gemm_times(
     machine: SystolicMachine,
     parameters: SystolicParameters,
     batch: npt.ArrayLike = 1,
-) -> GemmTimes:
+) -> ArrayGemmTimes:
     """Times of ``batch`` products ``C[m, n] = A[m, k] @ B[k, n]`` each; vectorised over all extents.
 
     Raises:
@@ -95,7 +95,9 @@ def gemm_times(
         chunks.append(_fastest(rows, cols, inner, products, machine, parameters))
     if len(chunks) == 1:
         return chunks[0]
-    return GemmTimes(*(np.concatenate([getattr(chunk, f.name) for chunk in chunks]) for f in fields(GemmTimes)))
+    return ArrayGemmTimes(
+        *(np.concatenate([getattr(chunk, f.name) for chunk in chunks]) for f in fields(ArrayGemmTimes))
+    )
 
 
 def _fastest(
@@ -105,7 +107,7 @@ def _fastest(
     batch: FloatArray,
     machine: SystolicMachine,
     parameters: SystolicParameters,
-) -> GemmTimes:
+) -> ArrayGemmTimes:
     """The fastest of all candidates for each product."""
     tiles = _Tiles.of(m, n, k, batch, machine)
     options = [tiles.times(1, machine, parameters)]
@@ -119,8 +121,8 @@ def _fastest(
             f"systolic: no tile of a product fits {machine.sram_bytes:.0f} bytes of core memory; "
             f"the smallest is {TILE_EXTENTS[0]} x {TILE_EXTENTS[0]} x {BLOCK_LENGTHS[0]}. Raise sram_per_core."
         )
-    stacked = (np.concatenate([getattr(option, f.name) for option in options]) for f in fields(GemmTimes))
-    return GemmTimes(*(values[chosen, column] for values in stacked))
+    stacked = (np.concatenate([getattr(option, f.name) for option in options]) for f in fields(ArrayGemmTimes))
+    return ArrayGemmTimes(*(values[chosen, column] for values in stacked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class _Tiles:
         a_copies = np.where(blocks == 1, 1 / across, 1.0)
         return cls(tile_m, tile_n, tile_k, tiles, blocks, a_copies, held <= machine.sram_bytes)
 
-    def times(self, cores: int, machine: SystolicMachine, parameters: SystolicParameters) -> GemmTimes:
+    def times(self, cores: int, machine: SystolicMachine, parameters: SystolicParameters) -> ArrayGemmTimes:
         """Times of every candidate when its tiles are dealt to ``cores`` cores."""
         rounds = ceil_div(self.tiles, cores)  # tiles of the core that has most
         steps = rounds * self.blocks
@@ -169,7 +171,7 @@ class _Tiles:
         copy_s = copied / bandwidth
         computing = (1 / steps) + (1 - 1 / steps) * (copy_s * steps <= compute_s + vector_s)
         launch_s = parameters.launch_s + (parameters.second_core_s if cores > 1 else 0.0)
-        return GemmTimes(
+        return ArrayGemmTimes(
             compute_s=compute_s * computing,
             vector_s=vector_s * computing,
             hbm_s=(a_bytes + b_bytes + out_bytes) / bandwidth + copy_s * (steps - 1) * (computing < 1),

@@ -9,7 +9,7 @@ from typing import ClassVar
 from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model, sum_costs
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import residual_of
-from accelsim.cost.systolic.attention import AttentionTimes, attention_times, ragged_attention_times
+from accelsim.cost.systolic.attention import ArrayAttentionTimes, attention_times, ragged_attention_times
 from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.cost.systolic.rows import row_times
@@ -107,7 +107,9 @@ def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters:
     return _assembled(parts, traffic, chip, operator.flops, 0.0, warnings, detail)
 
 
-def _attention_cost(operator: Operator, times: AttentionTimes, chip: Chip, machine: SystolicMachine) -> OperatorCost:
+def _attention_cost(
+    operator: Operator, times: ArrayAttentionTimes, chip: Chip, machine: SystolicMachine
+) -> OperatorCost:
     busy = {"compute": times.compute_s, "vector": times.vector_s, chip.main_memory: times.hbm_s}
     longest = max(busy, key=lambda cause: busy[cause])
     parts = {longest: busy[longest], "launch": times.launch_s}  # the others are hidden under it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accelsim.errors import ConfigError
-from accelsim.workload.features.residual import Residual
+from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.ragged_attention import RaggedAttention
@@ -33,7 +33,7 @@ def with_past(step: Pass, new: Tensor, window: int | None = None) -> tuple[Tenso
 
 
 def scores_to_values(
-    wiring: Wiring[Residual],
+    wiring: Wiring[ResidualStream],
     q: Tensor,
     keys: tuple[Tensor, ...],
     values: tuple[Tensor, ...] = (),
@@ -69,7 +69,7 @@ def scores_to_values(
 
 
 def _standard(
-    wiring: Wiring[Residual], q: Tensor, keys: tuple[Tensor, ...], values: tuple[Tensor, ...], result: Tensor
+    wiring: Wiring[ResidualStream], q: Tensor, keys: tuple[Tensor, ...], values: tuple[Tensor, ...], result: Tensor
 ) -> Tensor:
     """Attention as scores, softmax, weighted sum."""
     if wiring.step.is_ragged:

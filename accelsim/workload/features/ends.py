@@ -10,7 +10,7 @@ from pydantic import Field
 from accelsim.dtypes import DType
 from accelsim.workload.features.base import PositiveInt
 from accelsim.workload.features.positions import Positions
-from accelsim.workload.features.residual import Residual
+from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.graph import OperatorGraph
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.gemm import Gemm
@@ -20,7 +20,7 @@ from accelsim.workload.wiring import Pass, Wiring
 TOKEN_TABLE = "embed.tokens.weight"
 
 
-class Ends(Residual, Positions):
+class Ends(ResidualStream, Positions):
     """Vocabulary and its tables."""
 
     derived: ClassVar[tuple[str, ...]] = ("embedding_size",)

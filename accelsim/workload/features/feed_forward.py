@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from accelsim.workload.features.base import PositiveInt
-from accelsim.workload.features.residual import Residual
+from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.tensor import Axis, Tensor
 from accelsim.workload.wiring import Wiring
@@ -26,7 +26,7 @@ ACTIVATIONS = {
 }
 
 
-class FeedForward(Residual):
+class FeedForward(ResidualStream):
     """Two products with an activation between, gated or not."""
 
     config_keys: ClassVar[tuple[str, ...]] = ("intermediate_size", "hidden_act", "mlp_bias")

@@ -11,7 +11,7 @@ from accelsim.workload.features._scores import scores_to_values, with_past
 from accelsim.workload.features.attention import register_attention
 from accelsim.workload.features.base import PositiveInt
 from accelsim.workload.features.positions import Positions
-from accelsim.workload.features.residual import Residual
+from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.layer import Layer
 from accelsim.workload.operators.norm import Norm
 from accelsim.workload.operators.rope import Rope
@@ -19,7 +19,7 @@ from accelsim.workload.tensor import Axis, Role, Tensor
 from accelsim.workload.wiring import Wiring
 
 
-class GroupedHeads(Residual, Positions):
+class GroupedHeads(ResidualStream, Positions):
     """Heads of queries, keys and values."""
 
     derived: ClassVar[tuple[str, ...]] = ("num_key_value_heads", "head_dim", "attention_output_bias")

@@ -9,7 +9,7 @@ from pydantic import Field
 from accelsim.workload.features.base import Feature, PositiveInt
 
 
-class Residual(Feature):
+class ResidualStream(Feature):
     """Width, depth, norms."""
 
     derived: ClassVar[tuple[str, ...]] = ("norm_bias", "final_norm")

@@ -45,7 +45,7 @@ class BlockPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TileGroup:
     """One copy of a part: what gets a rectangle.
 
     Attributes:
@@ -83,7 +83,7 @@ class Pipeline:
     """Parts, groups in model order, and the flows between them."""
 
     parts: tuple[BlockPart, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[TileGroup, ...]
     flows: tuple[Flow, ...]
 
     def part_of(self, group: int) -> BlockPart:
@@ -118,7 +118,7 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
     if granularity not in GRANULARITIES:
         raise PlanError(f"plan: unknown granularity {granularity!r}. Allowed: {', '.join(GRANULARITIES)}.")
     parts: list[BlockPart] = []
-    groups: list[Group] = []
+    groups: list[TileGroup] = []
     flows: list[Flow] = []
     leaving: int | None = None
     exits: dict[int, tuple[int, _Block]] = {}  # of each segment, the first group of its last copy, and its block
@@ -136,7 +136,7 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
             number = f"{segment.name}{numbers[segment.name]}" if copies[segment.name] > 1 else segment.name
             numbers[segment.name] += 1
             groups += [
-                Group(number + part.name.removeprefix(segment.name), first_part + i)
+                TileGroup(number + part.name.removeprefix(segment.name), first_part + i)
                 for i, part in enumerate(block.parts)
             ]
             if leaving is not None and block.entering is not None:

@@ -63,7 +63,7 @@ class StageProgram:
 
 
 @dataclass(frozen=True, eq=False)
-class _Template:
+class _CellTemplate:
     """Tasks of one cell: those of the stage, a barrier, what it sends.
 
     Attributes:
@@ -129,7 +129,7 @@ def lower_pipelined(
     return Program.of(Stage(graph, 1, "pipeline")), ran, Cells(cells, first, first + ends)
 
 
-def _joined(templates: Sequence[_Template], copies: Sequence[int]) -> TaskGraph:
+def _joined(templates: Sequence[_CellTemplate], copies: Sequence[int]) -> TaskGraph:
     """All cells of all stages on servers and links of their own; the first stage's keep their plain names."""
     servers = [_of_stage(name, i) for i, one in enumerate(templates) for name in one.graph.servers]
     links = [_of_stage(name, i) for i, one in enumerate(templates) for name in one.graph.links]
@@ -149,7 +149,7 @@ def _of_stage(name: str, stage: int) -> str:
 
 
 def _edges(
-    templates: Sequence[_Template], cells: Sequence[Cell], stage_of: Int64Array, first: Int64Array
+    templates: Sequence[_CellTemplate], cells: Sequence[Cell], stage_of: Int64Array, first: Int64Array
 ) -> tuple[Int64Array, Int64Array]:
     """A cell waits for the cell before it on its stage and for its input; a send for the send before it."""
     place = {cell: index for index, cell in enumerate(cells)}
@@ -174,20 +174,20 @@ def _edges(
     return np.concatenate(pred), np.concatenate(succ)
 
 
-def _template(stage: StageProgram, folded: bool) -> _Template:
+def _template(stage: StageProgram, folded: bool) -> _CellTemplate:
     graph, alone_s = folded_tasks(stage.lowered) if folded else all_tasks(stage.lowered)
     graph = with_barrier(graph, "stage end")
     end = graph.num_tasks - 1
     alone_s = {cause: np.append(column, 0.0) for cause, column in alone_s.items()}
     if stage.send is None:
-        return _Template(graph, alone_s, end, end)
+        return _CellTemplate(graph, alone_s, end, end)
     send = _send_graph(graph, stage.send)
     joined = concatenate([graph, send], ([end], [end + 1]))
     work_s = to_seconds(send.work_ticks)
     alone_s = {cause: np.append(column, np.zeros(len(work_s))) for cause, column in alone_s.items()}
     between = alone_s.setdefault(BETWEEN_CHIPS, np.zeros(joined.num_tasks))
     between[end + 1 :] = work_s
-    return _Template(joined, alone_s, end, end + 1)
+    return _CellTemplate(joined, alone_s, end, end + 1)
 
 
 def _send_graph(like: TaskGraph, send: PricedOperator) -> TaskGraph:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.cost.mesh import Cost, MeshMachine, MeshParameters
+from accelsim.cost.mesh import MeshCost, MeshMachine, MeshParameters
 from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
 from accelsim.cost.mesh.machine import fastest, vector_cycles
 from accelsim.cost.mesh.rows import decode_attention, elementwise, embedding, norm, prefill_attention, softmax
@@ -112,8 +112,8 @@ def test_kernels_take_arrays_and_agree_with_single_shapes() -> None:
 
 
 def test_fastest_chooses_shape_by_shape() -> None:
-    first = Cost(compute=np.array([1.0, 9.0]), noc=np.zeros(2))
-    second = Cost(compute=np.array([2.0, 3.0]), noc=np.zeros(2))
+    first = MeshCost(compute=np.array([1.0, 9.0]), noc=np.zeros(2))
+    second = MeshCost(compute=np.array([2.0, 3.0]), noc=np.zeros(2))
     assert fastest([first, second]).compute.tolist() == [1.0, 3.0]
 
 
