@@ -86,6 +86,10 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "Nothing.",
         ),
         # Prices of operators
+        "one-microbatch": WarningHelp(
+            "The batch goes through the stages of a pipeline as a whole, so that all but one of them wait.",
+            "Cut it with the plan's key microbatches.",
+        ),
         "outside-calibration": WarningHelp(
             "An extent of an operator, or a region, lies outside what the cost model was fitted on.",
             "Trust the number less; the error band is wider for it.",

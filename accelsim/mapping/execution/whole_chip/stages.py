@@ -65,7 +65,7 @@ def map_stages(job: Job) -> Mapped:
         num_chips=plan.num_ranks,
         footprint=need,
         overlapped=ran,
-        warnings=(*warnings, *(() if seating is None else seating.warnings)),
+        warnings=(*warnings, *_one_microbatch(job), *(() if seating is None else seating.warnings)),
         seating=seating,
         cells=cells,
     )
@@ -105,6 +105,15 @@ def stage_footprint(part: Workload, chip: Chip, microbatches: int) -> Footprint:
     roles = dict(need.role_bytes)
     roles[Role.KV_CACHE.value] *= microbatches
     return Footprint(need.memory, need.capacity_bytes, roles)
+
+
+def _one_microbatch(job: Job) -> tuple[str, ...]:
+    """A warning where a batch that could be cut goes through the stages as a whole."""
+    alike = job.phase.replica(job.plan.dp).alike
+    if job.plan.microbatches > 1 or alike == 1:
+        return ()
+    text = f"pp={job.plan.pp} with one microbatch: one stage works at a time"
+    return (warn("one-microbatch", f"{text}; cut the batch with microbatches=2 to {alike}, a divisor of it"),)
 
 
 def _check_stages(job: Job, parts: Sequence[Workload]) -> tuple[Footprint, tuple[str, ...]]:

@@ -197,3 +197,12 @@ def test_rows_count_and_time_one_rank_of_each_stage_and_bytes_of_all_chips(plan)
     # where operators follow one another on a stage, they fill what is no bubble; sends beside them are apart
     on_stages_s = sum(row.time_s for row in result.ledger.rows if row.block != "pipeline")
     assert on_stages_s / (plan.pp * result.latency_s) == pytest.approx(1 - result.bubble_fraction, rel=5e-3)
+
+
+def test_a_batch_that_goes_through_the_stages_as_a_whole_is_told() -> None:
+    def warnings(batch: int, plan: str) -> list[str]:
+        result = simulate("llama3-8b", "nvidia-dgx-h100:4", Prefill(batch, 64), plan, what_ifs=False)
+        return [text for text in result.warnings if text.startswith("one-microbatch")]
+
+    assert len(warnings(8, "pp=4")) == 1
+    assert warnings(8, "pp=4,microbatches=2") == warnings(1, "pp=4") == []
