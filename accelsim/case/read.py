@@ -181,23 +181,32 @@ def read_routing(value: Any) -> Routing:
 
 
 def read_profile(value: Any) -> LaunchProfile | str:
-    """A launch profile, or its name or path."""
+    """A launch profile, its name or path, or its plain form."""
+    from pydantic import ValidationError
+
     from accelsim.hardware.profile import LaunchProfile
 
+    if isinstance(value, Mapping):
+        try:
+            return LaunchProfile.model_validate(value)
+        except ValidationError as error:
+            raise ConfigError(f"profile: {error.errors(include_url=False)[0]['msg']}.") from error
     return cast("LaunchProfile | str", _named(value, LaunchProfile, "profile"))
 
 
-def profile_plain(value: LaunchProfile | str) -> str:
-    """A name or a path."""
-    return value if isinstance(value, str) else value.name
+def profile_plain(value: LaunchProfile | str) -> Any:
+    """A name or a path, or all fields of a profile made in Python."""
+    return value if isinstance(value, str) else value.model_dump(mode="json", exclude_defaults=True)
 
 
 def read_constraints(value: Any) -> PlacementConstraints | str | None:
-    """Constraints on placements, or their file."""
-    from accelsim.mapping.placement.constraints import PlacementConstraints
+    """Constraints on placements, their file, or the text that would be in it."""
+    from accelsim.mapping.placement.constraints import PlacementConstraints, parse_constraints
 
     if value is None:
         return None
+    if isinstance(value, str) and "\n" in value:
+        return parse_constraints(value)
     return cast("PlacementConstraints | str", _named(value, PlacementConstraints, "constraints"))
 
 

@@ -149,7 +149,9 @@ class RunData:
     @property
     def profile(self) -> str:
         """Launch profile of the run; empty on chips whose operators no host launches."""
-        return str(self.manifest["profile"]) if launches_kernels(self.machine.chip) else ""
+        profile = self.case.profile
+        name = profile if isinstance(profile, str) else profile.name
+        return name if launches_kernels(self.machine.chip) else ""
 
     @property
     def num_chips(self) -> int:
