@@ -9,6 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.cost.gpu.machine import Array
+from accelsim.cost.gpu.shapes import columns_of
+
+_COLUMNS = (
+    *("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len"),
+    *("causal", "window", "value_dim", "latent", "element_bytes", "io_element_bytes"),
+)
+_DEFAULTS: dict[str, ArrayLike | str] = {
+    "causal": 1.0,
+    "window": 0.0,
+    "value_dim": "head_dim",
+    "latent": 0.0,
+    "element_bytes": 2.0,
+    "io_element_bytes": "element_bytes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,46 +58,24 @@ class AttentionShapes:
     io_element_bytes: Array
 
     @classmethod
-    def of(
-        cls,
-        batch: ArrayLike,
-        heads: ArrayLike,
-        kv_heads: ArrayLike,
-        head_dim: ArrayLike,
-        q_len: ArrayLike,
-        kv_len: ArrayLike,
-        *,
-        causal: ArrayLike = True,
-        window: ArrayLike = 0,
-        value_dim: ArrayLike | None = None,
-        latent: ArrayLike = False,
-        element_bytes: ArrayLike = 2.0,
-        io_element_bytes: ArrayLike | None = None,
-    ) -> Self:
-        """Arrays or scalars of one shape; values are as wide as keys unless stated.
+    def of(cls, *extents: ArrayLike, **columns: ArrayLike) -> Self:
+        """Attentions from arrays of one length or single numbers; values are as wide as keys unless stated.
 
         Args:
-            batch: See the attributes, as all that is not here.
-            heads: Query heads.
-            kv_heads: Key-value heads.
-            head_dim: Elements of a query and a key.
-            q_len: Queries per sequence.
-            kv_len: Keys per sequence.
-            causal: Whether a query sees only its own and earlier positions.
-            window: Positions one query sees at most; 0 is no limit.
-            value_dim: Elements of a value.
-            latent: Whether the first ``value_dim`` elements of a key are its value (absorbed latent attention), so
-                that nothing is stored beside the keys.
-            element_bytes: Bytes of an element of keys and values.
-            io_element_bytes: Bytes of an element of queries and results; default ``element_bytes``.
+            extents: The first columns in order: batch, heads, kv_heads, head_dim, q_len, kv_len.
+            columns: Columns by name, as the attributes; ``latent`` in the place of ``kv_elements``: whether the first
+                ``value_dim`` elements of a key are its value (absorbed latent attention), so that nothing is stored
+                beside the keys.
+
+        Raises:
+            TypeError: A column is unknown, missing or given twice.
         """
-        io = element_bytes if io_element_bytes is None else io_element_bytes
-        value = head_dim if value_dim is None else value_dim
-        given = (batch, heads, kv_heads, head_dim, q_len, kv_len, causal, window, value, latent, element_bytes, io)
-        b, h, g, d, q, kv, mask, limit, v, single, size, io_size = np.broadcast_arrays(
-            *(np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in given)
-        )
-        return cls(b, h, g, d, q, kv, mask, limit, v, d + np.where(single > 0, 0.0, v), size, io_size)
+        given = dict(zip(_COLUMNS, extents, strict=False))
+        if twice := sorted(given.keys() & columns.keys()):
+            raise TypeError(f"columns {', '.join(twice)} are given twice")
+        found = dict(zip(_COLUMNS, columns_of(given | columns, _COLUMNS, _DEFAULTS), strict=True))
+        stored = found["head_dim"] + np.where(found.pop("latent") > 0, 0.0, found["value_dim"])
+        return cls(**found, kv_elements=stored)
 
     @property
     def io_bytes(self) -> Array:
