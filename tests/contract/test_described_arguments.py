@@ -1,8 +1,9 @@
 """Public functions say what their arguments mean: the share that does, counted by one rule.
 
-What counts is a function at the top of a file, or a method of a class there, whose name (and whose class's name) has no leading
-underscore, and which takes two or more arguments besides ``self`` or ``cls``; overloads do not count, nor does what is nested in a
-function. It is described when its docstring has a section ``Args:``. That such a section names every argument is ruff's rule D417.
+What counts is a function at the top of a file, or a method of a class there, whose name (and whose class's name) has no
+leading underscore, and which takes two or more arguments besides ``self`` or ``cls``; overloads do not count, nor does
+what is nested in a function. It is described when its docstring has a section ``Args:``. That such a section names
+every argument is ruff's rule D417.
 """
 
 from __future__ import annotations
