@@ -68,7 +68,15 @@ class Scales:
         return f"{self.bits} bits per block of {rows} x {cols} (summed over x given){once}"
 
     def size_bits(self, rows: int, cols: int) -> int:
-        """Bits beside one matrix; blocks at its edges count whole."""
+        """Bits beside one matrix; blocks at its edges count whole.
+
+        Args:
+            rows: Extent of the matrix along the axis that a product sums over, in elements.
+            cols: Its extent along the other axis, in elements.
+
+        Returns:
+            Bits of all scales beside the matrix, those kept once per tensor included.
+        """
         blocks = _blocks(rows, self.rows) * _blocks(cols, self.cols)
         return blocks * self.bits + self.once_bits
 

@@ -12,6 +12,10 @@ from accelsim.errors import ConfigError
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write ``content`` (text as UTF-8) to ``path`` completely or not at all.
 
+    Args:
+        path: File to make or replace. Of a link, the file it points to is replaced.
+        content: All of the file, text or bytes.
+
     Raises:
         ConfigError: The folder is missing or not writable, or ``path`` is a folder.
     """

@@ -53,7 +53,13 @@ def bar(what: str, quiet: bool = False) -> Iterator[Report]:
 
 
 def track(items: Sequence[Item], what: str, quiet: bool = False) -> Iterator[Item]:
-    """The items one by one, with a bar that says how many are done; arguments as of :func:`bar`."""
+    """The items one by one, with a bar that says how many are done; arguments as of :func:`bar`.
+
+    Args:
+        items: What is gone through, in order.
+        what: Words beside the bar.
+        quiet: Show nothing, wherever this runs.
+    """
     with bar(what, quiet) as report:
         for done, item in enumerate(items):
             report(done, len(items))

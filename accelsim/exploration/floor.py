@@ -90,6 +90,10 @@ class Exploration:
     def swap(self, first: str, second: str) -> None:
         """Let two groups of one chip change places.
 
+        Args:
+            first: Name of a group, as the floorplan shows it.
+            second: Name of the group it changes places with, on the same chip.
+
         Raises:
             PlacementError: No such group, pinned, on different chips, or no room.
             CapacityError: A group's new rectangle has too little SRAM.
@@ -180,7 +184,12 @@ class Exploration:
         return self.png()
 
     def png(self, chip: int = 0, dpi: int = 80) -> bytes:
-        """The floorplan of a chip as the bytes of a PNG file."""
+        """The floorplan of a chip as the bytes of a PNG file.
+
+        Args:
+            chip: Which chip, from 0.
+            dpi: Dots per inch of the picture.
+        """
         from accelsim.exploration.view import summary
         from accelsim.results.plots.floorplan import floorplan_png
 

@@ -34,7 +34,12 @@ class ShownFigure:
     is_share: bool = False
 
     def change(self, new: float, old: float) -> str:
-        """E.g. ``+1.2 %``, or ``-3.4 points`` of a share."""
+        """E.g. ``+1.2 %``, or ``-3.4 points`` of a share.
+
+        Args:
+            new: Value now.
+            old: Value before; where it is 0 there is no relative change to tell.
+        """
         if self.is_share:
             return f"{(new - old) * 100:+.1f} points"
         return f"{new / old - 1:+.2%}".replace("%", " %") if old else ""
@@ -68,7 +73,12 @@ def summary(history: History) -> str:
 
 
 def view_of(history: History, chip: int = 0) -> dict[str, Any]:
-    """Everything a front end shows of one chip; numbers in SI units, texts ready to print."""
+    """Everything a front end shows of one chip; numbers in SI units, texts ready to print.
+
+    Args:
+        history: The exploration so far; its last step is shown.
+        chip: Which chip, from 0; one beyond the last shows the last.
+    """
     now = history.now
     num_chips = now.run.floor.num_chips
     chip = min(chip, num_chips - 1)

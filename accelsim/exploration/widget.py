@@ -49,7 +49,12 @@ class FloorplanWidget(anywidget.AnyWidget):
         return self.exploration.placed
 
     def swap(self, first: str, second: str) -> None:
-        """As :meth:`Exploration.swap`, and drawn."""
+        """As :meth:`Exploration.swap`, and drawn.
+
+        Args:
+            first: Name of a group.
+            second: Name of the other, on the same chip.
+        """
         self._do(lambda: self.exploration.swap(first, second))
 
     def undo(self) -> None:
@@ -66,7 +71,16 @@ class FloorplanWidget(anywidget.AnyWidget):
         tokens: int | None = None,
         grid: tuple[int, int] | None = None,
     ) -> None:
-        """As :meth:`Exploration.change`, and drawn."""
+        """As :meth:`Exploration.change`, and drawn.
+
+        Args:
+            placer: Name of the placer to place everything anew with.
+            seed: Seed of that placer.
+            kind: Kind of phase.
+            batch: Sequences.
+            tokens: Prompt or context of each sequence.
+            grid: Rows and columns of tiles of a chip.
+        """
         self._do(
             lambda: self.exploration.change(placer=placer, seed=seed, kind=kind, batch=batch, tokens=tokens, grid=grid)
         )

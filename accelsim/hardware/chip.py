@@ -161,7 +161,12 @@ class Chip(Spec):
     checks: Checks | None = Field(None, description="Published figures that the structure must reproduce.")
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some fields changed; it shares the sections that were read, which know their values."""
+        """A copy with some fields changed; it shares the sections that were read, which know their values.
+
+        Args:
+            update: New values by field; they are not checked again. None changes nothing.
+            deep: Copy the values of fields too, as pydantic does.
+        """
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__["_read"] = self._read
         return copied

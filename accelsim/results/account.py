@@ -101,6 +101,12 @@ class Ledger:
 def account(blocks: Sequence[PricedBlock], timeline: ProgramTimeline, num_ranks: int, main_memory: str) -> Ledger:
     """Book every stage of a run whose labels are the operators of ``blocks``, one per stage as it is written.
 
+    Args:
+        blocks: Priced blocks in the order in which the program writes its stages.
+        timeline: When everything ran; its labels are indices of operators in their block.
+        num_ranks: Ranks that do the same as the simulated one; bytes, FLOPs and joules are times this.
+        main_memory: Name of the memory level whose bytes are booked by tensor role.
+
     Raises:
         VerificationError: The causes do not add up to the makespan.
     """
@@ -246,6 +252,12 @@ def total_ledger(
     critical: Iterable[CriticalPart] = (),
 ) -> Ledger:
     """The ledger of ``rows``, the causes of the latency and the parts of its critical path.
+
+    Args:
+        rows: One per operator of a block, closed.
+        cause_s: Seconds of the latency by cause; causes of no time are left out.
+        makespan_s: The latency that the causes have to add up to, in seconds.
+        critical: Parts of the critical path, in its order; empty where every operator is on it.
 
     Raises:
         VerificationError: The causes do not add up to the makespan.

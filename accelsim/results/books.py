@@ -24,7 +24,13 @@ def keep_books(mapped: Mapped, timeline: ProgramTimeline, main_memory: str) -> L
 
 
 def chip_busy_s(mapped: Mapped, timeline: ProgramTimeline, ledger: Ledger) -> float:
-    """Seconds a chip works: when anything runs on it; where its regions or stages work apart, their mean."""
+    """Seconds a chip works: when anything runs on it; where its regions or stages work apart, their mean.
+
+    Args:
+        mapped: What was played; tells whether stages or regions work apart.
+        timeline: When it ran.
+        ledger: Its books, of which the causes ``idle`` and ``host`` are taken off.
+    """
     if mapped.cells is not None:
         return timeline.makespan_s * (1.0 - mapped.cells.bubble_fraction(timeline.stages[0].timeline))
     if mapped.overlapped is not None:
@@ -34,7 +40,12 @@ def chip_busy_s(mapped: Mapped, timeline: ProgramTimeline, ledger: Ledger) -> fl
 
 
 def host_busy_s(mapped: Mapped, timeline: ProgramTimeline) -> float:
-    """Seconds in which a host dispatches operators; 0 where none does."""
+    """Seconds in which a host dispatches operators; 0 where none does.
+
+    Args:
+        mapped: What was played; names the server that is the host.
+        timeline: When it ran; the first stage has the host's tasks.
+    """
     if mapped.servers.host is None:
         return 0.0
     server = timeline.stages[0].stage.graph.servers.index(mapped.servers.host)

@@ -68,6 +68,10 @@ def find_bottleneck(ledger: Ledger, what_ifs: Sequence[WhatIf] = ()) -> Bottlene
 
     Time is that on the critical path: where compute and communication overlap, a resource may be busy all the time and
     still decide nothing.
+
+    Args:
+        ledger: Books of the run; where it has no critical path, the rows of the operators tell who brings the time.
+        what_ifs: Changes of the machine and the speed-up that each gave, kept as they are.
     """
     causes = _causes(ledger)
     cause, seconds = next(iter(causes.items()))

@@ -40,7 +40,15 @@ class StageTimes:
 
 
 def stage_times(graph: TaskGraph, runs: Runs) -> StageTimes:
-    """Times of all runs of a graph."""
+    """Times of all runs of a graph.
+
+    Args:
+        graph: Tasks of one run; a label is an operator.
+        runs: Start and end of every task in every run.
+
+    Returns:
+        Seconds of operators, float64[runs, labels], and the seconds in which none ran, by cause.
+    """
     parts = [_times(graph, part) for part in runs.parts()]
     if len(parts) == 1:
         return parts[0]

@@ -19,6 +19,11 @@ from accelsim.results.path import CriticalPart, critical_parts
 def account_overlapped(ran: Overlapped, stage: StageTimeline, main_memory: str) -> Ledger:
     """Book a run of one graph: rows from what ran, causes from the critical path.
 
+    Args:
+        ran: Executions and movements of the run, with the time each task takes alone.
+        stage: The graph of the run and when its tasks ran.
+        main_memory: Name of the memory level whose bytes are booked by tensor role.
+
     Raises:
         VerificationError: The causes do not add up to the makespan.
     """

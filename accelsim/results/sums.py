@@ -58,7 +58,16 @@ class Executed:
 def executed(
     block: PricedBlock, index: int, time_s: FloatArray, repeat: int, num_ranks: int, main_memory: str
 ) -> Executed:
-    """What operator ``index`` of a block that is repeated did; ``time_s`` is one execution in each round."""
+    """What operator ``index`` of a block that is repeated did; ``time_s`` is one execution in each round.
+
+    Args:
+        block: The operators with their prices, and those whose price grows from round to round.
+        index: Which operator of the block.
+        time_s: Seconds of one execution in each round, waiting for shared links included. float64[rounds].
+        repeat: Executions in a row in every round: layers that are alike.
+        num_ranks: Ranks that do the same; bytes, FLOPs and joules are times this.
+        main_memory: Name of the memory level whose bytes are booked by tensor role.
+    """
     growing = block.growing.get(index)
     alone = _one(block.operators[index], main_memory) if growing is None else _growing(growing, main_memory)
     count = repeat * num_ranks
@@ -148,7 +157,12 @@ class OperatorSum:
         self._figures: dict[tuple[str, str], float] = defaultdict(float)
 
     def add(self, stages: Sequence[Executed], rounds: int) -> None:
-        """Add the stages of a series that run the operator, in the order in which they do."""
+        """Add the stages of a series that run the operator, in the order in which they do.
+
+        Args:
+            stages: What each stage of the series did of this operator, as columns over rounds.
+            rounds: How often the series is played. A column of one entry holds for every round.
+        """
         for one in stages:
             self.count += one.count * rounds
             self.flops += one.flops * (rounds if len(one.energy_j) == 1 else 1)
@@ -167,7 +181,14 @@ class OperatorSum:
 
 
 def add_in_order(start: float, columns: Sequence[FloatArray], rounds: int) -> float:
-    """``start`` and then the entries of all columns, round after round, as if added one by one."""
+    """``start`` and then the entries of all columns, round after round, as if added one by one.
+
+    Args:
+        start: What the sum already is.
+        columns: Summands of one round are an entry of each column; float64[rounds] or, where all rounds are alike,
+            float64[1].
+        rounds: How many rounds there are.
+    """
     if rounds == 1:
         return sum((float(column[0]) for column in columns), start)
     values = np.empty(1 + rounds * len(columns))

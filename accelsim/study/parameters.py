@@ -78,6 +78,10 @@ def parameters(system: System) -> list[Parameter]:
 def find_parameter(system: System, path: str) -> Parameter:
     """The parameter at ``path``.
 
+    Args:
+        system: Where it is looked for.
+        path: Names from the root down, e.g. ``"chip.memories.hbm.bandwidth"`` or ``"system.levels.nvlink.latency"``.
+
     Raises:
         ConfigError: There is none.
     """
@@ -94,6 +98,11 @@ def scaled(system: System, path: str, factor: float) -> tuple[System, float]:
     """``system`` with the parameter at ``path`` times ``factor``, and by how much it really changed.
 
     A share stays at or below 1, a whole number is rounded, so the change may be smaller.
+
+    Args:
+        system: The machine as described; it is left as it is.
+        path: Which parameter, as listed by :func:`parameters`.
+        factor: The new value over the old one.
 
     Raises:
         ConfigError: There is no such parameter.

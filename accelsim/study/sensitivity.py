@@ -62,6 +62,10 @@ class Experiment:
     def of(cls, case: Case, catalog: Catalog | None = None) -> Experiment:
         """The experiment on a case; a plan that it leaves to ``auto`` is chosen on the machine as described.
 
+        Args:
+            case: Model, system, phase and options of the run.
+            catalog: Where names are looked up; None is the packaged catalog.
+
         Raises:
             ConfigError: Bad input.
         """

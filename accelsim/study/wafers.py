@@ -106,7 +106,13 @@ class Defects:
             raise ConfigError(f"wafers: at least 1, got {self.wafers}.")
 
     def sample(self, chip: Chip, seed: int, number: int) -> Chip:
-        """The chip with the faults of wafer ``number`` of a seed on top."""
+        """The chip with the faults of wafer ``number`` of a seed on top.
+
+        Args:
+            chip: The chip with the faults that are described, if any.
+            seed: Of the whole series of wafers.
+            number: Which wafer of the series, from 0; equal numbers give equal faults, however many are drawn.
+        """
         if not (self.tiles or self.links):
             return chip
         return sample_faults(chip, self.tiles, self.links, np.random.default_rng((seed, number)))

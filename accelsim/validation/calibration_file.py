@@ -42,7 +42,12 @@ def quoted(text: str) -> str:
 
 
 def number_text(name: str, value: Any) -> str:
-    """Value of a field as a file writes it: with its unit where the name states one."""
+    """Value of a field as a file writes it: with its unit where the name states one.
+
+    Args:
+        name: Name of the field, which says its dimension by its suffix.
+        value: What it holds, in SI units.
+    """
     dimension = calibration_key(name)[1]
     if isinstance(value, tuple):
         return f"[{', '.join(str(item) for item in value)}]"

@@ -108,6 +108,11 @@ class MeasuredComparison:
 def compare_table(suite: str, table: Table, machines: Machines | None = None) -> MeasuredComparison:
     """A measured table against the cost models.
 
+    Args:
+        suite: Name that the rows of errors carry.
+        table: Shapes with their measured seconds.
+        machines: Chips and systems by the hardware names of the table; None: those of the catalog.
+
     Raises:
         ConfigError: A cell that cannot be meant, or no row that can be priced.
     """
@@ -117,7 +122,14 @@ def compare_table(suite: str, table: Table, machines: Machines | None = None) ->
 
 
 def comparison_of(suite: str, table: Table, predicted_s: Array, notes: tuple[Note, ...] = ()) -> MeasuredComparison:
-    """Some predictions beside the times of a checked table."""
+    """Some predictions beside the times of a checked table.
+
+    Args:
+        suite: Name that the rows of errors carry.
+        table: A table that passed :func:`~accelsim.validation.table.check_table`.
+        predicted_s: Seconds of each row, NaN where it has no price. float64[rows].
+        notes: What the pricing has to tell of groups of rows.
+    """
     every = np.arange(len(table))
     work = np.zeros(len(table))
     for (_, op, _, _), rows in table.groups().items():
@@ -151,6 +163,10 @@ def series(comparisons: Sequence[MeasuredComparison], most: int = 16) -> dict[st
 
     A name says suite, hardware, operator and type; or suite and operator; or the suite alone: the first of these that
     gives at most ``most`` names.
+
+    Args:
+        comparisons: One or several suites; those that do not measure seconds are left out.
+        most: How many names a picture can show.
     """
     for kept in ((0, 1, 2), (1,), ()):
         found: dict[str, list[tuple[float, float]]] = {}
@@ -166,7 +182,12 @@ def series(comparisons: Sequence[MeasuredComparison], most: int = 16) -> dict[st
 
 
 def to_dict(comparisons: Iterable[MeasuredComparison], by_size: bool = False) -> dict[str, Any]:
-    """All of several comparisons as plain values for JSON."""
+    """All of several comparisons as plain values for JSON.
+
+    Args:
+        comparisons: One or several suites, in the order of the output.
+        by_size: Also give errors by size of the work, under ``sizes``.
+    """
     comparisons = list(comparisons)
     found: dict[str, Any] = {"rows": [row.to_dict() for one in comparisons for row in one.rows()]}
     if by_size:

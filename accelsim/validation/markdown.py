@@ -64,6 +64,11 @@ def _kind(op: str) -> str:
 def renewed(text: str, comparisons: Sequence[MeasuredComparison], name: str) -> str:
     """``text`` with the accuracy tables that it has replaced.
 
+    Args:
+        text: A page that has the markers of the long table, and perhaps those of the short one.
+        comparisons: All shipped suites.
+        name: Of the page, for the error.
+
     Raises:
         ConfigError: It has none.
     """

@@ -21,6 +21,10 @@ _EXTENTS = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
 def compare_memory(suite: str, table: Table) -> MeasuredComparison:
     """Predicted against measured peaks of each row; the comparison holds bytes.
 
+    Args:
+        suite: Name that the rows of errors carry.
+        table: Shapes of attentions with the measured peak of memory, in bytes.
+
     Raises:
         ConfigError: A row that is no attention of training.
     """

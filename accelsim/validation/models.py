@@ -30,7 +30,12 @@ Row = Mapping[str, str]
 
 
 def compare_models(suite: str, table: Table) -> MeasuredComparison:
-    """Simulated against measured seconds of each row."""
+    """Simulated against measured seconds of each row.
+
+    Args:
+        suite: Name that the rows of errors carry.
+        table: One model and phase a row, with its measured seconds.
+    """
     rows = [dict(zip(table.columns, cells, strict=True)) for cells in zip(*table.columns.values(), strict=True)]
     system = cache(load_system)
     seconds = np.array([_seconds(row, system(row["hardware"])) for row in rows])

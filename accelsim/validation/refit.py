@@ -103,6 +103,10 @@ class Refit:
 def rows_of(chip: Chip, table: Table) -> Table:
     """The rows measured on ``chip``; all of them when the table does not say.
 
+    Args:
+        chip: The chip that is to be calibrated.
+        table: Measured rows, perhaps of several chips; its hardware names need not be ours.
+
     Raises:
         ConfigError: There are none.
     """

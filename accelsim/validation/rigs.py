@@ -53,7 +53,12 @@ class TimingSpec(RigSpec):
     by_op: Mapping[str, RigSpec] = Field(default_factory=dict, description="What differs for single operators.")
 
     def rig_of(self, op: str, hardware: str = "") -> Rig:
-        """The rig of rows of ``op`` on ``hardware``."""
+        """The rig of rows of ``op`` on ``hardware``.
+
+        Args:
+            op: Operator of the rows, some of which are timed in a way of their own.
+            hardware: Tells hosts of one source apart; empty: the usual host.
+        """
         special = self.by_op.get(op)
         if special is None:
             return self.rig(hardware)
@@ -90,6 +95,11 @@ def rig_of(timing: str, op: str, hardware: str = "") -> ChosenRig:
 
     A blank or unknown timing counts as a kernel of a captured graph, its launch inside and nothing of the host; an
     unknown one gets a note.
+
+    Args:
+        timing: How the table says that it was timed, e.g. ``"host_wall_sync"``; empty: it does not say.
+        op: Operator of the rows, some of which are timed in a way of their own.
+        hardware: Tells hosts of one source apart; empty: the usual host.
     """
     known = rig_table().timings
     if timing in known:

@@ -104,6 +104,10 @@ def calibration_table(chip: str) -> Table:
 def run_suite(name: str, machines: Machines | None = None) -> MeasuredComparison:
     """Predictions against the measurements of one suite.
 
+    Args:
+        name: One of the shipped sets.
+        machines: Chips and systems by the hardware names of the table; None: those of the catalog.
+
     Raises:
         ConfigError: Unknown suite, or one none of whose rows can be priced.
     """

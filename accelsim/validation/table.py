@@ -57,7 +57,12 @@ class Table:
         return self.columns.get(column) or [""] * len(self)
 
     def where(self, row: int, column: str) -> str:
-        """``file:line:column`` of a cell."""
+        """``file:line:column`` of a cell.
+
+        Args:
+            row: Which row, from 0.
+            column: Name of its column.
+        """
         return f"{self.file(row)}:{self.lines[row]}:{column}"
 
     def file(self, row: int) -> str:
@@ -80,11 +85,24 @@ class Table:
         return replace(self, columns=columns, lines=[self.lines[row] for row in chosen], files=files)
 
     def with_column(self, name: str, cells: Sequence[str]) -> Table:
-        """The table with one column set; a new one comes last."""
+        """The table with one column set; a new one comes last.
+
+        Args:
+            name: Name of the column, present or new.
+            cells: Its text, one per row.
+        """
         return replace(self, columns={**self.columns, name: list(cells)})
 
     def extents(self, op: str, rows: Rows) -> dict[str, Array]:
-        """Whole numbers of the columns that ``op`` reads, for ``rows`` of a checked table."""
+        """Whole numbers of the columns that ``op`` reads, for ``rows`` of a checked table.
+
+        Args:
+            op: An operator of the table, which says the columns that it needs and those it may have.
+            rows: Indices of rows, all of this operator.
+
+        Returns:
+            Float64[rows] per column; a blank optional cell has the default of the operator.
+        """
         operation = OPERATIONS[op]
         found = {name: self.numbers(name, rows) for name in operation.needs}
         for name, default in (operation.optional or {}).items():
@@ -92,7 +110,12 @@ class Table:
         return found
 
     def numbers(self, column: str, rows: Rows) -> Array:
-        """Cells as floats; NaN where a cell is blank or no number."""
+        """Cells as floats; NaN where a cell is blank or no number.
+
+        Args:
+            column: Name of the column.
+            rows: Indices of the rows wanted, in the order of the result.
+        """
         cells = self.text(column)
         chosen = [cells[row] for row in rows]
         try:
@@ -129,7 +152,13 @@ def read_table(path: str | Path) -> Table:
 
 
 def parse_table(text: str, name: str = "<text>", sha256: str = "") -> Table:
-    """The table in a text; see :func:`read_table`."""
+    """The table in a text; see :func:`read_table`.
+
+    Args:
+        text: Content of a CSV with a header.
+        name: What messages call it, e.g. the path of its file.
+        sha256: Hash of the file it came from, for the record; empty where there is none.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []

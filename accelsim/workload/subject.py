@@ -210,7 +210,12 @@ class Given:
         return self.workload
 
     def segments(self, traversal: Traversal, recipe: Recipe) -> tuple[Segment, ...]:
-        """The segments of the workload; see :meth:`build`."""
+        """The segments of the workload; see :meth:`build`.
+
+        Args:
+            traversal: New and cached tokens of the pass.
+            recipe: Element types, and the ways in which operators are written.
+        """
         return self.build(traversal, recipe).segments
 
 

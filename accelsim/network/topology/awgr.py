@@ -22,6 +22,12 @@ def awgr(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec, wavelen
     s + d modulo n. ``link`` is a chip's fibre with all its ``wavelengths``: a pair has its share of it. The wavelengths
     that lead a chip to itself stay dark. Default: as many wavelengths as chips, the fewest that reach everyone.
 
+    Args:
+        shape: One extent: the chips.
+        wrap: Not read, a router has no ends.
+        link: A chip's fibre, all wavelengths together.
+        wavelengths: How many a fibre has; 0: as many as chips.
+
     Raises:
         ConfigError: Too few wavelengths to reach everyone, or more ports than a router has.
 

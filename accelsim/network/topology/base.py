@@ -189,6 +189,10 @@ def build_topology(level: SystemLevel) -> Topology:
 def with_faults(topology: Topology, faults: Iterable[LinkFault]) -> Topology:
     """``topology`` with links that are dead or slow.
 
+    Args:
+        topology: The links as built.
+        faults: Links by the nodes at their ends, with the share of their capacity that is left; 0 is dead.
+
     Raises:
         ConfigError: There is no such link.
     """
@@ -255,6 +259,14 @@ def from_cables(
     """Topology with switches; each row of ``cables`` is a link both ways with half of ``link``'s latency.
 
     A way between two chips of one switch then has the latency of ``link``.
+
+    Args:
+        name: What messages call it.
+        num_chips: Nodes ``0 .. num_chips - 1`` are chips.
+        num_nodes: Chips and switches together.
+        cables: Pairs of nodes, each once. int64[cables, 2].
+        link: Capacity of one direction, and the latency of a way over one switch.
+        ring_hops: Links between neighbours of a ring through all chips in the order of their numbers.
     """
     ends = np.concatenate([cables, cables[:, ::-1]]).astype(np.int64)
     return Topology(
@@ -272,6 +284,10 @@ def from_cables(
 
 def one_dimension(name: str, shape: tuple[int, ...]) -> int:
     """The extent of a topology that has one dimension only.
+
+    Args:
+        name: What the error calls the topology.
+        shape: Its extents.
 
     Raises:
         ConfigError: More dimensions were given.

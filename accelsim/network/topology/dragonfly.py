@@ -19,6 +19,12 @@ def dragonfly(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec, se
     The cables to other groups go round the routers of a group. All cables have half of ``link``'s latency.
     Not modelled: routes by way of a third group (Valiant, UGAL).
 
+    Args:
+        shape: Groups, routers of a group, chips of a router; a number alone is one router's chips.
+        wrap: Not read, groups have no ends.
+        link: A cable between any two nodes.
+        seed: Spreads routes over ways of equal length.
+
     Raises:
         ConfigError: Not three dimensions.
 

@@ -22,6 +22,13 @@ def fat_tree(
     cables, one to each switch above it (default: as many as chips, which never blocks); above a pod's there are
     as many cores for each as it has leaves. Routes are spread over equal ways by ``seed``.
 
+    Args:
+        shape: One to three extents, see above.
+        wrap: Not read, trees have no ends.
+        link: A cable, and the latency of a way over one switch.
+        uplinks: Cables of a leaf to the switches above it; None: as many as its chips.
+        seed: Spreads routes over ways of equal length.
+
     Raises:
         ConfigError: More than three dimensions.
 
@@ -56,6 +63,13 @@ def rail_fat_tree(
 
     ``shape`` is ``nodes x chips``; chips of one place reach each other over one switch, others over a spine (or inside
     the node, which is another level's). Default: as many uplinks as nodes, which never blocks.
+
+    Args:
+        shape: Nodes and chips of a node.
+        wrap: Not read.
+        link: A cable, and the latency of a way over one rail switch.
+        uplinks: Cables of a rail switch to spines; None: as many as nodes.
+        seed: Spreads routes over spines.
     """
     nodes, rails = shape if len(shape) == 2 else (math.prod(shape[:-1]), shape[-1])
     num_chips, above = nodes * rails, uplinks or nodes

@@ -18,6 +18,11 @@ def faults_of_block(level: SystemLevel, shape: tuple[int, ...], stride: int = 1)
     All blocks of a level are priced as one, so the block has the faults of every block: the slowest sets the pace.
     A link between two blocks carries nothing of either and is left out.
 
+    Args:
+        level: A level with all its members.
+        shape: Extents of the block in members; as many dimensions as the level, or one.
+        stride: Distance of its members in the order of the level, where the block has one dimension.
+
     Raises:
         ConfigError: A fault at a switch of a topology whose blocks have other switches than the whole.
     """
@@ -49,6 +54,10 @@ def faults_of_block(level: SystemLevel, shape: tuple[int, ...], stride: int = 1)
 
 def faults_of_ports(level: SystemLevel, inner: int) -> Level:
     """What describes a switch over groups of ``inner`` chips, with the faults of a group at the port of each chip.
+
+    Args:
+        level: A switch whose members are groups of chips.
+        inner: Chips per group.
 
     Raises:
         ConfigError: A fault that is no link between a group and the switch.

@@ -14,6 +14,11 @@ def fully_connected(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSp
 
     Its n (n - 1) links decompose into n - 1 directed rings, except for 4 and 6 chips, which have one ring fewer here.
 
+    Args:
+        shape: How many chips, in one dimension.
+        wrap: Not read, all chips are neighbours.
+        link: The link of one pair, not a chip's sum.
+
     Source:
         Tillson, *A Hamiltonian decomposition of K*_2m, 2m >= 8*, J. Combinatorial Theory B, 1980.
     """

@@ -17,6 +17,11 @@ def hypercube(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) ->
 
     Its links decompose into rings through all chips: two directed ones per two bits.
 
+    Args:
+        shape: Extents whose product is the number of chips.
+        wrap: Not read, an extent of two has no way round.
+        link: Each of a chip's ``log2(n)`` links.
+
     Raises:
         ConfigError: The number of chips is no power of two.
 

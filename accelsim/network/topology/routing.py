@@ -18,6 +18,10 @@ def with_routing(topology: Topology, path: Path) -> Topology:
 
     Where a link of such a route is dead, the shortest way around is taken. A route over links that do not exist is an
     error when it is asked for.
+
+    Args:
+        topology: The links as built.
+        path: From the numbers of two chips, the nodes of the way between them.
     """
 
     def checked(src: int, dst: int) -> list[int]:
@@ -38,6 +42,10 @@ def with_ecmp(topology: Topology, seed: int = 0) -> Topology:
     """``topology`` whose routes are shortest ones, spread over all of them by a hash of seed, source and destination.
 
     A pair always takes the same way, as flows do in switches. The number of links counts, not their latency.
+
+    Args:
+        topology: The links as built.
+        seed: Another one spreads the pairs otherwise.
     """
     hops_to: dict[int, list[int]] = {}
     before: list[list[int]] = [[] for _ in range(topology.num_nodes)]

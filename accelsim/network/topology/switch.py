@@ -14,6 +14,11 @@ def switch(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> To
 
     Half the latency of ``link`` is on the way up, half on the way down. Links ``0 .. n-1`` lead up, ``n .. 2n-1`` down.
     Not modelled: buffers, several switches in parallel with traffic unequal among them.
+
+    Args:
+        shape: The number of ports in use, in one dimension.
+        wrap: Not read, there is no way round.
+        link: A chip's port, and the latency through the switch from port to port.
     """
     chips = np.arange(one_dimension("switch", shape))
     extent = len(chips)

@@ -16,26 +16,49 @@ def torus(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Top
 
     In a dimension of two chips the wraparound would double the one cable there is, so it is left out.
     Routes go dimension by dimension, first to last, the shorter way round, upwards on a tie.
+
+    Args:
+        shape: Extents, first dimension first.
+        wrap: Whether the ends of each dimension are joined; as many as ``shape`` has.
+        link: Every link between neighbours.
     """
     return _grid("torus", shape, tuple(w and n > 2 for w, n in zip(wrap, shape, strict=True)), link)
 
 
 @register_topology("mesh")
 def mesh(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Topology:
-    """Grid without wraparound links, routed dimension by dimension, first to last."""
+    """Grid without wraparound links, routed dimension by dimension, first to last.
+
+    Args:
+        shape: Extents, first dimension first.
+        wrap: Not read, no ends are joined.
+        link: Every link between neighbours.
+    """
     return _grid("mesh", shape, (False,) * len(shape), link)
 
 
 @register_topology("ring")
 def ring(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Topology:
-    """Chips in a circle, joined both ways, routed the shorter way round, upwards on a tie."""
+    """Chips in a circle, joined both ways, routed the shorter way round, upwards on a tie.
+
+    Args:
+        shape: The number of chips, in one dimension.
+        wrap: Not read, the ends are joined from three chips on.
+        link: Either direction between neighbours.
+    """
     extent = one_dimension("ring", shape)
     return _grid("ring", shape, (extent > 2,), link)
 
 
 @register_topology("line")
 def line(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Topology:
-    """Chips in a row, joined both ways."""
+    """Chips in a row, joined both ways.
+
+    Args:
+        shape: The length of the row, in one dimension.
+        wrap: Not read, the ends stay open.
+        link: Either direction between neighbours.
+    """
     one_dimension("line", shape)
     return _grid("line", shape, (False,), link)
 
@@ -84,7 +107,12 @@ def _without_last(
 
 
 def dimension_order(shape: tuple[int, ...], wrap: tuple[bool, ...]) -> Path:
-    """Ways that correct one coordinate after the other, first to last, the shorter way round, upwards on a tie."""
+    """Ways that correct one coordinate after the other, first to last, the shorter way round, upwards on a tie.
+
+    Args:
+        shape: Extents of the grid, first dimension first.
+        wrap: Whether a way may lead round the ends of each dimension.
+    """
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
     def path(src: int, dst: int) -> list[int]:

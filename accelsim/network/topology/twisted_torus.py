@@ -20,6 +20,13 @@ def twisted_torus(
     Default: the extent of the first dimension, as in the k x 2k and k x k x 2k tori of TPU v4. All dimensions wrap.
     Routes are shortest ones, spread over equal ones by ``seed``.
 
+    Args:
+        shape: Extents, the twisted dimension last.
+        wrap: Not read, all dimensions wrap.
+        link: Every link between neighbours, twisted or not.
+        twist: Places by which a wraparound moves on along the last dimension; None: the first extent.
+        seed: Spreads routes over shortest ones.
+
     Source:
         Camara et al., *Twisted torus topologies for enhanced interconnection networks*, IEEE TPDS 21, 2010;
         Jouppi et al., *TPU v4*, ISCA 2023, section 2.9.

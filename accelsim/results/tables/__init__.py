@@ -45,6 +45,10 @@ __all__ = ["TABLES", "Columns", "columns_of", "table_of"]
 def columns_of(run: RunData, name: str) -> Columns:
     """The columns of one of :data:`TABLES` as lists and arrays by name, without pandas.
 
+    Args:
+        run: The figures of a run, fresh or loaded.
+        name: A key of :data:`TABLES`, e.g. ``"operators"``.
+
     Raises:
         ConfigError: There is no such table.
     """
@@ -55,6 +59,10 @@ def columns_of(run: RunData, name: str) -> Columns:
 
 def table_of(run: RunData, name: str) -> pd.DataFrame:
     """One of :data:`TABLES`.
+
+    Args:
+        run: The figures of a run, fresh or loaded.
+        name: Its key, e.g. ``"operators"``.
 
     Raises:
         ConfigError: There is no such table.

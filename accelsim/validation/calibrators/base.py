@@ -51,7 +51,12 @@ class Calibrator(Protocol):
     """Makes the problems of one class of machine."""
 
     def problems(self, chip: Chip, table: Table) -> list[Problem]:
-        """One problem per section that has rows; rows of no section are left out."""
+        """One problem per section that has rows; rows of no section are left out.
+
+        Args:
+            chip: The chip whose calibration is the start of each fit.
+            table: Checked rows that were measured on it.
+        """
         ...
 
 

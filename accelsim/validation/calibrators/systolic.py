@@ -30,6 +30,10 @@ class SystolicCalibrator:
     def problems(self, chip: Chip, table: Table) -> list[Problem]:
         """See :class:`~accelsim.validation.calibrators.base.Calibrator`.
 
+        Args:
+            chip: A chip with systolic cores.
+            table: Rows of products and of operators over rows; others are left out.
+
         Raises:
             ConfigError: The rows have more than one element type.
         """

@@ -25,6 +25,11 @@ def predict_collectives(batch: Batch, hardware: str, machines: Machines) -> Pric
 
     Calls of a number of ranks that the system cannot hold get no time and a warning.
 
+    Args:
+        batch: Rows of one collective with their ``ranks``, ``ranks_per_node`` and ``bytes``.
+        hardware: Name of a chip or system as the table has it.
+        machines: Systems by that name.
+
     Raises:
         ConfigError: No system of that name or with that chip, or the network prices no such collective.
     """
@@ -39,6 +44,11 @@ def predict_collectives(batch: Batch, hardware: str, machines: Machines) -> Pric
 
 def predict_exchanges(batch: Batch, hardware: str, machines: Machines) -> Prices:
     """Seconds of exchanges of tokens between experts by low-latency kernels; see :func:`predict_collectives`.
+
+    Args:
+        batch: Rows of one direction with ``ep``, tokens per rank, width and experts.
+        hardware: Name of a chip or system as the table has it.
+        machines: Systems by that name.
 
     Raises:
         ConfigError: No system of that name or with that chip, or a shape that cannot be.

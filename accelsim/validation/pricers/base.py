@@ -39,6 +39,10 @@ class TablePricer(Protocol):
     def predict_table(self, batch: Batch, chip: Chip) -> Prices:
         """Seconds of the rows of ``batch`` on the whole of ``chip``.
 
+        Args:
+            batch: Extents of rows of one operator, element type and rig.
+            chip: The chip they run on, with its calibration.
+
         Raises:
             ConfigError: The cost model does not run this operator or element type.
         """

@@ -41,7 +41,12 @@ class Falcon(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """What the two architectures differ in."""
+        """What the two architectures differ in.
+
+        Args:
+            config: Keys of the file; those of the older and of the newer architecture differ.
+            fields: Fields of the model found so far, changed in place.
+        """
         four_times(fields)
         new = config.get("new_decoder_architecture", False)
         bias = config.get("bias", False)

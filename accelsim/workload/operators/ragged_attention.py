@@ -111,7 +111,13 @@ class RaggedAttention(HeadedOperator):
         return 2 * (self.head_dim + self.value_dim) * self.heads * self.attended_pairs
 
     def alike(self, count: int, new: int, length: int) -> Attention:
-        """Attention of the same heads over ``count`` sequences of ``new`` queries and ``length`` positions each."""
+        """Attention of the same heads over ``count`` sequences of ``new`` queries and ``length`` positions each.
+
+        Args:
+            count: Sequences.
+            new: Queries of each.
+            length: Keys of each, those of the new tokens included.
+        """
         heads, kv_heads = self.q.axes[-1], self._keys[0].axes[-1]
         value_heads = self._values[0].axes[-1] if not self.latent else kv_heads
         batch = Axis.of("batch", count)

@@ -36,7 +36,15 @@ class Router(RowOperator):
 
     @classmethod
     def of(cls, rows: int, num_experts: int, top_k: int, dtype: DType = DType.BF16, name: str = "router") -> Self:
-        """Routing of plain extents."""
+        """Routing of plain extents.
+
+        Args:
+            rows: Tokens.
+            num_experts: Experts to choose from.
+            top_k: Experts that each token is sent to.
+            dtype: Element type of the scores.
+            name: What the operator is called.
+        """
         logits = row_tensor(f"{name}.in", rows, num_experts, dtype)
         return cls(name, (logits,), (gates(f"{name}.out", (Axis.of("batch", rows),), top_k),))
 
@@ -101,7 +109,15 @@ class Combine(RowOperator):
 
     @classmethod
     def of(cls, returned: int, rows: int, width: int, dtype: DType = DType.BF16, name: str = "combine") -> Self:
-        """Sum of ``returned`` rows into ``rows``."""
+        """Sum of ``returned`` rows into ``rows``.
+
+        Args:
+            returned: Rows that come back from experts, all copies of a token counted.
+            rows: Tokens.
+            width: Elements of a row.
+            dtype: Element type of both.
+            name: What the operator is called.
+        """
         back, result = row_tensor(f"{name}.in", returned, width, dtype), row_tensor(f"{name}.out", rows, width, dtype)
         return cls(name, (back,), (result,))
 

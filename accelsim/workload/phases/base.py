@@ -128,6 +128,13 @@ def phase_field(
     """A field of a phase with what a front end has to know; see :class:`PhaseField`.
 
     ``optional``: whether Python may leave it out too.
+
+    Args:
+        help: What the size means, a sentence for the command line.
+        parse: Reads its text.
+        default: What front ends take when nothing is said; None: it has to be said.
+        is_length: Whether it counts tokens of a sequence.
+        optional: Whether Python may leave it out too.
     """
     metadata = {"help": help, "parse": parse, "default": default, "is_length": is_length}
     if optional:

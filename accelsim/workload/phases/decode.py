@@ -77,7 +77,13 @@ class Decode(Phase):
 
     @classmethod
     def sized(cls, sequences: int, length: int, num_traversals: int = 1) -> Self:
-        """A decode of ``num_traversals`` steps behind ``length`` tokens."""
+        """A decode of ``num_traversals`` steps behind ``length`` tokens.
+
+        Args:
+            sequences: The batch.
+            length: Tokens in the cache before the first step.
+            num_traversals: Steps, one token each.
+        """
         return cls(sequences, length, num_traversals)
 
 

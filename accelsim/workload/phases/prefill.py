@@ -68,5 +68,11 @@ class Prefill(Phase):
 
     @classmethod
     def sized(cls, sequences: int, length: int, num_traversals: int = 1) -> Self:
-        """Prompts of ``length`` tokens, however many passes were asked for."""
+        """Prompts of ``length`` tokens, however many passes were asked for.
+
+        Args:
+            sequences: The batch.
+            length: Tokens of each prompt.
+            num_traversals: Not read, a prompt is read once.
+        """
         return cls(sequences, length)
