@@ -70,7 +70,7 @@ def build_traversal(model: Description, traversal: Traversal, recipe: Recipe | N
         segments=build_segments(model, traversal, recipe),
         tokens=traversal.tokens,
         tied_weights=(TOKEN_TABLE,) if model.tie_word_embeddings else (),
-        warnings=model.warnings + _length_warnings(model, traversal.length),
+        warnings=model.warnings + _prediction_warnings(model) + _length_warnings(model, traversal.length),
         reduce=recipe.types.reduce,
     )
 
@@ -99,6 +99,13 @@ def build_segments(model: Description, traversal: Traversal, recipe: Recipe) -> 
         *(runs[run] for run in model.layers),
         Segment(build_head(model, step)),
     )
+
+
+def _prediction_warnings(model: Description) -> tuple[str, ...]:
+    count = model.num_nextn_predict_layers
+    if not count:
+        return ()
+    return (warn("left-out", f"num_nextn_predict_layers: no multi-token prediction, {count} further layer(s)"),)
 
 
 def _length_warnings(model: Description, length: int) -> tuple[str, ...]:

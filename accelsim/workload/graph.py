@@ -306,20 +306,21 @@ class Workload:
     @property
     def weight_bytes(self) -> int:
         """Bytes of all weights of the model: each repeated block has its own, tied weights count once."""
-        return sum(segment.repeat * tensor.size_bytes for segment, tensor in self._stored_weights)
+        return sum(segment.repeat * tensor.size_bytes for segment, tensor in self.stored_weights)
 
     @property
     def num_parameters(self) -> int:
         """Elements of all weights, counted like ``weight_bytes``."""
-        return sum(segment.repeat * tensor.num_elements for segment, tensor in self._stored_weights)
+        return sum(segment.repeat * tensor.num_elements for segment, tensor in self.stored_weights)
 
     @property
     def num_active_parameters(self) -> int:
         """Elements of the weights that one token meets, counted like ``weight_bytes``."""
-        return sum(segment.repeat * segment.graph.activated[tensor.name] for segment, tensor in self._stored_weights)
+        return sum(segment.repeat * segment.graph.activated[tensor.name] for segment, tensor in self.stored_weights)
 
     @property
-    def _stored_weights(self) -> Iterator[tuple[Segment, Tensor]]:
+    def stored_weights(self) -> Iterator[tuple[Segment, Tensor]]:
+        """Every weight with its segment; tied ones once."""
         tied: set[str] = set()
         for segment in self.segments:
             for tensor in segment.graph.weights:

@@ -41,7 +41,6 @@ class DeepseekV2(Family):
     )
     notes: ClassVar[Mapping[str, str]] = {
         "n_group": "experts of a token in any group, not in a few of them",
-        "num_nextn_predict_layers": "no multi-token prediction",
     }
 
     @classmethod

@@ -24,11 +24,14 @@ class Ends(ResidualStream, Positions):
     """Vocabulary and its tables."""
 
     derived: ClassVar[tuple[str, ...]] = ("embedding_size",)
-    config_keys: ClassVar[tuple[str, ...]] = ("vocab_size", "tie_word_embeddings")
+    config_keys: ClassVar[tuple[str, ...]] = ("vocab_size", "tie_word_embeddings", "num_nextn_predict_layers")
 
     vocab_size: PositiveInt = Field(description="Rows of the embedding table.")
     tie_word_embeddings: bool = Field(False, description="Whether the logits reuse the embedding table.")
     embedding_size: PositiveInt = Field(0, description="Width of the embedding table; default: hidden_size.")
+    num_nextn_predict_layers: int = Field(
+        0, ge=0, description="Layers for multi-token prediction behind the last: counted apart, not part of a pass."
+    )
 
     @classmethod
     def fill(cls, data: dict[str, Any]) -> None:

@@ -14,7 +14,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "attention_chunk_size": "chunked attention",
     "index_topk": "sparse attention",
     "is_encoder_decoder": "an encoder-decoder",
-    "num_nextn_predict_layers": "multi-token prediction",
     "state_size": "a state-space model",
     "text_config": "a model nested in a multimodal one",
     "vision_config": "a vision encoder",

@@ -77,7 +77,8 @@ def test_a_config_and_the_shipped_model_describe_the_same_work(tmp_path: Path, n
 
 
 def test_what_a_config_mentions_and_the_model_leaves_out_is_named(tmp_path: Path) -> None:
-    names = [tuple(warning.split(": ")[:2]) for warning in load(tmp_path, "deepseek-v3").warnings]
+    workload = build_workload(load(tmp_path, "deepseek-v3"), Prefill(1, 8))
+    names = [tuple(warning.split(": ")[:2]) for warning in workload.warnings]
     assert names == [("left-out", key) for key in ("n_group", "num_nextn_predict_layers")]
     assert load(tmp_path, "qwen3-30b-a3b").warnings == ()
 
