@@ -10,8 +10,15 @@ from enum import Enum
 from accelsim.errors import ConfigError
 
 
+_BITS = {"fp32": 32, "tf32": 32, "int32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "fp4": 4, "int4": 4}
+
+
 class DType(Enum):
-    """Element type of a tensor; the value is its spelling in YAML, CSV and on the command line."""
+    """Element type of a tensor; the value is its spelling in YAML, CSV and on the command line.
+
+    Attributes:
+        bits: Bits of one element in memory (``tf32`` is stored as 32 bits).
+    """
 
     FP32 = "fp32"
     TF32 = "tf32"
@@ -23,27 +30,12 @@ class DType(Enum):
     INT4 = "int4"
     INT32 = "int32"
 
-    @property
-    def bits(self) -> int:
-        """Bits of one element in memory (``tf32`` is stored as 32 bits)."""
-        return _BITS[self]
+    def __init__(self, spelling: str) -> None:
+        self.bits = _BITS[spelling]
 
     def size_bytes(self, num_elements: int) -> int:
         """Bytes of ``num_elements`` packed elements, rounded up once to a whole byte."""
         return -(-num_elements * self.bits // 8)
-
-
-_BITS = {
-    DType.FP32: 32,
-    DType.TF32: 32,
-    DType.INT32: 32,
-    DType.BF16: 16,
-    DType.FP16: 16,
-    DType.FP8: 8,
-    DType.INT8: 8,
-    DType.FP4: 4,
-    DType.INT4: 4,
-}
 
 
 @dataclass(frozen=True, slots=True)
