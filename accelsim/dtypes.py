@@ -9,7 +9,6 @@ from enum import Enum
 
 from accelsim.errors import ConfigError
 
-
 _BITS = {"fp32": 32, "tf32": 32, "int32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "fp4": 4, "int4": 4}
 
 
