@@ -38,7 +38,14 @@ class Booking:
 
     @classmethod
     def of(cls, block: str, operator: Operator, cost: OperatorCost | CollectiveCost, count: int) -> Booking:
-        """Executions of ``operator``, under its name."""
+        """Executions of ``operator``, under its name.
+
+        Args:
+            block: Name of the block that the row of the ledger belongs to.
+            operator: What ran.
+            cost: Of one execution.
+            count: How often it ran, on all chips together.
+        """
         return cls(block, operator.name, cost, count, operator)
 
     @property

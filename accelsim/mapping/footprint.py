@@ -48,7 +48,12 @@ class Footprint:
 
 
 def footprint(workload: Workload, chip: Chip) -> Footprint:
-    """Footprint of one rank's share of the pass that holds most (the last decode step)."""
+    """Footprint of one rank's share of the pass that holds most (the last decode step).
+
+    Args:
+        workload: One rank's share of the last pass.
+        chip: The chip that must hold it, by its main memory.
+    """
     return Footprint(
         memory=chip.main_memory,
         capacity_bytes=chip.main_memory_bytes,

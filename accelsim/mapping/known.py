@@ -69,7 +69,12 @@ class KnownPrices:
         self._between_ranks: list[BetweenRanks] = []
 
     def on_cores(self, chip: Chip, region: Region) -> OnCores:
-        """What is known of operators on a region of a chip."""
+        """What is known of operators on a region of a chip.
+
+        Args:
+            chip: The chip, known again as the same object.
+            region: Rows and columns of cores that an operator spans.
+        """
         for one in self._on_cores:
             if one.chip is chip and one.region == region:
                 return one
@@ -77,7 +82,12 @@ class KnownPrices:
         return self._on_cores[-1]
 
     def between_ranks(self, system: System, seats: Seats | None) -> BetweenRanks:
-        """What is known of operators between ranks that sit so on a system."""
+        """What is known of operators between ranks that sit so on a system.
+
+        Args:
+            system: The levels of links and the library that prices depend on.
+            seats: Chips of the ranks; None: those of their numbers.
+        """
         new = BetweenRanks(system.levels, system.num_chips, system.chip.num_cores, system.library, seats)
         for one in self._between_ranks:
             if one.facts == new.facts and _are_same(one, new):

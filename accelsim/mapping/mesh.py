@@ -80,6 +80,11 @@ class Mesh:
     def joined(self, name: str, axes: Sequence[str], size: int | None = None) -> Group:
         """The ranks that differ on several axes, or the first ``size`` of them, as one group.
 
+        Args:
+            name: What messages call the group.
+            axes: Names of axes; those of size 1 do not matter.
+            size: How many ranks of them, the nearest ones; None: all.
+
         Raises:
             PlanError: The axes are not next to each other, so that the ranks are not equally far apart.
         """

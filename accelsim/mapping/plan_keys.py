@@ -22,6 +22,10 @@ class ValueKind(Protocol):
     def read(self, name: str, text: str) -> Any:
         """The value that ``text`` stands for.
 
+        Args:
+            name: The key, for the error.
+            text: What stands behind ``=``.
+
         Raises:
             PlanError: The text is no such value.
         """
@@ -29,6 +33,10 @@ class ValueKind(Protocol):
 
     def check(self, name: str, value: Any) -> None:
         """Refuse a value out of range.
+
+        Args:
+            name: The key, for the error.
+            value: What was read, or given in Python.
 
         Raises:
             PlanError: It is.
@@ -215,6 +223,10 @@ def readers_of(key: PlanKey) -> list[str]:
 
 def refuse_foreign(execution: str, keys: Iterable[PlanKey]) -> None:
     """Refuse keys that an execution does not read.
+
+    Args:
+        execution: Name of the execution that the plan asks for.
+        keys: Keys of the plan that are not at their defaults.
 
     Raises:
         PlanError: There are such keys.

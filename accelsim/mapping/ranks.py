@@ -246,6 +246,13 @@ def _chips_in(document: Document) -> tuple[int, ...]:
 def place_ranks(traffic: RankTraffic, graph: ChipGraph, placer: str, seed: int, budget: int) -> RankPlacement:
     """Ranks on chips by a placer, or by a file of chips.
 
+    Args:
+        traffic: Bytes between every two ranks in one pass.
+        graph: The chips, and the link seconds of a byte between every two.
+        placer: Name of a placer, or the path of a file of chips.
+        seed: Seed of the placer; a file needs none.
+        budget: Evaluations that the placer may make.
+
     Raises:
         PlacementError: More ranks than chips, or a file for another number of ranks.
     """

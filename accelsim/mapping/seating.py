@@ -93,7 +93,12 @@ def seat(share: Workload, plan: Plan, system: System, seed: int, played: Workloa
 
 
 def seats_of(plan: Plan, seating: Seating | None) -> Seats:
-    """Chips of the ranks of a plan."""
+    """Chips of the ranks of a plan.
+
+    Args:
+        plan: Degrees of parallelism; its ranks are numbered by its mesh.
+        seating: What a placer or a file found; None: each rank on the chip of its number.
+    """
     return Seats(plan.num_ranks) if seating is None else _seats(plan, seating.found)
 
 
@@ -133,6 +138,11 @@ def _slower(
 
 
 def unfolded_seats(plan: Plan, seats: Seats) -> Seats:
-    """The ranks to simulate one by one: one tensor-parallel group of neighbours, or all where groups are not alike."""
+    """The ranks to simulate one by one: one tensor-parallel group of neighbours, or all where groups are not alike.
+
+    Args:
+        plan: Degrees of parallelism.
+        seats: Chips of all its ranks.
+    """
     is_first = plan.mesh.stride("tp") == 1 and seats.chips is None
     return Seats(plan.tp) if is_first else seats

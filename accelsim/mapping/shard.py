@@ -33,6 +33,10 @@ from accelsim.workload.tensor import Tensor
 def shard(workload: Workload, plan: Plan) -> Workload:
     """One rank's share of ``workload`` with the collectives that join the ranks.
 
+    Args:
+        workload: The operators of one replica of the model, undivided.
+        plan: Degrees of parallelism; ``tp`` and ``ep`` divide axes.
+
     Raises:
         PlanError: ``tp`` does not divide the heads, the FFN or the vocabulary.
     """
@@ -41,6 +45,10 @@ def shard(workload: Workload, plan: Plan) -> Workload:
 
 def shard_series(passes: Iterable[StepSeries], plan: Plan) -> tuple[StepSeries, ...]:
     """One rank's share of each of several passes.
+
+    Args:
+        passes: The passes of a phase, undivided.
+        plan: Degrees of parallelism; ``tp`` and ``ep`` divide axes.
 
     Raises:
         PlanError: As :func:`shard`.
@@ -52,6 +60,10 @@ def shard_series(passes: Iterable[StepSeries], plan: Plan) -> tuple[StepSeries, 
 
 def shard_all(workloads: Sequence[Workload], plan: Plan) -> list[Workload]:
     """One rank's share of each of several workloads.
+
+    Args:
+        workloads: Passes with the same operators, of other sizes.
+        plan: Degrees of parallelism; ``tp`` and ``ep`` divide axes.
 
     Raises:
         PlanError: As :func:`shard`.

@@ -83,6 +83,11 @@ def unfold_block(block: PricedBlock, system: System, seats: Seats) -> TaskGraph:
 
     Label ``i`` is operator ``i`` of the block, as in the folded graph.
 
+    Args:
+        block: Priced operators of one rank, each of which every rank runs.
+        system: The levels whose links the transfers cross.
+        seats: Chips of the ranks that are simulated.
+
     Raises:
         PlanError: A group of neighbouring chips spans several levels, or a collective runs rings at once that have no
             schedule.

@@ -33,6 +33,10 @@ from accelsim.workload.tensor import Axis, Tensor
 def check_experts(plan: Plan, has_experts: bool) -> None:
     """Refuse degrees of expert parallelism that fit neither ``tp`` nor the ranks.
 
+    Args:
+        plan: Degrees of parallelism, of which ``ep`` is looked at.
+        has_experts: Whether any operator of the model is a layer of experts.
+
     Raises:
         PlanError: ``ep`` without experts, or one that is neither a divisor nor a multiple of ``tp`` within the ranks.
     """
@@ -51,14 +55,28 @@ def check_experts(plan: Plan, has_experts: bool) -> None:
 
 
 def share_experts(operator: Experts, plan: Plan) -> Experts:
-    """The experts of the fullest rank of a group that holds all tokens; its result is a partial sum over ``tp``."""
+    """The experts of the fullest rank of a group that holds all tokens; its result is a partial sum over ``tp``.
+
+    Args:
+        operator: All experts of a layer.
+        plan: Degrees of parallelism; ``ep`` divides ``tp``.
+    """
     inside = plan.tp // plan.ep
     local = operator.shard({"experts": plan.ep, "ffn": inside, "gate_up": inside})
     return replace(local, ranks=plan.ep)
 
 
 def exchange_experts(operator: Experts, plan: Plan) -> Iterator[Operator]:
-    """The experts of the fullest rank of a group that spans replicas, with the exchange around them."""
+    """The experts of the fullest rank of a group that spans replicas, with the exchange around them.
+
+    Args:
+        operator: All experts of a layer, with the tokens of one replica.
+        plan: Degrees of parallelism; ``tp`` divides ``ep``.
+
+    Returns:
+        Dispatch, the experts, combine, and with ``tp`` above 1 the collective that gives every rank all of its
+        replica's tokens.
+    """
     x, result, ep = operator.x, operator.outputs[0], plan.ep
     hidden, group = x.axes[-1], plan.mesh.joined("ep", ("tp", "dp"), ep)
     own = -(-operator.tokens // plan.tp)

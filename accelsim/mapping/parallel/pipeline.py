@@ -25,6 +25,10 @@ from accelsim.workload.tensor import Tensor
 def layers_of_stages(num_layers: int, num_stages: int) -> tuple[int, ...]:
     """Layers of each stage.
 
+    Args:
+        num_layers: Layers of the model.
+        num_stages: ``pp``, the stages they are dealt to.
+
     Raises:
         PlanError: More stages than layers.
 

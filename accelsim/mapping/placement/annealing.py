@@ -43,7 +43,13 @@ _MILD = 0.05
 
 @register_placer("annealing")
 def place_annealing(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
-    """Cheapest state of ``budget`` moves, or the cheapest start."""
+    """Cheapest state of ``budget`` moves, or the cheapest start.
+
+    Args:
+        problem: Items, wires and the grid.
+        rng: Draws the moves and decides which worse states are kept.
+        budget: Moves in all; below 1 only the starts are compared.
+    """
     starts = [list(range(len(problem.items))), greedy_order(problem), bisection_order(problem)]
     layouts = [lay_out(problem, order, snake=True) for order in starts]
     counts = shelf_counts(problem)

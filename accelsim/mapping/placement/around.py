@@ -19,6 +19,11 @@ _SHRINK_STEPS = 20
 def lay_around(problem: PlacementProblem, order: Sequence[int], snake: bool) -> tuple[Rectangle, ...]:
     """Rectangles for ``order`` that respect the constraints; pinned items are exactly where they are pinned.
 
+    Args:
+        problem: Items, and the constraints that are in the way.
+        order: Indices of items; those that are pinned may be left out.
+        snake: Whether every second shelf runs backwards.
+
     Raises:
         PlacementError: Constraints contradict each other, or the rest does not fit around them.
     """
@@ -37,7 +42,12 @@ def lay_around(problem: PlacementProblem, order: Sequence[int], snake: bool) -> 
 
 
 def overlaps(a: Rectangle, b: Rectangle) -> bool:
-    """Whether two rectangles share a tile."""
+    """Whether two rectangles share a tile.
+
+    Args:
+        a: One rectangle, in tiles.
+        b: Another on the same grid.
+    """
     return a.row < b.row + b.rows and b.row < a.row + a.rows and a.col < b.col + b.cols and b.col < a.col + a.cols
 
 

@@ -28,6 +28,12 @@ ROOM = (1.02, 1.1, 1.25, 1.5, 2.0)
 def arrange(problem: PlacementProblem, placer: Placer, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
     """A rectangle for each item that keeps every constraint.
 
+    Args:
+        problem: Items, wires, the grid and what is asked of the placement.
+        placer: Places what is left when constraints are taken off, at least once.
+        rng: Handed to the placer.
+        budget: Evaluations of each call of the placer.
+
     Raises:
         PlacementError: Constraints contradict each other, nothing fits, or the placer broke a constraint.
     """
@@ -179,6 +185,10 @@ def _moved(rectangle: Rectangle, rows: int, cols: int) -> Rectangle:
 
 def check_kept(problem: PlacementProblem, rectangles: Sequence[Rectangle]) -> None:
     """Refuse rectangles that break a pin or touch a forbidden tile, whoever made them.
+
+    Args:
+        problem: What was asked for.
+        rectangles: One per item, in the order of the problem.
 
     Raises:
         PlacementError: One does.

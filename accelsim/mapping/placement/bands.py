@@ -25,7 +25,13 @@ _SHARE, _ITEMS_PER_SHARE = 10, 4
 
 @register_placer("bands")
 def place_bands(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
-    """The cheaper of bands and plain shelves in model order; ``rng`` and ``budget`` are not used."""
+    """The cheaper of bands and plain shelves in model order.
+
+    Args:
+        problem: Items in the order of the model.
+        rng: Not used, nothing is drawn.
+        budget: Not used, two layouts are compared.
+    """
     plain = lay_out(problem, range(len(problem.items)), snake=True)
     if not problem.constraints.is_empty:
         return plain

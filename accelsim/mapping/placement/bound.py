@@ -16,12 +16,22 @@ from accelsim.network.noc import Rectangle
 
 
 def lower_bound_byte_hops(problem: PlacementProblem, aspect: float) -> float:
-    """Least bytes x hops of rectangles with the tiles the items want and sides at most ``aspect`` apart."""
+    """Least bytes x hops of rectangles with the tiles the items want and sides at most ``aspect`` apart.
+
+    Args:
+        problem: Items with the tiles they want, and wires.
+        aspect: Longest side over shortest side of a rectangle, at least 1.
+    """
     side = [math.sqrt(item.tiles / aspect) for item in problem.items]
     return sum(wire.nbytes * (side[wire.a] + side[wire.b]) / 2 for wire in problem.wires if wire.a != wire.b)
 
 
 def touching_bound_byte_hops(problem: PlacementProblem, rectangles: Sequence[Rectangle]) -> float:
-    """Least bytes x hops of these very rectangles, moved at will: every wire as if its two ends touched."""
+    """Least bytes x hops of these very rectangles, moved at will: every wire as if its two ends touched.
+
+    Args:
+        problem: Items and wires.
+        rectangles: One per item; only their shorter sides count.
+    """
     side = [min(rectangle.rows, rectangle.cols) for rectangle in rectangles]
     return sum(wire.nbytes * (side[wire.a] + side[wire.b]) / 2 for wire in problem.wires if wire.a != wire.b)

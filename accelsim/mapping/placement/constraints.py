@@ -153,6 +153,12 @@ class ResolvedConstraints:
     ) -> Constraints:
         """What holds on one chip, by place in ``members``, with tiles that are ``forbidden`` for other reasons.
 
+        Args:
+            chip: Which chip, from 0.
+            members: Indices of the groups that live on it.
+            forbidden: Tiles of it that nobody may have, such as dead ones.
+            names: Names of all groups, for the error.
+
         Raises:
             PlacementError: Groups that should lie together live on several chips.
         """

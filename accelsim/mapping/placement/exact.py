@@ -33,7 +33,12 @@ _BATCH = 20_000
 
 @register_placer("exact")
 def place_exact(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
-    """Best of all orders; for at most :data:`MAX_ITEMS` items.  ``rng`` and ``budget`` are not used.
+    """Best of all orders; for at most :data:`MAX_ITEMS` items.
+
+    Args:
+        problem: A handful of items.
+        rng: Not used, everything is tried.
+        budget: Not used, everything is tried.
 
     Raises:
         PlacementError: There are more items than can be tried.

@@ -37,5 +37,11 @@ def greedy_order(problem: PlacementProblem) -> list[int]:
 
 @register_placer("greedy")
 def place_greedy(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
-    """One item after the other, each where its strongest partner was laid.  ``rng`` and ``budget`` are not used."""
+    """One item after the other, each where its strongest partner was laid.
+
+    Args:
+        problem: Items and the bytes between them.
+        rng: Not used, ties go to the first item.
+        budget: Not used, each item is laid once.
+    """
     return lay_out(problem, greedy_order(problem), snake=True)

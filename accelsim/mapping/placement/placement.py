@@ -90,6 +90,10 @@ class Placement:
     def rectangles(self, chip: int, names: Sequence[str]) -> tuple[Rectangle, ...]:
         """Rectangles of the groups ``names`` on ``chip``.
 
+        Args:
+            chip: Which chip, from 0.
+            names: Groups that live on it, in the order of the result.
+
         Raises:
             PlacementError: A group is missing or on another chip.
         """
@@ -128,6 +132,10 @@ def _checked(spec: PlacementSpec) -> Placement:
 
 def check_legal(grid: tuple[int, int], places: dict[str, tuple[int, Rectangle]]) -> None:
     """Refuse rectangles that leave the grid or share a tile.
+
+    Args:
+        grid: Rows and columns of tiles of every chip.
+        places: Chip and rectangle of each group by name.
 
     Raises:
         PlacementError: One does; the groups are named.

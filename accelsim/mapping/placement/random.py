@@ -11,5 +11,11 @@ from accelsim.network.noc import Rectangle
 
 @register_placer("random")
 def place_random(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
-    """One random order.  ``budget`` is not used."""
+    """One random order.
+
+    Args:
+        problem: Items, whatever they exchange.
+        rng: Draws the order.
+        budget: Not used, one order is drawn.
+    """
     return lay_out(problem, rng.permutation(len(problem.items)).tolist(), snake=True)

@@ -59,12 +59,22 @@ class Shelves:
         return range(max(1, likely - spread), min(len(self._items), likely + spread) + 1)
 
     def lay(self, order: Sequence[int] | IntArray, num_shelves: int) -> tuple[Rectangle, ...] | None:
-        """Rectangles of all items in the order of ``items``; None if some item would get too few tiles."""
+        """Rectangles of all items in the order of ``items``; None if some item would get too few tiles.
+
+        Args:
+            order: Indices of all items. int64[items].
+            num_shelves: Shelves to deal them to, of about equal tiles.
+        """
         order = np.asarray(order, dtype=np.int64)
         return self.lay_between(order, self.bounds(order, num_shelves))
 
     def lay_between(self, order: IntArray, bounds: Sequence[int]) -> tuple[Rectangle, ...] | None:
-        """The same with shelf ``k`` holding ``order[bounds[k]:bounds[k + 1]]``."""
+        """The same with shelf ``k`` holding ``order[bounds[k]:bounds[k + 1]]``.
+
+        Args:
+            order: Indices of all items. int64[items].
+            bounds: Where each shelf begins in the order, and its length as the last one.
+        """
         heights = self._heights(order, bounds)
         if heights is None:
             return None
@@ -84,7 +94,12 @@ class Shelves:
         return tuple(rectangle for rectangle in found if rectangle is not None)
 
     def bounds(self, order: IntArray, num_shelves: int) -> list[int]:
-        """Where each shelf begins in the order: shelves of about equal tiles, none empty."""
+        """Where each shelf begins in the order: shelves of about equal tiles, none empty.
+
+        Args:
+            order: Indices of all items. int64[items].
+            num_shelves: Shelves wished for; fewer come out where one would be empty.
+        """
         ends = np.cumsum(self._tiles[order])
         middle = ends - self._tiles[order] / 2
         shelf = np.minimum((middle * num_shelves / ends[-1]).astype(np.int64), num_shelves - 1)
@@ -115,6 +130,11 @@ class Shelves:
 def lay_out(problem: PlacementProblem, order: Sequence[int], snake: bool) -> tuple[Rectangle, ...]:
     """Rectangles for ``order`` with the number of shelves that costs least among those near squares.
 
+    Args:
+        problem: Items, wires and the grid; with constraints the layout goes around what is in the way.
+        order: Indices of all items.
+        snake: Whether every second shelf runs backwards.
+
     Raises:
         PlacementError: No number of shelves gives every item its least tiles.
     """
@@ -131,7 +151,12 @@ def lay_out(problem: PlacementProblem, order: Sequence[int], snake: bool) -> tup
 
 
 def cheapest(problem: PlacementProblem, layouts: Sequence[tuple[Rectangle, ...]]) -> tuple[Rectangle, ...]:
-    """The layout of least cost; the first on a tie."""
+    """The layout of least cost; the first on a tie.
+
+    Args:
+        problem: What is to be placed; its cost decides.
+        layouts: At least one, each with a rectangle per item.
+    """
     return min(layouts, key=problem.cost)
 
 
@@ -152,7 +177,13 @@ def filled_window(problem: PlacementProblem) -> Window:
 
 
 def whole_shares(total: int, wanted: FloatArray, least: FloatArray) -> FloatArray | None:
-    """Whole shares of ``total`` in proportion to ``wanted``, none below ``least``; None if these exceed it."""
+    """Whole shares of ``total`` in proportion to ``wanted``, none below ``least``; None if these exceed it.
+
+    Args:
+        total: Tiles to share out.
+        wanted: Tiles that each would like. float64[n].
+        least: Tiles that each must have; below 1 counts as 1. float64[n].
+    """
     least = np.maximum(least, 1.0)
     if least.sum() > total:
         return None

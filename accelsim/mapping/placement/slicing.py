@@ -242,7 +242,13 @@ class SlicingTree:
 
 
 def cut(space: Rectangle, at: int, is_column_cut: bool) -> tuple[Rectangle, Rectangle]:
-    """The first ``at`` columns or rows of a rectangle, and the rest."""
+    """The first ``at`` columns or rows of a rectangle, and the rest.
+
+    Args:
+        space: What is cut.
+        at: Columns or rows of the first part.
+        is_column_cut: Whether columns are counted, and not rows.
+    """
     if is_column_cut:
         left = Rectangle(space.row, space.col, space.rows, at)
         return left, Rectangle(space.row, space.col + at, space.rows, space.cols - at)

@@ -34,11 +34,24 @@ class PipelineSchedule(Protocol):
     """An order of cells."""
 
     def cells(self, stage: int, num_stages: int, num_microbatches: int, directions: Sequence[str]) -> Iterator[Cell]:
-        """Cells of a stage in the order in which it plays them, every microbatch once in each direction."""
+        """Cells of a stage in the order in which it plays them, every microbatch once in each direction.
+
+        Args:
+            stage: Which stage, from 0.
+            num_stages: Stages of the pipeline.
+            num_microbatches: Microbatches, each of which visits every stage.
+            directions: :data:`INFERENCE` or :data:`TRAINING`; each begins forward.
+        """
         ...
 
     def most_in_flight(self, stage: int, num_stages: int, num_microbatches: int) -> int:
-        """Microbatches that a stage holds at most at once: forward begun, backward not yet ended."""
+        """Microbatches that a stage holds at most at once: forward begun, backward not yet ended.
+
+        Args:
+            stage: Which stage, from 0.
+            num_stages: Stages of the pipeline.
+            num_microbatches: Microbatches in all, which no stage exceeds.
+        """
         ...
 
 
@@ -61,6 +74,10 @@ def waits_for(cell: Cell, num_stages: int) -> Cell | None:
     """The cell whose result a cell needs; None for the first stage forward.
 
     Forward comes from the stage before, backward from the stage after, and the last stage turns round.
+
+    Args:
+        cell: A microbatch on a stage in a direction.
+        num_stages: Stages of the pipeline; the last one turns round.
     """
     if cell.direction == FORWARD:
         return cell._replace(stage=cell.stage - 1) if cell.stage else None
@@ -72,6 +89,10 @@ def bubble_fraction(num_stages: int, num_microbatches: int) -> float:
     """Part of the time in which a stage is idle, for equal cells and transfers that take no time.
 
     Of GPipe and 1F1B, in inference and in training: ``(p - 1) / (m + p - 1)``.
+
+    Args:
+        num_stages: p, the stages of the pipeline.
+        num_microbatches: m, the microbatches of one batch.
 
     Source:
         Narayanan et al., *Efficient Large-Scale Language Model Training on GPU Clusters Using Megatron-LM*, 2021,

@@ -43,7 +43,12 @@ class Spatial(Execution):
     places_groups: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
-        """Groups, sizes, placement, prices, and one task graph in which everything overlaps."""
+        """Groups, sizes, placement, prices, and one task graph in which everything overlaps.
+
+        Args:
+            job: Model, system and plan as values.
+            passes: All passes of the phase; the last one holds most and sizes the groups.
+        """
         from accelsim.mapping.execution.spatial.advice import map_groups
 
         run = map_groups(job, passes[-1].last)

@@ -19,6 +19,11 @@ from accelsim.workload.routing import RANDOM
 def map_groups(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> SpatialRun:
     """Groups of the job's operators on tiles; ``fullest`` is the pass that holds most.
 
+    Args:
+        job: Model, system and plan as values.
+        fullest: Operators of the pass that fills SRAM most.
+        budget: Evaluations that the placer may make.
+
     Raises:
         CapacityError: They do not fit; the text names a change of the job that does.
     """

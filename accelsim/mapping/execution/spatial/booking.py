@@ -17,7 +17,12 @@ from accelsim.workload.operator import Operator
 
 
 def book_run(run: Settled, book: PriceBook) -> list[Booking]:
-    """Operators and transfers of ``run``; ``book`` knows the graphs of a shape."""
+    """Operators and transfers of ``run``; ``book`` knows the graphs of a shape.
+
+    Args:
+        run: Groups on their rectangles with the prices of every shape.
+        book: Knows the operators of a shape.
+    """
     pipeline, stream = run.walk.pipeline, run.walk.stream
     alike = Counter((group.part, row) for group, row in zip(pipeline.groups, run.prices, strict=True))
     counts: dict[tuple[str, str, int], int] = defaultdict(int)

@@ -33,7 +33,12 @@ class Cast:
 
 
 def casts_of(flows: Sequence[Flow], chip_of: Sequence[int]) -> tuple[Cast, ...]:
-    """Flows that carry the same tensor from one group to one chip, together; in order of their first flow."""
+    """Flows that carry the same tensor from one group to one chip, together; in order of their first flow.
+
+    Args:
+        flows: What each group reads from another.
+        chip_of: Chip of each group.
+    """
     found: dict[tuple[int, int, str, bool, int], list[int]] = {}
     for index, flow in enumerate(flows):
         key = flow.producer, flow.segment, flow.tensor, flow.is_feedback, chip_of[flow.consumer]

@@ -24,6 +24,12 @@ CHUNKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 def choose_chunk(job: Job, pipeline: Pipeline, space: Space, book: PriceBook) -> tuple[Stream, Sizes]:
     """The chunk that the plan asks for, or the one with the least estimated time; sizes that fit it.
 
+    Args:
+        job: Its plan may fix the chunk, its phase says how much there is to cut.
+        pipeline: Groups, and what flows between them.
+        space: Tiles that are free on each chip.
+        book: Prices of groups on regions.
+
     Raises:
         CapacityError: The groups do not fit with the smallest chunk tried.
         PlanError: Some operators of a unit are in no group.

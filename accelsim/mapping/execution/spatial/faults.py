@@ -119,7 +119,12 @@ def cut_off_tiles(chip: Chip) -> list[tuple[int, int]]:
 
 
 def fault_warnings(chip: Chip, num_given: int) -> tuple[str, ...]:
-    """What the faults cost: tiles that groups hold of those the grid has."""
+    """What the faults cost: tiles that groups hold of those the grid has.
+
+    Args:
+        chip: The chip with its dead tiles and links.
+        num_given: Tiles that all groups hold together.
+    """
     links = len(chip.noc.dead_links) if chip.noc is not None else 0
     if not chip.dead_tiles and not links and not forbidden_tiles(chip):
         return ()

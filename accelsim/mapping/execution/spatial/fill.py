@@ -14,7 +14,12 @@ _HELD = (Role.WEIGHT, Role.KV_CACHE, Role.ACTIVATION)
 
 
 def fill_sram(settled: Settled, fullest: Traversal) -> Occupancy:
-    """What one tile of each group holds; ``fullest`` says how many tokens the KV cache then has."""
+    """What one tile of each group holds; ``fullest`` says how many tokens the KV cache then has.
+
+    Args:
+        settled: Groups on their rectangles.
+        fullest: The pass with the most tokens in the KV cache.
+    """
     fills = []
     for index, (group, tiles) in enumerate(zip(settled.walk.pipeline.groups, settled.tiles, strict=True)):
         part = settled.walk.pipeline.part_of(index)
@@ -33,7 +38,12 @@ def fill_sram(settled: Settled, fullest: Traversal) -> Occupancy:
 
 
 def fullest_chip(settled: Settled, occupancy: Occupancy) -> Footprint:
-    """Weights, KV cache, and buffers with operator scratch, of the chip that holds most."""
+    """Weights, KV cache, and buffers with operator scratch, of the chip that holds most.
+
+    Args:
+        settled: Groups on their rectangles, perhaps of several chips.
+        occupancy: What one tile of each group holds.
+    """
     chips: dict[int, dict[str, int]] = defaultdict(lambda: {role.value: 0 for role in _HELD})
     for spot, fill in zip(settled.floor.spots, occupancy.fills, strict=True):
         held = chips[spot.chip]

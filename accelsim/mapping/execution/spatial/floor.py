@@ -116,7 +116,12 @@ class Floor:
         return {}
 
     def lanes(self, producer: int, *consumers: int) -> Lanes:
-        """How bytes go from one group to another, or as one multicast to several of one chip."""
+        """How bytes go from one group to another, or as one multicast to several of one chip.
+
+        Args:
+            producer: Group that sends.
+            *consumers: Groups that receive, several only if all are on one chip.
+        """
         key = producer, *consumers
         if key not in self._known:
             source, target = self.spots[producer].chip, self.spots[consumers[0]].chip
@@ -175,7 +180,12 @@ class Floor:
         raise PlanError(f"system {self.system.name}: nothing joins chip {source} and chip {target}.")
 
     def alone_s(self, lanes: Lanes, lane_bytes: npt.NDArray[np.int64]) -> FloatArray:
-        """Time of each lane on idle links: latency and its bytes over the narrowest link. float64[lanes]."""
+        """Time of each lane on idle links: latency and its bytes over the narrowest link. float64[lanes].
+
+        Args:
+            lanes: Routes side by side with their latencies.
+            lane_bytes: What goes over each. int64[lanes].
+        """
         capacity = np.array([self.capacity_of(route) for route in lanes.routes])
         return np.asarray(lanes.latency_s + lane_bytes / capacity, dtype=np.float64)
 

@@ -159,6 +159,10 @@ def operators_of(part: BlockPart, segments: Sequence[Segment]) -> tuple[Operator
     """The operators of a part in the graphs of one pass.
 
     They need not be those of the largest pass: latent attention takes another form for a piece of a prompt.
+
+    Args:
+        part: A part of a block, such as its attention.
+        segments: Graphs of all blocks in one pass.
     """
     graph = segments[part.segment].graph
     return tuple(operator for operator in graph if part.name in _part_names(graph, operator))
@@ -166,6 +170,10 @@ def operators_of(part: BlockPart, segments: Sequence[Segment]) -> tuple[Operator
 
 def check_grouped(pipeline: Pipeline, segments: Sequence[Segment]) -> None:
     """Refuse a pass with operators that no group has.
+
+    Args:
+        pipeline: Groups that were cut from the largest pass.
+        segments: Graphs of another pass.
 
     Raises:
         PlanError: It has some, because groups are single operators of another pass.
@@ -181,7 +189,12 @@ def check_grouped(pipeline: Pipeline, segments: Sequence[Segment]) -> None:
 
 
 def flow_bytes(flow: Flow, segments: Sequence[Segment]) -> int:
-    """Bytes of a flow in one pass: what its consumer reads."""
+    """Bytes of a flow in one pass: what its consumer reads.
+
+    Args:
+        flow: A tensor on its way from group to group.
+        segments: Graphs of the pass, which say how large it is.
+    """
     for operator in segments[flow.segment].graph:
         for tensor in operator.inputs:
             if tensor.name == flow.tensor:
@@ -190,7 +203,13 @@ def flow_bytes(flow: Flow, segments: Sequence[Segment]) -> int:
 
 
 def buffer_bytes(pipeline: Pipeline, group: int, segments: Sequence[Segment]) -> int:
-    """Bytes of the buffers of one group: what waits in front of it, and two of each result."""
+    """Bytes of the buffers of one group: what waits in front of it, and two of each result.
+
+    Args:
+        pipeline: Groups, and what flows between them.
+        group: Index of the group.
+        segments: Graphs of the pass with the largest units.
+    """
     inward = sum(flow.depth * flow_bytes(flow, segments) for flow in pipeline.flows if flow.consumer == group)
     outward = sum(2 * flow_bytes(flow, segments) for flow in pipeline.flows if flow.producer == group)
     return inward + outward

@@ -73,7 +73,15 @@ class Occupancy:
 
 
 def kv_capacity(fills: Sequence[Fill], kv_tokens: int) -> int | None:
-    """Tokens that fit when ``kv_tokens`` need the ``kv_bytes`` of ``fills``."""
+    """Tokens that fit when ``kv_tokens`` need the ``kv_bytes`` of ``fills``.
+
+    Args:
+        fills: SRAM of one tile of every group.
+        kv_tokens: Tokens of all sequences in the caches of ``fills``.
+
+    Returns:
+        Tokens at which the first group is full; None where nothing is cached.
+    """
     cached = [fill for fill in fills if fill.kv_bytes > 0]
     if not cached or kv_tokens < 1:
         return None

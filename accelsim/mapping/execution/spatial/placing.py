@@ -32,6 +32,13 @@ def chip_problems(
 ) -> tuple[ChipProblem, ...]:
     """One placement problem per chip; wires carry the bytes of the whole phase; ``judge`` replaces bytes x hops.
 
+    Args:
+        walk: Groups, and the bytes that flow between them in the whole phase.
+        sizes: Tiles and chip of every group.
+        system: The grid of its chip, with its faults.
+        constraints: What is asked of the placement.
+        judge: Estimates the latency of a layout, to place by; None: bytes x hops.
+
     Raises:
         PlacementError: Constraints ask for groups of several chips to lie together.
     """
@@ -56,6 +63,13 @@ def chip_problems(
 def place_groups(problems: Sequence[ChipProblem], system: System, placer: str, seed: int, budget: int) -> Floor:
     """Every group on the rectangle that a placer finds for it.
 
+    Args:
+        problems: One per chip.
+        system: The machine, for the floor that comes out.
+        placer: Name of a placer of the registry.
+        seed: Seed of the placer.
+        budget: Evaluations that it may make, per chip.
+
     Raises:
         PlacementError: No layout that keeps the constraints.
     """
@@ -66,6 +80,11 @@ def place_groups(problems: Sequence[ChipProblem], system: System, placer: str, s
 
 def use_placement(problems: Sequence[ChipProblem], system: System, placement: Placement) -> Floor:
     """Every group where a placement says.
+
+    Args:
+        problems: One per chip, with the constraints that hold there.
+        system: The machine, whose grid must be that of the placement.
+        placement: Chip and rectangle of every group by name.
 
     Raises:
         PlacementError: It was made for another grid or other groups, or breaks a pin or uses a forbidden tile.

@@ -45,11 +45,25 @@ class PriceBook:
         return self._segments[shape]
 
     def price(self, part: BlockPart, shape: Shape, region: Region, buffers: int) -> GroupPrice:
-        """Price of one unit on a group of ``part`` that has ``buffers`` bytes of buffers."""
+        """Price of one unit on a group of ``part`` that has ``buffers`` bytes of buffers.
+
+        Args:
+            part: What the group computes.
+            shape: Sequences, new and cached tokens of the unit.
+            region: Rows and columns of tiles.
+            buffers: Bytes of SRAM that the buffers of the group take.
+        """
         return self._pricer.price(operators_of(part, self.segments(shape)), region, part.resident_bytes, buffers)
 
     def along(self, part: BlockPart, region: Region, shapes: Sequence[Shape], buffers: int) -> dict[Shape, GroupPrice]:
-        """Prices for shapes that may differ in cached tokens only; some are priced, those between interpolated."""
+        """Prices for shapes that may differ in cached tokens only; some are priced, those between interpolated.
+
+        Args:
+            part: What the group computes.
+            region: Rows and columns of tiles.
+            shapes: Units; few lengths of each batch and number of new tokens are priced.
+            buffers: Bytes of SRAM that the buffers of the group take.
+        """
         found: dict[Shape, GroupPrice] = {}
         families: dict[tuple[int, int], list[Shape]] = defaultdict(list)
         for shape in shapes:
@@ -75,7 +89,12 @@ class StreamPrices:
         self._known: dict[tuple[int, Region], Prices] = {}
 
     def on(self, part: int, region: Region) -> Prices:
-        """Price of a part on a region for each shape."""
+        """Price of a part on a region for each shape.
+
+        Args:
+            part: Index of the part.
+            region: Rows and columns of tiles.
+        """
         key = part, region
         if key not in self._known:
             self._known[key] = self._priced(self._pipeline.parts[part], region, self.part_buffer_bytes(part))

@@ -84,6 +84,11 @@ def between(left: GroupPrice, right: GroupPrice, fraction: float) -> GroupPrice:
     """The price ``fraction`` of the way from ``left`` to ``right``; operators whose cost is the same stay as they are.
 
     Only what depends on the cached tokens differs along a stream, and it grows about linearly with them.
+
+    Args:
+        left: Price with the fewer cached tokens.
+        right: Price with the more cached tokens.
+        fraction: 0 is ``left``, 1 is ``right``.
     """
     costs = tuple(a if a is b else _cost_between(a, b, fraction) for a, b in zip(left.costs, right.costs, strict=True))
     return GroupPrice(

@@ -95,7 +95,13 @@ def explain(run: SpatialRun) -> PlacementReport:
 
 
 def placement_of(run: SpatialRun, model: str, seed: int) -> Placement:
-    """The placement of a run as a value that can be saved."""
+    """The placement of a run as a value that can be saved.
+
+    Args:
+        run: Groups on their rectangles.
+        model: Name that the file carries.
+        seed: Seed with which they were placed.
+    """
     system = run.floor.system
     names = [group.name for group in run.pipeline.groups]
     spots = dict(zip(names, run.floor.spots, strict=True))

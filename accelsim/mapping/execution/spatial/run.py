@@ -159,7 +159,13 @@ def run_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook, how: Sea
 
 
 def fits_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook) -> bool:
-    """Whether the groups fit the chips by their sizes; their rectangles are not looked for."""
+    """Whether the groups fit the chips by their sizes; their rectangles are not looked for.
+
+    Args:
+        job: Model, system and plan as values.
+        largest: Graphs of the pass that fills SRAM most.
+        book: Prices of groups on regions.
+    """
     try:
         pipeline = build_pipeline(largest, job.plan.granularity, job.phase.feeds_back)
         choose_chunk(job, pipeline, _space(job, _constraints_on(pipeline, job)), book)

@@ -79,6 +79,13 @@ class Searching:
 def settle(job: Job, walk: Walk, sizes: Sizes, constraints: ResolvedConstraints, how: Searching) -> Settled:
     """Every group on a rectangle that holds it.
 
+    Args:
+        job: Its plan names the placer and what to place by.
+        walk: Groups with their prices, and what flows.
+        sizes: Tiles of each group to start with.
+        constraints: Pins, forbidden tiles and sets.
+        how: A given placement, or the budget of the search for one.
+
     Raises:
         CapacityError: Weights, KV cache and buffers exceed the SRAM of a rectangle.
         PlacementError: No layout on the grid.

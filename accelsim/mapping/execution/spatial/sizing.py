@@ -63,7 +63,12 @@ class Sizes:
         return self.tiles[part], self.least[part]
 
     def pipelined_s(self, units: int, steps: int = 1) -> float:
-        """Estimated time of ``steps`` rounds of ``units`` units; a unit of a round waits for its own one before."""
+        """Estimated time of ``steps`` rounds of ``units`` units; a unit of a round waits for its own one before.
+
+        Args:
+            units: Units under way at once.
+            steps: Rounds in which each of them passes all groups.
+        """
         once_s = self.total_s + (units - 1) * self.slowest_s
         return once_s + (steps - 1) * max(self.total_s, units * self.slowest_s)
 
@@ -99,6 +104,11 @@ class Space:
 
 def free_space(chip: Chip, num_chips: int, constraints: ResolvedConstraints) -> Space:
     """The tiles of ``num_chips`` chips that are left beside faults, spares, forbidden tiles and pins.
+
+    Args:
+        chip: The chip with its faults and spares.
+        num_chips: How many there are, all alike.
+        constraints: Pins and forbidden tiles by chip.
 
     Raises:
         PlacementError: A group is pinned to a chip that does not exist.

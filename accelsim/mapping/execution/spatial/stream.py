@@ -124,7 +124,13 @@ def _units(span: Span, chunk: int, decodes: bool) -> list[Shape]:
 
 
 def segments_of(model: Subject, shape: Shape, recipe: Recipe) -> Sequence[Segment]:
-    """Operator graphs of one unit."""
+    """Operator graphs of one unit.
+
+    Args:
+        model: What gives the operators.
+        shape: Sequences, new and cached tokens of the unit.
+        recipe: Element types, and the ways in which operators are written.
+    """
     return model.segments(Traversal.uniform(shape.batch, shape.q_len, shape.past_len), recipe)
 
 

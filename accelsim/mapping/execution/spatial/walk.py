@@ -35,7 +35,13 @@ class Walk:
 
 
 def walk_through(pipeline: Pipeline, stream: Stream, book: PriceBook) -> Walk:
-    """The walk of ``stream`` through ``pipeline``; ``book`` knows graphs and prices."""
+    """The walk of ``stream`` through ``pipeline``.
+
+    Args:
+        pipeline: Groups, and what flows between them.
+        stream: The units with their shapes.
+        book: Knows graphs and prices.
+    """
     return Walk(pipeline, stream, _flow_bytes(pipeline, stream, book), StreamPrices(pipeline, stream, book))
 
 

@@ -27,7 +27,12 @@ class WeightStreaming(Execution):
     keys: ClassVar[tuple[PlanKey, ...]] = ()
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
-        """Price on the whole grid, and one task graph in which weights come in ahead of the operators."""
+        """Price on the whole grid, and one task graph in which weights come in ahead of the operators.
+
+        Args:
+            job: Model, system and plan as values.
+            passes: All passes of the phase, each of which brings the weights in anew.
+        """
         from accelsim.mapping.execution.weight_streaming.run import map_streams
 
         return map_streams(job, passes)

@@ -19,6 +19,11 @@ BUFFERED_BLOCKS = 2
 def streaming_footprint(workload: Workload, system: System, ignore_capacity: bool) -> tuple[Footprint, tuple[str, ...]]:
     """SRAM with the weights of two blocks at a time, and warnings.
 
+    Args:
+        workload: Operators of the last pass.
+        system: The chip whose main memory has to hold it.
+        ignore_capacity: Warn where it does not fit.
+
     Raises:
         CapacityError: It does not fit and ``ignore_capacity`` is off.
     """

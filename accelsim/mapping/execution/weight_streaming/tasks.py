@@ -33,6 +33,10 @@ IntArray = npt.NDArray[np.int64]
 def lower_streaming(passes: Sequence[tuple[PricedBlock, ...]], system: System) -> tuple[Program, Overlapped]:
     """One task graph of all passes in which loads run ahead of the operators, and what it stands for.
 
+    Args:
+        passes: Priced blocks of each pass, in order.
+        system: The machine, of which the link to the host carries the weights.
+
     Raises:
         PlanError: The system has no link to a host.
     """

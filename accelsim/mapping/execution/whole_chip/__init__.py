@@ -29,6 +29,10 @@ class WholeChip(Execution):
         """One rank's share, prices, one block of tasks after another; the host in front where it dispatches.
 
         With stages of a pipeline, their cells in one graph.
+
+        Args:
+            job: Model, system and plan as values.
+            passes: All passes of the phase; a pipeline makes its own from the microbatches.
         """
         from accelsim.mapping.execution.whole_chip.run import map_blocks
         from accelsim.mapping.execution.whole_chip.stages import map_stages

@@ -56,6 +56,13 @@ def kv_capacity_tokens(model: Model, system: System, plan: Plan, recipe: Recipe,
     """Most tokens that each of ``batch`` sequences can hold in the KV cache beside weights and activations.
 
     The model's own limit of positions is not looked at.  0 if not even the weights fit.
+
+    Args:
+        model: The model, undivided.
+        system: The machine, whose chip's memory is filled.
+        plan: How the model is divided.
+        recipe: Element types, that of the cache among them.
+        batch: Sequences on one replica, all equally long.
     """
     free = model.model_copy(update={"max_position_embeddings": _MOST_TOKENS})
 

@@ -45,6 +45,10 @@ class RegionLayout:
 def region_of(plan: Plan, chip: Chip) -> Region:
     """The cores an operator spans: the plan's region or the whole grid.
 
+    Args:
+        plan: Its ``region`` is rows and columns of cores, or None.
+        chip: The chip with its grid.
+
     Raises:
         PlanError: The region is larger than the grid.
     """
@@ -58,7 +62,13 @@ def region_of(plan: Plan, chip: Chip) -> Region:
 
 
 def lay_out(workload: Workload, chip: Chip, plan: Plan) -> RegionLayout:
-    """Regions that the blocks of one rank's share fill when weights and KV cache stay in SRAM."""
+    """Regions that the blocks of one rank's share fill when weights and KV cache stay in SRAM.
+
+    Args:
+        workload: One rank's share of the last pass.
+        chip: The chip with its SRAM per core.
+        plan: Its ``region`` is the size of each.
+    """
     region = region_of(plan, chip)
     region_bytes = region.num_cores * chip.sram_per_core_bytes
     num_regions, used, largest = 1, 0, 0

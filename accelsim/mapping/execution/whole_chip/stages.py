@@ -100,7 +100,13 @@ def _check(job: Job) -> None:
 
 
 def stage_footprint(part: Workload, chip: Chip, microbatches: int) -> Footprint:
-    """Bytes of one rank of a stage: its weights, the KV cache of all microbatches, activations of one."""
+    """Bytes of one rank of a stage: its weights, the KV cache of all microbatches, activations of one.
+
+    Args:
+        part: One rank's share of the layers of a stage, for one microbatch.
+        chip: The chip that holds it.
+        microbatches: All of them; each keeps a KV cache of its own.
+    """
     need = footprint(part, chip)
     roles = dict(need.role_bytes)
     roles[Role.KV_CACHE.value] *= microbatches

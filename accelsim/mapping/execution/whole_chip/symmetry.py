@@ -9,6 +9,10 @@ def symmetry_broken_by(system: System, num_ranks: int) -> tuple[str, ...]:
     """Why the ranks of a tensor-parallel group are not alike, one text per level; empty when they are.
 
     A dead or slow link makes some ranks wait for others, so that all of them have to be simulated.
+
+    Args:
+        system: The levels with their faults.
+        num_ranks: Neighbouring ranks that work together.
     """
     if num_ranks == 1:
         return ()
