@@ -68,7 +68,12 @@ class ErrorSummary:
 
     @classmethod
     def of(cls, predicted_s: Array, measured_s: Array) -> ErrorSummary:
-        """Summary of pairs of times."""
+        """Summary of pairs of times.
+
+        Args:
+            predicted_s: Seconds that a model says. float64[rows].
+            measured_s: Seconds that were measured. float64[rows].
+        """
         signed = np.asarray(predicted_s, dtype=np.float64) / np.asarray(measured_s, dtype=np.float64) - 1.0
         size = np.abs(signed)
         p90 = float(np.quantile(size, 0.9))

@@ -47,7 +47,12 @@ class ProductBytes:
 
     @classmethod
     def of(cls, product: Gemm, chip: Chip) -> Self:
-        """Of a product on a chip."""
+        """Bytes per element of a product's operands on a chip.
+
+        Args:
+            product: The product with the types of its operands.
+            chip: The chip, which may take some types without unpacking.
+        """
         return cls(
             left=product.a.element_bytes,
             right=product.b_bytes / (product.batch * product.n * product.k),
@@ -60,12 +65,23 @@ def unpack_instructions(stored: DType, multiplied: DType, chip: Chip) -> float:
     """Vector instructions per element of the right operand; 0 where the matrix unit takes it as it is.
 
     A matrix unit with rates for both types takes one of fewer bits beside fp8 directly (``mxf8f6f4`` on Blackwell).
+
+    Args:
+        stored: Type in which the right operand lies in memory.
+        multiplied: Type that the matrix unit multiplies.
+        chip: The chip with the types of its matrix unit.
     """
     is_native = multiplied is DType.FP8 and stored in chip.matrix_flops_per_cycle
     return 0.0 if stored.bits >= multiplied.bits or is_native else INSTRUCTIONS
 
 
 def unpack_s(stored: DType, multiplied: DType, chip: Chip) -> float:
-    """Seconds of one core per element; an instruction is half a fused multiply-add of the published rate."""
+    """Seconds of one core per element; an instruction is half a fused multiply-add of the published rate.
+
+    Args:
+        stored: Type in which the right operand lies in memory.
+        multiplied: Type that the matrix unit multiplies.
+        chip: The chip, whose vector unit unpacks.
+    """
     instructions = unpack_instructions(stored, multiplied, chip)
     return instructions / (chip.vector_flops_per_s(DType.FP32, 1) / 2) if instructions else 0.0

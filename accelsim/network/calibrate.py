@@ -158,6 +158,13 @@ def fit_collectives(
     One set for all kinds, sizes and numbers of ranks; the size at which the library leaves its small protocols is tried
     at :data:`THRESHOLDS_BYTES`. The outermost level is taken to be the slowest.
 
+    Args:
+        measured: Kind, bytes, ranks and seconds of each measured call.
+        system: The machine they were measured on, with its levels.
+        algorithms: Which algorithms of the library to fit, with start and bounds of their parameters; default: those of
+            NCCL.
+        stride: Distance of the ranks of a group in chips.
+
     Returns:
         The calibration of the outermost level, and predicted / measured time of each row.
     """
@@ -268,7 +275,13 @@ def _spec(values: FloatArray, algorithms: Sequence[FittedAlgorithm], limit_bytes
 
 
 def with_collectives(system: System, spec: CollectiveSpec, library: str = "") -> System:
-    """The system with ``spec`` as calibration of its outermost level (or as a further library of it)."""
+    """The system with ``spec`` as calibration of its outermost level (or as a further library of it).
+
+    Args:
+        system: The machine; it is left as it is.
+        spec: A calibration of collectives.
+        library: Name under which the level has it beside its own; empty: in place of its own.
+    """
     name = list(system.levels)[-1]
     level = system.levels[name]
     change: dict[str, object] = {"collectives": spec}

@@ -21,6 +21,10 @@ def load_schedule(path: Path | str, nbytes: int) -> Schedule:
     where the receiver adds. Ranks and chunks are as many as the largest numbers say. Play it with
     :func:`accelsim.network.play.schedule_graph`. Whether the data end where they should is not checked.
 
+    Args:
+        path: A CSV of at most 64 MiB.
+        nbytes: The whole buffer, in bytes.
+
     Raises:
         ConfigError: The file cannot be read, or a line has another form; names file and line.
     """

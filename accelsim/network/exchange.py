@@ -18,13 +18,22 @@ from accelsim.workload.operators.exchange import Exchange
 
 
 def has_expert_kernels(operator: Exchange, system: System) -> bool:
-    """Whether the outermost level that the group spans has measured kernels."""
+    """Whether the outermost level that the group spans has measured kernels.
+
+    Args:
+        operator: Dispatch or combine, with its group.
+        system: Where it runs.
+    """
     span = system.group(operator.group.size, operator.group.stride)
     return bool(span) and bool(span[-1].level.spec.expert_kernels)
 
 
 def price_exchange(operator: Exchange, system: System) -> CollectiveCost:
     """Cost of an exchange by the kernels of the level that the group spans.
+
+    Args:
+        operator: Dispatch or combine; ``load`` is how much fuller the fullest rank is than the mean.
+        system: Where it runs; the level that the group spans has kernels.
 
     Raises:
         ConfigError: The group is larger than the system.

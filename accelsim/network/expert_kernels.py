@@ -195,7 +195,12 @@ class ExchangeTerms:
 
 
 def exchange_terms(exchange: ExpertExchange, num_cores: int) -> ExchangeTerms:
-    """Work of the busiest core of a low-latency kernel."""
+    """Work of the busiest core of a low-latency kernel.
+
+    Args:
+        exchange: Direction, tokens per chip, width and experts.
+        num_cores: Cores of a chip that the kernel runs on.
+    """
     experts_per_core = -(-exchange.num_experts // num_cores)
     used_cores = -(-exchange.num_experts // experts_per_core)
     tokens = -(-exchange.tokens // used_cores)
@@ -205,6 +210,10 @@ def exchange_terms(exchange: ExpertExchange, num_cores: int) -> ExchangeTerms:
 
 def expected_places(places: float, picks: int) -> float:
     """Different places among ``places`` that ``picks`` independent picks hit on average.
+
+    Args:
+        places: How many places there are.
+        picks: How many picks, each of any place alike.
 
     Examples:
         >>> expected_places(2, 1), expected_places(2, 2)

@@ -78,7 +78,13 @@ def fit_exchange(
 
 
 def with_exchange(system: System, direction: str, spec: ExchangeSpec) -> System:
-    """The system with ``spec`` for the low-latency kernel of one direction at its outermost level."""
+    """The system with ``spec`` for the low-latency kernel of one direction at its outermost level.
+
+    Args:
+        system: The machine; it is left as it is.
+        direction: ``dispatch`` or ``combine``.
+        spec: Its fitted numbers.
+    """
     name = list(system.levels)[-1]
     level = system.levels[name]
     kernels = level.spec.expert_kernels

@@ -37,6 +37,10 @@ class Numbers:
 def find_library(level: SystemLevel, library: str) -> CollectiveSpec:
     """The calibration of a library at a level.
 
+    Args:
+        level: A level of links between chips.
+        library: Name of one of its libraries, or :data:`DEFAULT_LIBRARY`.
+
     Raises:
         ConfigError: The level has no such library.
     """
@@ -51,6 +55,10 @@ def find_library(level: SystemLevel, library: str) -> CollectiveSpec:
 
 def menu(kind: str, library: CollectiveSpec) -> tuple[list[str], bool]:
     """Algorithms among which ``auto`` chooses, and whether the library lists them; else all that need no listing.
+
+    Args:
+        kind: Collective, e.g. ``all_reduce``.
+        library: Calibration of a library, with the algorithms it lists.
 
     Raises:
         ConfigError: The library lists an algorithm that no collective has.
@@ -73,7 +81,13 @@ def menu(kind: str, library: CollectiveSpec) -> tuple[list[str], bool]:
 
 
 def outside_measured(library: CollectiveSpec, nbytes: int, num_ranks: int) -> tuple[str, ...]:
-    """A text for the size and the number of ranks of a call that the calibration did not see."""
+    """A text for the size and the number of ranks of a call that the calibration did not see.
+
+    Args:
+        library: Calibration with the ranges that it was fitted to, where it states them.
+        nbytes: Bytes of the call.
+        num_ranks: Ranks of the call.
+    """
     found = []
     for name, value in (("bytes", nbytes), ("ranks", num_ranks)):
         low, high = library.measured.get(name, (value, value))
@@ -84,6 +98,12 @@ def outside_measured(library: CollectiveSpec, nbytes: int, num_ranks: int) -> tu
 
 def numbers_for(level: SystemLevel, kind: str, algorithm: str, library: str = DEFAULT_LIBRARY) -> Numbers:
     """Calibration of an algorithm at a level: its own numbers, else the library's.
+
+    Args:
+        level: A level of links between chips.
+        kind: Collective, e.g. ``all_reduce``.
+        algorithm: One of its algorithms.
+        library: Name of a library of the level.
 
     Raises:
         ConfigError: The level has no such library, or no hardware for the algorithm.
@@ -109,6 +129,11 @@ def numbers_for(level: SystemLevel, kind: str, algorithm: str, library: str = DE
 
 
 def allowed_protocols(numbers: Numbers, step_bytes: int) -> list[str]:
-    """Protocols used for steps of that size; the ones for the largest steps where all are meant for smaller ones."""
+    """Protocols used for steps of that size; the ones for the largest steps where all are meant for smaller ones.
+
+    Args:
+        numbers: Calibration of an algorithm, with its protocols.
+        step_bytes: Bytes of the largest message of a step.
+    """
     limits = {name: spec.max_step_bytes or math.inf for name, spec in numbers.protocols.items()}
     return [name for name, limit in limits.items() if step_bytes <= limit or limit == max(limits.values())]

@@ -10,6 +10,10 @@ from accelsim.network.optical.layer import optical_layer
 def on_chip_network(chip: Chip, block: int = 1) -> CoarseMesh:
     """The optical layer of ``chip`` in its clusters, or its mesh in blocks of ``block`` x ``block`` cores.
 
+    Args:
+        chip: The chip with its network.
+        block: Side of a block of cores that the engine sees as one node; an optical layer has clusters of its own.
+
     Raises:
         ConfigError: The chip has no on-chip network, the block is not positive, or light does not cross the chip.
     """

@@ -64,7 +64,13 @@ class Routes:
 
 
 def routes_of(schedule: Schedule, chips: IntArray, graph: LevelledTopology) -> Routes:
-    """Ways of the transfers of ``schedule`` between the chips of each group. ``chips`` is int64[groups, ranks]."""
+    """Ways of the transfers of ``schedule`` between the chips of each group.
+
+    Args:
+        schedule: Transfers between ranks, and switches where the algorithm has any.
+        chips: Chip of each rank of each group. int64[groups, ranks].
+        graph: All levels of the system as one topology.
+    """
     topology = graph.topology
     switches = topology.num_chips + np.arange(schedule.num_switches)
     nodes = np.concatenate([chips, np.tile(switches, (len(chips), 1))], axis=1)

@@ -56,6 +56,11 @@ class PlacedNetwork:
     def choices(self, kind: str, nbytes: int, chips: IntArray) -> list[CollectiveCost]:
         """What each algorithm of the outermost level takes; of all where it lists none that has messages.
 
+        Args:
+            kind: Collective, e.g. ``all_reduce``.
+            nbytes: Bytes of the buffer of a rank.
+            chips: Chip of each rank of each group that plays at once. int64[groups, ranks].
+
         Raises:
             ConfigError: As :meth:`cost`.
         """

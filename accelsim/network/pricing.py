@@ -79,5 +79,10 @@ _PRICES: Mapping[str, Callable[[NetworkPricer, Operator], CollectiveCost]] = {
 
 
 def price_collective(operator: Collective, system: System) -> CollectiveCost:
-    """Cost of a collective whose first group lies on the first chips."""
+    """Cost of a collective whose first group lies on the first chips.
+
+    Args:
+        operator: The collective with its group and its bytes.
+        system: Where it runs.
+    """
     return NetworkPricer(system).cost(operator)

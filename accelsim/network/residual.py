@@ -11,7 +11,12 @@ FAMILY = "collectives"
 
 
 def collective_residual(cost: CollectiveCost, system: System) -> Residual:
-    """The widest residual of the levels that the collective uses; each states the errors of its fit as ``p90``."""
+    """The widest residual of the levels that the collective uses; each states the errors of its fit as ``p90``.
+
+    Args:
+        cost: A priced collective, with the levels that it uses.
+        system: Whose levels state the errors of their fits.
+    """
     specs = [system.levels[phase.level].collectives for phase in cost.phases if phase.level in system.levels]
     if any(spec.p90 is None for spec in specs):
         return Residual(FAMILY, TYPICAL_DEVIATION, ASSUMED)

@@ -40,13 +40,22 @@ class Seats:
         return np.ascontiguousarray(blocks.swapaxes(1, 2).reshape(-1, group.size))
 
     def pairs(self, group: Group, source: int) -> IntArray:
-        """Chips at place ``source`` of the groups, each with its neighbour at the next place. int64[groups, 2]."""
+        """Chips at place ``source`` of the groups, each with its neighbour at the next place. int64[groups, 2].
+
+        Args:
+            group: A group of ranks in one order, such as the stages of a pipeline.
+            source: Place in the group, from 0 to the last but one.
+        """
         return self.groups(group)[:, source : source + 2]
 
     def follow_levels(self, group: Group, system: System) -> bool:
         """Whether all groups lie on the levels of the system alike, as :meth:`System.group` describes the first.
 
         Then one stands for all, and none loads a link of another.  A single group of neighbouring ranks always does.
+
+        Args:
+            group: Size and stride in ranks.
+            system: The levels with their sizes.
         """
         if self.chips is not None:
             return False
@@ -63,6 +72,10 @@ class Seats:
 
 def interleaved(group: Group, system: System) -> IntArray:
     """Chips of the first group and of those that begin between its first two ranks. int64[groups, size].
+
+    Args:
+        group: Size and stride in chips.
+        system: The machine, whose chips bound how many groups there are.
 
     Raises:
         ConfigError: The first group needs more chips than the system has.

@@ -113,7 +113,12 @@ def _as_rings(
 
 
 def ports_of(level: SystemLevel, inner: int) -> int:
-    """Ports that ``inner`` ranks of a group have towards a level."""
+    """Ports that ``inner`` ranks of a group have towards a level.
+
+    Args:
+        level: A level; ``ports_per_group`` may bound its ports.
+        inner: Ranks of the group below one member of the level.
+    """
     return min(inner, level.spec.ports_per_group or inner)
 
 
@@ -199,6 +204,11 @@ def _on_graph(
 
 def require(algorithm: str, kind: str, steps: tuple[SpreadStep, ...] | None) -> tuple[SpreadStep, ...]:
     """The steps, if there are any.
+
+    Args:
+        algorithm: What was asked for, for the error.
+        kind: Its collective, for the error.
+        steps: What the algorithm gave; None where it does not suit the group.
 
     Raises:
         ConfigError: The algorithm does not suit the group.

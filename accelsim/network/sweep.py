@@ -83,6 +83,14 @@ def sweep_collective(
 
     A group that does not lie on whole levels is priced on its chips, with the groups between its ranks beside it.
 
+    Args:
+        kind: Collective, e.g. ``all_reduce``.
+        sizes_bytes: Bytes of the buffer of a rank, for each call.
+        group: Size and stride of the ranks in chips.
+        system: Where it runs.
+        algorithm: One algorithm; default: all that the library chooses from.
+        library: Name of a library of the outermost level.
+
     Raises:
         ConfigError: As :func:`accelsim.network.collective.collective_steps`, or an algorithm or library asked for
             where the group does not lie on whole levels.

@@ -28,7 +28,13 @@ WORD_BYTES = 4.0  # what the exchange moves per cycle, tile and direction
 
 
 def words_s(machine: BspMachine, nbytes: Array, lanes: Array | float = 1.0) -> Array:
-    """Time one tile takes to send or receive ``nbytes``, in whole words."""
+    """Time one tile takes to send or receive ``nbytes``, in whole words.
+
+    Args:
+        machine: Tiles and their exchange.
+        nbytes: What one tile sends or receives.
+        lanes: Lanes of the exchange that it uses at once.
+    """
     return np.ceil(nbytes / WORD_BYTES) * WORD_BYTES / (machine.exchange_bytes_per_s * lanes)
 
 
@@ -50,7 +56,12 @@ def exchange(machine: BspMachine, nbytes: Array, active: Array | float, received
 
 
 def block_span_s(machine: BspMachine, tiles: Array) -> Array:
-    """Latency across the first ``tiles`` tiles, columns filled one after another."""
+    """Latency across the first ``tiles`` tiles, columns filled one after another.
+
+    Args:
+        machine: Tiles and their exchange.
+        tiles: Tiles that take part.
+    """
     islands = ceil_div(np.minimum(tiles, machine.rows), machine.parameters.island_tiles)
     return machine.distance_s(islands - 1, ceil_div(tiles, machine.rows) - 1)
 
@@ -60,6 +71,10 @@ def longest_of_s(machine: BspMachine, pairs: Array) -> Array:
 
     Islands and columns of two random tiles are independent, each difference d of n has probability 2 (n - d) / n^2
     (1 / n for d = 0); the largest of N independent latencies is at most x with probability F(x)^N.
+
+    Args:
+        machine: Tiles and their exchange.
+        pairs: How many transfers, all at once.
     """
     latency, probability = _pair_latencies(machine)
     below = np.cumsum(probability)
@@ -70,7 +85,13 @@ def longest_of_s(machine: BspMachine, pairs: Array) -> Array:
 
 
 def point_to_point_s(machine: BspMachine, transfers: Array, message_bytes: Array) -> Array:
-    """``transfers`` messages at once between random, disjoint pairs of tiles."""
+    """``transfers`` messages at once between random, disjoint pairs of tiles.
+
+    Args:
+        machine: Tiles and their exchange.
+        transfers: Messages at once.
+        message_bytes: Of each.
+    """
     return machine.parameters.sync_s + longest_of_s(machine, transfers) + words_s(machine, message_bytes)
 
 
@@ -79,37 +100,70 @@ def broadcast_s(machine: BspMachine, tiles: Array, message_bytes: Array) -> Arra
 
     Neighbours that want the same data receive over both their lanes, and the sender uses its neighbour's lane, which
     is idle: twice the rate as soon as there is more than the sender's own pair.
+
+    Args:
+        machine: Tiles and their exchange.
+        tiles: Tiles that receive.
+        message_bytes: What each of them receives, the same.
     """
     lanes = np.where(tiles > 2, float(machine.parameters.broadcast_lanes), 1.0)
     return machine.parameters.sync_s + block_span_s(machine, tiles) + words_s(machine, message_bytes, lanes)
 
 
 def scatter_s(machine: BspMachine, tiles: Array, message_bytes: Array) -> Array:
-    """One tile sends a message of its own to each of ``tiles`` tiles anywhere on the chip, one after another."""
+    """One tile sends a message of its own to each of ``tiles`` tiles anywhere on the chip, one after another.
+
+    Args:
+        machine: Tiles and their exchange.
+        tiles: Tiles that receive.
+        message_bytes: What each of them receives, its own.
+    """
     latency = machine.parameters.sync_s + longest_of_s(machine, tiles)
     return latency + tiles * words_s(machine, message_bytes)
 
 
 def all_to_all_s(machine: BspMachine, tiles: Array, message_bytes: Array) -> Array:
-    """Each of ``tiles`` tiles anywhere on the chip sends a message of its own to each other one."""
+    """Each of ``tiles`` tiles anywhere on the chip sends a message of its own to each other one.
+
+    Args:
+        machine: Tiles and their exchange.
+        tiles: Tiles that take part.
+        message_bytes: What each sends each other one.
+    """
     pairs = np.maximum(tiles * (tiles - 1), 1)
     latency = machine.parameters.sync_s + longest_of_s(machine, pairs)
     return latency + (tiles - 1) * words_s(machine, message_bytes)
 
 
 def local_copy_s(machine: BspMachine, nbytes: Array) -> Array:
-    """A copy inside one tile: load, store and exit of a thread, one instruction each ``threads`` cycles, 8 B each."""
+    """A copy inside one tile: load, store and exit of a thread, one instruction each ``threads`` cycles, 8 B each.
+
+    Args:
+        machine: Clock and threads of a tile.
+        nbytes: What is copied.
+    """
     cycles = (2 * np.ceil(nbytes / 8) + 1) * machine.parameters.threads
     return cycles / machine.clock_hz
 
 
 def local_sum_s(machine: BspMachine, operands: Array) -> Array:
-    """Sum of fp32 operands in one tile's SRAM, the start of the program aside."""
+    """Sum of fp32 operands in one tile's SRAM, the start of the program aside.
+
+    Args:
+        machine: Clock of a tile.
+        operands: Numbers that are added.
+    """
     return operands * machine.parameters.reduce_cycles / machine.clock_hz
 
 
 def reduction_s(machine: BspMachine, tiles: Array, operands: Array) -> Array:
-    """Sum of ``operands`` fp32 numbers on each of ``tiles`` tiles: sums on all, then one tile collects and adds."""
+    """Sum of ``operands`` fp32 numbers on each of ``tiles`` tiles: sums on all, then one tile collects and adds.
+
+    Args:
+        machine: Tiles and their exchange.
+        tiles: Tiles that take part.
+        operands: Numbers on each of them.
+    """
     start = machine.parameters.program_s + local_sum_s(machine, operands)
     return (
         start

@@ -65,7 +65,13 @@ class LadderParameters:
 
 
 def chip_latency_s(ladder: LadderParameters, source: Array, target: Array) -> Array:
-    """Latency of one word between a tile of chip ``source`` and one of chip ``target``, two different chips."""
+    """Latency of one word between a tile of chip ``source`` and one of chip ``target``, two different chips.
+
+    Args:
+        ladder: Latencies of entry, rails, rungs and synchronisation.
+        source: Number of the chip that sends.
+        target: Number of the chip that receives.
+    """
     source_rung, target_rung = source // 2, target // 2
     rails = np.abs(source_rung - target_rung)
     crosses = source % 2 != target % 2
@@ -75,7 +81,12 @@ def chip_latency_s(ladder: LadderParameters, source: Array, target: Array) -> Ar
 
 
 def cut_bytes_per_s(ladder: LadderParameters, within_card: Array) -> Array:
-    """Payload per direction across a cut: the two chips of a card, or one rail between cards."""
+    """Payload per direction across a cut: the two chips of a card, or one rail between cards.
+
+    Args:
+        ladder: Links of a rung and of a rail, with their rate.
+        within_card: Whether the cut is between the two chips of a card.
+    """
     links = np.where(within_card, float(ladder.rung_links), float(ladder.rail_links))
     return links * ladder.link_bandwidth_bytes_per_s * ladder.link_efficiency
 
@@ -93,6 +104,15 @@ def streams_s(
 
     The slowest of three decides: one stream between two tiles, the bytes of the busier direction over the links, or
     the senders, which the way out serves one at a time.
+
+    Args:
+        machine: Tiles and their exchange.
+        ladder: Links between chips.
+        latency_s: Of the first word, in seconds.
+        cut: Bytes per second across the cut, per direction.
+        transfers: Messages at once, both directions together.
+        per_direction: Messages of the busier direction.
+        message_bytes: Of each.
     """
     stream = words_s(machine, message_bytes) / ladder.stream_efficiency
     links = per_direction * message_bytes / cut
@@ -107,6 +127,13 @@ def broadcast_across_s(
 
     Other chips forward the stream as they take it; the own chip is served by an exchange of its own before or after,
     which small messages do not notice (all wait for the same synchronisation).
+
+    Args:
+        machine: Tiles and their exchange.
+        ladder: Links between chips.
+        latency_s: Of the first word to the farthest chip, in seconds.
+        is_target: Whether the own chip receives too.
+        message_bytes: What every tile receives, the same.
     """
     spread = machine.span_s - machine.parameters.base_latency_s
     across = latency_s + spread + words_s(machine, message_bytes) / ladder.stream_efficiency
@@ -116,22 +143,50 @@ def broadcast_across_s(
 
 
 def scatter_across_s(machine: BspMachine, latency_s: Array, tiles: Array, message_bytes: Array) -> Array:
-    """One tile sends a message of its own to each of ``tiles`` tiles, the farthest of them ``latency_s`` away."""
+    """One tile sends a message of its own to each of ``tiles`` tiles, the farthest of them ``latency_s`` away.
+
+    Args:
+        machine: Tiles and their exchange.
+        latency_s: Of the first word to the farthest tile, in seconds.
+        tiles: Tiles that receive.
+        message_bytes: What each of them receives, its own.
+    """
     return latency_s + tiles * words_s(machine, message_bytes)
 
 
 def all_to_all_across_s(machine: BspMachine, latency_s: Array, cut: Array, tiles: Array, message_bytes: Array) -> Array:
-    """Each of ``tiles`` tiles of several chips sends a message to each other: tiles or the cut in the middle decide."""
+    """Each of ``tiles`` tiles of several chips sends a message to each other: tiles or the cut in the middle decide.
+
+    Args:
+        machine: Tiles and their exchange.
+        latency_s: Of the first word to the farthest tile, in seconds.
+        cut: Bytes per second across the middle, per direction.
+        tiles: Tiles of all chips.
+        message_bytes: What each sends each other one.
+    """
     crossing = (tiles / 2) ** 2 * message_bytes / cut
     return latency_s + np.maximum((tiles - 1) * words_s(machine, message_bytes), crossing)
 
 
 def reduction_across_s(machine: BspMachine, latency_s: Array, tiles: Array, operands: Array) -> Array:
-    """Sum of ``operands`` fp32 numbers on each of ``tiles`` tiles of several chips, collected by one tile."""
+    """Sum of ``operands`` fp32 numbers on each of ``tiles`` tiles of several chips, collected by one tile.
+
+    Args:
+        machine: Tiles and their exchange.
+        latency_s: Of the first word from the farthest tile, in seconds.
+        tiles: Tiles of all chips.
+        operands: Numbers on each of them.
+    """
     start = machine.parameters.program_s + local_sum_s(machine, operands)
     return start + scatter_across_s(machine, latency_s, tiles, np.asarray(WORD_BYTES)) + local_sum_s(machine, tiles)
 
 
 def host_s(ladder: LadderParameters, tiles: Array, message_bytes: Array) -> Array:
-    """The host writes a message to each of ``tiles`` tiles of one chip."""
+    """The host writes a message to each of ``tiles`` tiles of one chip.
+
+    Args:
+        ladder: Latency and bandwidth of the host's link.
+        tiles: Tiles that receive, one after another.
+        message_bytes: What each of them receives.
+    """
     return ladder.host_latency_s + tiles * message_bytes / ladder.host_bandwidth_bytes_per_s

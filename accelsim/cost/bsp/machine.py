@@ -122,7 +122,12 @@ class BspMachine:
         return self.product.unpack / (self.vector_flops_per_cycle / 2) / self.clock_hz
 
     def distance_s(self, islands: Array, cols: Array) -> Array:
-        """Latency of the first word over so many islands and columns."""
+        """Latency of the first word over so many islands and columns.
+
+        Args:
+            islands: Islands of tiles that it passes down a column.
+            cols: Columns that it passes.
+        """
         return self.parameters.base_latency_s + islands * self.hop_s + cols * self.parameters.column_hop_s
 
     @property
@@ -192,6 +197,12 @@ class BspCost:
 
 def bsp_machine(chip: Chip, dtype: DType, rows: int, cols: int) -> tuple[BspMachine, tuple[str, ...]]:
     """``rows`` x ``cols`` tiles of a chip for one element type, and what to warn about.
+
+    Args:
+        chip: The chip with its calibration.
+        dtype: What the matrix unit multiplies.
+        rows: Tiles of a column in use.
+        cols: Columns in use.
 
     Raises:
         ConfigError: The chip has no ``noc``, no ``bsp`` calibration, or no rate for a type of that width.

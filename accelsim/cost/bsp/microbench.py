@@ -95,7 +95,12 @@ class Bench:
 
 
 def predicted(row: Row, bench: Bench) -> float | None:
-    """What the model says for ``row``, in SI units; None where it has no phase for the benchmark."""
+    """What the model says for ``row``, in SI units; None where it has no phase for the benchmark.
+
+    Args:
+        row: A row of the table of benchmarks.
+        bench: The chip and the ladder it was measured on.
+    """
     found = experiment(row)
     return None if isinstance(found, str) else float(found(row, bench))
 

@@ -73,6 +73,11 @@ class BspCostModel(CostModel):
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
+        Args:
+            operator: What is computed.
+            chip: The chip with its calibration.
+            region: Rows and columns of tiles that it spans.
+
         Raises:
             ConfigError: The chip has no ``noc``, no ``bsp`` calibration or no rate for the operator's element type,
                 or the model does not know the operator.

@@ -52,6 +52,10 @@ def divisions(tiles: Array, limit: int) -> tuple[Array, Array, Array]:
 
     Two extents are cut into 1, 2, 3 ... parts, growing by a fifth up to ``limit``; the third into as many as are left.
     Where not even the first two fit ``tiles``, there is one part of each.
+
+    Args:
+        tiles: Tiles there are for one product, an array.
+        limit: The most of them, at which candidates end.
     """
     counts = [1]
     while counts[-1] < limit:
@@ -66,7 +70,14 @@ def divisions(tiles: Array, limit: int) -> tuple[Array, Array, Array]:
 
 
 def multiply_s(machine: BspMachine, m: Array, k: Array, n: Array) -> tuple[Array, Array]:
-    """Time of one tile's m x k by k x n on its matrix unit: (arithmetic, loading of the unit's blocks)."""
+    """Time of one tile's m x k by k x n on its matrix unit: (arithmetic, loading of the unit's blocks).
+
+    Args:
+        machine: The matrix unit of a tile, and its SRAM.
+        m: Rows of the left operand.
+        k: What is summed over.
+        n: Columns of the right operand.
+    """
     inputs, outputs = machine.matrix_block
     parameters = machine.parameters
     blocks = ceil_div(k, inputs) * ceil_div(n, outputs)
@@ -81,6 +92,14 @@ def product(machine: BspMachine, m: Array, k: Array, n: Array, batch: Array, wei
 
     Independent products are dealt to groups of tiles; with more products than tiles, tiles take several in turn.  Where
     no division fits, the one with the smallest blocks is given.
+
+    Args:
+        machine: Tiles and their exchange.
+        m: Rows of the left operand, an array.
+        k: What is summed over.
+        n: Columns of the right operand.
+        batch: Independent products of a shape.
+        weight_is_resident: Whether the right operand lies where it is used.
     """
     shapes = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (m, k, n, batch)))
     extents = (shapes[0][..., None], shapes[1][..., None], shapes[2][..., None])
@@ -105,7 +124,15 @@ def divided(
     batch: Array,
     weight_is_resident: bool,
 ) -> Product:
-    """Cost of each division ``parts`` of one product, elementwise, beside the others of its ``batch``."""
+    """Cost of each division ``parts`` of one product, elementwise, beside the others of its ``batch``.
+
+    Args:
+        machine: Tiles and their exchange.
+        extents: m, k and n of the product.
+        parts: Into how many each of m, n and k is cut.
+        batch: Independent products of the shape.
+        weight_is_resident: Whether the right operand lies where it is used.
+    """
     m, k, n = extents
     parts_m, parts_n, parts_k = (np.minimum(one, extent) for one, extent in zip(parts, (m, n, k), strict=True))
     size, partial = machine.product, machine.parameters.partial_bytes

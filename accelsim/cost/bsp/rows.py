@@ -11,7 +11,15 @@ from accelsim.cost.shares import ceil_div
 
 
 def vector_work(machine: BspMachine, elements: Array, flops: float, functions: float, operands: float) -> BspCost:
-    """Work of one tile on its own elements, ``operands`` read and written each; all tiles do the same."""
+    """Work of one tile on its own elements, ``operands`` read and written each; all tiles do the same.
+
+    Args:
+        machine: The vector unit of a tile, and its SRAM.
+        elements: Elements of the tile.
+        flops: Arithmetic per element.
+        functions: Exponentials, roots and the like per element.
+        operands: Elements read or written per element of the result.
+    """
     parameters = machine.parameters
     arithmetic = elements * flops / machine.vector_flops_per_cycle + elements * functions * parameters.function_cycles
     ports = elements * operands * machine.element_bytes / machine.sram_bytes_per_cycle
@@ -26,7 +34,16 @@ def vector_work(machine: BspMachine, elements: Array, flops: float, functions: f
 def elementwise(
     machine: BspMachine, rows: Array, width: Array, flops: float, functions: float, operands: float
 ) -> BspCost:
-    """A function of elements that lie at one place: dealt to all tiles, nothing is exchanged."""
+    """A function of elements that lie at one place: dealt to all tiles, nothing is exchanged.
+
+    Args:
+        machine: Tiles and what they cost.
+        rows: Rows of the result.
+        width: Elements of a row.
+        flops: Arithmetic per element.
+        functions: Exponentials, roots and the like per element.
+        operands: Elements read or written per element of the result.
+    """
     share = ceil_div(rows * width, machine.num_tiles)
     start = BspCost(launch=np.asarray(machine.parameters.program_s))
     return start + vector_work(machine, share, flops, functions, operands)
@@ -66,7 +83,13 @@ def row_reduction(
 
 
 def embedding(machine: BspMachine, rows: Array, width: Array) -> BspCost:
-    """Gather of table rows: tokens and columns are spread, so each tile receives its share of the result."""
+    """Gather of table rows: tokens and columns are spread, so each tile receives its share of the result.
+
+    Args:
+        machine: Tiles and their exchange.
+        rows: Tokens.
+        width: Elements of a row of the table.
+    """
     nbytes = ceil_div(rows * width, machine.num_tiles) * machine.element_bytes
     start = BspCost(launch=np.asarray(machine.parameters.program_s), tile_bytes=2 * nbytes)
     return start + exchange(machine, nbytes, 1.0, rows * width * machine.element_bytes)

@@ -16,7 +16,13 @@ Region = tuple[Array, Array]
 
 
 def attention_choices(operator: Attention, machine: MeshMachine, region: Region) -> dict[str, MeshCost]:
-    """Every way to run sequences that are alike, by name."""
+    """Every way to run sequences that are alike, by name.
+
+    Args:
+        operator: Attention of sequences that are alike.
+        machine: A core and its links, in cycles.
+        region: Rows and columns of cores.
+    """
     batch, tokens = (np.asarray(float(x)) for x in (operator.batch, operator.q_len))
     seen = np.asarray(float(operator.attended_positions))
     choices = _few_queries(operator, machine, (batch, tokens, seen), region)
@@ -26,7 +32,13 @@ def attention_choices(operator: Attention, machine: MeshMachine, region: Region)
 
 
 def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Region) -> MeshCost:
-    """Batches of equal sequences one after another on all cores, each the fastest way among those that fit."""
+    """Batches of equal sequences one after another on all cores, each the fastest way among those that fit.
+
+    Args:
+        operator: Attention of sequences that differ.
+        machine: A core and its links, in cycles.
+        region: Rows and columns of cores.
+    """
     batches = Batches.of(operator)
     extents = counts, new, _ = batches.counts, batches.new, batches.lengths
     few = [*_few_queries(operator, machine, extents, region).values()]

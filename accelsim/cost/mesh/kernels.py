@@ -56,6 +56,14 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, c
     k lies along ``rows`` and n along ``cols``.  The cores multiply one row of their tile at a time (a vector
     instruction over ceil(n / cols)), for each of the m vectors; the sum leaves every core of a column with its share
     of the result, where the next product needs it, so products alternate the two directions and never transpose.
+
+    Args:
+        machine: A core and its links, in cycles.
+        m: Vectors.
+        k: Length of each.
+        n: Columns of the matrix.
+        rows: Cores along k.
+        cols: Cores along n.
     """
     inner, outer = ceil_div(k, rows), ceil_div(n, cols)
     size = machine.product
@@ -124,7 +132,13 @@ def shift_gemm(
 
 
 def neighbour_shift(machine: MeshMachine, elements: Array, cores: Array) -> MeshCost:
-    """Every core hands ``elements`` to its neighbour: how a KV cache stays balanced when a token is appended."""
+    """Every core hands ``elements`` to its neighbour: how a KV cache stays balanced when a token is appended.
+
+    Args:
+        machine: A core and its links, in cycles.
+        elements: What each core hands over.
+        cores: How many do so at once.
+    """
     message = elements * machine.element_bytes
     return MeshCost(
         noc=machine.words(elements) + machine.hop_cycles,

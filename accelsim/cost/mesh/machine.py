@@ -66,7 +66,12 @@ class MeshMachine:
     parameters: MeshParameters
 
     def words(self, elements: Array, element_bytes: float | None = None) -> Array:
-        """Cycles a link needs for a message of ``elements`` elements, by default of results."""
+        """Cycles a link needs for a message of ``elements`` elements, by default of results.
+
+        Args:
+            elements: Length of the message, an array.
+            element_bytes: Bytes of an element; None: those of a result.
+        """
         size = self.element_bytes if element_bytes is None else element_bytes
         return np.ceil(elements * size / self.link_bytes_per_cycle)
 

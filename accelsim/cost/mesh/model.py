@@ -66,6 +66,11 @@ class MeshCostModel(CostModel):
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
+        Args:
+            operator: What is computed.
+            chip: The chip with its calibration.
+            region: Rows and columns of cores that it spans.
+
         Raises:
             ConfigError: The chip has no ``noc``, no ``mesh`` calibration or no rate for the operator's element type,
                 or the model does not know the operator.
@@ -110,6 +115,10 @@ class MeshCostModel(CostModel):
 def mesh_machine(chip: Chip, dtype: DType) -> tuple[MeshMachine, tuple[str, ...]]:
     """The chip in units of a cycle for one element type, and what to warn about.
 
+    Args:
+        chip: The chip with its calibration.
+        dtype: What the cores multiply.
+
     Raises:
         ConfigError: The chip has no ``noc``, no ``mesh`` calibration, or no rate for a type of that width.
     """
@@ -146,6 +155,14 @@ def gemm_choices(
 
     Independent products lie side by side on groups of cores along the contracted axis (heads of a score product) or
     along the result's columns (heads of a value product); both are offered.
+
+    Args:
+        machine: A core and its links, in cycles.
+        m: Rows of the left operand.
+        k: What is summed over.
+        n: Columns of the right operand.
+        batch: Independent products.
+        region: Rows and columns of cores, as arrays.
     """
     rows, cols = region
     side_by_side = {" by k": (m, k * batch, n), " by n": (m, k, n * batch)}

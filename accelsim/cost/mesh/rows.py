@@ -58,7 +58,16 @@ def local_loop(
 def elementwise(
     machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], passes: float, functions: float
 ) -> MeshCost:
-    """A function of elements at one place: no words move."""
+    """A function of elements at one place: no words move.
+
+    Args:
+        machine: A core and its links, in cycles.
+        rows: Rows of the result.
+        width: Elements of a row.
+        region: Rows and columns of cores, as arrays.
+        passes: Elements read or written per element of the result.
+        functions: Exponentials, roots and the like per element.
+    """
     cols, cores = ceil_div(width, region[1]), region[0] * region[1]
     start = MeshCost(launch=np.asarray(machine.parameters.phase_cycles))
     return fastest(
@@ -70,7 +79,15 @@ def elementwise(
 
 
 def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], sums: int) -> MeshCost:
-    """Normalisation of rows: ``sums`` sums along each row (1 for rmsnorm, 2 for layernorm), a root, a scaling."""
+    """Normalisation of rows: ``sums`` sums along each row (1 for rmsnorm, 2 for layernorm), a root, a scaling.
+
+    Args:
+        machine: A core and its links, in cycles.
+        rows: Rows to normalise.
+        width: Elements of a row.
+        region: Rows and columns of cores, as arrays.
+        sums: 1 for rmsnorm, 2 for layernorm.
+    """
     cols, cores = ceil_div(width, region[1]), region[0] * region[1]
     costs = []
     for height, gather in _layouts(machine, rows, width, region):
@@ -83,7 +100,14 @@ def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, A
 
 
 def softmax(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> MeshCost:
-    """Softmax of rows: a maximum and a sum along each row, an exponential per element, a reciprocal per row."""
+    """Softmax of rows: a maximum and a sum along each row, an exponential per element, a reciprocal per row.
+
+    Args:
+        machine: A core and its links, in cycles.
+        rows: Rows, each of which sums to 1 in the end.
+        width: Elements of a row.
+        region: Rows and columns of cores, as arrays.
+    """
     cols, cores = ceil_div(width, region[1]), region[0] * region[1]
     costs = []
     for height, gather in _layouts(machine, rows, width, region):
@@ -97,6 +121,12 @@ def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Arr
     """Gather of table rows: the cores that hold a row send it along their column to the cores that want it.
 
     Tokens are spread evenly over the table, so the middle link of a column carries half of them.
+
+    Args:
+        machine: A core and its links, in cycles.
+        rows: Tokens.
+        width: Elements of a row of the table.
+        region: Rows and columns of cores, as arrays.
     """
     share = ceil_div(width, region[1])
     message = rows * share * machine.element_bytes
@@ -163,6 +193,14 @@ def prefill_attention(
     score rectangle is computed: cores that a causal mask leaves idle wait for the others in every step.  The keys
     and values of a group are copied to the columns of its heads.  ``tokens`` are the queries of one sequence; the heads
     of several sequences may lie side by side as well.
+
+    Args:
+        machine: A core and its links, in cycles.
+        tokens: Queries of one sequence.
+        heads: Query heads, of all sequences that lie side by side.
+        head_dim: Elements of a head.
+        kv_len: Keys of one sequence.
+        region: Rows and columns of cores, as arrays.
     """
     rows, cols = region
     width = heads * head_dim

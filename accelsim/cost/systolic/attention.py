@@ -52,7 +52,13 @@ class ArrayAttentionTimes:
 def attention_times(
     operator: Attention, machine: SystolicMachine, parameters: SystolicParameters
 ) -> ArrayAttentionTimes:
-    """Times of ``operator`` on one core or on all, whichever is faster; cores take whole KV heads of sequences."""
+    """Times of ``operator`` on one core or on all, whichever is faster; cores take whole KV heads of sequences.
+
+    Args:
+        operator: Attention of sequences that are alike.
+        machine: Arrays, vector unit and memory of a core.
+        parameters: The calibrated numbers.
+    """
     options = [_on(cores, operator, machine, parameters) for cores in sorted({1, machine.num_cores})]
     return min(options, key=lambda option: option.total_s)
 
@@ -60,7 +66,13 @@ def attention_times(
 def ragged_attention_times(
     operator: RaggedAttention, machine: SystolicMachine, parameters: SystolicParameters
 ) -> ArrayAttentionTimes:
-    """Times of sequences that differ: one module, in which batches follow each other, each on one core or on all."""
+    """Times of sequences that differ: one module, in which batches follow each other, each on one core or on all.
+
+    Args:
+        operator: Attention of sequences that differ.
+        machine: Arrays, vector unit and memory of a core.
+        parameters: The calibrated numbers.
+    """
     batches = Batches.of(operator)
     extents = zip(batches.counts, batches.new, batches.lengths, strict=True)
     alike = [operator.alike(*(int(extent) for extent in one)) for one in extents]

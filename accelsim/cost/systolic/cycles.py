@@ -34,6 +34,14 @@ def fold_grid(
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Folds along the rows, folds along the columns, and vectors streamed through each fold.
 
+    Args:
+        m: Rows of the result.
+        n: Columns of the result.
+        k: What is summed over.
+        rows: Rows of the array.
+        cols: Columns of the array.
+        dataflow: ``ws``, ``is`` or ``os``: what stays in the array.
+
     Raises:
         ConfigError: Unknown dataflow, or an array without rows or columns.
     """
@@ -52,6 +60,12 @@ def fold_cycles(streamed: npt.ArrayLike, rows: int, cols: int, dataflow: str) ->
 
     With a stationary operand, ``rows`` cycles load it and ``streamed + rows + cols - 2`` pass the skewed wave; with a
     stationary result only the wave counts.
+
+    Args:
+        streamed: Vectors that pass through the fold.
+        rows: Rows of the array.
+        cols: Columns of the array.
+        dataflow: ``ws``, ``is`` or ``os``: what stays in the array.
     """
     fill = 0 if dataflow == "os" else rows
     return np.asarray(streamed, dtype=np.int64) + (fill + rows + cols - 2)
@@ -63,6 +77,14 @@ def array_cycles(
     """Cycles of ``C[m, n] = A[m, k] @ B[k, n]`` on one ``rows x cols`` array, without stalls; vectorised.
 
     The last cycle's index, as SCALE-Sim reports it (hence one less than the number of cycles).
+
+    Args:
+        m: Rows of the result.
+        n: Columns of the result.
+        k: What is summed over.
+        rows: Rows of the array.
+        cols: Columns of the array.
+        dataflow: ``ws``, ``is`` or ``os``: what stays in the array.
 
     Raises:
         ConfigError: Unknown dataflow, or an array without rows or columns.
@@ -78,7 +100,16 @@ def array_cycles(
 def array_utilisation(
     m: npt.ArrayLike, n: npt.ArrayLike, k: npt.ArrayLike, rows: int, cols: int, dataflow: str = "ws"
 ) -> npt.NDArray[np.float64]:
-    """Useful multiply-accumulates over those the array could have done in :func:`array_cycles`, in [0, 1]."""
+    """Useful multiply-accumulates over those the array could have done in :func:`array_cycles`, in [0, 1].
+
+    Args:
+        m: Rows of the result.
+        n: Columns of the result.
+        k: What is summed over.
+        rows: Rows of the array.
+        cols: Columns of the array.
+        dataflow: ``ws``, ``is`` or ``os``: what stays in the array.
+    """
     macs = np.asarray(m, dtype=np.float64) * np.asarray(n) * np.asarray(k)
     utilisation: npt.NDArray[np.float64] = macs / (array_cycles(m, n, k, rows, cols, dataflow) + 1) / (rows * cols)
     return utilisation

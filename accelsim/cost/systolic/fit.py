@@ -60,7 +60,15 @@ class MeasuredModules:
     time_s: FloatArray
 
     def predicted_s(self, machine: SystolicMachine, parameters: SystolicParameters) -> FloatArray:
-        """Times the model gives, in the order of the rows."""
+        """Times the model gives, in the order of the rows.
+
+        Args:
+            machine: Arrays, vector unit and memory of a core.
+            parameters: The calibrated numbers.
+
+        Returns:
+            Seconds of each module. float64[rows].
+        """
         seconds = np.empty(len(self.time_s))
         gemm, row = self.is_gemm, ~self.is_gemm
         if gemm.any():
@@ -106,6 +114,11 @@ class Fit:
 def fit_parameters(modules: MeasuredModules, machine: SystolicMachine, start: SystolicParameters) -> Fit:
     """Fit the fields of :data:`FITTED`, from ``start``, to ``modules``.
 
+    Args:
+        modules: Measured products and operators over rows.
+        machine: Arrays, vector unit and memory of a core.
+        start: Where the search begins; fields that are not fitted keep its values.
+
     Raises:
         ConfigError: Fewer measured modules than fields.
     """
@@ -139,7 +152,14 @@ def fit_parameters(modules: MeasuredModules, machine: SystolicMachine, start: Sy
 def cross_validated_errors(
     modules: MeasuredModules, machine: SystolicMachine, start: SystolicParameters, folds: int = 5
 ) -> FloatArray:
-    """Signed relative error of each row under parameters fitted without its shape."""
+    """Signed relative error of each row under parameters fitted without its shape.
+
+    Args:
+        modules: Measured products and operators over rows.
+        machine: Arrays, vector unit and memory of a core.
+        start: Where each search begins.
+        folds: Parts of the shapes, each left out once.
+    """
     fold = np.array(_fold_of(np.stack([modules.m, modules.n, modules.k], axis=1), folds))
     errors = np.empty(len(modules.time_s))
     for left_out in range(folds):

@@ -85,6 +85,14 @@ def gemm_times(
 ) -> ArrayGemmTimes:
     """Times of ``batch`` products ``C[m, n] = A[m, k] @ B[k, n]`` each; vectorised over all extents.
 
+    Args:
+        m: Rows of the result, a number or an array.
+        n: Columns of the result.
+        k: What is summed over.
+        machine: Arrays and memory of a core, and how many cores.
+        parameters: The calibrated numbers.
+        batch: Independent products of a shape.
+
     Raises:
         CapacityError: Not even the smallest tile fits the memory of a core.
     """

@@ -50,6 +50,11 @@ class SystolicCost(CostModel):
     def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
+        Args:
+            operator: What is computed.
+            chip: The chip with its calibration.
+            region: Rows and columns of cores that it spans.
+
         Raises:
             ConfigError: The chip has no systolic array, no calibration, or does not run the operator's type.
             CapacityError: Not even the smallest tile fits a core.

@@ -97,6 +97,12 @@ class SystolicMachine:
     def of(cls, chip: Chip, dtype: DType, num_cores: int, parameters: SystolicParameters) -> SystolicMachine:
         """``num_cores`` cores of ``chip``; each draws at most its even share of the memory when others work too.
 
+        Args:
+            chip: The chip as described.
+            dtype: What the arrays multiply.
+            num_cores: Cores that work on one operator.
+            parameters: Say which types are converted before they are multiplied.
+
         Raises:
             ConfigError: The chip has no systolic array or does not run ``dtype``.
         """
@@ -119,7 +125,12 @@ class SystolicMachine:
         )
 
     def core_bytes_per_s(self, cores: int, parameters: SystolicParameters) -> float:
-        """Bandwidth of each of ``cores`` cores at work: what one can copy, or its share of what the memory gives."""
+        """Bandwidth of each of ``cores`` cores at work: what one can copy, or its share of what the memory gives.
+
+        Args:
+            cores: How many work at once.
+            parameters: The calibrated shares of the memory's bandwidth.
+        """
         region = self.num_cores / self.chip_cores
         return self.hbm_bytes_per_s * min(parameters.core_hbm_share, parameters.hbm_efficiency * region / cores)
 

@@ -90,15 +90,30 @@ class CollectiveAlgorithm(Protocol):
         ...
 
     def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
-        """All transfers."""
+        """All transfers.
+
+        Args:
+            nbytes: Bytes of the buffer of each rank.
+            shape: Extents of the group's grid; their product is the number of ranks.
+        """
         ...
 
     def messages(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
-        """The same with the chunks that one rank sends another in a step as one message, for large groups."""
+        """The same with the chunks that one rank sends another in a step as one message, for large groups.
+
+        Args:
+            nbytes: Bytes of the buffer of each rank.
+            shape: As of :meth:`schedule`.
+        """
         ...
 
     def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
-        """The steps of the busiest rank, in bytes over one link; chunks count as the largest."""
+        """The steps of the busiest rank, in bytes over one link; chunks count as the largest.
+
+        Args:
+            nbytes: Bytes of the buffer of each rank.
+            shape: As of :meth:`schedule`.
+        """
         ...
 
 
@@ -133,7 +148,12 @@ AlgorithmT = TypeVar("AlgorithmT", bound=type)
 
 
 def register_collective(kind: str, algorithm: str) -> Callable[[AlgorithmT], AlgorithmT]:
-    """Class decorator: enters an instance as ``kind/algorithm``, e.g. ``all_reduce/ring``."""
+    """Class decorator: enters an instance as ``kind/algorithm``, e.g. ``all_reduce/ring``.
+
+    Args:
+        kind: Collective, e.g. ``all_reduce``.
+        algorithm: Name of the algorithm, e.g. ``ring``.
+    """
 
     def enter(member: AlgorithmT) -> AlgorithmT:
         COLLECTIVES.add(f"{kind}/{algorithm}", member())
@@ -145,7 +165,14 @@ def register_collective(kind: str, algorithm: str) -> Callable[[AlgorithmT], Alg
 def make_schedule(
     num_ranks: int, chunk_bytes: IntArray, transfers: Iterable[npt.ArrayLike], num_switches: int = 0
 ) -> Schedule:
-    """Schedule from tables of rows ``(step, src, dst, chunk, reduce)`` in any order."""
+    """Schedule from tables of rows ``(step, src, dst, chunk, reduce)`` in any order.
+
+    Args:
+        num_ranks: Ranks, numbered from 0.
+        chunk_bytes: Size of each chunk, by its number. int64[chunks].
+        transfers: Tables of rows, int64[rows, 5]; ``reduce`` is 1 where the receiver adds.
+        num_switches: Switches that send and receive too, numbered behind the ranks.
+    """
     tables = [np.empty((0, 5), dtype=np.int64)]
     tables += [np.asarray(rows, dtype=np.int64).reshape(-1, 5) for rows in transfers]
     step, src, dst, chunk, reduce = (np.concatenate([table[:, column] for table in tables]) for column in range(5))
@@ -179,7 +206,15 @@ def merge(schedule: Schedule) -> Schedule:
 def rows_of(
     step: npt.ArrayLike, src: npt.ArrayLike, dst: npt.ArrayLike, chunk: npt.ArrayLike, reduce: bool
 ) -> IntArray:
-    """Transfer rows for :func:`make_schedule` from columns that broadcast against each other. int64[T, 5]."""
+    """Transfer rows for :func:`make_schedule` from columns that broadcast against each other. int64[rows, 5].
+
+    Args:
+        step: When, from 0; transfers of one step run at once.
+        src: Rank that sends.
+        dst: Rank that receives.
+        chunk: Number of the chunk.
+        reduce: Whether the receiver adds it to what it has.
+    """
     columns = np.broadcast_arrays(step, src, dst, chunk, int(reduce))
     return np.stack([column.ravel() for column in columns], 1).astype(np.int64)
 
@@ -221,6 +256,10 @@ def algorithms_of(kind: str) -> list[str]:
 def get_algorithm(kind: str, algorithm: str) -> CollectiveAlgorithm:
     """The algorithm called ``algorithm`` for ``kind``.
 
+    Args:
+        kind: Collective, e.g. ``all_reduce``.
+        algorithm: Name of the algorithm, e.g. ``ring``.
+
     Raises:
         ConfigError: No such kind, or no such algorithm for it.
     """
@@ -235,6 +274,10 @@ def get_algorithm(kind: str, algorithm: str) -> CollectiveAlgorithm:
 def split_evenly(nbytes: int, parts: int) -> IntArray:
     """``nbytes`` cut into ``parts`` that differ by at most a byte, the larger ones first. int64[parts].
 
+    Args:
+        nbytes: What is cut, in bytes.
+        parts: How many parts, at least 1.
+
     Examples:
         >>> split_evenly(10, 4).tolist()
         [3, 3, 2, 2]
@@ -244,6 +287,11 @@ def split_evenly(nbytes: int, parts: int) -> IntArray:
 
 def closed_form_s(steps: Iterable[FoldedStep], alpha_s: float, bandwidth_bytes_per_s: float) -> float:
     """Time of folded steps on an idle network: each is ``alpha + nbytes / bandwidth``, in seconds.
+
+    Args:
+        steps: Steps of the busiest rank, with the bytes of one link.
+        alpha_s: Latency of a step, in seconds.
+        bandwidth_bytes_per_s: Of one link.
 
     Source:
         Thakur, Rabenseifner, Gropp, *Optimization of Collective Communication Operations in MPICH*, 2005, section 3.

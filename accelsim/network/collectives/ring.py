@@ -31,7 +31,13 @@ from accelsim.network.collectives.base import (
 
 
 def ring_rows(num_ranks: int, first_step: int, scatters: bool) -> IntArray:
-    """Rows of n - 1 steps of a reduce_scatter or an all_gather: in step s rank r sends chunk r - s (scatter: - 1)."""
+    """Rows of n - 1 steps of a reduce_scatter or an all_gather: in step s rank r sends chunk r - s (scatter: - 1).
+
+    Args:
+        num_ranks: n, the ranks in ring order.
+        first_step: Number of the first step.
+        scatters: Whether it is the reduce_scatter, whose receivers add.
+    """
     step = np.arange(num_ranks - 1)[:, None]
     src = np.arange(num_ranks)[None]
     chunk = (src - step - int(scatters)) % num_ranks
@@ -39,7 +45,13 @@ def ring_rows(num_ranks: int, first_step: int, scatters: bool) -> IntArray:
 
 
 def phases(num_ranks: int, scatters: bool, gathers: bool) -> list[IntArray]:
-    """A reduce_scatter, an all_gather, or one after the other."""
+    """A reduce_scatter, an all_gather, or one after the other.
+
+    Args:
+        num_ranks: Ranks in ring order.
+        scatters: Whether there is a reduce_scatter.
+        gathers: Whether there is an all_gather, behind it if so.
+    """
     found = [ring_rows(num_ranks, 0, scatters=True)] if scatters else []
     return found + ([ring_rows(num_ranks, (num_ranks - 1) * int(scatters), scatters=False)] if gathers else [])
 
@@ -182,5 +194,10 @@ class RingAllToAll(OnePort):
 
 
 def all_to_all_chunks(nbytes: int, num_ranks: int) -> IntArray:
-    """Bytes that each rank sends each, ``nbytes`` in all per rank. int64[n x n]."""
+    """Bytes that each rank sends each, ``nbytes`` in all per rank. int64[n x n].
+
+    Args:
+        nbytes: What each rank sends in all, its own part included.
+        num_ranks: n, so that a part is about ``nbytes / n``.
+    """
     return np.tile(split_evenly(nbytes, num_ranks), num_ranks)

@@ -126,11 +126,20 @@ class CoarseMesh:
         return fewer, longer
 
     def block_of(self, row: npt.ArrayLike, col: npt.ArrayLike) -> IntArray:
-        """Node of the block that holds core ``(row, col)``."""
+        """Node of the block that holds core ``(row, col)``.
+
+        Args:
+            row: Row of the core, a number or an array.
+            col: Column of the core, likewise.
+        """
         return self.grid.node(np.asarray(row) // self.block, np.asarray(col) // self.block)
 
     def routes(self, src: npt.ArrayLike, dst: npt.ArrayLike) -> MeshRoutes:
         """Dimension-order routes between blocks, as CSR arrays of links; shortest ones where those are dead.
+
+        Args:
+            src: Nodes that send, a number or an array.
+            dst: Nodes that receive, likewise.
 
         Raises:
             RoutingError: A block does not exist, or dead links cut it off.
@@ -155,6 +164,10 @@ def coarse_topology(chip: Chip, block: int = 1) -> CoarseMesh:
     """The on-chip mesh of ``chip`` in blocks of ``block`` x ``block`` cores, whether or not an optical layer is above.
 
     A grid of 1,000 x 1,000 cores has 4 million links; in blocks of 25 it has 6,240.
+
+    Args:
+        chip: The chip with its mesh.
+        block: Side of a block in cores; 1 is the mesh itself.
 
     Raises:
         ConfigError: The chip has no on-chip mesh, or the block is not positive.
@@ -191,6 +204,11 @@ def flow_graph(mesh: CoarseMesh, flows: MeshFlows, label: str = "noc") -> TaskGr
 
     A flow alone takes hops x hop latency + bytes / bandwidth of its narrowest link. Packet headers and router queues
     are not in it: see :mod:`accelsim.network.noc.load` for those.
+
+    Args:
+        mesh: Links between blocks.
+        flows: Source, destination and bytes of each flow.
+        label: What the tasks are called.
     """
     routes = mesh.routes(flows.src, flows.dst)
     return make_task_graph(
@@ -207,6 +225,11 @@ def flow_graph(mesh: CoarseMesh, flows: MeshFlows, label: str = "noc") -> TaskGr
 
 def check_links(name: str, core_grid: tuple[int, int], links: Iterable[CorePair]) -> None:
     """Refuse pairs of cores that are no neighbours.
+
+    Args:
+        name: Of the chip, for the error.
+        core_grid: Rows and columns of cores.
+        links: Pairs of cores, each ``(row, col)``.
 
     Raises:
         ConfigError: A pair; it is named.

@@ -64,6 +64,10 @@ class LoadedMesh:
         """Mean wait of a packet at each link, then at the port to each core, in cycles. float64[links + nodes].
 
         Infinite at ports that are full.
+
+        Args:
+            load: Share of the traffic's full rate, 0 or more.
+            packet_flits: Length of every packet in flits.
         """
         flits, use = check_packet(packet_flits), self._use_at_full_load * _check_load(load)
         free = np.maximum(1 - use, 1e-300)
@@ -74,6 +78,10 @@ class LoadedMesh:
         """Mean wait of a packet in the queue of each node that sends, in cycles; float64[num_nodes].
 
         One packet arrives with a constant chance per cycle and leaves in ``packet_flits`` cycles (Geo/D/1).
+
+        Args:
+            load: Share of the traffic's full rate, 0 or more.
+            packet_flits: Length of every packet in flits.
         """
         rate = np.bincount(self.traffic.src, self.traffic.rate, self.grid.num_nodes) * _check_load(load)
         with np.errstate(divide="ignore"):
@@ -81,7 +89,12 @@ class LoadedMesh:
         return np.where(rate < 1, wait, np.inf)
 
     def latency_cycles(self, load: float, packet_flits: int) -> FloatArray:
-        """Mean latency of each flow's packets, source queue included, in cycles. float64[F]."""
+        """Mean latency of each flow's packets, source queue included, in cycles. float64[F].
+
+        Args:
+            load: Share of the traffic's full rate, 0 or more.
+            packet_flits: Length of every packet in flits.
+        """
         wait = self.waiting_cycles(load, packet_flits)
         on_links, at_core = wait[: self.grid.num_links], wait[self.grid.num_links :]
         idle = self.router.zero_load_cycles(self.routes.hops, packet_flits)
@@ -92,7 +105,12 @@ class LoadedMesh:
         return np.where(stuck, np.inf, idle + source + queued + at_core[self.traffic.dst])
 
     def mean_latency_cycles(self, load: float, packet_flits: int) -> float:
-        """Mean latency over all packets, in cycles; infinite from the saturation load on."""
+        """Mean latency over all packets, in cycles; infinite from the saturation load on.
+
+        Args:
+            load: Share of the traffic's full rate, 0 or more.
+            packet_flits: Length of every packet in flits.
+        """
         return float(np.average(self.latency_cycles(load, packet_flits), weights=self.traffic.rate))
 
     @cached_property

@@ -66,7 +66,12 @@ class MeshGrid:
         return 0, across, 2 * across, 2 * across + down
 
     def node(self, row: npt.ArrayLike, col: npt.ArrayLike) -> IntArray:
-        """Numbers of the nodes at ``(row, col)``."""
+        """Numbers of the nodes at ``(row, col)``.
+
+        Args:
+            row: Row of the grid, a number or an array.
+            col: Column of the grid, likewise.
+        """
         return np.asarray(row, dtype=np.int64) * self.cols + np.asarray(col, dtype=np.int64)
 
     def reversed_links(self, links: npt.ArrayLike) -> IntArray:
@@ -184,6 +189,12 @@ def route_link_bytes(grid: MeshGrid, src: npt.ArrayLike, dst: npt.ArrayLike, nby
 
     The sum over :func:`xy_route_links` without listing a route: a run along a row adds at its first link and
     subtracts after its last, and a running sum fills in between. Cost: pairs + links, whatever the hops.
+
+    Args:
+        grid: Rows and columns of nodes.
+        src: Nodes that send. int64[flows].
+        dst: Nodes that receive. int64[flows].
+        nbytes: What each sends, one number for all or float64[flows].
 
     Raises:
         RoutingError: A node does not exist.

@@ -64,6 +64,13 @@ def rect_to_rect_transfer(
     Rows and columns are independent, so the load of a link is a product of a share of one and a flow of the other:
     cost is the number of links, without listing pairs of cores. Not modelled: what moves inside one block.
 
+    Args:
+        mesh: Links between blocks of cores.
+        producer: Cores that hold the tensor.
+        consumer: Cores that want it.
+        nbytes: Size of the whole tensor.
+        layout: ``aligned`` or ``scattered``.
+
     Raises:
         PlacementError: A rectangle leaves the grid of cores.
         ConfigError: Unknown layout.
@@ -84,6 +91,13 @@ def rect_to_rect_flows(
 
     ``aligned`` gives about as many flows as the larger rectangle has blocks, ``scattered`` the product of both. Flows
     inside one block are in the list, with an empty route.
+
+    Args:
+        mesh: Links between blocks of cores.
+        producer: Cores that hold the tensor.
+        consumer: Cores that want it.
+        nbytes: Size of the whole tensor.
+        layout: ``aligned`` or ``scattered``.
 
     Raises:
         PlacementError: A rectangle leaves the grid of cores.
@@ -110,6 +124,12 @@ def rect_to_rects_flows(
 
     So the routes of flow ``i`` are the branches of one multicast tree.  The tensor is cut finely enough that each
     piece lies in one block of the producer and of every consumer.
+
+    Args:
+        mesh: Links between blocks of cores.
+        producer: Cores that hold the tensor.
+        consumers: Cores that want it, each rectangle all of it.
+        nbytes: Size of the whole tensor.
 
     Raises:
         PlacementError: A rectangle leaves the grid of cores.

@@ -70,6 +70,10 @@ class RouterSpec:
         ``hops`` links between routers mean ``hops + 1`` routers and ``hops + 2`` links, the cores' own included; the
         last flit follows ``packet_flits - 1`` cycles after the head.
 
+        Args:
+            hops: Links between routers on the way, a number or an array.
+            packet_flits: Length of the packet in flits, at least 1.
+
         Examples:
             >>> [float(RouterSpec().zero_load_cycles(3, flits)) for flits in (1, 5)]  # 6 + 4 x 3, and 4 more
             [18.0, 22.0]

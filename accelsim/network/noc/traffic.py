@@ -35,6 +35,10 @@ class Traffic:
     def from_matrix(cls, grid: MeshGrid, matrix: npt.ArrayLike) -> Traffic:
         """Flows from a matrix: row sends to column, flits per cycle at load 1.
 
+        Args:
+            grid: Rows and columns of nodes.
+            matrix: Flits per cycle. float64[nodes, nodes].
+
         Raises:
             ShapeError: The matrix does not have a row and a column per node, or has a negative or infinite entry.
         """
@@ -87,6 +91,11 @@ def bit_complement(grid: MeshGrid) -> Traffic:
 
 def hotspot(grid: MeshGrid, nodes: Sequence[int], fraction: float) -> Traffic:
     """``fraction`` of each node's flits to ``nodes`` alike, the rest to all alike.
+
+    Args:
+        grid: Rows and columns of nodes.
+        nodes: Numbers of the hot ones.
+        fraction: Share of every node's flits that goes to them, 0 to 1.
 
     Raises:
         ConfigError: The fraction is not in 0 to 1, or there is no hot node.

@@ -35,6 +35,11 @@ def reduction_links(grid: MeshGrid, src: npt.ArrayLike, dst: int) -> IntArray:
 
     Data runs along the columns to the row of ``dst``, then along that row; routers or cores add where branches meet.
 
+    Args:
+        grid: Rows and columns of nodes.
+        src: Nodes that hold a summand. int64[n].
+        dst: Node that wants the sum.
+
     Raises:
         RoutingError: A node does not exist.
     """

@@ -71,7 +71,12 @@ def circuit_graph(
 
 
 def changed_circuits(slots: Sequence[CircuitSlot], already: IntArray | None = None) -> int:
-    """Circuits that a schedule sets up."""
+    """Circuits that a schedule sets up.
+
+    Args:
+        slots: Where each input is joined to in each slot, or :data:`DARK`.
+        already: Circuits that are set before the first slot, at no cost; None: none.
+    """
     changed, lit = 0, already
     for slot in slots:
         used = slot.out != DARK

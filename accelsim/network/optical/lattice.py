@@ -109,7 +109,12 @@ class TwistedTorus:
         return found
 
     def path(self, src: int, dst: int) -> list[int]:
-        """Chips on one shortest way, dimension by dimension; pairs take equal ways in turn."""
+        """Chips on one shortest way, dimension by dimension; pairs take equal ways in turn.
+
+        Args:
+            src: Number of the first chip.
+            dst: Number of the last chip.
+        """
         offset = int(self.nodes_at(self.coordinates[dst] - self.coordinates[src]))
         ways = self.ways[offset]
         way, at = ways[(src + dst) % len(ways)], self.coordinates[src].copy()
@@ -142,7 +147,12 @@ class TwistedTorus:
         return any(self.twist[axis])
 
     def uniform_s(self, pair_bytes: float, link_bytes_per_s: float) -> float:
-        """Time of the fullest link when every chip sends ``pair_bytes`` to every other; good routing meets it."""
+        """Time of the fullest link when every chip sends ``pair_bytes`` to every other; good routing meets it.
+
+        Args:
+            pair_bytes: What each chip sends each other one.
+            link_bytes_per_s: Of a link, per direction.
+        """
         return float(self.uniform_load.max()) * pair_bytes / link_bytes_per_s
 
     def link_loads(self, traffic_bytes: FloatArray) -> FloatArray:
@@ -168,7 +178,12 @@ class TwistedTorus:
         return loads
 
     def traffic_s(self, traffic_bytes: FloatArray, link_bytes_per_s: float) -> float:
-        """Time the fullest link needs for ``traffic_bytes``, in seconds."""
+        """Time the fullest link needs for ``traffic_bytes``, in seconds.
+
+        Args:
+            traffic_bytes: From row to column. float64[chips, chips].
+            link_bytes_per_s: Of a link, per direction.
+        """
         return float(self.link_loads(traffic_bytes).max(initial=0.0)) / link_bytes_per_s
 
 

@@ -66,6 +66,10 @@ def static_circuits(traffic_bytes: npt.ArrayLike, degree: int) -> list[IntArray]
 
     The last one is a ring over all ports if without it some traffic had no way, not even over other ports.
 
+    Args:
+        traffic_bytes: From row to column. [ports, ports].
+        degree: Circuits of each port, each into a switch of its own.
+
     Raises:
         ConfigError: The matrix is malformed or the degree is not positive.
     """

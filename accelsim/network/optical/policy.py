@@ -65,6 +65,13 @@ def break_even_bytes(
 ) -> Break:
     """Size b at which ``stay_latency + b / stay`` equals ``reconfiguration + move_latency + b / move``.
 
+    Args:
+        stay_bytes_per_s: Rate over the circuits there are.
+        move_bytes_per_s: Rate over circuits set for this traffic.
+        reconfiguration_s: Time in which circuits move and nothing passes.
+        stay_latency_s: Latency before.
+        move_latency_s: Latency after.
+
     Examples:
         >>> round(break_even_bytes(25e9, 50e9, 10e-3).nbytes)  # 10 ms over 20 ps per byte
         500000000
@@ -87,6 +94,12 @@ def compare_policies(
     circuit takes the shortest way over others. Setting starts when the collective before has ended (nothing is set
     ahead) and the first setting is free, as before a job. Not modelled: routes that avoid full circuits.
 
+    Args:
+        phases: Traffic matrices of the collectives of each phase, in bytes from row to column.
+        switch: Its ports, and the time that it takes to set circuits.
+        link: Bandwidth and latency of the link of a port.
+        degree: Links of a port.
+
     Raises:
         ConfigError: No collective, or more ports than the switch has.
     """
@@ -100,6 +113,12 @@ def compare_policies(
 
 def collective_s(traffic_bytes: IntArray, circuits: Sequence[IntArray], link: LinkSpec, hop_s: float = 0.0) -> float:
     """Time of one collective over circuits that are lit: all messages start at once and share links max-min fair.
+
+    Args:
+        traffic_bytes: From row to column. int64[ports, ports].
+        circuits: For each plane, the port that each port is joined to. int64[ports] each.
+        link: Bandwidth and latency of a circuit.
+        hop_s: Time at each port that passes traffic on, in seconds.
 
     Raises:
         RoutingError: Two ports that exchange data are not joined, not even over others.

@@ -11,6 +11,10 @@ def idle_w(system: System, num_chips: int) -> float:
     """Idle power of ``num_chips`` chips, of their links at every level in use and of optical layers, in watts.
 
     A link counts once per direction; of a level's links each chip has an equal share. Not modelled: switches, hosts.
+
+    Args:
+        system: The machine with its links of light.
+        num_chips: Chips in use.
     """
     per_chip_w = system.chip.idle_w
     for level in system.levels.values():

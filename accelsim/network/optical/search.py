@@ -33,6 +33,12 @@ def torus_shapes(
 ) -> list[tuple[int, ...]]:
     """Shapes of ``num_chips`` made of blocks: every extent a multiple of ``block``; all orders of extents.
 
+    Args:
+        num_chips: Product of the extents.
+        block: Extent of a cube that is wired for good.
+        num_dimensions: Dimensions of the torus.
+        max_extent: Longest dimension.
+
     Raises:
         ConfigError: There is none.
 
@@ -51,7 +57,12 @@ def torus_shapes(
 
 
 def twists_of(shape: tuple[int, ...], block: int = 4) -> Iterator[TwistedTorus]:
-    """The regular torus and every twist by multiples of ``block``, of longer dimensions by shorter ones."""
+    """The regular torus and every twist by multiples of ``block``, of longer dimensions by shorter ones.
+
+    Args:
+        shape: Extents of the torus, multiples of ``block``.
+        block: Extent of a cube that is wired for good.
+    """
     axes = range(len(shape))
     shifts = [
         range(0, shape[there], block) if shape[there] > shape[here] else range(1) for here in axes for there in axes

@@ -174,7 +174,12 @@ def _missing(paths: Sequence[LightPath], used: int, bound: int, available: int) 
 
 
 def bus_paths(pairs: Iterable[tuple[int, int]], count: int = 1) -> list[LightPath]:
-    """Light paths along a row of nodes, one waveguide per direction; segment ``("up", i)`` is between i and i + 1."""
+    """Light paths along a row of nodes, one waveguide per direction; segment ``("up", i)`` is between i and i + 1.
+
+    Args:
+        pairs: Source and destination of each path, by place in the row.
+        count: Wavelengths of each path.
+    """
     found = []
     for src, dst in pairs:
         side = "up" if dst > src else "down"
@@ -184,6 +189,11 @@ def bus_paths(pairs: Iterable[tuple[int, int]], count: int = 1) -> list[LightPat
 
 def ring_paths(num_nodes: int, pairs: Iterable[tuple[int, int]], count: int = 1) -> list[LightPath]:
     """Light paths around a ring, the shorter way, one waveguide per direction; upwards and downwards in turn on a tie.
+
+    Args:
+        num_nodes: Nodes around the ring.
+        pairs: Source and destination of each path.
+        count: Wavelengths of each path.
 
     Raises:
         ConfigError: A node that does not exist.
@@ -205,5 +215,10 @@ def grating_wavelength(num_ports: int, src: int, dst: int) -> int:
     """Wavelength that an arrayed waveguide grating router sends from input ``src`` to output ``dst``.
 
     Each input sees every output on a wavelength of its own, so n wavelengths join n x n ports without a switch.
+
+    Args:
+        num_ports: n, the inputs and as many outputs.
+        src: Input, from 0.
+        dst: Output, from 0.
     """
     return (src + dst) % num_ports
