@@ -166,6 +166,13 @@ class Case:
     ) -> Case:
         """The case that is given, or that a file holds, with options changed; or one of model, system and phase.
 
+        Args:
+            case: A case, the path of a case file, or a model: by name, as a value, or operators of one's own.
+            system: A machine or its name; with a case, in place of its own.
+            phase: What is computed; with a case, in place of its own.
+            plan: A plan or its text, or ``auto``.
+            **options: Other options by the name of their field.
+
         Raises:
             ConfigError: An unknown option, or a model without a system or a phase.
         """

@@ -61,7 +61,12 @@ def read_case_file(path: Path, names: Sequence[str]) -> tuple[dict[str, Any], Do
 
 
 def case_text(path: Path, stated: Mapping[str, Any]) -> str:
-    """Text of a case file at ``path`` that states these options; paths of files are relative to it."""
+    """Text of a case file at ``path`` that states these options; paths of files are relative to it.
+
+    Args:
+        path: Where the text will be written.
+        stated: Plain values by option.
+    """
     lines = [f"schema_version: {SCHEMA_VERSION}", f"kind: {KIND}"]
     for key, value in stated.items():
         value = _map_paths(key, value, lambda text: _relative(path, text))

@@ -50,7 +50,12 @@ class LoadedCase:
 
 
 def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> LoadedCase:
-    """Looks up what the values of a case, by option, stand for."""
+    """Looks up what the values of a case, by option, stand for.
+
+    Args:
+        values: A value per option of a case.
+        catalog: Where names are looked up; None is the packaged catalog.
+    """
     catalog = catalog or Catalog()
     overrides = values["overrides"]
     model, system, inputs = load_inputs(values["model"], values["system"], overrides, catalog)
@@ -116,7 +121,17 @@ def _type_options(values: Mapping[str, Any]) -> TypeOptions:
 def load_inputs(
     model: Model | Workload | str, system: System | str, overrides: Sequence[tuple[str, str]], catalog: Catalog
 ) -> tuple[Subject, System, dict[str, str]]:
-    """Model and system, and the hash of every file read; overrides under ``model.`` change the model."""
+    """Model and system, and the hash of every file read; overrides under ``model.`` change the model.
+
+    Args:
+        model: A model, a workload, or the name or path of one.
+        system: A machine, or the name or path of one.
+        overrides: Paths and texts of values, as ``--set`` takes them.
+        catalog: Where names are looked up.
+
+    Raises:
+        ConfigError: Bad input, or an override of something that was given as a value.
+    """
     subject: Subject
     inputs: dict[str, str] = {}
     of_model = [(path.removeprefix("model."), value) for path, value in overrides if path.startswith("model.")]
@@ -141,7 +156,16 @@ def load_inputs(
 def choose_profile(
     profile: LaunchProfile | str, overrides: Sequence[tuple[str, str]], catalog: Catalog
 ) -> tuple[LaunchProfile, dict[str, str]]:
-    """The launch profile, and the hash of its file unless it is the default; overrides under ``profile.`` change it."""
+    """The launch profile, and the hash of its file unless it is the default; overrides under ``profile.`` change it.
+
+    Args:
+        profile: A launch profile, or the name or path of one.
+        overrides: Paths and texts of values, as ``--set`` takes them; others than its own are left.
+        catalog: Where names are looked up.
+
+    Raises:
+        ConfigError: Bad input, or an override of a profile that was given as a value.
+    """
     own = [(path.removeprefix("profile."), value) for path, value in overrides if path.startswith("profile.")]
     if isinstance(profile, str):
         loaded, files = load_profile(profile, own, catalog)

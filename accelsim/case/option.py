@@ -68,7 +68,16 @@ def option(
     plain: Callable[[Any], Any] = _same,
     is_repeated: bool = False,
 ) -> Any:
-    """A dataclass field that is an :class:`Option`; ``default`` may be ``MISSING`` for one that must be given."""
+    """A dataclass field that is an :class:`Option`; ``default`` may be ``MISSING`` for one that must be given.
+
+    Args:
+        default: Value of a case that does not state it.
+        help: What it means, a sentence for the command line.
+        flag: Flag with its short forms; empty: the name of the field.
+        parse: Makes the value of what a user gives, text among it.
+        plain: Makes plain data of the value.
+        is_repeated: Whether the flag may be given often.
+    """
     return field(default=default, metadata={_KEY: (help, flag, parse, plain, is_repeated)})
 
 
@@ -89,6 +98,11 @@ def _options(of: type) -> Iterator[Option]:
 
 def check_names(given: Iterable[str], known: list[str], what: str) -> None:
     """Refuse names that are no option.
+
+    Args:
+        given: Names that a user states.
+        known: Names there are.
+        what: Where they stand, for the error.
 
     Raises:
         ConfigError: One is unknown; suggests the nearest.

@@ -16,6 +16,10 @@ NOT_MODELLED = ("train",)
 def phase_from(kind: str | None, sizes: Mapping[str, Any]) -> Phase:
     """The phase of a kind with these sizes; without a kind, the first phase that has all of them.
 
+    Args:
+        kind: Name of a phase.
+        sizes: Its sizes by name, as numbers or text.
+
     Raises:
         ConfigError: Unknown kind, or a size that the phase does not have, misses, or cannot have.
     """

@@ -232,7 +232,15 @@ def _override(item: Any) -> tuple[str, str]:
 
 
 def whole_number(name: str, minimum: int = 0) -> Callable[[Any], int]:
-    """Reader of a whole number of at least ``minimum``."""
+    """Reader of a whole number of at least ``minimum``.
+
+    Args:
+        name: Of the option, for the error.
+        minimum: Least value allowed.
+
+    Raises:
+        ConfigError: What is read is no such number.
+    """
 
     def read(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < minimum:

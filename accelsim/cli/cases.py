@@ -103,6 +103,10 @@ def make_phase(stated: Stated, base: Case | None = None) -> Phase:
     Without ``--phase`` it is of the kind of the base, if that has the sizes given.  A length that is nowhere given is
     :data:`DEFAULT_LENGTH`, or less where the model has fewer positions: then a note on the error stream says so.
 
+    Args:
+        stated: What flags say.
+        base: The case that they are put over, if any.
+
     Raises:
         ConfigError: Unknown phase, or a size of another one.
     """
@@ -142,7 +146,12 @@ def _default_length(stated: Stated, base: Case | None, name: str, sizes: Mapping
 
 
 def with_plan_keys(plan: str | None, **keys: str | None) -> str | None:
-    """The text of a plan with options that are keys of their own folded in; None if nothing is given."""
+    """The text of a plan with options that are keys of their own folded in; None if nothing is given.
+
+    Args:
+        plan: Text of ``--plan``, if given.
+        **keys: Text of each further key, None where it is not given.
+    """
     items = [] if plan in (None, "auto") else [str(plan)]
     items += [f"{key}={value}" for key, value in keys.items() if value is not None]
     return ",".join(items) or plan

@@ -38,7 +38,13 @@ def compare(stated: Stated, json_: o.JsonOption = None) -> None:
 
 
 def compare_default(stated: Stated, json_: str | None, quiet: bool) -> None:
-    """One machine of each class; both phases when none is asked for."""
+    """One machine of each class; both phases when none is asked for.
+
+    Args:
+        stated: What flags say, a system not among it.
+        json_: File to write, ``-`` for standard output.
+        quiet: Print no table.
+    """
     from dataclasses import replace
 
     from accelsim.cli.cases import make_case

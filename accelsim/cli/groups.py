@@ -35,7 +35,12 @@ def grouped(function: Command) -> Command:
 
 
 def set_parameters(command: Command, parameters: list[inspect.Parameter]) -> None:
-    """Make typer see these parameters, all of them by name."""
+    """Make typer see these parameters, all of them by name.
+
+    Args:
+        command: Function of a command.
+        parameters: Its parameters, a flag each.
+    """
     by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
     command.__signature__ = inspect.Signature(by_name)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in by_name}

@@ -17,6 +17,10 @@ _MAX_BYTES = 64 * 2**20
 def write_json(content: Any, target: str) -> None:
     """Write ``content`` to the file ``target``, or to standard output for ``-``; infinite numbers become null.
 
+    Args:
+        content: Plain values.
+        target: Path of the file, or ``-``.
+
     Raises:
         AccelsimError: The file cannot be written.
     """
@@ -40,7 +44,13 @@ def _finite(content: Any) -> Any:
 
 
 def write_or_print(content: dict[str, Any], target: str | None, show: Callable[[dict[str, Any]], None]) -> None:
-    """JSON where it is asked for, and the text of ``show`` unless the JSON goes to standard output."""
+    """JSON where it is asked for, and the text of ``show`` unless the JSON goes to standard output.
+
+    Args:
+        content: Plain values.
+        target: Path of a file, ``-`` for standard output; None: no JSON.
+        show: Prints them as text.
+    """
     if target is not None:
         write_json(content, target)
     if target != "-":
@@ -49,6 +59,10 @@ def write_or_print(content: dict[str, Any], target: str | None, show: Callable[[
 
 def save_axes(axes: Any, target: Path) -> None:
     """Save the figure of matplotlib ``axes``.
+
+    Args:
+        axes: Whose figure is saved.
+        target: Path, whose ending says the format.
 
     Raises:
         ConfigError: The file cannot be written, or its ending is no picture.
@@ -61,6 +75,10 @@ def save_axes(axes: Any, target: Path) -> None:
 
 def read_numbers(path: Path, columns: tuple[str, ...]) -> list[tuple[int, ...]]:
     """Whole numbers, 0 or more, of these columns of a CSV with a header.
+
+    Args:
+        path: A CSV of at most 64 MiB.
+        columns: Names of the columns wanted, in the order of the result.
 
     Raises:
         ConfigError: The file cannot be read, is too large, lacks a column or rows, or a cell is no such number.

@@ -46,7 +46,12 @@ def make_console() -> Console:
 
 
 def print_result(result: Result, verbose: bool = False) -> None:
-    """Summary, time by cause and operator, traffic, memory, warnings."""
+    """Summary, time by cause and operator, traffic, memory, warnings.
+
+    Args:
+        result: Of one run.
+        verbose: Every operator and cause, and where the numbers come from.
+    """
     console = make_console()
     console.print(
         f"[bold]{escape(result.model)}[/] {describe_phase(result.phase)} on [bold]{escape(result.system)}[/], "
@@ -238,7 +243,14 @@ def _print_provenance(console: Console, result: Result) -> None:
 
 
 def make_table(title: str, columns: Iterable[str], numeric: Iterable[str] = (), gap: int = 2) -> Table:
-    """An empty table without lines, ``gap`` spaces between columns; numeric columns are aligned right."""
+    """An empty table without lines, ``gap`` spaces between columns; numeric columns are aligned right.
+
+    Args:
+        title: Above the table.
+        columns: Their heads, in order.
+        numeric: Which of them hold numbers.
+        gap: Spaces between two columns.
+    """
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, gap, 0, 0))
     right = set(numeric)
     for index, column in enumerate(columns):

@@ -16,7 +16,12 @@ TOP_PARTS = 8
 
 
 def print_difference(found: Difference, verbose: bool = False) -> None:
-    """Inputs that differ, figures, causes, the largest parts of the difference, traffic."""
+    """Inputs that differ, figures, causes, the largest parts of the difference, traffic.
+
+    Args:
+        found: Two runs with what they differ in.
+        verbose: All parts, not the largest alone.
+    """
     console = make_console()
     console.print(f"[bold]{escape(found.sentence)}[/]")
     if found.band_s is not None:

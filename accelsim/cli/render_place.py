@@ -22,7 +22,12 @@ def report_of(run: SpatialRun) -> PlacementReport:
 
 
 def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityError]) -> None:
-    """One row per placer: bytes x hops and simulated latency with their gaps; those that do not fit are named."""
+    """One row per placer: bytes x hops and simulated latency with their gaps; those that do not fit are named.
+
+    Args:
+        runs: One per placer that found a layout.
+        refused: Why the others found none, by placer.
+    """
     from rich.markup import escape
     from rich.table import Table
 

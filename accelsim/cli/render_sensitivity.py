@@ -13,7 +13,13 @@ TOP_PARAMETERS = 12
 
 
 def print_sensitivity(result: Result, found: Sensitivity, verbose: bool = False) -> None:
-    """The parameters that matter most, and the assumed ones the answer rests on."""
+    """The parameters that matter most, and the assumed ones the answer rests on.
+
+    Args:
+        result: The run that parameters were moved around.
+        found: Influence of each parameter, largest first.
+        verbose: All parameters, with their sources.
+    """
     console = make_console()
     console.print(
         f"[bold]{escape(result.model)}[/] {describe_phase(result.phase)} on [bold]{escape(result.system)}[/], "
@@ -52,7 +58,13 @@ def _assumed_sentence(what: str, one: Influence | None, elasticity: float) -> st
 
 
 def print_break_even(found: BreakEven, system: str, other: str) -> None:
-    """Above and below which value one machine wins."""
+    """Above and below which value one machine wins.
+
+    Args:
+        found: Where the order of the two machines turns.
+        system: Name of the machine whose parameter varies.
+        other: Name of the one it is compared with.
+    """
     console = make_console()
     p = found.parameter
     console.print(

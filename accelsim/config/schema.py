@@ -69,7 +69,12 @@ class Spec(BaseModel):
             seen[key] = name
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some fields changed; what was computed from the old ones and remembered is left behind."""
+        """A copy with some fields changed; what was computed from the old ones and remembered is left behind.
+
+        Args:
+            update: New values by field; they are not checked again. None changes nothing.
+            deep: Copy the values of fields too, as pydantic does.
+        """
         copied = super().model_copy(update=update, deep=deep)
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[name]

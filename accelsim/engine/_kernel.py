@@ -35,7 +35,14 @@ _MAX_TICKS = 2**63 - 1
 
 @jit_entry
 def turn_round(pred_ptr: Int64Array, pred_task: Int32Array, succ_ptr: Int64Array, succ_task: Int32Array) -> None:
-    """Write who waits for each task, in CSR form, in order of id; ``succ_ptr`` comes as zeros."""
+    """Write who waits for each task, in CSR form, in order of id; ``succ_ptr`` comes as zeros.
+
+    Args:
+        pred_ptr: Where the predecessors of each task begin. int64[tasks + 1].
+        pred_task: Predecessors. int32[edges].
+        succ_ptr: The same of successors, written here. int64[tasks + 1].
+        succ_task: Successors, written here. int32[edges].
+    """
     num_tasks = len(pred_ptr) - 1
     for pred in pred_task:
         succ_ptr[pred + 1] += 1
@@ -54,7 +61,15 @@ def turn_round(pred_ptr: Int64Array, pred_task: Int32Array, succ_ptr: Int64Array
 
 @jit_inline
 def set_timer(tasks: Tasks, count: Int64Array, now: int, ticks: int, item: int) -> None:
-    """Have ``item`` come up after ``ticks``: a task id to end it, its complement to start its flow."""
+    """Have ``item`` come up after ``ticks``: a task id to end it, its complement to start its flow.
+
+    Args:
+        tasks: State of all tasks, with the heap of timers.
+        count: Counters; becomes ``OVERFLOW`` where the clock would.
+        now: This tick.
+        ticks: How far off it is.
+        item: What comes up.
+    """
     if ticks > _MAX_TICKS - now:
         count[STATUS] = OVERFLOW
         return
@@ -63,7 +78,15 @@ def set_timer(tasks: Tasks, count: Int64Array, now: int, ticks: int, item: int) 
 
 @jit_inline
 def start_task(columns: Columns, tasks: Tasks, count: Int64Array, task: int, now: int) -> None:
-    """Start a task: it gets a timer, joins the flows of this tick, or ends in the next round."""
+    """Start a task: it gets a timer, joins the flows of this tick, or ends in the next round.
+
+    Args:
+        columns: The graph.
+        tasks: State of all tasks.
+        count: Counters.
+        task: Which one.
+        now: This tick.
+    """
     tasks.start_ticks[task] = now
     work, latency = columns.work_ticks[task], columns.latency_ticks[task]
     if columns.nbytes[task] > 0 and columns.route_ptr[task + 1] > columns.route_ptr[task]:
@@ -85,7 +108,13 @@ def start_task(columns: Columns, tasks: Tasks, count: Int64Array, task: int, now
 
 @jit_inline
 def fire_timers(tasks: Tasks, count: Int64Array, now: int) -> None:
-    """Sort the timers of this tick into tasks that end and flows that begin."""
+    """Sort the timers of this tick into tasks that end and flows that begin.
+
+    Args:
+        tasks: State of all tasks.
+        count: Counters.
+        now: This tick.
+    """
     while count[TIMERS] > 0 and tasks.timer_ticks[0] == now:
         item = tasks.timer_items[0]
         count[TIMERS] = timer_pop(tasks.timer_ticks, tasks.timer_items, count[TIMERS])
@@ -99,7 +128,16 @@ def fire_timers(tasks: Tasks, count: Int64Array, now: int) -> None:
 
 @jit_inline
 def end_task(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, task: int, now: int) -> None:
-    """End a task: free its server and make ready those who waited for it alone."""
+    """End a task: free its server and make ready those who waited for it alone.
+
+    Args:
+        columns: The graph.
+        tasks: State of all tasks.
+        servers: State of all servers.
+        count: Counters.
+        task: Which one.
+        now: This tick.
+    """
     tasks.end_ticks[task] = now
     server = columns.server[task]
     if server >= 0:
@@ -115,7 +153,16 @@ def end_task(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array
 
 @jit_inline
 def serve(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, server: int, now: int) -> None:
-    """Have a server take the head of its queue, if it is free and somebody waits."""
+    """Have a server take the head of its queue, if it is free and somebody waits.
+
+    Args:
+        columns: The graph.
+        tasks: State of all tasks.
+        servers: State of all servers.
+        count: Counters.
+        server: Which one, or -1 for none.
+        now: This tick.
+    """
     if server < 0 or servers.running[server] != 0 or servers.head[server] == servers.tail[server]:
         return
     servers.running[server] = 1
@@ -124,7 +171,15 @@ def serve(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, s
 
 @jit_inline
 def settle(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, now: int) -> None:
-    """Settle one tick in rounds, until no task ends and none becomes ready."""
+    """Settle one tick in rounds, until no task ends and none becomes ready.
+
+    Args:
+        columns: The graph.
+        tasks: State of all tasks.
+        servers: State of all servers.
+        count: Counters.
+        now: This tick.
+    """
     first = 0
     while count[ENDING] > first or count[READY] > 0:
         last = count[ENDING]
@@ -151,7 +206,13 @@ def settle(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, 
 
 @jit_inline
 def next_tick(tasks: Tasks, links: Links, count: Int64Array) -> int:
-    """Return the tick of the next timer or end of a flow, -1 if there is none."""
+    """Return the tick of the next timer or end of a flow, -1 if there is none.
+
+    Args:
+        tasks: State of all tasks, with the heap of timers.
+        links: State of all links, with the heap of ends of flows.
+        count: How many of each there are.
+    """
     tick = -1
     if count[TIMERS] > 0:
         tick = int(tasks.timer_ticks[0])
@@ -167,6 +228,13 @@ def run_kernel(columns: Columns, tasks: Tasks, servers: Servers, moving: Moving,
     """Run until the end or until room is short; ``count[STATUS]`` says which.
 
     The caller makes room and calls again: memory is managed in one place, outside.
+
+    Args:
+        columns: The graph.
+        tasks: State of all tasks.
+        servers: State of all servers.
+        moving: Flows, links, and the record of rates.
+        count: Counters, status and this tick; what they say is where the run stands.
     """
     flows, links, pieces = moving.flows, moving.links, moving.pieces
     while True:

@@ -50,7 +50,14 @@ class Scratch(NamedTuple):
 
 @jit_entry
 def laws_hold(asked: Asked, done: Done, scratch: Scratch, relative_slack: float) -> bool:
-    """Whether a timeline obeys all laws."""
+    """Whether a timeline obeys all laws.
+
+    Args:
+        asked: What the graph asked for.
+        done: What the timeline says.
+        scratch: Arrays of zeros to count in.
+        relative_slack: Rounding that rates are allowed, as a fraction.
+    """
     return (
         tasks_hold(asked, done, relative_slack)
         and dependencies_hold(asked, done)
@@ -61,7 +68,13 @@ def laws_hold(asked: Asked, done: Done, scratch: Scratch, relative_slack: float)
 
 @jit
 def tasks_hold(asked: Asked, done: Done, relative_slack: float) -> bool:
-    """Whether every task ran, none is too short, and the last end is the makespan."""
+    """Whether every task ran, none is too short, and the last end is the makespan.
+
+    Args:
+        asked: What the graph asked for.
+        done: When each task ran.
+        relative_slack: Rounding that rates are allowed, as a fraction.
+    """
     last = np.int64(0)
     for task in range(len(done.start_ticks)):
         start, end = done.start_ticks[task], done.end_ticks[task]
@@ -80,7 +93,12 @@ def tasks_hold(asked: Asked, done: Done, relative_slack: float) -> bool:
 
 @jit
 def dependencies_hold(asked: Asked, done: Done) -> bool:
-    """Whether no task starts before its predecessors have ended."""
+    """Whether no task starts before its predecessors have ended.
+
+    Args:
+        asked: Who waits for whom.
+        done: When each task ran.
+    """
     for task in range(len(done.start_ticks)):
         for at in range(asked.pred_ptr[task], asked.pred_ptr[task + 1]):
             if done.end_ticks[asked.pred_task[at]] > done.start_ticks[task]:
@@ -90,7 +108,13 @@ def dependencies_hold(asked: Asked, done: Done) -> bool:
 
 @jit
 def servers_hold(asked: Asked, done: Done, scratch: Scratch) -> bool:
-    """Whether no server does two tasks at once and its busy time is the sum of its tasks."""
+    """Whether no server does two tasks at once and its busy time is the sum of its tasks.
+
+    Args:
+        asked: Whose task each is.
+        done: When each task ran, and how long servers were busy.
+        scratch: Arrays of zeros to count in.
+    """
     place, busy = scratch.server_ptr, scratch.server_ticks
     for task in range(len(asked.server)):
         server = asked.server[task]
@@ -117,7 +141,12 @@ def servers_hold(asked: Asked, done: Done, scratch: Scratch) -> bool:
 
 @jit
 def one_at_a_time(tasks: Int32Array, done: Done) -> bool:
-    """Whether the tasks of one server do not overlap; brings them into order of start."""
+    """Whether the tasks of one server do not overlap; brings them into order of start.
+
+    Args:
+        tasks: Ids of its tasks; sorted in place where they are not in order.
+        done: When each task ran.
+    """
     for at in range(1, len(tasks)):
         if done.start_ticks[tasks[at - 1]] > done.start_ticks[tasks[at]]:
             sort_by_start(tasks, done.start_ticks)
@@ -142,7 +171,12 @@ def one_at_a_time(tasks: Int32Array, done: Done) -> bool:
 
 @jit
 def sort_by_start(tasks: Int32Array, start_ticks: Int64Array) -> None:
-    """Sort tasks by start, in place; Shell's way, since tasks of a server are nearly in order."""
+    """Sort tasks by start, in place; Shell's way, since tasks of a server are nearly in order.
+
+    Args:
+        tasks: Ids, sorted in place.
+        start_ticks: When each task of the graph started.
+    """
     gap = 1
     while 3 * gap < len(tasks):
         gap = 3 * gap + 1
@@ -158,7 +192,14 @@ def sort_by_start(tasks: Int32Array, start_ticks: Int64Array) -> None:
 
 @jit
 def links_hold(asked: Asked, done: Done, scratch: Scratch, relative_slack: float) -> bool:
-    """Whether each link carried what was sent, in no less than the time that takes."""
+    """Whether each link carried what was sent, in no less than the time that takes.
+
+    Args:
+        asked: What was to be sent, over which links.
+        done: What links carried, and how long they were busy.
+        scratch: Arrays of zeros to count in.
+        relative_slack: Rounding that rates are allowed, as a fraction.
+    """
     sent = scratch.link_bytes
     for task in range(len(asked.nbytes)):
         for at in range(asked.route_ptr[task], asked.route_ptr[task + 1]):

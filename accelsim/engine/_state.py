@@ -175,7 +175,12 @@ def new_tasks(graph: TaskGraph) -> Tasks:
 
 
 def new_servers(graph: TaskGraph, tasks: Tasks) -> Servers:
-    """Return idle servers; each gets the room in the common queue array that its tasks may need."""
+    """Return idle servers; each gets the room in the common queue array that its tasks may need.
+
+    Args:
+        graph: Whose server each task wants.
+        tasks: State of all tasks; the ready ticks of those that wait stand where their starts will.
+    """
     counts = np.bincount(graph.server + np.int64(1), minlength=graph.num_servers + 1)[1:]
     first = np.cumsum(counts) - counts
     return Servers(
@@ -191,7 +196,12 @@ def new_servers(graph: TaskGraph, tasks: Tasks) -> Servers:
 
 
 def new_flows(slots: int, max_hops: int) -> Flows:
-    """Return ``slots`` slots; the caller keeps the list of free ones."""
+    """Return ``slots`` slots; the caller keeps the list of free ones.
+
+    Args:
+        slots: Flows under way at once.
+        max_hops: Links of the longest route.
+    """
     nodes = np.zeros(slots * max_hops, dtype=_NODE)
     nodes["slot"] = np.repeat(np.arange(slots, dtype=np.int32), max_hops)
     return Flows(
@@ -203,7 +213,13 @@ def new_flows(slots: int, max_hops: int) -> Flows:
 
 
 def grown_flows(flows: Flows, needed: int, count: Int64Array) -> Flows:
-    """Return the same flows with room for at least ``needed`` more."""
+    """Return the same flows with room for at least ``needed`` more.
+
+    Args:
+        flows: The slots there are.
+        needed: Free slots to add at least.
+        count: Counters, of which the free slots are raised.
+    """
     old = len(flows.slots)
     grown = new_flows(max(2 * old, old + needed), flows.max_hops)
     grown.slots[:old] = flows.slots
@@ -245,7 +261,12 @@ def new_filling(num_links: int) -> Filling:
 
 
 def new_pieces(num_links: int, record: bool) -> Pieces:
-    """Return room for the first pieces (none, if nothing is to be recorded)."""
+    """Return room for the first pieces (none, if nothing is to be recorded).
+
+    Args:
+        num_links: Links of the graph.
+        record: Whether rates are recorded.
+    """
     room = 2 * num_links if record else 0
     return Pieces(
         link=np.empty(room, dtype=np.int32),

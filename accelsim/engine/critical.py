@@ -12,7 +12,13 @@ from accelsim.engine.taskgraph import NO_SERVER, Int64Array, TaskGraph
 
 
 def critical_path(graph: TaskGraph, start: Int64Array, end: Int64Array) -> tuple[Int64Array, int]:
-    """Tasks that decide the makespan, last first, and ticks in which none of them ran (0 but for a bug)."""
+    """Tasks that decide the makespan, last first, and ticks in which none of them ran (0 but for a bug).
+
+    Args:
+        graph: The tasks with their servers and predecessors.
+        start: Tick at which each started. int64[tasks].
+        end: Tick at which each ended. int64[tasks].
+    """
     before = _before_on_server(graph, start, end)
     path: list[int] = []
     gap = 0

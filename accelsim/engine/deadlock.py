@@ -20,7 +20,14 @@ def deadlock_error(
     end_ticks: Sequence[int] | npt.NDArray[np.int64],
     now_ticks: int,
 ) -> DeadlockError:
-    """Return the error of a run that stopped with tasks left (start or end is -1 for what did not happen)."""
+    """Return the error of a run that stopped with tasks left (start or end is -1 for what did not happen).
+
+    Args:
+        graph: The tasks, for their names and predecessors.
+        start_ticks: When each started, -1 for never.
+        end_ticks: When each ended, -1 for never.
+        now_ticks: When nothing happened any more.
+    """
     ended = np.asarray(end_ticks) >= 0
     started = np.asarray(start_ticks) >= 0
     left = np.flatnonzero(~ended)

@@ -28,7 +28,13 @@ def component(
     flows_on_link: Sequence[Collection[AnyFlow]] | Mapping[int, Collection[AnyFlow]],
     route_of: Callable[[AnyFlow], Sequence[int]],
 ) -> list[int]:
-    """Return the links connected to ``dirty`` through flows, ``dirty`` included, in ascending order."""
+    """Return the links connected to ``dirty`` through flows, ``dirty`` included, in ascending order.
+
+    Args:
+        dirty: Links that changed.
+        flows_on_link: Flows that now cross each link.
+        route_of: Links that a flow crosses.
+    """
     found = set(dirty)
     frontier = sorted(found)
     while frontier:

@@ -98,6 +98,10 @@ def _run_joined(graphs: list[TaskGraph]) -> list[Timeline]:
 def run_variants(graph: TaskGraph, variants: Variants) -> Runs:
     """Run all variants of a graph on the compiled engine, many at once; same figures as one run each.
 
+    Args:
+        graph: Tasks that all variants have.
+        variants: Work, bytes and latencies that differ, a row each.
+
     Raises:
         DeadlockError: The graph cannot finish.
         ClockOverflowError: A run is longer than the clock holds.

@@ -45,7 +45,12 @@ class NumberedNames(Sequence[str]):
 
 
 def same_names(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether two sequences of names are equal, cheaply when they are one object or both numbered."""
+    """Whether two sequences of names are equal, cheaply when they are one object or both numbered.
+
+    Args:
+        left: Names, perhaps numbered.
+        right: Names, perhaps numbered.
+    """
     if left is right:
         return True
     if isinstance(left, NumberedNames) and isinstance(right, NumberedNames):

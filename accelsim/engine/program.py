@@ -153,7 +153,12 @@ class SeriesTimeline:
         return np.array([(self.start_ticks + before) / TICKS_PER_S for before in [0, *self._ends[:-1]]])
 
     def at(self, round_: int, place: int) -> StageTimeline:
-        """One stage in one round."""
+        """One stage in one round.
+
+        Args:
+            round_: Which round, from 0.
+            place: Which stage of the round, from 0.
+        """
         stage, runs = self.series.stages[place], self.runs[place]
         before = round_ * len(self.runs) + place
         start = self.start_ticks + (self._ends[before - 1] if before else 0)

@@ -46,7 +46,12 @@ class Variants:
         return len(self.work_ticks)
 
     def sizes(self, graph: TaskGraph, variants: slice = slice(None)) -> tuple[Int64Array, Int64Array, Int64Array]:
-        """Work, bytes and latencies of all tasks of a graph in some variants. int64[V, T] each."""
+        """Work, bytes and latencies of all tasks of a graph in some variants. int64[V, T] each.
+
+        Args:
+            graph: The tasks; those whose sizes do not vary keep theirs.
+            variants: Which variants; default: all.
+        """
         work, nbytes, latency = (self._spread(getattr(graph, n), getattr(self, n)[variants]) for n in _SIZES)
         return work, nbytes, latency
 
@@ -56,7 +61,12 @@ class Variants:
         return column
 
     def at(self, graph: TaskGraph, variant: int) -> TaskGraph:
-        """The graph with the sizes of one variant."""
+        """The graph with the sizes of one variant.
+
+        Args:
+            graph: The tasks; those whose sizes do not vary keep theirs.
+            variant: Which one, from 0.
+        """
         work, nbytes, latency = self.sizes(graph, slice(variant, variant + 1))
         return graph.with_sizes(work[0], nbytes[0], latency[0])
 

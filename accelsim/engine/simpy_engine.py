@@ -113,7 +113,15 @@ class SimpyEngine:
         return event
 
     def set_capacity(self, link: int, capacity_bytes_per_s: float) -> None:
-        """Change the capacity of a link from now on; 0 stalls its flows until it is raised again."""
+        """Change the capacity of a link from now on; 0 stalls its flows until it is raised again.
+
+        Args:
+            link: Index of the link.
+            capacity_bytes_per_s: Its new capacity, 0 or more and finite.
+
+        Raises:
+            ValueError: The capacity is neither.
+        """
         if not 0.0 <= capacity_bytes_per_s < float("inf"):
             raise ValueError(f"link {self.links[link].name!r}: capacity must be >= 0, got {capacity_bytes_per_s!r}.")
         rate = capacity_bytes_per_s / TICKS_PER_S
@@ -122,7 +130,15 @@ class SimpyEngine:
         self._shared.touch((link,))
 
     def transfer(self, nbytes: int, route: Sequence[int]) -> simpy.Event:
-        """Send bytes that belong to no task; returns the event of their arrival."""
+        """Send bytes that belong to no task; returns the event of their arrival.
+
+        Args:
+            nbytes: How many, 0 or more.
+            route: Indices of links, each once.
+
+        Raises:
+            ValueError: Negative bytes, or a link twice.
+        """
         if nbytes < 0 or len(set(route)) < len(route):
             raise ValueError(f"transfer: needs bytes >= 0 and a route without repeats, got {nbytes!r} over {route!r}.")
         for link in route:

@@ -81,7 +81,12 @@ class SharedLinks:
         return int(self.env.now)
 
     def send(self, nbytes: int, route: Sequence[int]) -> TaskFlow:
-        """Put a flow on its links; its rate is set at the end of this tick."""
+        """Put a flow on its links; its rate is set at the end of this tick.
+
+        Args:
+            nbytes: How many; none arrive at once.
+            route: Indices of links; an empty one takes no time.
+        """
         flow = TaskFlow(nbytes, route, simpy.Event(self.env), float(nbytes), self.now_ticks)
         if not nbytes or not route:
             flow.done.succeed()
@@ -137,7 +142,15 @@ class SharedLinks:
 
 
 def timeout(env: simpy.Environment, ticks: int) -> simpy.Event:
-    """Return a SimPy timeout, refusing what the clock cannot hold."""
+    """Return a SimPy timeout, refusing what the clock cannot hold.
+
+    Args:
+        env: The environment, whose clock counts ticks.
+        ticks: From now on.
+
+    Raises:
+        ClockOverflowError: The clock would pass its last tick.
+    """
     if env.now + ticks > MAX_TICKS:
         raise ClockOverflowError(f"the run passes {MAX_TICKS / TICKS_PER_S:.0f} s: {OVERFLOW_REMEDY}")
     return env.timeout(ticks)

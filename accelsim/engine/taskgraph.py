@@ -140,6 +140,11 @@ class TaskGraph:
     def with_sizes(self, work_ticks: Int64Array, nbytes: Int64Array, latency_ticks: Int64Array) -> TaskGraph:
         """The same tasks with other work, bytes and latencies; all other columns are shared, not copied.
 
+        Args:
+            work_ticks: Ticks of work. int64[tasks].
+            nbytes: Bytes on the route. int64[tasks].
+            latency_ticks: Ticks before they move. int64[tasks].
+
         Raises:
             TaskGraphError: An array has the wrong length, type or range.
         """

@@ -49,6 +49,10 @@ class CrossEdges:
     def flat(self, copies: int, num_tasks: int) -> tuple[Int64Array, Int64Array]:
         """Return (predecessor id, successor id) of every edge in the instantiated graph.
 
+        Args:
+            copies: How many copies of the template there are.
+            num_tasks: Tasks of one copy.
+
         Raises:
             TaskGraphError: A copy or a task does not exist.
         """
@@ -89,7 +93,12 @@ class Resources:
 
     @classmethod
     def of_each_copy(cls, template: TaskGraph, copies: int) -> Resources:
-        """Servers and links of its own for each copy, numbered copy after copy."""
+        """Servers and links of its own for each copy, numbered copy after copy.
+
+        Args:
+            template: The graph that is copied, with its servers and links.
+            copies: How many copies there are.
+        """
         copy = np.arange(copies, dtype=np.int64)[:, None]
         return cls(
             server_map=copy * template.num_servers + np.arange(template.num_servers),
@@ -188,7 +197,12 @@ def concatenate(graphs: Sequence[TaskGraph], edges: tuple[npt.ArrayLike, npt.Arr
 
 
 def with_barrier(graph: TaskGraph, label: str = "barrier") -> TaskGraph:
-    """Append one task that ends when every other task of the graph has ended."""
+    """Append one task that ends when every other task of the graph has ended.
+
+    Args:
+        graph: The tasks to wait for.
+        label: Label of the new task.
+    """
     sinks = sink_tasks(graph)
     labels = tuple(graph.labels)
     if label not in labels:
@@ -215,6 +229,10 @@ def chain(graph: TaskGraph, copies: int) -> TaskGraph:
     A barrier task is appended to each copy (the last task of the copy), so the number of
     dependencies stays linear.  What this unrolls, :class:`accelsim.engine.program.Program`
     computes without unrolling.
+
+    Args:
+        graph: One repetition.
+        copies: How many repetitions.
     """
     step = with_barrier(graph)
     roots = root_tasks(graph)
@@ -237,6 +255,10 @@ def sink_tasks(graph: TaskGraph) -> Int64Array:
 
 def require_same_resources(left: TaskGraph, right: TaskGraph) -> None:
     """Refuse two graphs that do not stand on the same servers and links.
+
+    Args:
+        left: One graph.
+        right: The other.
 
     Raises:
         TaskGraphError: Names or capacities differ.

@@ -41,7 +41,13 @@ class RateRecorder:
         self._rows: list[tuple[int, int, int, float]] = []
 
     def change(self, link: int, now_ticks: int, rate_bytes_per_tick: float) -> None:
-        """Note the rate of a link from ``now_ticks`` on."""
+        """Note the rate of a link from ``now_ticks`` on.
+
+        Args:
+            link: Index of the link.
+            now_ticks: From when on.
+            rate_bytes_per_tick: Sum over the flows that cross it.
+        """
         old = self._rate_bytes_per_tick[link]
         if rate_bytes_per_tick == old:
             return
@@ -70,7 +76,14 @@ def sorted_rates(
     end_ticks: Int64Array,
     bytes_per_tick: npt.NDArray[np.float64],
 ) -> LinkRates:
-    """Bring pieces into the order of :class:`LinkRates` and to bytes/s."""
+    """Bring pieces into the order of :class:`LinkRates` and to bytes/s.
+
+    Args:
+        link: Index of the link of each piece. int32[pieces].
+        start_ticks: Where it begins. int64[pieces].
+        end_ticks: Where it ends. int64[pieces].
+        bytes_per_tick: Rate in between. float64[pieces].
+    """
     order = np.lexsort((start_ticks, link))
     return LinkRates(
         link=link[order],

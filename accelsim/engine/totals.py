@@ -32,6 +32,13 @@ def exact_ends(makespans: Sequence[Int64Array], repeats: Sequence[int], rounds: 
 def total_per_resource(column: str, counted: Iterable[tuple[Runs, int]]) -> Int64Array:
     """Sum of a column over runs, each counted so many times.
 
+    Args:
+        column: Name of a column of :class:`Runs`, e.g. ``link_bytes``.
+        counted: Runs and how often each row of them counts.
+
+    Returns:
+        One sum per server or link. int64[resources].
+
     Raises:
         ClockOverflowError: The total does not fit int64.
     """

@@ -59,7 +59,12 @@ def verify_timeline(
 
 
 def check_every_task_ran(graph: TaskGraph, timeline: Timeline) -> None:
-    """Every task ran once, within [0, makespan], and the last end is the makespan."""
+    """Every task ran once, within [0, makespan], and the last end is the makespan.
+
+    Args:
+        graph: How many tasks there are.
+        timeline: When each ran.
+    """
     start, end = timeline.start_ticks, timeline.end_ticks
     if len(start) != graph.num_tasks or len(end) != graph.num_tasks:
         raise _bug(f"{len(start)} starts and {len(end)} ends for {graph.num_tasks} tasks")
@@ -71,7 +76,13 @@ def check_every_task_ran(graph: TaskGraph, timeline: Timeline) -> None:
 
 
 def check_durations(graph: TaskGraph, timeline: Timeline, capacity_bytes_per_s: FloatArray) -> None:
-    """No task is shorter than its work, its latency, or its latency plus its transfer at full capacity."""
+    """No task is shorter than its work, its latency, or its latency plus its transfer at full capacity.
+
+    Args:
+        graph: Work, latency, bytes and route of each task.
+        timeline: When each ran.
+        capacity_bytes_per_s: The most that each link had during the run. float64[links].
+    """
     duration = timeline.end_ticks - timeline.start_ticks
     _expect(
         duration >= np.maximum(graph.work_ticks, graph.latency_ticks),
@@ -93,7 +104,12 @@ def check_durations(graph: TaskGraph, timeline: Timeline, capacity_bytes_per_s: 
 
 
 def check_dependencies(graph: TaskGraph, timeline: Timeline) -> None:
-    """No task starts before its predecessors have ended; with the durations: makespan >= critical path."""
+    """No task starts before its predecessors have ended; with the durations: makespan >= critical path.
+
+    Args:
+        graph: Who waits for whom.
+        timeline: When each task ran.
+    """
     if not graph.pred_task.size:
         return
     earliest_start = np.repeat(timeline.start_ticks, np.diff(graph.pred_ptr))
@@ -106,7 +122,12 @@ def check_dependencies(graph: TaskGraph, timeline: Timeline) -> None:
 
 
 def check_servers(graph: TaskGraph, timeline: Timeline) -> None:
-    """No server does two tasks at once, and its busy time is the sum of its tasks."""
+    """No server does two tasks at once, and its busy time is the sum of its tasks.
+
+    Args:
+        graph: Whose task each is.
+        timeline: When each ran, and how long servers were busy.
+    """
     tasks = np.flatnonzero(graph.server != NO_SERVER)
     server = graph.server[tasks]
     start, end = timeline.start_ticks[tasks], timeline.end_ticks[tasks]
@@ -130,7 +151,13 @@ def check_servers(graph: TaskGraph, timeline: Timeline) -> None:
 
 
 def check_link_bytes(graph: TaskGraph, timeline: Timeline, background_bytes: Int64Array | None = None) -> None:
-    """Bytes in are bytes out: each link carried what the tasks routed over it sent."""
+    """Bytes in are bytes out: each link carried what the tasks routed over it sent.
+
+    Args:
+        graph: Bytes and routes of tasks.
+        timeline: What each link carried.
+        background_bytes: What others may have sent over each link beside the tasks. int64[links].
+    """
     sent = np.zeros(graph.num_links, dtype=np.int64)
     np.add.at(sent, graph.route_link, np.repeat(graph.nbytes, np.diff(graph.route_ptr)))
     most = sent if background_bytes is None else sent + background_bytes
@@ -141,7 +168,13 @@ def check_link_bytes(graph: TaskGraph, timeline: Timeline, background_bytes: Int
 
 
 def check_link_capacity(graph: TaskGraph, timeline: Timeline, capacity_bytes_per_s: FloatArray) -> None:
-    """No link carries more than capacity x busy time, nor is busy longer than the run."""
+    """No link carries more than capacity x busy time, nor is busy longer than the run.
+
+    Args:
+        graph: Names of links.
+        timeline: What each link carried, and how long it was busy.
+        capacity_bytes_per_s: The most that each link had during the run. float64[links].
+    """
     _expect(
         (timeline.link_busy_ticks >= 0) & (timeline.link_busy_ticks <= timeline.makespan_ticks),
         lambda i: f"link {graph.links[i]!r} is busy {timeline.link_busy_ticks[i]} of {timeline.makespan_ticks} ticks",

@@ -116,8 +116,15 @@ def ragged_prefill_times(
 ) -> AttentionTimes:
     """Time of one attention whose sequences differ; one row of ``shapes`` per group of sequences that are alike.
 
-    With one row, or equal ones, this is :func:`prefill_times` of all sequences.  Arguments as there; ``cached`` is that
-    of the whole operator.
+    With one row, or equal ones, this is :func:`prefill_times` of all sequences.
+
+    Args:
+        machine: Cores, caches and main memory.
+        parameters: The calibrated numbers of the kernel.
+        shapes: Groups of sequences that are alike.
+        core_flops_per_s: Peak of one core for the element type.
+        cached: Share of queries and results of the whole operator that stays in the L2, 0 to 1.
+        kv_cached: Share of the keys and values of each group that is in the L2.
     """
     p, library = parameters, tiling(FORWARD, parameters.library)
     tiles = tiles_of(library, shapes)
@@ -140,7 +147,14 @@ def ragged_prefill_times(
 
 
 def tile_block_s(p: PrefillParameters, tiles: Tiles, x: AttentionShapes, core_flops_per_s: ArrayLike) -> Array:
-    """Seconds of one block of keys of a tile."""
+    """Seconds of one block of keys of a tile.
+
+    Args:
+        p: The calibrated numbers of the kernel.
+        tiles: Queries and keys of a tile.
+        x: Heads and their widths.
+        core_flops_per_s: Peak of one core for the element type.
+    """
     pairs = tiles.queries * tiles.keys
     rate = np.asarray(core_flops_per_s, dtype=np.float64) * p.matrix_efficiency
     products_s = 2.0 * pairs * (x.head_dim + x.value_dim) / rate
@@ -149,12 +163,25 @@ def tile_block_s(p: PrefillParameters, tiles: Tiles, x: AttentionShapes, core_fl
 
 
 def overlapped(products_s: Array, softmax_s: Array, overlap: float) -> Array:
-    """Both when ``overlap`` of the shorter hides behind the longer."""
+    """Both when ``overlap`` of the shorter hides behind the longer.
+
+    Args:
+        products_s: Seconds of the products.
+        softmax_s: Seconds of the softmax of their scores.
+        overlap: Share of the shorter that hides, 0 to 1.
+    """
     return np.maximum(products_s, softmax_s) + (1.0 - overlap) * np.minimum(products_s, softmax_s)
 
 
 def makespan(machine: GpuMachine, tiles: Tiles, block_s: Array, tile_s: float) -> tuple[Array, Array]:
-    """Seconds until the last core is done, and waves of tiles."""
+    """Seconds until the last core is done, and waves of tiles.
+
+    Args:
+        machine: How many cores there are.
+        tiles: How many tiles, and the blocks of the longest and the last.
+        block_s: Seconds of one block of keys.
+        tile_s: Seconds that a tile takes beside its blocks.
+    """
     waves = np.ceil(tiles.number / machine.num_cores)
     unfilled = np.where(waves > 1.0, waves - tiles.number / machine.num_cores, 0.0)
     mean_s = (tiles.blocks * block_s + tiles.number * tile_s) / machine.num_cores
@@ -167,6 +194,10 @@ def tiles_of(library: Tiling, shapes: AttentionShapes) -> Tiles:
 
     A tile of queries ``[i, i + queries / share)`` sees keys up to its last query and, with a window, from its first
     query's window on; ``share`` heads lie in it.
+
+    Args:
+        library: How the kernels cut queries and keys.
+        shapes: The attentions. Arrays of one length.
     """
     x = shapes
     share = x.heads / x.kv_heads if library.packs_queries else np.ones_like(x.heads)

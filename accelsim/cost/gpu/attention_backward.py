@@ -144,6 +144,10 @@ def key_tiles_of(library: Tiling, shapes: AttentionShapes) -> Tiles:
     """Tiles of keys and the blocks of queries each walks over; ``queries`` and ``keys`` are the extents of a block.
 
     Keys ``[i, i + keys)`` are seen by the queries from their own position on, with a window up to its end.
+
+    Args:
+        library: How the kernels cut queries and keys.
+        shapes: The attentions. Arrays of one length.
     """
     x = shapes
     queries, keys = library.extents(x.head_dim, x.q_len)

@@ -79,7 +79,12 @@ class Tiling:
     whole_heads: bool = False
 
     def extents(self, head_dim: Array, queries: Array) -> tuple[Array, Array]:
-        """Queries and keys of a tile, for heads of a width and ``queries`` queries per KV head (or head)."""
+        """Queries and keys of a tile, for heads of a width and ``queries`` queries per KV head (or head).
+
+        Args:
+            head_dim: Width of a head, an array.
+            queries: Queries that could lie in one tile; few of them make a smaller one.
+        """
         bounds = [tile.max_head_dim for tile in self.tiles]
         index = np.minimum(np.searchsorted(bounds, head_dim), len(bounds) - 1)
         rows, keys, few = (
@@ -91,7 +96,16 @@ class Tiling:
     def arrange(
         self, queries: Array, keys: Array, per_head: Array, seen: Array, exists: NDArray[np.bool_], heads: Array
     ) -> Tiles:
-        """Tiles of ``heads`` heads of ``per_head`` tiles; rows of ``seen`` are the blocks of each tile of one head."""
+        """Tiles of ``heads`` heads of ``per_head`` tiles; rows of ``seen`` are the blocks of each tile of one head.
+
+        Args:
+            queries: Queries of a tile, per shape.
+            keys: Keys of a block, per shape.
+            per_head: Tiles of one head, per shape.
+            seen: Blocks that each tile walks over. float64[tiles, shapes].
+            exists: Whether the shape has that tile. bool[tiles, shapes].
+            heads: Heads of all sequences, per shape.
+        """
         total = seen.sum(axis=0)
         if self.whole_heads:
             return Tiles(queries, keys, heads, heads * total, total, total)
@@ -100,7 +114,12 @@ class Tiling:
         return Tiles(queries, keys, heads * per_head, heads * total, longest, lasts[self.last])
 
     def last_of(self, last_s: Array, number: Array) -> Array:
-        """Seconds of the tile that ends last, where heads of several lengths have such tiles of ``last_s``."""
+        """Seconds of the tile that ends last, where heads of several lengths have such tiles of ``last_s``.
+
+        Args:
+            last_s: Seconds of the last tile of each length.
+            number: Tiles of each length.
+        """
         found: Mapping[str, Array] = {
             "longest": last_s.max(keepdims=True),
             "mean": (last_s * number).sum(keepdims=True) / number.sum(keepdims=True),
@@ -138,6 +157,10 @@ BACKWARD: Mapping[str, Tiling] = {
 
 def tiling(kernels: Mapping[str, Tiling], library: str) -> Tiling:
     """The tiles of ``library``.
+
+    Args:
+        kernels: Tiles by library, of one direction.
+        library: Name in a calibration, e.g. ``flash2``.
 
     Raises:
         ConfigError: No such library.

@@ -115,7 +115,14 @@ def ragged_decode_times(
     """Time of one attention whose sequences differ; one row of ``shapes`` per group of sequences that are alike.
 
     With one row, or equal ones, this is :func:`decode_times` of all sequences; it is never less than that of the same
-    batch at its mean length and never more than at its largest, and it grows with every length.  Arguments as there.
+    batch at its mean length and never more than at its largest, and it grows with every length.
+
+    Args:
+        machine: Cores, caches and main memory.
+        parameters: The calibrated numbers of the kernel.
+        shapes: Groups of sequences that are alike.
+        core_flops_per_s: Peak of one core for the element type.
+        kv_cached: Share of keys and values that the L2 still holds, 0 to 1.
     """
     w = _candidates(machine, parameters, shapes, core_flops_per_s, kv_cached)
     mean = _at_mean(machine, parameters, shapes, core_flops_per_s, kv_cached)

@@ -56,6 +56,10 @@ class GpuMachine:
     def of(cls, chip: Chip, num_cores: int | None = None) -> GpuMachine:
         """The machine ``num_cores`` of ``chip`` (default: all) see; memories are not divided with the cores.
 
+        Args:
+            chip: The chip as described.
+            num_cores: How many cores work; None: all.
+
         Raises:
             ConfigError: The chip lacks a cache or a main memory.
         """

@@ -168,6 +168,13 @@ def score_bytes(shapes: AttentionShapes) -> Array:
 
 
 def standard_calls(direction: Direction, dropout: ArrayLike, mask: ArrayLike, fused: bool = False) -> Array:
-    """Calls a framework issues for standard attention."""
+    """Calls a framework issues for standard attention.
+
+    Args:
+        direction: ``forward``, ``backward``, or ``training`` for both.
+        dropout: 1 where there is dropout, 0 where not; an array.
+        mask: 1 where there is a padding mask, 0 where not; an array.
+        fused: Whether scaling, mask and softmax are one kernel.
+    """
     base, drops, masks = (FUSED_CALLS if fused else STANDARD_CALLS)[direction]
     return np.asarray(base + drops * np.asarray(dropout, dtype=np.float64) + masks * np.asarray(mask, dtype=np.float64))
