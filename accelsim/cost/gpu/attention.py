@@ -17,7 +17,7 @@ sizes are not among the data).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -102,7 +102,7 @@ def prefill_times(
     ones = np.ones_like(busy_s)
     body = Body(latency_s, whole_s - latency_s, busy_s, l2_s, hbm_s, l2_bytes, hbm_bytes + append_bytes, ones, waves)
     times = body.times(p.launch_s)
-    return times._replace(total_s=times.total_s + append_s, hbm_s=times.hbm_s + append_s)
+    return replace(times, total_s=times.total_s + append_s, hbm_s=times.hbm_s + append_s)
 
 
 def ragged_prefill_times(

@@ -137,7 +137,7 @@ def backward_times(
     ones = np.ones_like(busy_s)
     body = Body(latency_s, whole_s - latency_s, busy_s, l2_s, hbm_s, l2_bytes + around_bytes, hbm_bytes, ones, waves)
     times = body.times(BACKWARD_KERNELS * p.launch_s)
-    return times._replace(total_s=times.total_s + around_s, hbm_s=times.hbm_s + around_s)
+    return replace(times, total_s=times.total_s + around_s, hbm_s=times.hbm_s + around_s)
 
 
 def key_tiles_of(library: Tiling, shapes: AttentionShapes) -> Tiles:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from accelsim.cost.gpu.launches import KernelTimes
 from accelsim.cost.gpu.machine import Array
 from accelsim.cost.gpu.shapes import columns_of
 
@@ -88,17 +89,10 @@ class AttentionShapes:
         return self.element_bytes * self.batch * self.kv_heads * self.kv_elements
 
 
-class AttentionTimes(NamedTuple):
-    """Seconds and bytes of an array of attentions; the parts sum to ``total_s``."""
+@dataclass(frozen=True, slots=True)
+class AttentionTimes(KernelTimes):
+    """Seconds and bytes of an array of attentions, and what each was cut into."""
 
-    total_s: Array
-    launch_s: Array
-    latency_s: Array
-    compute_s: Array
-    l2_s: Array
-    hbm_s: Array
-    l2_bytes: Array
-    hbm_bytes: Array
     splits: Array
     waves: Array
 

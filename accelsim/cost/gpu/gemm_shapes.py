@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
+from accelsim.cost.gpu.launches import KernelTimes
 from accelsim.cost.gpu.machine import Array
-from accelsim.cost.gpu.shapes import columns_of
-
-_DEFAULTS: dict[str, ArrayLike | str] = {
-    "batch": 1.0,
-    "element_bytes": 2.0,
-    "a_element_bytes": "element_bytes",
-    "b_element_bytes": "element_bytes",
-    "result_bytes": "element_bytes",
-    "unpack_s": 0.0,
-    "a_cached": 0.0,
-    "b_cached": 0.0,
-    "c_cached": 0.0,
-}
+from accelsim.cost.gpu.shapes import Shapes
 
 
-class GemmShapes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class GemmShapes(Shapes):
     """Products ``C[batch, m, n] = A[batch, m, k] @ B[batch, k, n]``, one entry each.
 
     Attributes:
@@ -41,6 +33,18 @@ class GemmShapes(NamedTuple):
         c_cached: Share of ``C`` that stays in the L2 instead of being written to main memory, 0 to 1.
     """
 
+    defaults: ClassVar[Mapping[str, ArrayLike | str]] = {
+        "batch": 1.0,
+        "element_bytes": 2.0,
+        "a_element_bytes": "element_bytes",
+        "b_element_bytes": "element_bytes",
+        "result_bytes": "element_bytes",
+        "unpack_s": 0.0,
+        "a_cached": 0.0,
+        "b_cached": 0.0,
+        "c_cached": 0.0,
+    }
+
     m: Array
     n: Array
     k: Array
@@ -55,30 +59,11 @@ class GemmShapes(NamedTuple):
     b_cached: Array
     c_cached: Array
 
-    @classmethod
-    def of(cls, **columns: ArrayLike) -> Self:
-        """Products from columns by name, arrays of one length or single numbers; what is left out has its default.
 
-        Raises:
-            TypeError: A column is unknown or missing.
-        """
-        return cls(*columns_of(columns, cls._fields, _DEFAULTS))
+@dataclass(frozen=True, slots=True)
+class GemmTimes(KernelTimes):
+    """Seconds and bytes of an array of products, and the kernel of each."""
 
-
-class GemmTimes(NamedTuple):
-    """Seconds and bytes of an array of products; every field has one entry per product.
-
-    ``launch_s + latency_s + compute_s + l2_s + hbm_s == total_s``.
-    """
-
-    total_s: Array
-    launch_s: Array
-    latency_s: Array
-    compute_s: Array
-    l2_s: Array
-    hbm_s: Array
-    l2_bytes: Array
-    hbm_bytes: Array
     tile_rows: Array
     tile_cols: Array
     splits: Array

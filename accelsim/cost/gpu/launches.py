@@ -4,48 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from accelsim.cost.base import OperatorCost
 from accelsim.cost.gpu.machine import Array, cache_name
+from accelsim.cost.gpu.shapes import Columns
 from accelsim.cost.residual import Residual
 from accelsim.hardware.chip import Chip
 
 
-class Times(Protocol):
-    """Seconds and bytes of an array of kernels; the parts sum to ``total_s``."""
+@dataclass(frozen=True, slots=True)
+class KernelTimes(Columns):
+    """Seconds and bytes of an array of kernels: ``launch_s + latency_s + compute_s + l2_s + hbm_s == total_s``.
 
-    @property
-    def total_s(self) -> Array:
-        """Duration, launch included."""
+    Attributes:
+        total_s: Duration, launch included.
+        launch_s: Launch.
+        latency_s: What no resource is busy with.
+        compute_s: Charged to the cores.
+        l2_s: Charged to the cache.
+        hbm_s: Charged to the main memory.
+        l2_bytes: Bytes of the cache.
+        hbm_bytes: Bytes of the main memory.
+    """
 
-    @property
-    def launch_s(self) -> Array:
-        """Launch."""
-
-    @property
-    def latency_s(self) -> Array:
-        """What no resource is busy with."""
-
-    @property
-    def compute_s(self) -> Array:
-        """Charged to the cores."""
-
-    @property
-    def l2_s(self) -> Array:
-        """Charged to the cache."""
-
-    @property
-    def hbm_s(self) -> Array:
-        """Charged to the main memory."""
-
-    @property
-    def l2_bytes(self) -> Array:
-        """Bytes of the cache."""
-
-    @property
-    def hbm_bytes(self) -> Array:
-        """Bytes of the main memory."""
+    total_s: Array
+    launch_s: Array
+    latency_s: Array
+    compute_s: Array
+    l2_s: Array
+    hbm_s: Array
+    l2_bytes: Array
+    hbm_bytes: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +54,7 @@ class Trust:
 def costs_of(
     operators: Sequence[Any],
     chip: Chip,
-    times: Times,
+    times: KernelTimes,
     trust: Sequence[Trust],
     details: Sequence[Mapping[str, float | str]],
     flop_energy_j: float,

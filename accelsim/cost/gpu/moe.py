@@ -19,15 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.gemm_shapes import GemmShapes, GemmTimes
+from accelsim.cost.gpu.launches import KernelTimes
 from accelsim.cost.gpu.machine import Array, GpuMachine
-from accelsim.cost.gpu.shapes import columns_of
+from accelsim.cost.gpu.shapes import Shapes
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 
@@ -128,20 +129,8 @@ class MoeParameters:
         )
 
 
-class MoeTimes(NamedTuple):
-    """Seconds and bytes of an array of layers; the parts sum to ``total_s``."""
-
-    total_s: Array
-    launch_s: Array
-    latency_s: Array
-    compute_s: Array
-    l2_s: Array
-    hbm_s: Array
-    l2_bytes: Array
-    hbm_bytes: Array
-
-
-class MoeShapes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MoeShapes(Shapes):
     """Layers as one rank sees them, one entry each.
 
     Attributes:
@@ -164,6 +153,15 @@ class MoeShapes(NamedTuple):
         unpack_s: Time of one core to unpack one weight; default 0.
     """
 
+    defaults: ClassVar[Mapping[str, ArrayLike | str]] = {
+        **dict.fromkeys(("tp", "ep", "gated", "imbalance"), 1.0),
+        **dict.fromkeys(("input_bytes", "weight_bytes", "product_bytes"), "element_bytes"),
+        "touched": np.inf,
+        "is_dispatched": 0.0,
+        "element_bytes": 2.0,
+        "unpack_s": 0.0,
+    }
+
     tokens: Array
     hidden: Array
     inter: Array
@@ -182,27 +180,8 @@ class MoeShapes(NamedTuple):
     product_bytes: Array
     unpack_s: Array
 
-    @classmethod
-    def of(cls, **columns: ArrayLike) -> Self:
-        """Layers from columns by name, arrays of one length or single numbers; what is left out has its default.
 
-        Raises:
-            TypeError: A column is unknown or missing.
-        """
-        return cls(*columns_of(columns, cls._fields, _DEFAULTS))
-
-
-_DEFAULTS: dict[str, ArrayLike | str] = {
-    **dict.fromkeys(("tp", "ep", "gated", "imbalance"), 1.0),
-    **dict.fromkeys(("input_bytes", "weight_bytes", "product_bytes"), "element_bytes"),
-    "touched": np.inf,
-    "is_dispatched": 0.0,
-    "element_bytes": 2.0,
-    "unpack_s": 0.0,
-}
-
-
-def moe_times(machine: GpuMachine, parameters: MoeParameters, shapes: MoeShapes) -> MoeTimes:
+def moe_times(machine: GpuMachine, parameters: MoeParameters, shapes: MoeShapes) -> KernelTimes:
     """Time of each layer on one rank.
 
     Args:
@@ -283,7 +262,7 @@ def _sum(
     launch_s: Array,
     products: tuple[GemmTimes, GemmTimes],
     streams: list[Array],
-) -> MoeTimes:
+) -> KernelTimes:
     """Launches, both products, and kernels that only move bytes (zeros, activation, weighted sum)."""
     hits = [machine.cached_fraction(nbytes) for nbytes in streams]
     missed = sum((nbytes * (1.0 - hit) for nbytes, hit in zip(streams, hits, strict=True)), np.zeros(1))
@@ -291,7 +270,7 @@ def _sum(
     hbm_s = missed / (machine.hbm_bandwidth_bytes_per_s * parameters.stream_efficiency)
     l2_s = found / (machine.l2_bandwidth_bytes_per_s * parameters.stream_efficiency)
     up, down = products
-    return MoeTimes(
+    return KernelTimes(
         total_s=launch_s + up.total_s + down.total_s + hbm_s + l2_s,
         launch_s=launch_s,
         latency_s=up.latency_s + down.latency_s,

@@ -15,14 +15,16 @@ Not modelled: vector instructions (exponentials of short rows), misaligned width
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from accelsim.cost.gpu.launches import KernelTimes
 from accelsim.cost.gpu.machine import Array, GpuMachine
-from accelsim.cost.gpu.shapes import columns_of
+from accelsim.cost.gpu.shapes import Shapes
 
 #: Elements of one thread block where it does not take a whole row.
 ELEMENTS_PER_BLOCK = 2048
@@ -64,20 +66,8 @@ class RowwiseParameters:
     overlap_norm: float = math.inf
 
 
-class RowwiseTimes(NamedTuple):
-    """Seconds and bytes of an array of row-wise operators; the parts sum to ``total_s``."""
-
-    total_s: Array
-    launch_s: Array
-    latency_s: Array
-    compute_s: Array
-    l2_s: Array
-    hbm_s: Array
-    l2_bytes: Array
-    hbm_bytes: Array
-
-
-class RowShapes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RowShapes(Shapes):
     """Row-wise operators, one entry each.
 
     Attributes:
@@ -92,6 +82,14 @@ class RowShapes(NamedTuple):
         gathers: 1 where the kernel looks a place up before it can load from it; default 0.
     """
 
+    defaults: ClassVar[Mapping[str, ArrayLike | str]] = {
+        "whole_rows": 0.0,
+        "passes": 1.0,
+        "block_threads": BLOCK_THREADS,
+        "cached": 0.0,
+        "gathers": 0.0,
+    }
+
     rows: Array
     width: Array
     read_bytes: Array
@@ -102,26 +100,8 @@ class RowShapes(NamedTuple):
     cached: Array
     gathers: Array
 
-    @classmethod
-    def of(cls, **columns: ArrayLike) -> Self:
-        """Operators from columns by name, arrays of one length or single numbers; what is left out has its default.
 
-        Raises:
-            TypeError: A column is unknown or missing.
-        """
-        return cls(*columns_of(columns, cls._fields, _DEFAULTS))
-
-
-_DEFAULTS: dict[str, ArrayLike | str] = {
-    "whole_rows": 0.0,
-    "passes": 1.0,
-    "block_threads": BLOCK_THREADS,
-    "cached": 0.0,
-    "gathers": 0.0,
-}
-
-
-def rowwise_times(machine: GpuMachine, parameters: RowwiseParameters, shapes: RowShapes) -> RowwiseTimes:
+def rowwise_times(machine: GpuMachine, parameters: RowwiseParameters, shapes: RowShapes) -> KernelTimes:
     """Time of row-wise operators.
 
     Args:
@@ -146,7 +126,7 @@ def rowwise_times(machine: GpuMachine, parameters: RowwiseParameters, shapes: Ro
     body_s = np.linalg.norm(parts, ord=p.overlap_norm, axis=0)
     launch, latency = np.full_like(body_s, p.launch_s), p.kernel_s + p.gather_s * looks_up
     compute, l2, hbm = (np.where(slowest == i, body_s, 0.0) for i in range(3))
-    return RowwiseTimes(launch + latency + body_s, launch, latency, compute, l2, hbm, moved, hbm_bytes)
+    return KernelTimes(launch + latency + body_s, launch, latency, compute, l2, hbm, moved, hbm_bytes)
 
 
 def softmax_passes(width: ArrayLike) -> Array:

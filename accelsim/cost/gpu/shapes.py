@@ -1,8 +1,10 @@
-"""Arrays of shapes: what a formula takes, one entry per operator."""
+"""Columns: what a formula takes and gives, arrays with one entry per operator."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,3 +36,27 @@ def columns_of(
 
     arrays = (np.atleast_1d(np.asarray(value(name), dtype=np.float64)) for name in names)
     return list(np.broadcast_arrays(*arrays))
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Arrays of one length by name; iterating gives the arrays in order."""
+
+    def __iter__(self) -> Iterator[Array]:
+        return (getattr(self, one.name) for one in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes(Columns):
+    """Columns of extents, of which some have a default."""
+
+    defaults: ClassVar[Mapping[str, ArrayLike | str]] = {}
+
+    @classmethod
+    def of(cls, **columns: ArrayLike) -> Self:
+        """Shapes from columns by name, arrays of one length or single numbers; what is left out has its default.
+
+        Raises:
+            TypeError: A column is unknown or missing.
+        """
+        return cls(*columns_of(columns, tuple(one.name for one in fields(cls)), cls.defaults))

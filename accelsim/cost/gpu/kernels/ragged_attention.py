@@ -9,6 +9,7 @@ uniform batches.  Not modelled: one kernel for both kinds (FlashAttention's ``va
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -128,7 +129,5 @@ def _outside(calibration: GpuCalibration, section: Section, shapes: AttentionSha
 def together(kernels: list[Kernel]) -> AttentionTimes:
     """One after another; parts and waves of the slowest."""
     slowest = max(kernels, key=lambda kernel: float(kernel.times.total_s[0])).times
-    summed = {
-        name: np.sum([getattr(kernel.times, name) for kernel in kernels], axis=0) for name in AttentionTimes._fields
-    }
-    return AttentionTimes(**{**summed, "splits": slowest.splits, "waves": slowest.waves})
+    summed = AttentionTimes(*(np.sum(columns, axis=0) for columns in zip(*(one.times for one in kernels), strict=True)))
+    return replace(summed, splits=slowest.splits, waves=slowest.waves)

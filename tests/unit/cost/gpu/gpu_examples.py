@@ -9,8 +9,9 @@ from accelsim.cost.gpu.attention import PrefillParameters
 from accelsim.cost.gpu.decode import DecodeParameters
 from accelsim.cost.gpu.gemm import GemmParameters
 from accelsim.cost.gpu.gemm_shapes import GemmShapes, GemmTimes
+from accelsim.cost.gpu.launches import KernelTimes
 from accelsim.cost.gpu.machine import GpuMachine
-from accelsim.cost.gpu.rowwise import RowShapes, RowwiseParameters, RowwiseTimes
+from accelsim.cost.gpu.rowwise import RowShapes, RowwiseParameters
 
 #: 10 cores, 1 MB of L2, 10 TB/s from L2, 1 TB/s into each core, 1 TB/s from main memory.
 MACHINE = GpuMachine(
@@ -65,7 +66,7 @@ def gemm_times(
 
 def rowwise_times(
     machine: GpuMachine, parameters: RowwiseParameters, *extents: ArrayLike, **columns: ArrayLike
-) -> RowwiseTimes:
+) -> KernelTimes:
     """Times of row operators of so many rows, elements of a row, bytes read and bytes written."""
     names = ("rows", "width", "read_bytes", "write_bytes")
     shapes = RowShapes.of(**dict(zip(names, extents, strict=True)), **columns)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family, trust_of
-from accelsim.cost.gpu.launches import costs_of
+from accelsim.cost.gpu.launches import KernelTimes, costs_of
 from accelsim.cost.gpu.section import Section
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.dtypes import DType
@@ -59,25 +59,12 @@ SECTION = Section(
 )
 
 
-class Times(NamedTuple):
-    """See :class:`accelsim.cost.gpu.launches.Times`."""
-
-    total_s: Array
-    launch_s: Array
-    latency_s: Array
-    compute_s: Array
-    l2_s: Array
-    hbm_s: Array
-    l2_bytes: Array
-    hbm_bytes: Array
-
-
-def rotation_times(site: Site, p: RotationParameters, nbytes: Array) -> Times:
+def rotation_times(site: Site, p: RotationParameters, nbytes: Array) -> KernelTimes:
     """Launch, then the bytes at what memory gives."""
     none = np.zeros_like(nbytes)
     launch_s = np.full_like(nbytes, p.launch_s)
     hbm_s = nbytes / (site.machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency)
-    return Times(launch_s + hbm_s, launch_s, none, none, none, hbm_s, nbytes, nbytes)
+    return KernelTimes(launch_s + hbm_s, launch_s, none, none, none, hbm_s, nbytes, nbytes)
 
 
 def _work(x: Extents) -> Array:
