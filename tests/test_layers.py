@@ -21,7 +21,7 @@ LAYERS = [
     {"dtypes"},
     {"plugins"},
     {"registry"},
-    {"units"},
+    {"reading", "units"},
     {"catalog"},
     {"config"},
     {"engine"},

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from accelsim.hardware.system import System
+from accelsim.reading import read_bytes
 from accelsim.workload.graph import Workload
 
 #: Fields of a system that say where its values come from, not what they are.
@@ -82,4 +83,4 @@ def topology_files(system: System) -> dict[str, Path]:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of what is in a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_bytes(path)).hexdigest()

@@ -54,9 +54,9 @@ def collective(
     json_: o.JsonOption = None,
 ) -> None:
     """Time, algbw and busbw (nccl-tests definitions) of a collective, per algorithm, and where the fastest changes."""
+    from accelsim.config.bounds import read_quantity
     from accelsim.hardware.system import load_system
     from accelsim.network.sweep import sweep_collective
-    from accelsim.units import parse_quantity
     from accelsim.workload.group import Group
 
     system = load_system(on, read_overrides(set_ or ()))
@@ -69,7 +69,7 @@ def collective(
     if kind == "send_recv" and call.ranks is None:
         num_ranks = 2
     sizes = [2**power for power in range(_SWEEP_FROM, _SWEEP_TO + 1)] if call.sweep or plot else []
-    sizes = sizes or [round(parse_quantity(call.size, "bytes"))]
+    sizes = sizes or [round(read_quantity(call.size, "bytes"))]
     swept = sweep_collective(kind, sizes, Group("ranks", num_ranks, call.stride), system, call.algorithm, call.library)
     if plot is not None:
         _plot(swept, system, plot)

@@ -46,12 +46,12 @@ def budget(
 
     --set changes a field of the optics, e.g. --set laser.power="20 mW".
     """
+    from accelsim.config.bounds import read_quantity
     from accelsim.hardware.optical import Reach
     from accelsim.hardware.optical.budget import require_closed
-    from accelsim.units import parse_quantity
 
     optics, switch = _optical(link, set_), _switch(through)
-    length_m = parse_quantity(length, "length")
+    length_m = read_quantity(length, "length")
     reach = Reach(length_m, switch.insertion_loss_db, switch.latency_s) if switch else Reach(length_m)
     found = optics.link_budget(reach)
     longest_m = (

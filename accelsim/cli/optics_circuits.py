@@ -43,12 +43,12 @@ def policies(
     json_: o.JsonOption = None,
 ) -> None:
     """Circuits that stay, move per phase or per collective: time, cost of moving, and the break-even message size."""
+    from accelsim.config.bounds import read_quantity
     from accelsim.hardware.optical.load import link_from_optics
     from accelsim.network.optical import break_even_bytes, compare_policies
-    from accelsim.units import parse_quantity
 
     device = switch_of(switch)
-    spec = link_from_optics(link, parse_quantity(length, "length"), switch)
+    spec = link_from_optics(link, read_quantity(length, "length"), switch)
     phases = _phases(phases_of)
     reports = compare_policies(phases, device, spec, degree)
     hop_bytes_per_s = spec.bandwidth_bytes_per_s
@@ -77,11 +77,11 @@ def policies(
 
 
 def _phases(flags: TrafficFlags) -> Phases:
-    from accelsim.units import parse_quantity
+    from accelsim.config.bounds import read_quantity
 
     if flags.traffic is not None:
         return _read_phases(flags.traffic)
-    return _shifted(flags.shifts, round(parse_quantity(flags.size, "bytes")), flags.ports, flags.repeat)
+    return _shifted(flags.shifts, round(read_quantity(flags.size, "bytes")), flags.ports, flags.repeat)
 
 
 def _rate_of_staying(phases: Phases, total_s: float) -> float:
@@ -126,12 +126,12 @@ def torus(
     json_: o.JsonOption = None,
 ) -> None:
     """Shapes and twists that circuit switches between blocks can set, best first for the traffic."""
+    from accelsim.config.bounds import read_quantity
     from accelsim.network.optical import rank_tori
-    from accelsim.units import parse_quantity
 
     matrix = None if traffic is None else _matrix(output.read_numbers(traffic, ("src", "dst", "bytes")), chips, traffic)
     floats = None if matrix is None else matrix.astype("float64")
-    ranked = rank_tori(chips, parse_quantity(rate, "bytes_per_s"), floats, block, longest, twisted)
+    ranked = rank_tori(chips, read_quantity(rate, "bytes_per_s"), floats, block, longest, twisted)
     content = {
         "chips": chips,
         "tori": [

@@ -11,8 +11,6 @@ from typing import Any
 
 from accelsim.errors import ConfigError
 
-_MAX_BYTES = 64 * 2**20
-
 
 def write_json(content: Any, target: str) -> None:
     """Write ``content`` to the file ``target``, or to standard output for ``-``; infinite numbers become null.
@@ -83,12 +81,10 @@ def read_numbers(path: Path, columns: tuple[str, ...]) -> list[tuple[int, ...]]:
     Raises:
         ConfigError: The file cannot be read, is too large, lacks a column or rows, or a cell is no such number.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path}: larger than 64 MiB.")
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as err:
-        raise ConfigError(f"{path}: cannot read ({err}). Name a CSV with the columns {','.join(columns)}.") from err
+    from accelsim.reading import MAX_TABLE_BYTES, read_text
+
+    expected = f"a CSV with the columns {','.join(columns)}"
+    lines = read_text(path, expected, MAX_TABLE_BYTES).splitlines()
     reader = csv.DictReader(lines)
     missing = [name for name in columns if name not in (reader.fieldnames or [])]
     if missing:

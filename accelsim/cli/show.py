@@ -125,12 +125,13 @@ def _show_schema(kind: str) -> None:
 def _show_file(console: Console, name: str) -> None:
     """The YAML of a model, system or chip, as it is: every value with its source."""
     from accelsim.catalog import Catalog
+    from accelsim.reading import read_text
 
     try:
         _, path = Catalog().find_any(("systems", "chips", "models", "profiles"), name)
     except ConfigError as error:
         raise ConfigError(f"{error}\nOr one of: {', '.join(_LISTS)}.") from error
-    console.print(path.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
+    console.print(read_text(path), markup=False, soft_wrap=True)
 
 
 def _show_graph(console: Console, case: Case) -> None:

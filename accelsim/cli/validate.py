@@ -104,7 +104,8 @@ def _write_json(found: Sequence[MeasuredComparison], json_: str, verbose: bool) 
 
 def _renew(found: Sequence[MeasuredComparison], path: Path) -> None:
     from accelsim.files import write_atomic
-    from accelsim.validation.markdown import read_text, renewed
+    from accelsim.reading import read_text
+    from accelsim.validation.markdown import renewed
 
     write_atomic(path, renewed(read_text(path), found, str(path)))
 

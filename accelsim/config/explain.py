@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from accelsim.config.document import Source, split_path
 from accelsim.config.export import json_schema
+from accelsim.config.messages import bound_text
 from accelsim.config.quantity import Quantity
 from accelsim.config.walk import all_metadata, element_types, fields_by_key, options, quantity_of, spec_classes
 from accelsim.errors import ConfigError
@@ -231,7 +232,7 @@ def _range(info: FieldInfo, quantity: Quantity | None) -> str:
     for item in all_metadata(info):
         for bound, words in _BOUND_WORDS.items():
             if getattr(item, bound, None) is not None:
-                found.append(f"{words} {getattr(item, bound):g}")
+                found.append(f"{words} {bound_text(getattr(item, bound))}")
     if quantity is not None and quantity.at_most == 1.0:
         found.append("from 0 to 1")
     elif quantity is not None and not found:

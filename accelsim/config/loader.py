@@ -13,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from accelsim.config.document import MAX_KEPT, Document, Source, fingerprint_of
-from accelsim.config.reader import decode, display_path, read_bytes, read_json, read_yaml
+from accelsim.config.reader import read_json, read_yaml
 from accelsim.config.tree import Node, deep_merge
 from accelsim.config.validate import Loaded, validate
 from accelsim.errors import ConfigError
+from accelsim.reading import decode, display_path, read_bytes
 
 __all__ = ["Document", "Loaded", "Source", "load_document", "parse_document", "resolve_extends", "validate"]
 

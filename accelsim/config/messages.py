@@ -54,7 +54,7 @@ def describe(detail: ErrorDetails, node: Node, annotations: list[Any]) -> str:
         return _not_a_choice(node, annotations, detail)
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
-        return f"got {shown(node)}; must be {words} {context[key]:g}."
+        return f"got {shown(node)}; must be {words} {bound_text(context[key])}."
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, got {shown(node)}.{_quote_hint(kind, node)}"
     if kind in ("value_error", "assertion_error"):
@@ -62,6 +62,15 @@ def describe(detail: ErrorDetails, node: Node, annotations: list[Any]) -> str:
     if kind == "quantity":
         return detail["msg"]
     return f"{_sentence(detail['msg'])} Got {shown(node)}."
+
+
+def bound_text(value: float) -> str:
+    """A bound as people write it: whole numbers with all digits.
+
+    Args:
+        value: The bound.
+    """
+    return f"{value:,}".replace(",", "_") if isinstance(value, int) else f"{value:g}"
 
 
 def shown(node: Node) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from accelsim.config.bounds import range_problem
 from accelsim.errors import UnitError
 from accelsim.units import dimension_example, dimension_noun, dimension_units, missing_unit, parse_quantity
 
@@ -57,6 +58,8 @@ class Quantity:
             raise _problem(f"{raw!r} is not a finite number. Write e.g. '{dimension_example(self.dimension)}'.")
         if value < 0:
             raise _problem(f"{raw!r} is negative; expected {dimension_noun(self.dimension)} of 0 or more.")
+        if problem := range_problem(value, self.dimension):
+            raise _problem(f"{raw!r} {problem}.")
         if value > self.at_most:
             raise _problem(f"{raw!r} is above {self.at_most:g}; expected {dimension_noun(self.dimension)} from 0 to 1.")
         if not self.whole:

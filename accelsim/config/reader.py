@@ -1,7 +1,7 @@
 """Text to tree: YAML by events and JSON by tokens, both with the line of every key, both refusing what is unsafe.
 
-Refused: files above 8 MiB (before reading), anchors and aliases (a few lines can expand to gigabytes), tags, duplicate
-keys, nesting above 50, several documents in one file, text that is not UTF-8.
+Refused: anchors and aliases (a few lines can expand to gigabytes), tags, duplicate
+keys, nesting above 50, several documents in one file.
 """
 
 from __future__ import annotations
@@ -11,70 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import yaml
 
-from accelsim.config.tree import Node, Scalar, resolve_scalar
+from accelsim.config.tree import MAX_NUMBER_TEXT, Node, Scalar, resolve_scalar
 from accelsim.errors import ConfigError
-from accelsim.registry import did_you_mean
 
-MAX_FILE_BYTES = 8 * 2**20
 MAX_NESTING = 50
 
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is 10 times faster, where it was built
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-
-
-def display_path(path: Path) -> str:
-    """``path`` as messages show it: relative to the current folder when below it, as given otherwise."""
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
-
-
-def read_bytes(path: Path) -> bytes:
-    """Content of a file of at most 8 MiB.
-
-    Raises:
-        ConfigError: There is no such file, it is a folder or device, too large, or cannot be read.
-    """
-    shown = display_path(path)
-    try:
-        if path.is_dir():
-            raise ConfigError(f"{shown}: is a folder; expected a YAML or JSON file.")
-        if not path.exists():
-            raise ConfigError(f"{shown}: no such file.{_near_files(path)}")
-        if not path.is_file():
-            raise ConfigError(f"{shown}: is not a regular file; expected a YAML or JSON file.")
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_FILE_BYTES:
-            raise ConfigError(f"{shown}: {size_bytes / 2**20:.1f} MiB is too large; at most 8 MiB are read.")
-        return path.read_bytes()
-    except (OSError, ValueError) as err:
-        if isinstance(err, ConfigError):
-            raise
-        reason = getattr(err, "strerror", None) or str(err)
-        raise ConfigError(f"{shown}: cannot be read: {reason}.") from err
-
-
-def decode(content: bytes, origin: str) -> str:
-    """Text of UTF-8 ``content``, without byte order mark.
-
-    Args:
-        content: Bytes of a file.
-        origin: The file as messages call it.
-
-    Raises:
-        ConfigError: Not UTF-8; names the line of the first bad byte.
-    """
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as err:
-        line = content.count(b"\n", 0, err.start) + 1
-        raise ConfigError(
-            f"{origin}:{line}: not UTF-8 text (byte 0x{content[err.start]:02x}). Save it as UTF-8."
-        ) from err
 
 
 def read_yaml(text: str, origin: str) -> Node:
@@ -99,6 +45,8 @@ def read_yaml(text: str, origin: str) -> Node:
 def read_json(text: str, origin: str) -> Node:
     """Tree of a JSON text.
 
+    ``Infinity`` and ``NaN`` are numbers, as Python and Hugging Face write them; what needs finite ones refuses them.
+
     Args:
         text: One JSON value.
         origin: The file as messages call it; every node remembers it.
@@ -109,11 +57,9 @@ def read_json(text: str, origin: str) -> Node:
     if not text.strip():
         raise ConfigError(f"{origin}: the file is empty.")
     try:
-        json.loads(text, parse_constant=partial(_refuse_constant, text, origin))
+        json.loads(text, parse_int=partial(_few_digits, text, origin))
     except json.JSONDecodeError as err:
         raise ConfigError(f"{origin}:{err.lineno}: malformed JSON: {err.msg} (column {err.colno}).") from err
-    except ValueError as err:  # an integer of more digits than Python converts
-        raise ConfigError(f"{origin}: malformed JSON: {str(err).partition(';')[0]}. No size needs that many.") from err
     except RecursionError as err:
         raise ConfigError(f"{origin}: nested more than {MAX_NESTING} deep.") from err
     builder = _TreeBuilder(origin)
@@ -224,9 +170,12 @@ def _yaml_problem(err: yaml.YAMLError, text: str, origin: str) -> str:
     return f"{origin}:{mark.line + 1}: malformed YAML: {problem}{tail}, column {mark.column + 1}."
 
 
-def _refuse_constant(text: str, origin: str, name: str) -> float:
-    line = next(line for token, line in _json_tokens(text) if token == name)
-    raise ConfigError(f"{origin}:{line}: malformed JSON: {name} is not a number.")
+def _few_digits(text: str, origin: str, number: str) -> int:
+    """The whole number of a JSON text; one that is too long for any size is refused with its line."""
+    if len(number) <= MAX_NUMBER_TEXT:
+        return int(number)
+    line = next(line for token, line in _json_tokens(text) if token == number)
+    raise ConfigError(f"{origin}:{line}: a number of {len(number)} digits. No size needs that many.")
 
 
 def _json_tokens(text: str) -> Iterator[tuple[str, int]]:
@@ -248,11 +197,3 @@ def _take_token(builder: _TreeBuilder, token: str, line: int) -> None:
         if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
             raise builder.error(line, "half of a surrogate pair is not a character")
         builder.scalar(value, value if isinstance(value, str) else token, line)
-
-
-def _near_files(path: Path) -> str:
-    """Hint with the nearest file name in the folder of a missing file."""
-    folder = path.parent
-    if not folder.is_dir():
-        return f" The folder {display_path(folder)} does not exist."
-    return did_you_mean(path.name, sorted(entry.name for entry in folder.iterdir() if entry.is_file()))

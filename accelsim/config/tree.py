@@ -23,7 +23,8 @@ _WORDS: Mapping[str, Scalar] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_MAX_NUMBER_TEXT = 400
+#: A longer text is no number: no size needs as many digits.
+MAX_NUMBER_TEXT = 400
 _STARTS_OF_NUMBERS = frozenset("+-.0123456789")  # spares five patterns for most text
 
 
@@ -97,7 +98,7 @@ def resolve_scalar(text: str) -> Scalar:
     """
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] not in _STARTS_OF_NUMBERS or len(text) > _MAX_NUMBER_TEXT:
+    if text[0] not in _STARTS_OF_NUMBERS or len(text) > MAX_NUMBER_TEXT:
         return text
     if _INT.fullmatch(text):
         return int(text)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from accelsim.config.bounds import read_quantity
 from accelsim.errors import ConfigError, UnitError
-from accelsim.units import parse_quantity, repr_quantity
+from accelsim.units import repr_quantity
 
 _ONE_WAY = "->"
 _EXAMPLE = "Write e.g. '0 1 25GB/s 2us'."
@@ -97,12 +98,10 @@ def _parse(words: Sequence[str]) -> Cable:
 
 def _quantities(words: Iterable[str]) -> tuple[float | None, float | None]:
     bandwidth, latency, *_ = (*words, None, None)
-    rate = None if bandwidth is None else parse_quantity(bandwidth, "bytes_per_s")
-    seconds = None if latency is None else parse_quantity(latency, "time")
+    rate = None if bandwidth is None else read_quantity(bandwidth, "bytes_per_s")
+    seconds = None if latency is None else read_quantity(latency, "time")
     if rate is not None and rate <= 0:
         raise ConfigError(f"the bandwidth must be above 0. {_EXAMPLE}")
-    if seconds is not None and seconds < 0:
-        raise ConfigError(f"the latency is negative. {_EXAMPLE}")
     return rate, seconds
 
 

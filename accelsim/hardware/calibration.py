@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import typing
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
+from pydantic import AfterValidator, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from accelsim.config.bounds import MAX_ERROR, QUANTITY_RANGES
 from accelsim.errors import ConfigError, UnitError
 from accelsim.registry import did_you_mean
 from accelsim.units import parse_quantity
@@ -29,8 +32,38 @@ _DIMENSIONS = {  # longest suffix first; lengths are not calibrated, so that ``t
 }
 #: Names of shares of a published peak; one above 1 only where its dataclass states ``largest``.
 _SHARES = ("efficiency", "_share")
+#: Keys of a section of ranges that are relative errors of the fit.
+_ERRORS = ("mape", "median", "p90")
 _POSITIVE = (*_SHARES, "_per_s")
+#: Most of anything that is no share, rate or time.
+_MOST = 1e18
 _LONGEST_S = 0.1  # no fixed part of an operator is longer
+
+
+def _check_section(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse numbers that no fit and no machine has, whatever the cost model makes of them."""
+    problems = [
+        InitErrorDetails(type=PydanticCustomError("quantity", "{text}", {"text": text}), loc=(key,), input=value)
+        for key, value in section.items()
+        if (text := _problem_of(key, value))
+    ]
+    if problems:
+        raise ValidationError.from_exception_data("calibration", problems)
+    return section
+
+
+def _problem_of(key: str, value: Any) -> str:
+    most = MAX_ERROR if key in _ERRORS else _MOST
+    for number in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(number, int | float) and not isinstance(number, bool) and not abs(number) <= most:
+            return f"got {number:g}; must be finite and at most {most:g}."
+        if key in _ERRORS and (isinstance(number, bool) or not isinstance(number, int | float) or number < 0):
+            return f"got {number!r}; must be a relative error from 0 to {most:g}."
+    return ""
+
+
+#: Calibrated numbers of one kernel family, or the range and errors of their fit.
+CalibrationSection: TypeAlias = Annotated[Mapping[str, Any], AfterValidator(_check_section)]
 
 
 def parameters_from(where: str, section: Mapping[str, Any], parameters: type[ParametersT]) -> ParametersT:
@@ -73,11 +106,16 @@ def parameters_from(where: str, section: Mapping[str, Any], parameters: type[Par
     ]
     if problems:
         raise ConfigError("\n".join(problems))
-    return parameters(**values)
+    try:
+        return parameters(**values)
+    except ValueError as err:  # values that do not go together
+        raise ConfigError(f"{where}: {err}") from err
 
 
 def _impossible(name: str, value: Any, largest: Mapping[str, float]) -> str:
     """What is wrong with a number that no machine can have; blank for one that some machine can."""
+    if isinstance(value, tuple):
+        return next(filter(None, (_impossible(name, item, largest) for item in value)), "")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     low, high, allowed = _possible(name, largest)
@@ -91,11 +129,14 @@ def _possible(name: str, largest: Mapping[str, float]) -> tuple[float, float, st
     if name.endswith(_SHARES):
         high = largest.get(name, 1.0)
         return 0.0, high, f"a share above 0 and at most {high:g}"
-    if name.endswith("_bytes_per_s"):
-        return 0.0, math.inf, "a rate above 0"
+    if name in largest:
+        return 0.0, largest[name], f"a number from 0 to {largest[name]:g}"
+    if name.endswith("_per_s"):
+        most = QUANTITY_RANGES[calibration_key(name)[1] or "count"][1]
+        return 0.0, most, f"a rate above 0 and at most {most:g}"
     if name.endswith("_s"):
         return 0.0, _LONGEST_S, f"a time from 0 to {_LONGEST_S:g} s"
-    return 0.0, math.inf, "0 or more"
+    return 0.0, _MOST, f"a number from 0 to {_MOST:g}"
 
 
 def calibration_key(field_name: str) -> tuple[str, str | None]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, field_validator
 
+from accelsim.config.bounds import MAX_CORES, Amount, Count, CountOrNone
 from accelsim.config.quantity import (
     Bytes,
     BytesPerS,
@@ -24,7 +25,7 @@ from accelsim.config.quantity import (
 from accelsim.config.schema import Spec
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
-from accelsim.hardware.calibration import parameters_from
+from accelsim.hardware.calibration import CalibrationSection, parameters_from
 from accelsim.hardware.optical.decibel import LossDb
 from accelsim.warning import warn
 
@@ -36,8 +37,8 @@ _MOST_READ = 4
 class Memory(Spec):
     """A memory shared by all cores of a chip (an L2, an HBM stack); one entry of ``chip.memories``."""
 
-    capacity_bytes: Bytes = Field(description="Bytes a program can use.")
-    bandwidth_bytes_per_s: BytesPerS = Field(description="Published peak bandwidth, reads and writes together.")
+    capacity_bytes: Bytes = Field(gt=0, description="Bytes a program can use.")
+    bandwidth_bytes_per_s: BytesPerS = Field(gt=0, description="Published peak bandwidth, reads and writes together.")
     latency_s: Seconds = Field(0.0, description="Load-to-use latency of one access.")
     energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy to move one byte between it and a core.")
 
@@ -45,13 +46,13 @@ class Memory(Spec):
 class SystolicArray(Spec):
     """The weight-stationary matrix units of one core."""
 
-    rows: int = Field(gt=0, description="Rows of processing elements (the contracted axis).")
-    cols: int = Field(gt=0, description="Columns of processing elements (the output axis).")
-    arrays_per_core: int = Field(1, gt=0, description="Arrays of this shape in one core.")
+    rows: Count = Field(description="Rows of processing elements (the contracted axis).")
+    cols: Count = Field(description="Columns of processing elements (the output axis).")
+    arrays_per_core: Count = Field(1, description="Arrays of this shape in one core.")
 
 
 #: A core as (row, column) from 0.
-Tile = tuple[NonNegativeInt, NonNegativeInt]
+Tile = tuple[CountOrNone, CountOrNone]
 
 
 class OpticalNoc(Spec):
@@ -61,7 +62,7 @@ class OpticalNoc(Spec):
     """
 
     optics: str = Field(min_length=1, description="Optical link of each stretch of waveguide; a name of optics.")
-    cluster: PositiveInt = Field(description="Rows and columns of cores that share a station.")
+    cluster: Count = Field(description="Rows and columns of cores that share a station.")
     core_pitch_m: Metres = Field(gt=0, description="Distance of two neighbouring cores.")
     station_loss_db: LossDb = Field(0.0, alias="station_loss", description="Loss of light that passes one station.")
 
@@ -70,7 +71,7 @@ class Noc(Spec):
     """The on-chip network joining neighbouring cores of the grid."""
 
     topology: Literal["mesh"] = Field("mesh", description="Shape of the network over the core grid.")
-    link_bandwidth_bytes_per_s: BytesPerS = Field(description="Bandwidth of one link, per direction.")
+    link_bandwidth_bytes_per_s: BytesPerS = Field(gt=0, description="Bandwidth of one link, per direction.")
     hop_latency_s: Seconds = Field(description="Time of one hop from router to router.")
     energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy of one byte over one hop.")
     dead_links: tuple[tuple[Tile, Tile], ...] = Field(
@@ -87,7 +88,7 @@ class Checks(Spec):
     machine behind.
     """
 
-    num_cores: int | None = Field(None, gt=0, description="Cores the published peaks count.")
+    num_cores: int | None = Field(None, gt=0, le=MAX_CORES, description="Cores the published peaks count.")
     peak_flops: Mapping[DType, FlopsPerS] = Field(default_factory=dict, description="Dense matrix peaks.")
     vector_flops: Mapping[DType, FlopsPerS] = Field(default_factory=dict, description="Vector peaks.")
     sram_total_bytes: Bytes | None = Field(None, description="SRAM of all cores.")
@@ -112,11 +113,14 @@ class Chip(Spec):
     description: str = Field(description="Published figures, modelling decisions, what is left out.")
     cost_model: str = Field(description="Member of the cost-model registry that prices operators on its cores.")
     clock_hz: Hertz = Field(gt=0, description="Clock at which the published peaks are reached.")
-    core_grid: tuple[PositiveInt, PositiveInt] = Field(
+    core_grid: tuple[Count, Count] = Field(
         description="Rows and columns of cores a program sees; an unplaced machine uses 1 x n."
     )
     published_cores: int | None = Field(
-        None, gt=0, description="Cores the published peaks count, where the visible grid has fewer; for checks only."
+        None,
+        gt=0,
+        le=MAX_CORES,
+        description="Cores the published peaks count, where the visible grid has fewer; for checks only.",
     )
     dead_tiles: tuple[Tile, ...] = Field(
         (), description="Cores that do not work, as (row, column) from 0; spatial execution goes around them."
@@ -125,18 +129,14 @@ class Chip(Spec):
         False,
         description="Whether links lead past a dead core: rows of a rectangle then skip the dead ones in it.",
     )
-    spare_rows: NonNegativeInt = Field(
-        0, description="Last rows of the grid, kept free to replace rows with dead cores."
-    )
-    spare_cols: NonNegativeInt = Field(
+    spare_rows: CountOrNone = Field(0, description="Last rows of the grid, kept free to replace rows with dead cores.")
+    spare_cols: CountOrNone = Field(
         0, description="Last columns of the grid, kept free; each row shifts past as many dead cores."
     )
-    matrix_flops_per_cycle: Mapping[DType, PositiveFloat] = Field(
+    matrix_flops_per_cycle: Mapping[DType, Amount] = Field(
         description="Dense matrix FLOPs per core and cycle (FMA = 2)."
     )
-    vector_flops_per_cycle: Mapping[DType, PositiveFloat] = Field(
-        description="Vector FLOPs per core and cycle (FMA = 2)."
-    )
+    vector_flops_per_cycle: Mapping[DType, Amount] = Field(description="Vector FLOPs per core and cycle (FMA = 2).")
     sram_per_core_bytes: Bytes = Field(gt=0, description="Software-managed SRAM of one core.")
     sram_bandwidth_per_core_bytes_per_s: BytesPerS = Field(gt=0, description="SRAM bandwidth of one core, all ports.")
     memories: Mapping[str, Memory] = Field(default_factory=dict, description="Shared memories, nearest the core first.")
@@ -151,7 +151,7 @@ class Chip(Spec):
     matrix_energy_j_per_flop: JoulesPerFlop = Field(0.0, description="Dynamic energy of one matrix FLOP at bf16/fp16.")
     vector_energy_j_per_flop: JoulesPerFlop = Field(0.0, description="Dynamic energy of one vector FLOP.")
     sram_energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy of one byte to or from a core's SRAM.")
-    calibration: Mapping[str, Mapping[str, Any]] = Field(
+    calibration: Mapping[str, CalibrationSection] = Field(
         default_factory=dict, description="Calibrated numbers of the cost model, by kernel family."
     )
     calibration_from: Mapping[str, str] = Field(
@@ -159,6 +159,13 @@ class Chip(Spec):
         description="Calibration sections taken over from another chip, by its name; results warn of it.",
     )
     checks: Checks | None = Field(None, description="Published figures that the structure must reproduce.")
+
+    @field_validator("core_grid")
+    @classmethod
+    def _few_cores(cls, grid: tuple[int, int]) -> tuple[int, int]:
+        if math.prod(grid) > MAX_CORES:
+            raise ValueError(f"has {math.prod(grid)} cores; at most {MAX_CORES} are modelled.")
+        return grid
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some fields changed; it shares the sections that were read, which know their values.

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from accelsim.config.bounds import Whole
 from accelsim.config.quantity import BytesPerS, Fraction, Seconds
 from accelsim.config.schema import Spec
 
@@ -36,6 +37,6 @@ class ExpertKernelSpec(Spec):
     pattern: Literal["direct", "forward"] = Field(description="How tokens travel: direct or forward.")
     dispatch: ExchangeSpec = Field(description="Tokens to experts, fp8 with scales.")
     combine: ExchangeSpec = Field(description="Results back, bf16.")
-    measured: dict[str, tuple[int, int]] = Field(
+    measured: dict[str, tuple[Whole, Whole]] = Field(
         default_factory=dict, description="Smallest and largest tokens, hidden, topk, num_experts and ranks measured."
     )

@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from accelsim.config.bounds import MAX_COUNT, MAX_ERROR, Count, CountOrNone, Whole
 from accelsim.config.quantity import Bytes, BytesPerS, Fraction, Seconds
 from accelsim.config.schema import Spec
 from accelsim.hardware.expert_kernel import ExpertKernelSpec
@@ -58,11 +59,14 @@ class CollectiveSpec(Spec):
         default_factory=dict,
         description="Algorithms the library has, or NAME/COLLECTIVE for one; default: all that suit the topology.",
     )
-    measured: dict[str, tuple[int, int]] = Field(
+    measured: dict[str, tuple[Whole, Whole]] = Field(
         default_factory=dict, description="Smallest and largest bytes and ranks of the measured calls."
     )
     p90: float | None = Field(
-        None, ge=0, description="90th percentile of the relative errors on the measured calls; none: not measured."
+        None,
+        ge=0,
+        le=MAX_ERROR,
+        description="90th percentile of the relative errors on the measured calls; none: not measured.",
     )
     falls_back: bool = Field(
         False, description="Of a further library: whether it leaves calls to the level's collectives where faster."
@@ -76,8 +80,8 @@ class LinkFault(Spec):
     fault of a level whose members are groups is one of every chip of the group.
     """
 
-    src: int = Field(ge=0, description="Node the link leaves.")
-    dst: int = Field(ge=0, description="Node the link enters.")
+    src: CountOrNone = Field(description="Node the link leaves.")
+    dst: CountOrNone = Field(description="Node the link enters.")
     capacity_fraction: Fraction = Field(0.0, description="Share of the bandwidth that is left; 0 is dead.")
 
 
@@ -89,22 +93,22 @@ class Level(Spec):
     """
 
     topology: str = Field(min_length=1, description="Member of the topology registry: switch, torus, ring, mesh ...")
-    size: PositiveInt | tuple[PositiveInt, ...] = Field(
+    size: Count | tuple[Count, ...] = Field(
         description="Most members; a list gives one extent per dimension of a torus or mesh."
     )
-    options: dict[str, int | str | tuple[str, ...]] = Field(
+    options: dict[str, Whole | str | tuple[str, ...]] = Field(
         default_factory=dict,
         description="Options of the topology, e.g. uplinks and seed of a fat tree, links of a graph.",
     )
     link: LinkSpec = Field(description="Link per chip and direction: its port on a switch, each link elsewhere.")
-    extents: tuple[PositiveInt, ...] | None = Field(
+    extents: tuple[Count, ...] | None = Field(
         None, description="Extents a slice may have in each dimension; default: every one up to the size."
     )
-    block: PositiveInt = Field(
+    block: Count = Field(
         1, description="Slices with an extent above it consist of whole blocks: every extent is a multiple of it."
     )
-    wrap_multiple: int | None = Field(
-        None, ge=1, description="Extents that are its multiples have wraparound links; default: only full ones."
+    wrap_multiple: Count | None = Field(
+        None, description="Extents that are its multiples have wraparound links; default: only full ones."
     )
     collectives: CollectiveSpec = Field(
         default_factory=CollectiveSpec, description="Calibration of collectives over this level."
@@ -115,7 +119,7 @@ class Level(Spec):
     expert_kernels: dict[str, ExpertKernelSpec] = Field(
         default_factory=dict, description="Kernels that exchange tokens between experts: low_latency, normal."
     )
-    ports_per_group: PositiveInt | None = Field(
+    ports_per_group: Count | None = Field(
         None, description="Ports that the chips of a group inside share towards this level; default: one per chip."
     )
     faults: tuple[LinkFault, ...] = Field((), description="Dead and slow links; routes go around dead ones.")
@@ -125,6 +129,8 @@ class Level(Spec):
     def _some_dimension(cls, size: int | tuple[int, ...]) -> int | tuple[int, ...]:
         if size == ():
             raise ValueError("is an empty list. Write a number of members, or one extent per dimension.")
+        if isinstance(size, tuple) and math.prod(size) > MAX_COUNT:
+            raise ValueError(f"has {math.prod(size)} members; at most {MAX_COUNT} are modelled.")
         return size
 
     @model_validator(mode="after")

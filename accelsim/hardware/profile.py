@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from accelsim.catalog import Catalog
+from accelsim.config.bounds import Count
 from accelsim.config.loader import load_document, validate
 from accelsim.config.quantity import Seconds
 from accelsim.config.schema import Spec
@@ -32,7 +33,7 @@ class LaunchProfile(Spec):
     name: str = Field(min_length=1, description="Name used on the command line; the file is called the same.")
     description: str = Field("", description="What it stands for.")
     dispatch_s: Seconds = Field(0.0, ge=0, description="Time of the host per call of the framework; 0: captured.")
-    calls: Mapping[str, PositiveInt] = Field(
+    calls: Mapping[str, Count] = Field(
         default_factory=dict, description="Calls of the framework for one operator, by kind; default: 1."
     )
     fuses_rows: bool = Field(False, description="Whether chains of elementwise operators and norms are one kernel.")

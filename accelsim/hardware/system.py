@@ -11,9 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from accelsim.catalog import Catalog
+from accelsim.config.bounds import Count
 from accelsim.config.document import MAX_KEPT, Source
 from accelsim.config.loader import MAX_EXTENDS, Document, Loaded, load_document, resolve_extends, validate
 from accelsim.config.schema import Spec
@@ -37,7 +38,7 @@ class Host(Spec):
     """The computer that chips are attached to."""
 
     link: LinkSpec = Field(description="Link from a chip to its host, per direction.")
-    chips_per_host: PositiveInt | None = Field(None, description="Chips attached to one host.")
+    chips_per_host: Count | None = Field(None, description="Chips attached to one host.")
 
 
 class SystemSpec(Spec):
@@ -53,7 +54,7 @@ class SystemSpec(Spec):
     chip: str = Field(min_length=1, description="Name or path of the chip.")
     levels: dict[str, Level] = Field(default_factory=dict, description="How chips are joined, innermost level first.")
     host: Host | None = Field(None, description="Host of the chips.")
-    default_chips: PositiveInt = Field(1, description="Chips in use when the command names no number.")
+    default_chips: Count = Field(1, description="Chips in use when the command names no number.")
 
     @property
     def max_chips(self) -> int:

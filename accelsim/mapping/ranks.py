@@ -18,8 +18,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, NonNegativeInt
+from pydantic import Field
 
+from accelsim.config.bounds import CountOrNone
 from accelsim.config.loader import Document, load_document, parse_document, validate
 from accelsim.config.schema import Spec
 from accelsim.engine.run import simulate
@@ -217,7 +218,7 @@ class RanksSpec(Spec):
     schema_version: Literal[1]
     kind: Literal["ranks"]
     placer: str = Field(description="Who made it.")
-    chips: tuple[NonNegativeInt, ...] = Field(description="Chip of each rank.")
+    chips: tuple[CountOrNone, ...] = Field(description="Chip of each rank.")
 
 
 def load_ranks(path: str) -> tuple[int, ...]:

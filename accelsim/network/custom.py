@@ -9,9 +9,9 @@ import numpy as np
 
 from accelsim.errors import ConfigError
 from accelsim.network.collectives.base import Schedule, make_schedule, rows_of, split_evenly
+from accelsim.reading import MAX_TABLE_BYTES, read_text
 
 COLUMNS = ("step", "src", "dst", "chunk", "reduce")
-_MAX_BYTES = 64 * 2**20
 
 
 def load_schedule(path: Path | str, nbytes: int) -> Schedule:
@@ -29,12 +29,7 @@ def load_schedule(path: Path | str, nbytes: int) -> Schedule:
         ConfigError: The file cannot be read, or a line has another form; names file and line.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path}: larger than 64 MiB.")
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as err:
-        raise ConfigError(f"{path}: {err.strerror}.") from err
+    lines = read_text(path, "a CSV of transfers", MAX_TABLE_BYTES).splitlines()
     reader = csv.reader(lines)
     header = tuple(word.strip() for word in next(reader, []))
     if header != COLUMNS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -102,15 +101,3 @@ def recorded_short_rows(text: str) -> dict[tuple[str, ...], tuple[float, ...]]:
 def _cells(text: str, begin: str, end: str) -> list[list[str]]:
     block = text.partition(begin)[2].partition(end)[0]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines() if line[:1] == "|"]
-
-
-def read_text(path: Path) -> str:
-    """Text of a file.
-
-    Raises:
-        ConfigError: It cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot read ({error}).") from error

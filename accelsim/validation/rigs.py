@@ -8,8 +8,9 @@ from functools import cache
 from importlib.resources import as_file, files
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
+from accelsim.config.bounds import Amount, Count
 from accelsim.config.loader import load_document, validate
 from accelsim.config.quantity import Seconds
 from accelsim.config.schema import Spec
@@ -21,13 +22,13 @@ class RigSpec(Spec):
 
     has_launch: bool = Field(True, description="Whether the launch of the kernel on the device lies inside.")
     overhead_s: Seconds = Field(0.0, description="Time of host and framework inside every row.")
-    weight_copies: PositiveInt = Field(1, description="Different weights used in turn.")
+    weight_copies: Count = Field(1, description="Different weights used in turn.")
     appends_kv: bool = Field(False, description="Whether attention rows also write new keys and values to the cache.")
     quantizes: bool = Field(False, description="Whether 8-bit products quantise their activations first.")
     library: str = Field("", description="Communication library behind a collective; blank is the system's own.")
     call_s: Seconds = Field(0.0, description="Time of the host per call of an eager framework, beside the device.")
     rounds_s: Seconds = Field(0.0, description="What the source rounds its times to.")
-    hosts: Mapping[str, PositiveFloat] = Field(
+    hosts: Mapping[str, Amount] = Field(
         default_factory=dict, description="Host time of single machines over `overhead`, by the hardware in them."
     )
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
+from accelsim.reading import MAX_TABLE_BYTES, decode, read_bytes
 from accelsim.registry import did_you_mean
 from accelsim.validation.operations import OPERATIONS, of_kernel
 
@@ -140,14 +141,8 @@ def read_table(path: str | Path) -> Table:
             another number of cells than columns.
     """
     name = str(path)
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{name}: cannot read ({error.strerror}). Name a CSV file.") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{name}: byte {error.start} is not UTF-8. Save the table as UTF-8.") from error
+    content = read_bytes(path, "a CSV file", MAX_TABLE_BYTES)
+    text = decode(content, name)
     return parse_table(text, name, hashlib.sha256(content).hexdigest())
 
 

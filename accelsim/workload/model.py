@@ -24,8 +24,10 @@ ACTIVE_TOLERANCE = 0.03
 class ModelChecks(Spec):
     """Published figures the description must reproduce: all parameters within 1 %, active ones within 3 %."""
 
-    parameters: float | None = Field(None, gt=0, description="Published parameter count.")
-    active_parameters: float | None = Field(None, gt=0, description="Published parameters a token is multiplied by.")
+    parameters: float | None = Field(None, gt=0, le=1e18, description="Published parameter count.")
+    active_parameters: float | None = Field(
+        None, gt=0, le=1e18, description="Published parameters a token is multiplied by."
+    )
 
 
 class Model(Description):

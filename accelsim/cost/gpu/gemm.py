@@ -80,7 +80,13 @@ class GemmParameters:
     """
 
     #: Above 1: clocks above the published one; loads that cores share (multicast).
-    largest: ClassVar[Mapping[str, float]] = {"matrix_efficiency": 1.08, "l2_efficiency": 2.0}
+    largest: ClassVar[Mapping[str, float]] = {
+        "matrix_efficiency": 1.08,
+        "l2_efficiency": 2.0,
+        "tile_rows": 4096,
+        "tile_cols": 4096,
+        "max_splits": 1024,
+    }
 
     launch_s: float
     wave_s: float
@@ -101,6 +107,26 @@ class GemmParameters:
     quantize_launch_s: float = 0.0
     quantize_row_s: float = 0.0
     quantize_efficiency: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_tiles(self.tile_rows, self.tile_cols)
+
+
+def check_tiles(rows: tuple[int, ...], cols: tuple[int, ...]) -> None:
+    """Refuse tiles of which not even the smallest has room in a core.
+
+    Args:
+        rows: Tile heights.
+        cols: Tile widths.
+
+    Raises:
+        ValueError: There is none, or the smallest is too large.
+    """
+    if not rows or not cols or not 0 < min(rows) * min(cols) <= MAX_TILE_ELEMENTS:
+        raise ValueError(
+            f"tile_rows={list(rows)} and tile_cols={list(cols)} leave no tile from 1 to {MAX_TILE_ELEMENTS} elements, "
+            "which the registers of a core hold. Give smaller ones."
+        )
 
 
 def gemm_times(machine: GpuMachine, parameters: GemmParameters, shapes: GemmShapes) -> GemmTimes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
+from accelsim.config.bounds import Count, CountOrNone
 from accelsim.config.quantity import BytesPerS, Fraction, JoulesPerByte, Seconds
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
@@ -27,15 +28,19 @@ class CopperLink(Spec):
     kind: Literal["copper_link"]
     name: str = Field(min_length=1, description="Name used in systems; the file is called the same.")
     description: str = Field(description="Published figures, modelling decisions, what is left out.")
-    lanes: PositiveInt = Field(description="Lanes side by side, per direction.")
+    lanes: Count = Field(description="Lanes side by side, per direction.")
     rate_bytes_per_s: BytesPerS = Field(gt=0, description="Raw rate of one lane.")
     modulation: Literal["nrz", "pam4"] = Field("pam4", description="Amplitude levels: nrz 2, pam4 4.")
     coding_fraction: Fraction = Field(1.0, gt=0, alias="coding", description="Payload per raw bit.")
     skin_db_per_m: float = Field(
-        ge=0, alias="skin", description="Loss per metre and square root of GHz, in dB; conductor.", examples=[0.8]
+        ge=0,
+        le=1e4,
+        alias="skin",
+        description="Loss per metre and square root of GHz, in dB; conductor.",
+        examples=[0.8],
     )
     dielectric_db_per_m: float = Field(
-        ge=0, alias="dielectric", description="Loss per metre and GHz, in dB; insulator.", examples=[0.05]
+        ge=0, le=1e4, alias="dielectric", description="Loss per metre and GHz, in dB; insulator.", examples=[0.05]
     )
     equalised_db: LossDb = Field(
         gt=0, alias="equalised", description="Cable loss that one pair of serialisers bridges."
@@ -46,7 +51,7 @@ class CopperLink(Spec):
     serdes_energy_j_per_byte: JoulesPerByte = Field(description="Energy of one byte, both serialisers together.")
     retimer_energy_j_per_byte: JoulesPerByte = Field(description="Energy of one byte through one retimer.")
     retimer_s: Seconds = Field(0.0, description="Latency of one retimer.")
-    max_retimers: int = Field(0, ge=0, description="Most retimers that are built into one link.")
+    max_retimers: CountOrNone = Field(0, description="Most retimers that are built into one link.")
 
     @property
     def bandwidth_bytes_per_s(self) -> float:

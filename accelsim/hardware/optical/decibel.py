@@ -15,6 +15,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _TEXT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(dB(?:m|/cm|/km|/m|/mm)?)\s*")
+#: A ratio of 1e100; no light comes through as much.
+_MOST_DB = 1e3
 _PER_METRE = {"dB/mm": 1e3, "dB/cm": 1e2, "dB/m": 1.0, "dB/km": 1e-3}
 
 
@@ -44,6 +46,8 @@ class Logarithmic:
         value = self._parsed(raw, bool(info.context and info.context.get("from_file")))
         if not math.isfinite(value) or (value < 0 and not self.signed):
             raise _problem(f"{raw!r}: expected {self.noun} of 0 dB or more.")
+        if abs(value) > _MOST_DB:
+            raise _problem(f"{raw!r} is out of range; expected {self.noun} of at most {_MOST_DB:g}.")
         return value
 
     def _parsed(self, raw: object, from_file: bool) -> float:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
+from accelsim.config.bounds import Count
 from accelsim.config.quantity import BytesPerS, Fraction, JoulesPerByte, Metres, Seconds, Watts
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
@@ -44,14 +45,14 @@ class Losses(Spec):
     """One kind of loss that does not depend on the length of the link."""
 
     loss_db: LossDb = Field(alias="loss", description="Loss of one piece.")
-    count: float = Field(1.0, ge=0, description="Pieces on the way.")
+    count: float = Field(1.0, ge=0, le=1e6, description="Pieces on the way.")
 
 
 class Medium(Spec):
     """What the light runs through."""
 
     loss_db_per_m: LossDbPerM = Field(alias="loss", description="Loss per length.")
-    group_index: float = Field(ge=1, description="Speed of light over that of the signal: 1.47 is 4.9 ns/m.")
+    group_index: float = Field(ge=1, le=100, description="Speed of light over that of the signal: 1.47 is 4.9 ns/m.")
 
     @property
     def delay_s_per_m(self) -> float:
@@ -122,8 +123,8 @@ class OpticalLink(Spec):
     kind: Literal["optical_link"]
     name: str = Field(min_length=1, description="Name used in systems; the file is called the same.")
     description: str = Field(description="Published figures, modelling decisions, what is left out.")
-    fibres: PositiveInt = Field(1, description="Fibres or waveguides side by side, per direction.")
-    wavelengths: PositiveInt = Field(description="Wavelengths on each fibre, per direction.")
+    fibres: Count = Field(1, description="Fibres or waveguides side by side, per direction.")
+    wavelengths: Count = Field(description="Wavelengths on each fibre, per direction.")
     rate_bytes_per_s: BytesPerS = Field(gt=0, description="Raw rate of one wavelength.")
     modulation: Literal["nrz", "pam4"] = Field("nrz", description="Amplitude levels: nrz 2, pam4 4.")
     coding_fraction: Fraction = Field(1.0, gt=0, alias="coding", description="Payload per raw bit.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from accelsim.catalog import Catalog
+from accelsim.config.bounds import read_quantity
 from accelsim.config.loader import Document, load_document, resolve_extends, validate
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
@@ -15,7 +16,7 @@ from accelsim.hardware.link import LinkSpec
 from accelsim.hardware.optical.copper import CopperLink
 from accelsim.hardware.optical.link import OpticalLink, Reach
 from accelsim.hardware.optical.switch import OpticalSwitch
-from accelsim.units import parse_quantity, repr_quantity
+from accelsim.units import repr_quantity
 
 Optics: TypeAlias = OpticalLink | OpticalSwitch | CopperLink
 
@@ -122,7 +123,7 @@ def with_optics(document: Document, typed: Iterable[str], catalog: Catalog) -> D
                 f"{where}: {at}: {', '.join(stated)} beside 'optical'; the optics decide them. Remove one or the other."
             )
         try:
-            length_m = parse_quantity(str(plain.get("length", "0 m")), "length")
+            length_m = read_quantity(str(plain.get("length", "0 m")), "length")
             through = str(plain["through"]) if plain.get("through") else None
             found = link_from_optics(str(plain["optical"]), length_m, through, catalog)
         except ConfigError as err:

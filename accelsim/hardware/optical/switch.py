@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
+from accelsim.config.bounds import Count
 from accelsim.config.quantity import Seconds, Watts
 from accelsim.config.schema import Spec
 from accelsim.hardware.optical.decibel import LossDb
@@ -22,7 +23,7 @@ class OpticalSwitch(Spec):
     kind: Literal["optical_switch"]
     name: str = Field(min_length=1, description="Name used in systems; the file is called the same.")
     description: str = Field(description="Published figures, modelling decisions, what is left out.")
-    ports: PositiveInt = Field(description="Inputs, and as many outputs, in use.")
+    ports: Count = Field(description="Inputs, and as many outputs, in use.")
     reconfiguration_s: Seconds = Field(description="Time from the command until light passes the new circuits.")
     insertion_loss_db: LossDb = Field(alias="insertion_loss", description="Loss of one pass.")
     latency_s: Seconds = Field(0.0, description="Time through the switch.")

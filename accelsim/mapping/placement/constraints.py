@@ -22,8 +22,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
+from accelsim.config.bounds import Count, CountOrNone
 from accelsim.config.loader import Document, load_document, parse_document, validate
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError, PlacementError
@@ -35,9 +36,9 @@ from accelsim.registry import did_you_mean
 class TileSet(Spec):
     """A rectangle of tiles in a constraints file."""
 
-    chip: NonNegativeInt | None = Field(None, description="Number of the chip; every chip, or the first one for a pin.")
-    corner: tuple[NonNegativeInt, NonNegativeInt] = Field(description="First row and column.")
-    tiles: tuple[PositiveInt, PositiveInt] = Field(description="Rows and columns.")
+    chip: CountOrNone | None = Field(None, description="Number of the chip; every chip, or the first one for a pin.")
+    corner: tuple[CountOrNone, CountOrNone] = Field(description="First row and column.")
+    tiles: tuple[Count, Count] = Field(description="Rows and columns.")
 
     @property
     def rectangle(self) -> Rectangle:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
+from accelsim.config.bounds import MAX_SEED, Count, CountOrNone
 from accelsim.config.loader import load_document, parse_document, validate
 from accelsim.config.quantity import Bytes
 from accelsim.config.schema import Spec
@@ -20,9 +21,9 @@ from accelsim.units import repr_quantity
 class Place(Spec):
     """Where one group sits; one entry of ``groups``."""
 
-    chip: NonNegativeInt = Field(0, description="Number of the chip.")
-    corner: tuple[NonNegativeInt, NonNegativeInt] = Field(description="First row and column of its tiles.")
-    tiles: tuple[PositiveInt, PositiveInt] = Field(description="Rows and columns of tiles.")
+    chip: CountOrNone = Field(0, description="Number of the chip.")
+    corner: tuple[CountOrNone, CountOrNone] = Field(description="First row and column of its tiles.")
+    tiles: tuple[Count, Count] = Field(description="Rows and columns of tiles.")
     sram_budget_bytes: Annotated[Bytes | None, Field(description="SRAM of all its tiles; for the reader only.")] = None
 
     @property
@@ -39,8 +40,8 @@ class PlacementSpec(Spec):
     model: str = Field(description="Model it was made for.")
     system: str = Field(description="System it was made for.")
     placer: str = Field(description="Who made it.")
-    seed: int = Field(0, description="Seed it was made with.")
-    grid: tuple[PositiveInt, PositiveInt] = Field(description="Rows and columns of tiles of one chip.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed it was made with.")
+    grid: tuple[Count, Count] = Field(description="Rows and columns of tiles of one chip.")
     groups: dict[str, Place] = Field(description="Where each group sits, by name.")
 
 

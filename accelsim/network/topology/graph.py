@@ -15,11 +15,10 @@ from accelsim.hardware.graph import cables_of_graph
 from accelsim.hardware.link import LinkSpec
 from accelsim.network.topology.base import Topology, register_topology
 from accelsim.network.topology.routing import with_ecmp
+from accelsim.reading import read_text
 
 if TYPE_CHECKING:
     import networkx as nx
-
-_MAX_BYTES = 8 * 2**20
 
 
 @register_topology("graph")
@@ -52,7 +51,13 @@ def graph(
     if file and links:
         raise ConfigError("options: a graph takes its links from 'file' or from 'links'. Keep one.")
     if file:
-        return _topology(FilePath(file).name, num_chips, parse_cables(_lines(FilePath(file)), file), link, seed)
+        return _topology(
+            FilePath(file).name,
+            num_chips,
+            parse_cables(read_text(file, "a list of links").splitlines(), file),
+            link,
+            seed,
+        )
     if links:
         lines = (links,) if isinstance(links, str) else links
         return _topology(f"graph {num_chips}", num_chips, parse_cables(lines, "options.links"), link, seed)
@@ -74,17 +79,6 @@ def from_networkx(network: nx.Graph[Any], link: LinkSpec, name: str = "graph", s
     """
     num_chips, cables = cables_of_graph(network, link)
     return _topology(name, num_chips, cables, link, seed)
-
-
-def _lines(path: FilePath) -> list[str]:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path}: larger than 8 MiB.")
-        return path.read_text(encoding="utf-8").splitlines()
-    except OSError as err:
-        raise ConfigError(f"{path}: {err.strerror}. options.file names a list of links.") from err
-    except UnicodeDecodeError as err:
-        raise ConfigError(f"{path}: is no text. options.file names a list of links.") from err
 
 
 def _topology(name: str, num_chips: int, cables: Sequence[Cable], link: LinkSpec, seed: int) -> Topology:

@@ -8,15 +8,13 @@ keys of a model.  One that an outside package brings is registered, and a model 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.registry import Registry
-
-PositiveInt = Annotated[int, Field(gt=0)]
 
 
 class Feature(Spec):

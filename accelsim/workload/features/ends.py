@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from accelsim.config.bounds import LayersOrNone, Width
 from accelsim.dtypes import DType
-from accelsim.workload.features.base import PositiveInt
 from accelsim.workload.features.positions import Positions
 from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.graph import OperatorGraph
@@ -26,11 +26,11 @@ class Ends(ResidualStream, Positions):
     derived: ClassVar[tuple[str, ...]] = ("embedding_size",)
     config_keys: ClassVar[tuple[str, ...]] = ("vocab_size", "tie_word_embeddings", "num_nextn_predict_layers")
 
-    vocab_size: PositiveInt = Field(description="Rows of the embedding table.")
+    vocab_size: Width = Field(description="Rows of the embedding table.")
     tie_word_embeddings: bool = Field(False, description="Whether the logits reuse the embedding table.")
-    embedding_size: PositiveInt = Field(0, description="Width of the embedding table; default: hidden_size.")
-    num_nextn_predict_layers: int = Field(
-        0, ge=0, description="Layers for multi-token prediction behind the last: counted apart, not part of a pass."
+    embedding_size: Width = Field(0, description="Width of the embedding table; default: hidden_size.")
+    num_nextn_predict_layers: LayersOrNone = Field(
+        0, description="Layers for multi-token prediction behind the last: counted apart, not part of a pass."
     )
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from accelsim.workload.features.base import PositiveInt
+from accelsim.config.bounds import CountOrNone, Layers, LayersOrNone, WidthOrNone
 from accelsim.workload.features.feed_forward import FeedForward, activation, mlp
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.experts import Experts
@@ -53,15 +53,17 @@ class ExpertLayers(FeedForward):
         "mixture of experts",
     )
 
-    num_experts: int = Field(0, ge=0, description="Routed experts of a sparse layer; 0: a dense model.")
-    num_experts_per_tok: int = Field(0, ge=0, description="Routed experts of one token.")
-    moe_intermediate_size: int = Field(0, ge=0, description="Width inside one expert; default: intermediate_size.")
-    shared_expert_intermediate_size: int = Field(0, ge=0, description="Width of all shared experts together; 0: none.")
+    num_experts: CountOrNone = Field(0, description="Routed experts of a sparse layer; 0: a dense model.")
+    num_experts_per_tok: CountOrNone = Field(0, description="Routed experts of one token.")
+    moe_intermediate_size: WidthOrNone = Field(0, description="Width inside one expert; default: intermediate_size.")
+    shared_expert_intermediate_size: WidthOrNone = Field(
+        0, description="Width of all shared experts together; 0: none."
+    )
     shared_expert_gate: bool = Field(False, description="Whether a learned gate scales the shared experts (Qwen2).")
     router_bias: bool = Field(False, description="Whether the router has a bias per expert.")
-    first_k_dense_replace: int = Field(0, ge=0, description="Layers from the first on that have no experts.")
-    decoder_sparse_step: PositiveInt = Field(1, description="Layer i (from 0) has experts if i + 1 is a multiple.")
-    mlp_only_layers: tuple[int, ...] = Field((), description="Layers without experts, counted from 0.")
+    first_k_dense_replace: LayersOrNone = Field(0, description="Layers from the first on that have no experts.")
+    decoder_sparse_step: Layers = Field(1, description="Layer i (from 0) has experts if i + 1 is a multiple.")
+    mlp_only_layers: tuple[LayersOrNone, ...] = Field((), description="Layers without experts, counted from 0.")
 
     @classmethod
     def fill(cls, data: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.workload.features.base import PositiveInt
+from accelsim.config.bounds import Width
 from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.tensor import Axis, Tensor
@@ -31,7 +31,7 @@ class FeedForward(ResidualStream):
 
     config_keys: ClassVar[tuple[str, ...]] = ("intermediate_size", "hidden_act", "mlp_bias")
 
-    intermediate_size: PositiveInt = Field(description="Width inside the MLP (of one half, when gated).")
+    intermediate_size: Width = Field(description="Width inside the MLP (of one half, when gated).")
     hidden_act: Literal["gelu", "relu", "silu"] = Field("silu", description="Activation function of the MLP.")
     gated_mlp: bool = Field(True, description="Whether the activation gates a second projection (SwiGLU, GeGLU).")
     mlp_bias: bool = Field(False, description="Biases of the MLP projections.")

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from accelsim.config.bounds import Count, Width
 from accelsim.workload.features._scores import scores_to_values, with_past
 from accelsim.workload.features.attention import register_attention
-from accelsim.workload.features.base import PositiveInt
 from accelsim.workload.features.positions import Positions
 from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.layer import Layer
@@ -30,9 +30,9 @@ class GroupedHeads(ResidualStream, Positions):
         "attention_bias",
     )
 
-    num_attention_heads: PositiveInt = Field(description="Query heads.")
-    num_key_value_heads: PositiveInt = Field(0, description="Key-value heads; default: as many as query heads.")
-    head_dim: PositiveInt = Field(0, description="Elements of one head; default: hidden_size / num_attention_heads.")
+    num_attention_heads: Count = Field(description="Query heads.")
+    num_key_value_heads: Count = Field(0, description="Key-value heads; default: as many as query heads.")
+    head_dim: Width = Field(0, description="Elements of one head; default: hidden_size / num_attention_heads.")
     qk_norm: bool = Field(False, description="Whether each head of q and k is normalised (Qwen3, Gemma 3).")
     attention_bias: bool = Field(False, description="Biases of the q, k and v projections.")
     attention_output_bias: bool = Field(False, description="Bias of the output projection; default: attention_bias.")

@@ -33,6 +33,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
+from accelsim.config.bounds import WidthOrNone
 from accelsim.workload.features._scores import scores_to_values, with_past
 from accelsim.workload.features.attention import register_attention
 from accelsim.workload.features.grouped import GroupedHeads
@@ -55,11 +56,11 @@ class LatentHeads(GroupedHeads, Windows):
     config_keys: ClassVar[tuple[str, ...]] = ("kv_lora_rank", "q_lora_rank", *_WIDTHS)
     announced_by: ClassVar[Mapping[str, str]] = dict.fromkeys(("kv_lora_rank", "q_lora_rank"), "latent attention (MLA)")
 
-    q_lora_rank: int = Field(0, ge=0, description="MLA: width of the compressed queries; 0: not compressed.")
-    kv_lora_rank: int = Field(0, ge=0, description="MLA: width of the compressed keys and values; 0: no MLA.")
-    qk_nope_head_dim: int = Field(0, ge=0, description="MLA: elements of a head of q and k that are not rotated.")
-    qk_rope_head_dim: int = Field(0, ge=0, description="MLA: rotated elements, one set of keys for all heads.")
-    v_head_dim: int = Field(0, ge=0, description="MLA: elements of a head of values.")
+    q_lora_rank: WidthOrNone = Field(0, description="MLA: width of the compressed queries; 0: not compressed.")
+    kv_lora_rank: WidthOrNone = Field(0, description="MLA: width of the compressed keys and values; 0: no MLA.")
+    qk_nope_head_dim: WidthOrNone = Field(0, description="MLA: elements of a head of q and k that are not rotated.")
+    qk_rope_head_dim: WidthOrNone = Field(0, description="MLA: rotated elements, one set of keys for all heads.")
+    v_head_dim: WidthOrNone = Field(0, description="MLA: elements of a head of values.")
 
     @classmethod
     def fill(cls, data: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.workload.features.base import Feature, PositiveInt
+from accelsim.config.bounds import CountOrNone, Layers, Tokens
+from accelsim.workload.features.base import Feature
 
 
 class Positions(Feature):
@@ -14,9 +15,9 @@ class Positions(Feature):
 
     config_keys: ClassVar[tuple[str, ...]] = ("max_position_embeddings",)
 
-    max_position_embeddings: PositiveInt = Field(description="Longest sequence the positions are made for.")
+    max_position_embeddings: Tokens = Field(description="Longest sequence the positions are made for.")
     position: Literal["rope", "learned", "alibi", "none"] = Field("rope", description="How positions enter.")
-    position_offset: int = Field(0, ge=0, description="Extra rows of a learned position table (OPT: 2).")
+    position_offset: CountOrNone = Field(0, description="Extra rows of a learned position table (OPT: 2).")
 
     @property
     def position_rows(self) -> int:
@@ -27,8 +28,8 @@ class Positions(Feature):
 class Windows(Feature):
     """Layers whose attention sees the last positions only."""
 
-    sliding_window: PositiveInt | None = Field(None, description="Positions a token attends to at most; null: all.")
-    sliding_window_pattern: PositiveInt = Field(
+    sliding_window: Tokens | None = Field(None, description="Positions a token attends to at most; null: all.")
+    sliding_window_pattern: Layers = Field(
         1, description="Every so manyth layer attends to all positions, the others to the window; 1: all to the window."
     )
 

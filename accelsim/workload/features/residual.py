@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.workload.features.base import Feature, PositiveInt
+from accelsim.config.bounds import Layers, Width
+from accelsim.workload.features.base import Feature
 
 
 class ResidualStream(Feature):
@@ -15,8 +16,8 @@ class ResidualStream(Feature):
     derived: ClassVar[tuple[str, ...]] = ("norm_bias", "final_norm")
     config_keys: ClassVar[tuple[str, ...]] = ("hidden_size", "num_hidden_layers")
 
-    hidden_size: PositiveInt = Field(description="Width of the residual stream.")
-    num_hidden_layers: PositiveInt = Field(description="Decoder blocks.")
+    hidden_size: Width = Field(description="Width of the residual stream.")
+    num_hidden_layers: Layers = Field(description="Decoder blocks.")
     norm: Literal["rmsnorm", "layernorm"] = Field("rmsnorm", description="Normalisation of the residual stream.")
     norm_bias: bool = Field(False, description="Whether norms have a bias; default: true for layernorm.")
     norm_position: Literal["pre", "post", "both"] = Field(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -102,7 +104,7 @@ def test_json_keeps_lines_and_decodes_escapes(tmp_path: Path) -> None:
     [
         ('{"a": 1,}', "config.json:1: malformed JSON: Expecting property name enclosed in double quotes (column 9)."),
         ('{"a": 1}\n{}', "config.json:2: malformed JSON: Extra data (column 1)."),
-        ('{"a": 1,\n "b": NaN}', "config.json:2: malformed JSON: NaN is not a number."),
+        ('{"a": 1,\n "b": ' + "1" * 401 + "}", "config.json:2: a number of 401 digits"),
         ('{"a": 1,\n "a": 2}', "config.json:2: duplicate key 'a'; first given on line 1"),
         ('{"a": ' * 51 + "1" + "}" * 51, "nested more than 50 deep"),
         ("[" * 200_000, "nested more than 50 deep"),
@@ -115,6 +117,13 @@ def test_malformed_json_is_refused_in_the_words_of_json(tmp_path: Path, text: st
     with pytest.raises(ConfigError) as caught:
         load_document(json_file(tmp_path, text))
     assert message in str(caught.value)
+
+
+def test_json_may_hold_infinity_and_nan_as_python_writes_them(tmp_path: Path) -> None:
+    found = load_document(json_file(tmp_path, '{"a": Infinity, "b": -Infinity, "c": NaN, "d": ' + "1" * 400 + "}")).data
+    assert isinstance(found, dict)
+    assert (found["a"], found["b"], found["d"]) == (math.inf, -math.inf, int("1" * 400))
+    assert math.isnan(cast("float", found["c"]))
 
 
 def test_a_file_of_8_mib_is_read_and_one_byte_more_is_not(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.config.loader import parse_document
-from accelsim.config.reader import decode, read_json, read_yaml
+from accelsim.config.reader import read_json, read_yaml
 from accelsim.errors import ConfigError
+from accelsim.reading import decode
 
 LETTERS = st.characters(exclude_categories=("Cs",))
 SCALARS = (

@@ -107,10 +107,10 @@ def test_a_malformed_file_is_refused_with_its_line(text: str, said: str) -> None
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path) -> None:
-    with pytest.raises(ConfigError, match="cannot read"):
+    with pytest.raises(ConfigError, match="no such file"):
         read_table(tmp_path / "none.csv")
     (tmp_path / "latin.csv").write_bytes(b"a\n\xe9\n")
-    with pytest.raises(ConfigError, match="byte 2 is not UTF-8"):
+    with pytest.raises(ConfigError, match=r"latin\.csv:2: not UTF-8"):
         read_table(tmp_path / "latin.csv")
 
 

@@ -12,11 +12,12 @@ import pytest
 from pydantic import Field
 
 from accelsim import ConfigError, Decode, Model, OperatorGraph, build_workload, load_model, simulate
+from accelsim.config.bounds import Width
 from accelsim.workload.blocks.base import BLOCKS, register_block
 from accelsim.workload.description import Description
 from accelsim.workload.families.base import FAMILIES, Config, Family, Fields, Values, register_family
 from accelsim.workload.features.attention import ATTENTIONS, register_attention
-from accelsim.workload.features.base import FEATURES, Feature, PositiveInt, register_feature
+from accelsim.workload.features.base import FEATURES, Feature, register_feature
 from accelsim.workload.layer import Layer
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.tensor import Axis, Tensor
@@ -41,7 +42,7 @@ def outside() -> Iterator[None]:
 class Mixing(Feature):
     """Fields of a toy that mixes tokens by a state."""
 
-    state_size: PositiveInt = Field(description="Width of the state.")
+    state_size: Width = Field(description="Width of the state.")
     gated: bool = Field(False, description="Whether a gate scales the result.")
 
     def check(self) -> None:
