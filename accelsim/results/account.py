@@ -23,7 +23,7 @@ from accelsim.mapping.price import PricedBlock, PricedOperator
 from accelsim.mapping.servers import HOST
 from accelsim.results.occupied import EXPOSED_COMMUNICATION, StageTimes, stage_times
 from accelsim.results.path import CONTENTION, IDLE, CriticalPart, merge, parts_of_runs
-from accelsim.results.sums import Executed, OperatorSum, add_in_order, executed
+from accelsim.results.sums import Executed, OperatorSum, add_in_order, executed, figure_of
 
 __all__ = [
     "CONTENTION",
@@ -146,8 +146,8 @@ def _booked_stages(
         if key not in once:
             times = stage_times(stage.graph, runs)
             operators = tuple(
-                executed(block, index, times.operators_s[:, index], repeat, num_ranks, main_memory)
-                for index in range(len(block.operators))
+                executed(block, index, figure_of(column), repeat, num_ranks, main_memory)
+                for index, column in enumerate(times.operators_s.T)
             )
             once[key] = _BookedStage(block, operators, _causes(block, operators, times, repeat, played.series.rounds))
         yield once[key]
@@ -159,7 +159,8 @@ def _causes(
     """Time of a stage in all rounds by cause: what is computed, and what the stream misses."""
     found: dict[str, float] = defaultdict(float)
     computes = [one for one, priced in zip(operators, block.operators, strict=True) if _is_computed(priced)]
-    for columns in (*(one.parts_s for one in computes), {c: s * repeat for c, s in times.uncovered_s.items()}):
+    uncovered_s = {cause: figure_of(seconds * repeat) for cause, seconds in times.uncovered_s.items()}
+    for columns in (*(one.parts_s for one in computes), uncovered_s):
         for cause, seconds in columns.items():
             found[cause] += add_in_order(0.0, [seconds], rounds)
     return found
