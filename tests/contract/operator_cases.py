@@ -23,6 +23,7 @@ from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.send_recv import SendRecv
 from accelsim.workload.operators.softmax import Softmax
+from accelsim.workload.operators.tree_sum import TreeSum
 from accelsim.workload.traversal import Span
 
 _ADD, _NORM = Elementwise.of(rows=4, width=64, name="add"), Norm.of(rows=4, width=64, name="norm")
@@ -67,4 +68,5 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
     "router": (Router.of(rows=4, num_experts=64, top_k=2),),
     "send_recv": (SendRecv.of(4096, Group("pp", 4, stride=8), source=2),),
     "softmax": (Softmax.of(rows=4, width=64),),
+    "tree_sum": (TreeSum.of(rows=4, width=64, num_inputs=3),),
 }

@@ -9,6 +9,9 @@ from accelsim.errors import ShapeError
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Axis, Role, Tensor
 
+#: Tensors that one operator may add up or put side by side.
+MOST_INPUTS = 4096
+
 
 @dataclass(frozen=True)
 class RowOperator(Operator):

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.workload.operator import register_operator
-from accelsim.workload.operators._rows import RowOperator, check_arity, row_tensor
+from accelsim.workload.operators._rows import MOST_INPUTS, RowOperator, check_arity, row_tensor
 
 
 @register_operator("concat")
@@ -28,7 +28,7 @@ class Concat(RowOperator):
     kind: ClassVar[str] = "concat"
 
     def __post_init__(self) -> None:
-        check_arity(self, range(2, 9))
+        check_arity(self, range(2, MOST_INPUTS + 1))
         read = sum(tensor.num_elements for tensor in self.inputs)
         if self.outputs[0].num_elements < read:
             raise ShapeError(f"{self.name}: inputs of {read} elements do not fit {self.outputs[0].num_elements}")

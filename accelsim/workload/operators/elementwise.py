@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.workload.operator import register_operator
-from accelsim.workload.operators._rows import RowOperator, check_arity, row_tensor
+from accelsim.workload.operators._rows import MOST_INPUTS, RowOperator, check_arity, row_tensor
 from accelsim.workload.tensor import Axis, Tensor
 
 #: Operations per element of the result.  gelu is the tanh form (three products and a sum for the cubic, two products,
@@ -26,7 +26,7 @@ FLOPS_PER_ELEMENT = {
     "silu": 4,
     "silu_mul": 5,
 }
-_ARITY = {"add": range(2, 9), "mul": range(2, 9), "scale": range(2, 3)}
+_ARITY = {"add": range(2, MOST_INPUTS + 1), "mul": range(2, MOST_INPUTS + 1), "scale": range(2, 3)}
 
 
 @register_operator("elementwise")

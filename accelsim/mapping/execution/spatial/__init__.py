@@ -1,7 +1,8 @@
 """Spatial execution: groups of operators own rectangles of tiles, weights stay there and activations stream.
 
-The passes, each old value -> new value, are called in a row by ``run``: ``groups`` cuts a model into groups, ``stream``
-a phase into units that walk through them; ``chunk`` chooses the length of units and shares out the tiles (``sizing``);
+The passes, each old value -> new value, are called in a row by ``run``: ``divide`` cuts a model into ``groups`` and
+these into ``pieces``, ``stream`` a phase into units that walk through them, ``chunk`` chooses the length of units and
+shares out the tiles (``sizing``);
 ``settle`` places the groups (``placing``) on rectangles that hold them; ``fill`` counts SRAM, ``lowering`` makes the
 task graph, ``booking`` lists what ran.  What operators cost is asked of one ``PriceBook`` (``prices``).
 """
@@ -27,6 +28,12 @@ CHUNK = PlanKey(
 GRANULARITY = PlanKey(
     "granularity", Word(), "What shares a rectangle: layer, block (attention, MLP) or operator.", default="block"
 )
+PIECES = PlanKey(
+    "pieces",
+    Count(),
+    "Rectangles that the operators of a group are divided over by heads, columns, experts or rows of tables; "
+    "default: 1, or as many as it takes to fit.",
+)
 OBJECTIVE = PlanKey(
     "objective",
     Word(("byte_hops", "latency")),
@@ -39,7 +46,7 @@ OBJECTIVE = PlanKey(
 class Spatial(Execution):
     """Groups of operators on rectangles of tiles, through which units of activations walk one behind another."""
 
-    keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, OBJECTIVE)
+    keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, PIECES, OBJECTIVE)
     places_groups: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:

@@ -1,10 +1,9 @@
-"""What one group sends at once: a tensor that several groups of a chip read travels to them as one tree.
+"""What the networks carry at once: a tensor to all who read it as one tree, summands to their sum as another.
 
-Flows say who reads what; a cast is what the network carries.  A tensor with one reader is a cast of one flow.  Readers
-on another chip share one transfer through the ports.
-
-An operator never spans groups, so no partial sum crosses from group to group: reductions stay inside a rectangle,
-where the cost model prices them as trees.
+Flows say who reads what; a cast is what the network carries.  A tensor that several groups of a chip read forks on its
+way to them; partial results of several groups of a chip are added up where they meet, so each link carries the sum
+once.  A tensor with one reader is a cast of one flow.  Readers on another chip share one transfer through the ports,
+and so do the summands of a chip whose sum is made on another.
 """
 
 from __future__ import annotations
@@ -17,33 +16,40 @@ from accelsim.mapping.execution.spatial.groups import Flow
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """A tensor on its way from one group to all its readers on one chip.
+    """A tensor on its way to its readers on one chip, or summands on their way to their sum.
 
     Attributes:
-        producer: Group that sends.
+        producers: Groups that send; several of one chip where their results are added up.
         flows: Numbers of the flows it serves, rising.
-        consumers: Group that each of them ends at.
-        tensor: Name of the tensor.
+        consumers: Groups that they end at; one where results are added up.
+        tensor: Name of the tensor, or of the sum.
     """
 
-    producer: int
+    producers: tuple[int, ...]
     flows: tuple[int, ...]
     consumers: tuple[int, ...]
     tensor: str
 
 
 def casts_of(flows: Sequence[Flow], chip_of: Sequence[int]) -> tuple[Cast, ...]:
-    """Flows that carry the same tensor from one group to one chip, together; in order of their first flow.
+    """Flows that travel together, in order of their first flow.
 
     Args:
-        flows: What each group reads from another.
+        flows: All flows.
         chip_of: Chip of each group.
     """
-    found: dict[tuple[int, int, str, bool, int], list[int]] = {}
+    found: dict[tuple[object, ...], list[int]] = {}
     for index, flow in enumerate(flows):
-        key = flow.producer, flow.segment, flow.tensor, flow.is_feedback, chip_of[flow.consumer]
+        if flow.total:
+            key: tuple[object, ...] = flow.consumer, flow.total, chip_of[flow.producer]
+        else:
+            key = flow.producer, flow.segment, flow.tensor, flow.is_feedback, chip_of[flow.consumer]
         found.setdefault(key, []).append(index)
-    return tuple(
-        Cast(key[0], tuple(members), tuple(flows[i].consumer for i in members), key[2])
-        for key, members in found.items()
-    )
+    return tuple(_cast([flows[i] for i in members], tuple(members)) for members in found.values())
+
+
+def _cast(flows: Sequence[Flow], numbers: tuple[int, ...]) -> Cast:
+    first = flows[0]
+    producers = tuple(flow.producer for flow in flows) if first.total else (first.producer,)
+    consumers = (first.consumer,) if first.total else tuple(flow.consumer for flow in flows)
+    return Cast(producers, numbers, consumers, first.total or first.tensor)

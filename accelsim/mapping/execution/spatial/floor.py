@@ -112,31 +112,38 @@ class Floor:
         return tuple(on_chip + ports)
 
     @cached_property
-    def _known(self) -> dict[tuple[int, ...], Lanes]:
+    def _known(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], Lanes]:
         return {}
 
-    def lanes(self, producer: int, *consumers: int) -> Lanes:
-        """How bytes go from one group to another, or as one multicast to several of one chip.
+    def lanes(self, producers: tuple[int, ...], consumers: tuple[int, ...]) -> Lanes:
+        """How bytes go from one group to another, to several of one chip, or from several of one chip to their sum.
 
         Args:
-            producer: Group that sends.
-            *consumers: Groups that receive, several only if all are on one chip.
+            producers: Groups that send; several only where there is one consumer.
+            consumers: Groups that receive.
         """
-        key = producer, *consumers
+        key = producers, consumers
         if key not in self._known:
-            source, target = self.spots[producer].chip, self.spots[consumers[0]].chip
+            source, target = self.spots[producers[0]].chip, self.spots[consumers[0]].chip
             if source != target:
                 self._known[key] = self._between_chips(source, target)
+            elif len(producers) == len(consumers) == 1:
+                self._known[key] = self._lanes(producers[0], consumers[0])
             else:
-                self._known[key] = self._lanes(producer, consumers[0]) if len(consumers) == 1 else self._tree(*key)
+                is_sum = len(producers) > 1
+                self._known[key] = self._tree(*(consumers, producers) if is_sum else (producers, consumers), is_sum)
         return self._known[key]
 
-    def _tree(self, producer: int, *consumers: int) -> Lanes:
-        """Lanes that fork: the union of the routes to all consumers, from the blocks of the producer."""
-        rectangles = [self.spots[consumer].rectangle for consumer in consumers]
-        every = rect_to_rects_flows(self.mesh, self.spots[producer].rectangle, rectangles, _FINE)
-        routes = [self.mesh.routes(flows.src, flows.dst) for flows in every]
-        base = self.spots[producer].chip * len(self.mesh.link_names)
+    def _tree(self, root: tuple[int, ...], leaves: tuple[int, ...], is_sum: bool) -> Lanes:
+        """Lanes that fork on their way from the blocks of the root to the leaves, or meet on the way back to it.
+
+        A lane has the union of its routes: dimension-order routes to one block meet in a tree as those from one do.
+        """
+        rectangles = [self.spots[leaf].rectangle for leaf in leaves]
+        every = rect_to_rects_flows(self.mesh, self.spots[root[0]].rectangle, rectangles, _FINE)
+        ends = [(flows.dst, flows.src) if is_sum else (flows.src, flows.dst) for flows in every]
+        routes = [self.mesh.routes(*pair) for pair in ends]
+        base = self.spots[root[0]].chip * len(self.mesh.link_names)
         trees = [sorted({link for one in routes for link in one[lane].tolist()}) for lane in range(len(every[0].src))]
         return Lanes(
             routes=tuple(tuple(base + link for link in tree) for tree in trees),

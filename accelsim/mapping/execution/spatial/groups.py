@@ -3,18 +3,24 @@
 All layers are unfolded: each copy of a block gets rectangles of its own, because its weights stay there.  Groups of
 the same part of a block (``attn`` of every layer) are alike, so whatever depends on the part alone is kept once.
 
-Not modelled: two groups on one rectangle, a block split over more rectangles than it has operators.
+Groups that were cut into pieces (:mod:`~accelsim.mapping.execution.spatial.pieces`) stand one behind another: they work
+side by side, and what they hand to the sum behind them is added up on its way.
+
+Not modelled: two groups on one rectangle.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from accelsim.errors import PlanError
+from accelsim.mapping.execution.spatial.pieces import group_of, is_piece, whole_name
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
+from accelsim.workload.operators.tree_sum import TreeSum
 from accelsim.workload.tensor import Role, Tensor
 
 GRANULARITIES = ("layer", "block", "operator")
@@ -30,6 +36,8 @@ class BlockPart:
         operators: Names of its operators, in order.
         weight_bytes: Weights that stay in the rectangle.
         kv_bytes: KV cache that stays there, at the end of the phase, all sequences.
+        alike: Names of the groups of one block that are copies of it, ``name`` the first: pieces with equal shares.
+        is_piece: Whether it works side by side with the other pieces of its group.
     """
 
     segment: int
@@ -37,6 +45,8 @@ class BlockPart:
     operators: tuple[str, ...]
     weight_bytes: int
     kv_bytes: int
+    alike: tuple[str, ...]
+    is_piece: bool = False
 
     @property
     def resident_bytes(self) -> int:
@@ -68,6 +78,7 @@ class Flow:
         tensor: Name of the tensor there.
         depth: Units that wait in front of the consumer at most; more than two where the flow bypasses other groups.
         is_feedback: The sampled token on its way to the next step.
+        total: Name of the sum that the tensor is a summand of, which is added up on the way; empty for others.
     """
 
     producer: int
@@ -76,6 +87,24 @@ class Flow:
     tensor: str
     depth: int = 2
     is_feedback: bool = False
+    total: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Parts whose groups work side by side and get equal rectangles: the pieces of a group, or one part alone.
+
+    Attributes:
+        part: The part with the largest share, by which all are priced.
+        parts: All of them.
+        groups: Groups of all of them.
+        passes: Times that a unit passes such groups.
+    """
+
+    part: int
+    parts: tuple[int, ...]
+    groups: int
+    passes: int
 
 
 @dataclass(frozen=True)
@@ -86,6 +115,26 @@ class Pipeline:
     groups: tuple[TileGroup, ...]
     flows: tuple[Flow, ...]
 
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """The parts by what works side by side, in order."""
+        members: dict[tuple[int, str, bool], list[int]] = {}
+        for at, part in enumerate(self.parts):
+            members.setdefault((part.segment, whole_name(part.name), part.is_piece), []).append(at)
+        stages = _stages(self.groups, self.parts)
+        passed: dict[int, set[int]] = {}
+        for stage, group in zip(stages, self.groups, strict=True):
+            passed.setdefault(group.part, set()).add(stage)
+        return tuple(
+            Family(
+                part=max(parts, key=lambda at: self.parts[at].resident_bytes),
+                parts=tuple(parts),
+                groups=sum(self.copies[at] for at in parts),
+                passes=max(len(passed[at]) for at in parts),
+            )
+            for parts in members.values()
+        )
+
     def part_of(self, group: int) -> BlockPart:
         """The part that a group is a copy of."""
         return self.parts[self.groups[group].part]
@@ -95,7 +144,7 @@ class Pipeline:
         """Segment that a prompt need not go through but for its last token."""
         return self.parts[-1].segment
 
-    @property
+    @cached_property
     def copies(self) -> tuple[int, ...]:
         """Groups of each part."""
         counts = [0] * len(self.parts)
@@ -136,8 +185,8 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
             number = f"{segment.name}{numbers[segment.name]}" if copies[segment.name] > 1 else segment.name
             numbers[segment.name] += 1
             groups += [
-                TileGroup(number + part.name.removeprefix(segment.name), first_part + i)
-                for i, part in enumerate(block.parts)
+                TileGroup(number + name.removeprefix(segment.name), first_part + part)
+                for name, part in block.members.items()
             ]
             if leaving is not None and block.entering is not None:
                 flows += [Flow(leaving, base + i, index, block.entering) for i in block.readers(block.entering)]
@@ -147,12 +196,16 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
                     writer = at + source.writer_of(wire.result.name)
                     tensor = wire.tensor.name
                     flows += [Flow(writer, base + i, index, tensor) for i in block.readers(tensor)]
-            flows += [Flow(base + i, base + j, index, tensor) for i, j, tensor in block.inner]
+            flows += [
+                Flow(base + i, base + j, index, tensor, total=block.totals.get(tensor, ""))
+                for i, j, tensor in block.inner
+            ]
             leaving = base + block.writer
             exits[index] = base, block
     if is_decode and leaving is not None:
         flows.append(Flow(leaving, 0, 0, segments[0].graph.entering[0].name, is_feedback=True))
-    return Pipeline(tuple(parts), tuple(groups), tuple(_with_depth(flow, flows) for flow in flows))
+    stages = _stages(groups, parts)
+    return Pipeline(tuple(parts), tuple(groups), tuple(_with_depth(flow, stages) for flow in flows))
 
 
 def operators_of(part: BlockPart, segments: Sequence[Segment]) -> tuple[Operator, ...]:
@@ -178,7 +231,7 @@ def check_grouped(pipeline: Pipeline, segments: Sequence[Segment]) -> None:
     Raises:
         PlanError: It has some, because groups are single operators of another pass.
     """
-    names = {part.name for part in pipeline.parts}
+    names = {name for part in pipeline.parts for name in part.alike}
     for segment in segments:
         for operator in segment.graph:
             if names.isdisjoint(_part_names(segment.graph, operator)):
@@ -210,24 +263,41 @@ def buffer_bytes(pipeline: Pipeline, group: int, segments: Sequence[Segment]) ->
         group: Index of the group.
         segments: Graphs of the pass with the largest units.
     """
-    inward = sum(flow.depth * flow_bytes(flow, segments) for flow in pipeline.flows if flow.consumer == group)
+    # A sum comes once, whatever the number of those who send.
+    arriving = {flow.total or flow.tensor: flow for flow in pipeline.flows if flow.consumer == group}
+    inward = sum(flow.depth * flow_bytes(flow, segments) for flow in arriving.values())
     outward = sum(2 * flow_bytes(flow, segments) for flow in pipeline.flows if flow.producer == group)
     return inward + outward
 
 
 class _Block:
-    """Parts of one block and how tensors cross between them."""
+    """Groups of one block, the parts they are copies of, and how tensors cross between them.
+
+    Attributes:
+        members: Index into ``parts`` of each group, by its name.
+        parts: Distinct parts.
+        entering: Tensor that comes from the block before.
+        inner: Groups that write and read a tensor, and its name.
+        totals: Sum that each summand goes into, by tensor.
+    """
 
     def __init__(self, index: int, segment: Segment, granularity: str) -> None:
         graph = segment.graph
-        members: dict[str, list[Operator]] = {}
+        found: dict[str, list[Operator]] = {}
         for operator in graph:
-            members.setdefault(_part_name(graph, operator, granularity), []).append(operator)
-        self.parts = tuple(_part(index, name, operators) for name, operators in members.items())
+            found.setdefault(_part_name(graph, operator, granularity), []).append(operator)
+        found = dict(_pieces_first(found))
+        alike: dict[object, list[str]] = {}
+        for name, operators in found.items():
+            alike.setdefault(_likeness(name, operators), []).append(name)
+        self.parts = tuple(_part(index, names, found[names[0]]) for names in alike.values())
+        part_of = {name: at for at, names in enumerate(alike.values()) for name in names}
+        self.members = {name: part_of[name] for name in found}
         self._graph = graph
-        self._place = place = {operator.name: i for i, part in enumerate(members.values()) for operator in part}
+        self._place = place = {operator.name: i for i, part in enumerate(found.values()) for operator in part}
         self.entering = _entering(segment)
         self.writer = place[_writer_of(graph, graph.leaving[-1].name).name]
+        self.totals = {t.name: op.name for op in graph if op.kind == TreeSum.kind for t in op.inputs}
         names = [operator.name for operator in graph]
         crossing = {
             (place[names[i]], place[names[j]], tensor.name): None
@@ -237,9 +307,10 @@ class _Block:
         self.inner = tuple(crossing)
         for i, j, tensor_name in self.inner:
             if i > j:
+                writer, reader = (list(self.members)[at] for at in (i, j))
                 raise PlanError(
-                    f"granularity={granularity}: {self.parts[j].name} reads {tensor_name} of {self.parts[i].name}, "
-                    "which comes after it. Use granularity=operator."
+                    f"granularity={granularity}: {reader} reads {tensor_name} of {writer}, which comes after it. "
+                    "Use granularity=operator."
                 )
 
     def readers(self, tensor: str) -> tuple[int, ...]:
@@ -260,30 +331,49 @@ def _part_name(graph: OperatorGraph, operator: Operator, granularity: str) -> st
         return graph.name
     if granularity == "operator":
         return f"{graph.name}.{operator.name}"
-    prefixes = list(dict.fromkeys(_prefix(op) for op in graph))
-    return graph.name if len(prefixes) == 1 else f"{graph.name}.{_prefix(operator)}"
+    whole = {whole_name(group_of(op.name)) for op in graph}
+    group = group_of(operator.name)
+    return graph.name + group.removeprefix(whole_name(group)) if len(whole) == 1 else f"{graph.name}.{group}"
 
 
 def _part_names(graph: OperatorGraph, operator: Operator) -> tuple[str, str, str]:
     """Names of the part that an operator is in, whatever the granularity."""
-    return graph.name, f"{graph.name}.{_prefix(operator)}", f"{graph.name}.{operator.name}"
+    group = group_of(operator.name)
+    piece = graph.name + group.removeprefix(whole_name(group))
+    return piece, f"{graph.name}.{group}", f"{graph.name}.{operator.name}"
 
 
-def _prefix(operator: Operator) -> str:
-    return operator.name.partition(".")[0]
+def _pieces_first(found: dict[str, list[Operator]]) -> Iterator[tuple[str, list[Operator]]]:
+    """The groups in their order, but what is left of a group behind the last of its pieces."""
+    last_piece = {whole_name(name): name for name in found if is_piece(name)}
+    for name, operators in found.items():
+        if name not in last_piece:
+            yield name, operators
+        if last_piece.get(whole := whole_name(name)) == name and whole in found:
+            yield whole, found[whole]
 
 
-def _part(segment: int, name: str, operators: list[Operator]) -> BlockPart:
+def _likeness(name: str, operators: Sequence[Operator]) -> object:
+    """Equal for the pieces of one group that have equal shares, and for nothing else."""
+    if not is_piece(name):
+        return name
+    shapes = tuple(tuple(tensor.axes for tensor in (*operator.inputs, *operator.outputs)) for operator in operators)
+    return whole_name(name), shapes
+
+
+def _part(segment: int, names: Sequence[str], operators: Sequence[Operator]) -> BlockPart:
     return BlockPart(
         segment=segment,
-        name=name,
+        name=names[0],
         operators=tuple(operator.name for operator in operators),
         weight_bytes=sum(t.size_bytes for t in _resident(operators, Role.WEIGHT)),
         kv_bytes=sum(t.size_bytes for t in _resident(operators, Role.KV_CACHE) if t.has_axis("kv_len")),
+        alike=tuple(names),
+        is_piece=is_piece(names[0]),
     )
 
 
-def _resident(operators: list[Operator], role: Role) -> Iterator[Tensor]:
+def _resident(operators: Sequence[Operator], role: Role) -> Iterator[Tensor]:
     yield from {t.name: t for op in operators for t in op.inputs if t.role is role}.values()
 
 
@@ -294,13 +384,23 @@ def _entering(segment: Segment) -> str | None:
     return segment.chained[0].name if segment.chained else None
 
 
-def _with_depth(flow: Flow, flows: Sequence[Flow]) -> Flow:
-    """Buffers of a flow: two, and as many more as groups lie between its ends.
+def _stages(groups: Sequence[TileGroup], parts: Sequence[BlockPart]) -> list[int]:
+    """Number of each group along the way of a unit; pieces of one group stand side by side."""
+    stages: list[int] = []
+    before = None
+    for group in groups:
+        here = whole_name(group.name), parts[group.part].is_piece
+        stages.append(stages[-1] + (here != before) if stages else 0)
+        before = here
+    return stages
+
+
+def _with_depth(flow: Flow, stages: Sequence[int]) -> Flow:
+    """Buffers of a flow: two, and as many more as stages lie between its ends.
 
     A tensor that bypasses groups (a residual around its branch) waits until the branch has caught up; with fewer
     buffers than groups passed, the branch could not be kept busy.
     """
     if flow.is_feedback:
         return flow
-    passed = max(0, flow.consumer - flow.producer - 1)
-    return Flow(flow.producer, flow.consumer, flow.segment, flow.tensor, 2 + passed) if passed else flow
+    return replace(flow, depth=2 + max(0, stages[flow.consumer] - stages[flow.producer] - 1))

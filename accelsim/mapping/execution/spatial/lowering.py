@@ -3,7 +3,8 @@
 Servers are rectangles: a group computes one unit at a time.  What a group sends is one task per lane over the links of
 the coarse on-chip mesh (or the ports between chips), where transfers share capacity; its latency is its hops.  A tensor
 with several readers is a multicast: one task per lane over a tree, which carries the bytes once over each of its links
-and ends everywhere when the farthest reader has it.
+and ends everywhere when the farthest reader has it.  Partial results of several groups are a multicast turned round:
+they are added up where they meet, as fast as a link brings them.
 
 Buffers are finite: a transfer starts only when each reader has taken up the unit ``depth`` before, and a group starts a
 unit only when what it sent two units before has arrived.  In decode, a unit waits for the token sampled before.
@@ -28,6 +29,7 @@ from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.engine.template import CrossEdges, instantiate
 from accelsim.mapping.booking import TRANSFER
 from accelsim.mapping.execution.spatial.floor import Lanes
+from accelsim.mapping.execution.spatial.pieces import whole_name
 from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.mapping.servers import BETWEEN_CHIPS, NOC
 
@@ -63,7 +65,7 @@ def lower_pipeline(run: Settled) -> tuple[Program, dict[str, FloatArray], tuple[
         routes_checked=True,
     )
     # A group is called after its part: decoder3.mlp is an mlp.
-    kind_of = {group.name: group.name.rpartition(".")[2] for group in run.walk.pipeline.groups}
+    kind_of = {group.name: whole_name(group.name).rpartition(".")[2] for group in run.walk.pipeline.groups}
     kinds = tuple(kind_of.get(label, TRANSFER) for label in graph.labels)
     alone_s = {cause: column[of_unit].ravel() for cause, column in alone_s.items()}
     return Program.of(Stage(graph, 1, "pipeline")), alone_s, kinds
@@ -79,13 +81,15 @@ def _template(run: Settled) -> _Template:
     arriving: list[list[int]] = [[] for _ in groups]
     leaving: list[list[int]] = [[] for _ in groups]
     for index, cast in enumerate(casts):
-        leaving[cast.producer].append(index)
+        leaving[max(cast.producers)].append(index)  # by then all who send have their tasks
     for index, group in enumerate(groups):
         server = builder.server(group.name)
         compute[index] = builder.task(group.name, server, after=arriving[index])
         for c in leaving[index]:
-            label = f"{group.name} > {', '.join(groups[consumer].name for consumer in casts[c].consumers)}"
-            tasks = [builder.task(label, None, route=route, after=[int(compute[index])]) for route in lanes[c].routes]
+            senders = ", ".join(groups[producer].name for producer in casts[c].producers)
+            label = f"{senders} > {', '.join(groups[consumer].name for consumer in casts[c].consumers)}"
+            sent = compute[list(casts[c].producers)].tolist()
+            tasks = [builder.task(label, None, route=route, after=sent) for route in lanes[c].routes]
             lane_tasks[c] = np.array(tasks, dtype=np.int64)
             for f in casts[c].flows:
                 if not flows[f].is_feedback:
@@ -114,7 +118,8 @@ def _edges_between_units(run: Settled, template: _Template) -> CrossEdges:
             else:
                 wait(flow.depth, consumer, tasks)
         if not flows[0].is_feedback:
-            wait(OUTPUT_BUFFERS, tasks, int(template.compute[cast.producer]))
+            for producer in cast.producers:
+                wait(OUTPUT_BUFFERS, tasks, int(template.compute[producer]))
     if not columns:
         return CrossEdges()
     return CrossEdges(*(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
 from accelsim.cost.base import Region
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.groups import BlockPart, Pipeline, buffer_bytes, operators_of
+from accelsim.mapping.execution.spatial.pieces import Pieces, cut
 from accelsim.mapping.execution.spatial.pricing import GroupPrice, GroupPricer, between
 from accelsim.mapping.execution.spatial.stream import Shape, Stream, segments_of
 from accelsim.workload.graph import Segment
@@ -31,17 +33,27 @@ class PriceBook:
         model: What is computed.
         recipe: How.
         chip: Where.
+        pieces: Pieces of groups that are cut.
     """
 
-    def __init__(self, model: Subject, recipe: Recipe, chip: Chip) -> None:
+    def __init__(self, model: Subject, recipe: Recipe, chip: Chip, pieces: Pieces | None = None) -> None:
         self._model, self._recipe = model, recipe
+        self._pieces = pieces or {}
         self._pricer = GroupPricer(chip)
         self._segments: dict[Shape, Sequence[Segment]] = {}
 
+    def cut(self, pieces: Pieces) -> PriceBook:
+        """The book of the same model with groups cut into pieces; both know the prices that either has asked for."""
+        if pieces == self._pieces:
+            return self
+        other = copy(self)
+        other._pieces, other._segments = pieces, {}
+        return other
+
     def segments(self, shape: Shape) -> Sequence[Segment]:
-        """Operator graphs of one unit."""
+        """Operator graphs of one unit, cut."""
         if shape not in self._segments:
-            self._segments[shape] = segments_of(self._model, shape, self._recipe)
+            self._segments[shape] = cut(segments_of(self._model, shape, self._recipe), self._pieces)
         return self._segments[shape]
 
     def price(self, part: BlockPart, shape: Shape, region: Region, buffers: int) -> GroupPrice:

@@ -12,23 +12,22 @@ from accelsim.engine.program import Program
 from accelsim.errors import CapacityError, PlanError
 from accelsim.mapping.booking import Overlapped
 from accelsim.mapping.execution.spatial.booking import book_run
-from accelsim.mapping.execution.spatial.chunk import choose_chunk
+from accelsim.mapping.execution.spatial.divide import divide
 from accelsim.mapping.execution.spatial.faults import check_reachable, fault_warnings
 from accelsim.mapping.execution.spatial.fill import fill_sram, fullest_chip
 from accelsim.mapping.execution.spatial.floor import Floor
-from accelsim.mapping.execution.spatial.groups import Pipeline, build_pipeline
+from accelsim.mapping.execution.spatial.groups import Pipeline
 from accelsim.mapping.execution.spatial.lowering import lower_pipeline
 from accelsim.mapping.execution.spatial.occupancy import Occupancy
 from accelsim.mapping.execution.spatial.placing import ChipProblem
 from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.settle import Searching, Settled, settle
-from accelsim.mapping.execution.spatial.sizing import Sizes, Space, free_space
+from accelsim.mapping.execution.spatial.sizing import Sizes
 from accelsim.mapping.execution.spatial.stream import Stream
 from accelsim.mapping.execution.spatial.walk import walk_through
 from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.job import Job
 from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES
-from accelsim.mapping.placement.constraints import ResolvedConstraints
 from accelsim.mapping.placement.placement import load_placement
 from accelsim.mapping.plan import Plan
 from accelsim.workload.graph import Segment
@@ -141,10 +140,10 @@ def run_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook, how: Sea
     if how.placement is None and job.plan.placer.endswith(PLACEMENT_SUFFIXES):
         how = replace(how, placement=load_placement(job.plan.placer))
 
-    pipeline = build_pipeline(largest, job.plan.granularity, job.phase.feeds_back)
-    constraints = _constraints_on(pipeline, job)
-    stream, sizes = choose_chunk(job, pipeline, _space(job, constraints), book)
-    settled = settle(job, walk_through(pipeline, stream, book), sizes, constraints, how)
+    divided = divide(job, largest, book)
+    book, stream = divided.book, divided.stream
+    walk = walk_through(divided.pipeline, stream, book)
+    settled = settle(job, walk, divided.sizes, divided.constraints, how)
     occupancy = fill_sram(settled, job.phase.fullest())
     program, alone_s, kinds = lower_pipeline(settled)
     return SpatialRun(
@@ -167,20 +166,7 @@ def fits_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook) -> bool
         book: Prices of groups on regions.
     """
     try:
-        pipeline = build_pipeline(largest, job.plan.granularity, job.phase.feeds_back)
-        choose_chunk(job, pipeline, _space(job, _constraints_on(pipeline, job)), book)
+        divide(job, largest, book)
     except (CapacityError, PlanError):
         return False
     return True
-
-
-def _constraints_on(pipeline: Pipeline, job: Job) -> ResolvedConstraints:
-    """The constraints of the job by number of group."""
-    if job.constraints is None:
-        return ResolvedConstraints()
-    return job.constraints.resolve([group.name for group in pipeline.groups])
-
-
-def _space(job: Job, constraints: ResolvedConstraints) -> Space:
-    """The tiles that constraints leave."""
-    return free_space(job.system.chip, job.system.num_chips, constraints)

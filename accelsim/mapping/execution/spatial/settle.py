@@ -60,7 +60,7 @@ class Settled:
 
     def lanes(self, cast: Cast) -> Lanes:
         """The way of a cast."""
-        return self.floor.lanes(cast.producer, *cast.consumers)
+        return self.floor.lanes(cast.producers, cast.consumers)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ A unit passes the groups one after another and ``units`` of them overlap, so the
 
     sum of all groups + (units - 1) x slowest group
 
-Tiles are shared out on that estimate.  Every part is priced on a few squares (coarse steps of area); groups of one
-part are alike and get the same number.  The steps bought first are those that lower the slowest group, then those that
+Tiles are shared out on that estimate.  Every part is priced on a few rectangles, as square as the grid allows (coarse
+steps of area); groups of one part are alike and get the same number, and so do the pieces of a group, which work side
+by side and count once in the sum.  The steps bought first are those that lower the slowest group, then those that
 save most time per tile; a part stops growing where a larger rectangle is slower (more hops than arithmetic saved).
 
-Not modelled here: transfers between groups (they overlap), shapes other than squares (the placement gives the real
-rectangle, on which the group is priced again).
+Not modelled here: transfers between groups (they overlap), longer shapes (the placement gives the real rectangle, on
+which the group is priced again).
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from accelsim.cost.base import Region
 from accelsim.errors import CapacityError, PlacementError
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.faults import forbidden_tiles
-from accelsim.mapping.execution.spatial.groups import BlockPart, Pipeline
+from accelsim.mapping.execution.spatial.groups import BlockPart, Family, Pipeline
+from accelsim.mapping.execution.spatial.pieces import whole_name
 from accelsim.mapping.execution.spatial.pricing import GroupPrice
 from accelsim.mapping.placement.constraints import ResolvedConstraints
 from accelsim.units import format_quantity
@@ -36,6 +38,19 @@ PACKED_SHARE = 0.97
 
 #: Growth of a group that did not fit the rectangle it was given.
 ENLARGED = 1.5
+
+
+class PartTooLarge(CapacityError):
+    """A part fits no rectangle of a chip.
+
+    Attributes:
+        part: The part.
+    """
+
+    def __init__(self, text: str, part: BlockPart) -> None:
+        super().__init__(text)
+        self.part = part
+
 
 PriceOf = Callable[[int, Region], GroupPrice]
 
@@ -140,20 +155,24 @@ def size_groups(pipeline: Pipeline, space: Space, units: int, price_of: PriceOf)
     Raises:
         CapacityError: A group, or all together, need more SRAM than there is.
     """
-    menus = [_menu(part, index, space, price_of) for index, part in enumerate(pipeline.parts)]
+    families = pipeline.families
+    menus = [_menu(pipeline.parts[family.part], family.part, space, price_of) for family in families]
     chosen = [0] * len(menus)
-    sequence = [None if i in space.chip_of else group.part for i, group in enumerate(pipeline.groups)]
+    family_of = {part: at for at, family in enumerate(families) for part in family.parts}
+    members = [family_of[group.part] for group in pipeline.groups]
+    sequence = [None if i in space.chip_of else family for i, family in enumerate(members)]
     if not _fits([menu[0].tiles for menu in menus], sequence, space):
-        raise CapacityError(_too_many(pipeline, menus, space))
-    _buy(menus, chosen, pipeline.copies, sequence, space, units)
+        raise CapacityError(_too_many(pipeline, menus, sequence, space))
+    _buy(menus, chosen, families, sequence, space, units)
     tiles = [menu[at].tiles for menu, at in zip(menus, chosen, strict=True)]
     times = [menu[at].work_s for menu, at in zip(menus, chosen, strict=True)]
+    parts = [family_of[part] for part in range(len(pipeline.parts))]
     return Sizes(
-        tiles=tuple(tiles),
-        least=tuple(menu[0].tiles for menu in menus),
+        tiles=tuple(tiles[family] for family in parts),
+        least=tuple(menus[family][0].tiles for family in parts),
         chip_of=tuple(space.chip_of.get(i, at) for i, at in enumerate(_chips(tiles, sequence, space))),
         slowest_s=max(times),
-        total_s=sum(times[group.part] for group in pipeline.groups),
+        total_s=sum(time_s * family.passes for time_s, family in zip(times, families, strict=True)),
     )
 
 
@@ -161,31 +180,51 @@ def _menu(part: BlockPart, index: int, space: Space, price_of: PriceOf) -> list[
     """Areas worth having for one part, rising, each faster than the one before; the first is the least that fits."""
 
     def price(side: int) -> GroupPrice:
-        return price_of(index, Region(side, side))
+        return price_of(index, _region(space.chip, side))
 
-    chip = space.chip
-    largest = min(min(chip.core_grid), math.isqrt(max(space.budgets)))
+    def step(side: int) -> _Step:
+        return _Step(_region(space.chip, side).num_cores, price(side).work_s)
+
+    largest = _largest_side(space)
     if price(largest).short_bytes > 0:
-        raise CapacityError(_part_too_large(part, chip, largest, price(largest)))
+        raise PartTooLarge(_part_too_large(part, space.chip, _region(space.chip, largest), price(largest)), part)
     low, high = 1, largest
-    low = max(low, min(largest, math.isqrt(int(part.resident_bytes / chip.sram_per_core_bytes))))
+    low = max(low, min(largest, math.isqrt(int(part.resident_bytes / space.chip.sram_per_core_bytes))))
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if price(middle).short_bytes <= 0 else (middle + 1, high)
-    steps = [_Step(low * low, price(low).work_s)]
+    steps = [step(low)]
     side = low
     while side < largest:
         side = min(largest, max(side + 1, round(side * math.sqrt(AREA_STEP))))
-        candidate = price(side)
-        if candidate.short_bytes <= 0 and candidate.work_s < steps[-1].work_s:
-            steps.append(_Step(side * side, candidate.work_s))
+        candidate = step(side)
+        if price(side).short_bytes <= 0 and candidate.work_s < steps[-1].work_s:
+            steps.append(candidate)
     return steps
+
+
+def _region(chip: Chip, side: int) -> Region:
+    """About ``side`` x ``side`` tiles: a square, or as near to one as the grid allows."""
+    rows, cols = chip.core_grid
+    if side <= min(rows, cols):
+        return Region(side, side)
+    if cols < rows:
+        return Region(min(rows, side * side // cols), cols)
+    return Region(rows, min(cols, side * side // rows))
+
+
+def _largest_side(space: Space) -> int:
+    """The largest side whose rectangle some chip has the tiles for."""
+    side = math.isqrt(max(space.budgets))
+    while side > 1 and _region(space.chip, side).num_cores > max(space.budgets):
+        side -= 1
+    return side
 
 
 def _buy(
     menus: Sequence[Sequence[_Step]],
     chosen: list[int],
-    copies: Sequence[int],
+    families: Sequence[Family],
     sequence: Sequence[int | None],
     space: Space,
     units: int,
@@ -201,14 +240,14 @@ def _buy(
             now = menu[chosen[part]]
             is_slowest = units > 1 and now.work_s >= slowest_s
             for target in range(chosen[part] + 1, len(menu)):
-                saved = copies[part] * (now.work_s - menu[target].work_s)
+                saved = families[part].passes * (now.work_s - menu[target].work_s)
                 if is_slowest:
                     others = max(
                         (m[a].work_s for i, (m, a) in enumerate(zip(menus, chosen, strict=True)) if i != part),
                         default=0.0,
                     )
                     saved += (units - 1) * (slowest_s - max(menu[target].work_s, others))
-                gain = saved / (copies[part] * (menu[target].tiles - now.tiles))
+                gain = saved / (families[part].groups * (menu[target].tiles - now.tiles))
                 if best is None or gain > best[0]:
                     best = gain, part, target
         if best is None:
@@ -244,33 +283,34 @@ def _fits(tiles: Sequence[int], sequence: Sequence[int | None], space: Space) ->
     return _chips(tiles, sequence, space)[-1] < len(space.budgets)
 
 
-def _part_too_large(part: BlockPart, chip: Chip, side: int, price: GroupPrice) -> str:
-    short = format_quantity(price.short_bytes * side * side, "bytes")
+def _part_too_large(part: BlockPart, chip: Chip, region: Region, price: GroupPrice) -> str:
+    short = format_quantity(price.short_bytes * region.num_cores, "bytes")
     weights, kv = format_quantity(part.weight_bytes, "bytes"), format_quantity(part.kv_bytes, "bytes")
     scratch = format_quantity(price.scratch_bytes, "bytes")
     return (
-        f"chip {chip.name}: {part.name} does not fit the largest square of tiles, {side}x{side}: {short} short "
+        f"chip {chip.name}: {part.name} does not fit the largest rectangle of tiles, {region}: {short} short "
         f"(weights {weights}, KV cache {kv}, operator scratch {scratch} per tile). "
         "Lower chunk or batch, or use a finer granularity."
     )
 
 
-def _too_many(pipeline: Pipeline, menus: Sequence[Sequence[_Step]], space: Space) -> str:
+def _too_many(
+    pipeline: Pipeline, menus: Sequence[Sequence[_Step]], sequence: Sequence[int | None], space: Space
+) -> str:
     chip, num_chips, budget = space.chip, len(space.budgets), sum(space.budgets)
     tiles = [menu[0].tiles for menu in menus]
-    sequence = [None if i in space.chip_of else group.part for i, group in enumerate(pipeline.groups)]
-    needed = sum(tiles[part] for part in sequence if part is not None)
+    needed = sum(tiles[family] for family in sequence if family is not None)
     chips = _chips(tiles, sequence, space)[-1] + 1
     short = format_quantity(max(1, needed - budget) * chip.sram_per_core_bytes, "bytes")
     rows = sorted(
         (
-            (tiles[i] * copies, part)
-            for i, (part, copies) in enumerate(zip(pipeline.parts, pipeline.copies, strict=True))
+            (count * family.groups, pipeline.parts[family.part])
+            for count, family in zip(tiles, pipeline.families, strict=True)
         ),
         key=lambda row: -row[0],
     )
     most = ", ".join(
-        f"{part.name} {count} tiles (weights {format_quantity(part.weight_bytes, 'bytes')}, "
+        f"{whole_name(part.name)} {count} tiles (weights {format_quantity(part.weight_bytes, 'bytes')}, "
         f"KV cache {format_quantity(part.kv_bytes, 'bytes')} each)"
         for count, part in rows[:2]
     )

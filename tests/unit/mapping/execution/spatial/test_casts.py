@@ -67,7 +67,7 @@ def test_bytes_that_leave_producers_arrive_at_every_reader_once(run):
     fan_out = sum(int(total[cast.flows[0]]) * len(cast.flows) for cast in run.settled.casts)
     assert arrived == fan_out > left
     for cast in run.settled.casts:
-        lanes = run.floor.lanes(cast.producer, *cast.consumers)
+        lanes = run.floor.lanes(cast.producers, cast.consumers)
         assert int(lanes.lane_bytes(int(total[cast.flows[0]])).sum()) == int(total[cast.flows[0]])
 
 
@@ -91,7 +91,7 @@ def test_a_tree_carries_less_than_a_copy_for_each_reader(run):
     total = run.flow_total_bytes
     copies = 0.0
     for flow, nbytes in zip(run.pipeline.flows, total.tolist(), strict=True):
-        lanes = run.floor.lanes(flow.producer, flow.consumer)
+        lanes = run.floor.lanes((flow.producer,), (flow.consumer,))
         copies += float(lanes.lane_bytes(nbytes) @ lanes.hops)
     assert run.link_byte_hops < copies
 

@@ -98,8 +98,16 @@ def test_what_does_not_fit_says_what_is_short_and_how_many_chips_would_do(tiny, 
 
 
 def test_a_group_too_large_for_any_rectangle_names_its_tensors(tiny, small_array):
-    with pytest.raises(CapacityError, match=r"decoder.attn does not fit the largest square .*KV cache 262.2 MB"):
-        run(tiny, small_array, Decode(64, 4000), "execution=spatial,chunk=1")
+    plan = "execution=spatial,chunk=1,granularity=layer"  # a layer as a whole is not cut
+    with pytest.raises(CapacityError, match=r"decoder does not fit the largest rectangle .*KV cache 262.2 MB"):
+        run(tiny, small_array, Decode(64, 4000), plan)
+
+
+def test_a_group_too_large_for_any_rectangle_is_cut_over_chips():
+    # an embedding of 1,051 MB against the 897 MB of SRAM that an IPU gives to rectangles
+    found = run("llama3-8b", "graphcore-pod64:64", Decode(1, 100), "execution=spatial,chunk=1").mapped.on_tiles
+    names = [group.name for group in found.pipeline.groups]
+    assert names[:5] == ["embedding@0", "embedding@1", "embedding", "decoder0.attn", "decoder0.mlp"]
 
 
 def test_a_chip_without_a_network_is_refused(tiny):

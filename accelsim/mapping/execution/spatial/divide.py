@@ -1,0 +1,74 @@
+"""A model divided: into groups, these into pieces, and the tiles among all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accelsim.errors import PlanError
+from accelsim.mapping.execution.spatial.chunk import choose_chunk
+from accelsim.mapping.execution.spatial.groups import Pipeline, build_pipeline
+from accelsim.mapping.execution.spatial.pieces import cut, group_of, most_pieces, whole_name
+from accelsim.mapping.execution.spatial.prices import PriceBook
+from accelsim.mapping.execution.spatial.sizing import PartTooLarge, Sizes, free_space
+from accelsim.mapping.execution.spatial.stream import Stream
+from accelsim.mapping.job import Job
+from accelsim.mapping.placement.constraints import ResolvedConstraints
+from accelsim.workload.graph import Segment
+
+
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """Groups with their tiles, before they have places.
+
+    Attributes:
+        pipeline: Groups and flows.
+        stream: Units.
+        sizes: Tiles of each part.
+        book: Prices of the groups as they were cut.
+        constraints: Those of the job, by number of group.
+    """
+
+    pipeline: Pipeline
+    stream: Stream
+    sizes: Sizes
+    book: PriceBook
+    constraints: ResolvedConstraints
+
+
+def divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
+    """The groups of a job, each in as many pieces as the plan asks for, or as few as fit a chip.
+
+    A group that fits no rectangle of a chip is cut into twice as many pieces until it does, on however many chips.
+
+    Args:
+        job: What is mapped.
+        largest: Segments of the traversal that holds most, all sequences.
+        book: Of the job's model and chip.
+
+    Raises:
+        CapacityError: Groups that cannot be cut further, or all together, need more SRAM than there is.
+        PlanError: Unknown granularity, or pieces of whole layers.
+    """
+    most = most_pieces(largest) if job.plan.granularity != "layer" else {}
+    if job.plan.pieces is not None and not most:
+        raise PlanError("pieces: a layer as a whole is not cut. Use granularity=block or operator.")
+    pieces = {group: min(job.plan.pieces or 1, count) for group, count in most.items()}
+    while True:
+        try:
+            return _divided(job, cut(largest, pieces), book.cut(pieces))
+        except PartTooLarge as error:
+            group = f"{largest[error.part.segment].name}.{whole_name(group_of(error.part.operators[0]))}"
+            is_rest = pieces.get(group, 1) > 1 and not error.part.is_piece
+            if is_rest or pieces.get(group) == most.get(group):
+                raise
+            pieces = {**pieces, group: min(2 * pieces[group], most[group])}
+
+
+def _divided(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
+    pipeline = build_pipeline(largest, job.plan.granularity, job.phase.feeds_back)
+    names = [group.name for group in pipeline.groups]
+    constraints = job.constraints.resolve(names) if job.constraints is not None else ResolvedConstraints()
+    space = free_space(job.system.chip, job.system.num_chips, constraints)
+    stream, sizes = choose_chunk(job, pipeline, space, book)
+    return Divided(pipeline, stream, sizes, book, constraints)
