@@ -11,7 +11,8 @@ import numpy as np
 
 from accelsim.cost.base import Region
 from accelsim.hardware.chip import Chip
-from accelsim.mapping.execution.spatial.groups import BlockPart, Pipeline, buffer_bytes, operators_of
+from accelsim.mapping.execution.spatial.block import BlockPart
+from accelsim.mapping.execution.spatial.groups import Pipeline, buffer_bytes, operators_of
 from accelsim.mapping.execution.spatial.pieces import Pieces, cut
 from accelsim.mapping.execution.spatial.pricing import GroupPrice, GroupPricer, between
 from accelsim.mapping.execution.spatial.stream import Shape, Stream, segments_of

@@ -24,8 +24,9 @@ import numpy as np
 from accelsim.cost.base import Region
 from accelsim.errors import CapacityError, PlacementError
 from accelsim.hardware.chip import Chip
+from accelsim.mapping.execution.spatial.block import BlockPart
 from accelsim.mapping.execution.spatial.faults import forbidden_tiles
-from accelsim.mapping.execution.spatial.groups import BlockPart, Family, Pipeline
+from accelsim.mapping.execution.spatial.groups import Family, Pipeline
 from accelsim.mapping.execution.spatial.pieces import whole_name
 from accelsim.mapping.execution.spatial.pricing import GroupPrice
 from accelsim.mapping.placement.constraints import ResolvedConstraints
