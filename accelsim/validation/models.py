@@ -46,7 +46,7 @@ def compare_models(suite: str, table: Table) -> MeasuredComparison:
 
 
 def _seconds(row: Row, system: System) -> float:
-    model, batch, prompt = _model(row), int(row["batch"]), int(row["prompt"])
+    model, batch, prompt = model_of(row), int(row["batch"]), int(row["prompt"])
     phase, steps = row["phase"], int(row["steps"] or 1)
     if phase == "prefill":
         return _run(model, system, Prefill(batch, prompt), row["prefill_grid"])
@@ -66,7 +66,8 @@ def _run(model: Model, system: System, phase: Phase, grid: str) -> float:
     return result.latency_s
 
 
-def _model(row: Row) -> Model:
+def model_of(row: Row) -> Model:
+    """The model whose shape a row states."""
     return Model(
         name=row["model"],
         hidden_size=int(row["hidden"]),

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -7,23 +8,7 @@ from accelsim.mapping.placement.placement import load_placement
 from accelsim.mapping.ranks import parse_ranks
 from accelsim.network.noc import Rectangle
 
-CHIP = """
-schema_version: 1
-kind: chip
-name: small-array
-description: 64 x 64 cores of 64 KiB on a mesh, for tests.
-cost_model: mesh
-clock: 1 GHz
-core_grid: [64, 64]
-matrix_flops_per_cycle: {fp16: 8, bf16: 8}
-vector_flops_per_cycle: {fp16: 8, bf16: 8}
-sram_per_core: 64 KiB
-sram_bandwidth_per_core: 24 GB/s
-noc: {link_bandwidth: 4 GB/s, hop_latency: 1 ns}
-tdp: 100 W
-calibration:
-  mesh: {vector_start_cycles: 6, function_cycles: 40, stage_cycles: 14, phase_cycles: 88, shift_step_cycles: 300}
-"""
+CHIP = (Path(__file__).parents[1] / "golden" / "inputs" / "small-array.yaml").read_text(encoding="utf-8")
 
 MODEL = {
     "model_type": "llama",

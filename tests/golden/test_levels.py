@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
+import golden_matrix as golden
 import pytest
-from golden_matrix import (
-    all_runs,
-    differences,
-    merged,
-    newest_level_of_changelog,
-    numbers_hash,
-    read_levels,
-    read_matrix,
-    read_model_level,
-)
 
 
 def test_the_level_is_the_same_in_its_file_the_matrix_and_the_changelog():
-    assert read_matrix()["model_level"] == read_model_level()
-    assert newest_level_of_changelog() == read_model_level(), "say '[MODEL] Model level N: why' in CHANGELOG.md"
+    assert golden.read_matrix()["model_level"] == golden.read_model_level()
+    assert golden.newest_level_of_changelog() == golden.read_model_level(), (
+        "say '[MODEL] Model level N: why' in CHANGELOG.md"
+    )
 
 
 def test_every_run_is_stored_once():
-    runs = all_runs()
+    runs = golden.all_runs()
     assert len(set(runs)) == len(runs)
-    assert set(runs) == set(read_matrix()["runs"]), "python tests/golden/update.py"
+    assert set(runs) == set(golden.read_matrix()["runs"]), "python tests/golden/update.py"
 
 
 def test_stored_numbers_are_those_recorded_for_their_level():
-    levels, level = read_levels(), read_model_level()
-    for run, figures in read_matrix()["runs"].items():
+    levels, level = golden.read_levels(), golden.read_model_level()
+    for run, figures in golden.read_matrix()["runs"].items():
         newest = max(levels[run], key=int)
         assert int(newest) <= level
-        assert levels[run][newest] == numbers_hash(figures), f"{run}: numbers moved, the level did not"
+        assert levels[run][newest] == golden.numbers_hash(figures), f"{run}: numbers moved, the level did not"
 
 
 @pytest.mark.parametrize(
@@ -46,10 +39,10 @@ def test_stored_numbers_are_those_recorded_for_their_level():
     ],
 )
 def test_both_sides_of_what_counts_as_moved(old, new, is_same):
-    assert (not list(differences(old, new))) is is_same
-    assert (merged(old, new) == old) is is_same
+    assert (not list(golden.differences(old, new))) is is_same
+    assert (golden.merged(old, new) == old) is is_same
 
 
 def test_texts_may_change_without_a_level():
-    assert numbers_hash({"ticks": 1, "warnings": ["a"]}) == numbers_hash({"ticks": 1, "warnings": []})
-    assert numbers_hash({"ticks": 1}) != numbers_hash({"ticks": 2})
+    assert golden.numbers_hash({"ticks": 1, "warnings": ["a"]}) == golden.numbers_hash({"ticks": 1, "warnings": []})
+    assert golden.numbers_hash({"ticks": 1}) != golden.numbers_hash({"ticks": 2})

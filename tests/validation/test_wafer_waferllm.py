@@ -26,9 +26,9 @@ from accelsim.config.validate import validate
 from accelsim.cost.base import COST_MODELS, Region
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
+from accelsim.validation.models import model_of
 from accelsim.workload.build import build_workload
 from accelsim.workload.graph import Workload
-from accelsim.workload.model import Model
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.phase import Decode, Prefill
 
@@ -69,28 +69,13 @@ def _rows(name: str) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(stream)
 
 
-def _model(row: dict[str, str]) -> Model:
-    return Model(
-        name=row["model"],
-        hidden_size=int(row["hidden"]),
-        intermediate_size=int(row["ffn"]),
-        num_hidden_layers=int(row["layers"]),
-        vocab_size=int(row["vocab"]),
-        max_position_embeddings=1_000_000,
-        num_attention_heads=int(row["heads"]),
-        num_key_value_heads=int(row["kv_heads"]),
-        head_dim=int(row["head_dim"]),
-        torch_dtype=DType.FP16,
-    )
-
-
 def _region(text: str) -> Region:
     rows, cols = text.split("x")
     return Region(int(rows), int(cols))
 
 
 def _case(row: dict[str, str]) -> Case:
-    model, batch, prompt, steps = _model(row), int(row["batch"]), int(row["prompt"]), int(row["steps"])
+    model, batch, prompt, steps = model_of(row), int(row["batch"]), int(row["prompt"]), int(row["steps"])
 
     @cache
     def passes() -> tuple[tuple[float, Workload, Region], ...]:

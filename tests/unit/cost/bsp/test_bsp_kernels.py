@@ -37,44 +37,20 @@ from accelsim.cost.operands import ProductBytes
 from accelsim.errors import ConfigError
 
 PARAMETERS = BspParameters(
-    base_latency_s=40e-9,
-    column_hop_s=3e-9,
-    sync_s=100e-9,
-    program_s=1e-6,
-    reduce_cycles=1,
-    matrix_efficiency=0.5,
-    usable_sram_fraction=1.0,
-    measured=True,
-)
+    base_latency_s=40e-9, column_hop_s=3e-9, sync_s=100e-9, program_s=1e-6, reduce_cycles=1,
+    matrix_efficiency=0.5, usable_sram_fraction=1.0, measured=True,
+)  # fmt: skip
 #: 8 x 2 tiles at 1 GHz: 2 islands and 2 columns, 4 B per ns and tile; fp16 blocks of 16 x 8 at 32 MAC per cycle.
 MACHINE = BspMachine(
-    rows=8,
-    cols=2,
-    clock_hz=1e9,
-    macs_per_cycle=32,
-    vector_flops_per_cycle=4,
-    element_bytes=2,
-    product=ProductBytes.even(2),
-    sram_bytes=100_000,
-    sram_bytes_per_cycle=32,
-    exchange_bytes_per_s=4e9,
-    hop_s=1e-9,
-    parameters=PARAMETERS,
-)
+    rows=8, cols=2, clock_hz=1e9, macs_per_cycle=32, vector_flops_per_cycle=4,
+    element_bytes=2, product=ProductBytes.even(2), sram_bytes=100_000, sram_bytes_per_cycle=32,
+    exchange_bytes_per_s=4e9, hop_s=1e-9, parameters=PARAMETERS,
+)  # fmt: skip
 LADDER = LadderParameters(
-    entry_s=400e-9,
-    rail_hop_s=100e-9,
-    rung_hop_s=200e-9,
-    sync_hop_s=30e-9,
-    link_bandwidth_bytes_per_s=10e9,
-    link_efficiency=0.8,
-    rail_links=2,
-    rung_links=4,
-    stream_efficiency=0.5,
-    sender_s=2e-9,
-    host_latency_s=9e-6,
-    host_bandwidth_bytes_per_s=5e9,
-)
+    entry_s=400e-9, rail_hop_s=100e-9, rung_hop_s=200e-9, sync_hop_s=30e-9, sender_s=2e-9,
+    link_bandwidth_bytes_per_s=10e9, link_efficiency=0.8, rail_links=2, rung_links=4, stream_efficiency=0.5,
+    host_latency_s=9e-6, host_bandwidth_bytes_per_s=5e9,
+)  # fmt: skip
 EXTENTS = st.integers(1, 3000)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ideal import ideal
 from numpy.typing import ArrayLike
 
 from accelsim.cost.gpu import gemm, rowwise
@@ -15,43 +16,19 @@ from accelsim.cost.gpu.rowwise import RowShapes, RowwiseParameters
 
 #: 10 cores, 1 MB of L2, 10 TB/s from L2, 1 TB/s into each core, 1 TB/s from main memory.
 MACHINE = GpuMachine(
-    num_cores=10,
-    l2_capacity_bytes=1e6,
-    l2_bandwidth_bytes_per_s=1e13,
-    core_port_bytes_per_s=1e12,
-    hbm_bandwidth_bytes_per_s=1e12,
-    sram_per_core_bytes=1e5,
-)
+    num_cores=10, l2_capacity_bytes=1e6, sram_per_core_bytes=1e5,
+    l2_bandwidth_bytes_per_s=1e13, core_port_bytes_per_s=1e12, hbm_bandwidth_bytes_per_s=1e12,
+)  # fmt: skip
 #: Peak of one core.
 CORE_FLOPS_PER_S = 1e12
 #: One tile shape, no overhead but 1 us of launch, everything at its peak.
-GEMM = GemmParameters(
-    launch_s=1e-6,
-    wave_s=0.0,
-    k_block_s=1e-12,
-    matrix_efficiency=1.0,
-    hbm_efficiency=1.0,
-    l2_efficiency=1.0,
-    split_k_s=1.0,
-    serial_fraction=0.0,
-    tile_rows=(128,),
-    tile_cols=(128,),
-)
-PREFILL = PrefillParameters(
-    launch_s=1e-6, tile_s=0.0, matrix_efficiency=1.0, score_s=0.0, hbm_efficiency=1.0, append_s=1e-6
-)
-DECODE = DecodeParameters(
-    launch_s=1e-6,
-    tile_s=0.0,
-    block_s=0.0,
-    core_bandwidth_bytes_per_s=1e15,
-    hbm_efficiency=1.0,
-    split_s=1.0,
-)
-ROWS = RowwiseParameters(
+GEMM = ideal(GemmParameters, launch_s=1e-6, k_block_s=1e-12, split_k_s=1.0, tile_rows=(128,), tile_cols=(128,))
+PREFILL = ideal(PrefillParameters, launch_s=1e-6, append_s=1e-6)
+DECODE = ideal(DecodeParameters, launch_s=1e-6, core_bandwidth_bytes_per_s=1e15, split_s=1.0)
+ROWS = ideal(
+    RowwiseParameters,
     launch_s=1e-6,
     kernel_s=1e-6,
-    hbm_efficiency=1.0,
     core_bandwidth_bytes_per_s=1e15,
     block_bandwidth_bytes_per_s=1e15,
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ideal import ideal
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gpu_examples import CORE_FLOPS_PER_S, MACHINE
@@ -13,16 +14,7 @@ from accelsim.cost.gpu.attention_backward import TrainingParameters, backward_ti
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 
 #: Everything at its peak, no overhead; tiles of 128 keys and blocks of 128 queries at heads of 64.
-PARAMETERS = TrainingParameters(
-    launch_s=0.0,
-    tile_s=0.0,
-    matrix_efficiency=1.0,
-    score_s=0.0,
-    backward_efficiency=1.0,
-    backward_score_s=0.0,
-    hbm_efficiency=1.0,
-    library="flash2",
-)
+PARAMETERS = ideal(TrainingParameters, library="flash2")
 #: 10 heads on 10 cores.
 SHAPE = {"batch": 1, "heads": 10, "kv_heads": 10, "head_dim": 64, "q_len": 512, "kv_len": 512}
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ideal import ideal
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gpu_examples import CORE_FLOPS_PER_S, MACHINE
@@ -16,17 +17,7 @@ from accelsim.cost.gpu.kernels.experts import MOE_CUTLASS, library_section
 from accelsim.cost.gpu.moe import MoeParameters, MoeShapes, moe_times
 from accelsim.errors import ConfigError
 
-MOE = MoeParameters(
-    launch_s=1e-5,
-    wave_s=0.0,
-    k_block_s=1e-12,
-    matrix_efficiency=1.0,
-    hbm_efficiency=1.0,
-    l2_efficiency=1e6,
-    stream_efficiency=1.0,
-    serial_fraction=0.0,
-    library="cutlass",
-)
+MOE = ideal(MoeParameters, launch_s=1e-5, k_block_s=1e-12, l2_efficiency=1e6, serial_fraction=0.0, library="cutlass")
 LAYER = {"hidden": 1024, "inter": 2048, "topk": 2, "num_experts": 8, "core_flops_per_s": CORE_FLOPS_PER_S}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ideal import ideal
+
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 
@@ -24,16 +26,5 @@ MACHINE = SystolicMachine(
     is_converted=False,
 )
 #: Everything free but the arrays, the memory and one vector operation per result.
-IDEAL = SystolicParameters(
-    launch_s=0.0,
-    second_core_s=0.0,
-    step_s=0.0,
-    core_hbm_share=1.0,
-    hbm_efficiency=1.0,
-    matrix_efficiency=1.0,
-    conversion_ops=1.0,
-    reduction_setup_s=0.0,
-    reduction_s=0.0,
-    native_matrix_efficiency=1.0,
-)
+IDEAL = ideal(SystolicParameters, conversion_ops=1.0, hbm_efficiency=1.0, native_matrix_efficiency=1.0)
 ONE_CORE = replace(MACHINE, num_cores=1, chip_cores=1)

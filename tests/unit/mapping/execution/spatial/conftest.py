@@ -1,56 +1,23 @@
+from pathlib import Path
+
 import pytest
 
 from accelsim.catalog import Catalog
 from accelsim.workload.model import Model
 
-CHIP = """
-schema_version: 1
-kind: chip
-name: small-array
-description: 64 x 64 cores of 64 KiB on a mesh, for tests.
-cost_model: mesh
-clock: 1 GHz
-core_grid: [64, 64]
-matrix_flops_per_cycle: {fp16: 8, bf16: 8}
-vector_flops_per_cycle: {fp16: 8, bf16: 8}
-sram_per_core: 64 KiB
-sram_bandwidth_per_core: 24 GB/s
-noc: {link_bandwidth: 4 GB/s, hop_latency: 1 ns}
-tdp: 100 W
-calibration:
-  mesh: {vector_start_cycles: 6, function_cycles: 40, stage_cycles: 14, phase_cycles: 88, shift_step_cycles: 300}
-"""
-
-SYSTEM = """
-schema_version: 1
-kind: system
-name: small-arrays
-description: Arrays joined by a switch, for tests.
-chip: {chip}
-levels:
-  fabric:
-    topology: switch
-    size: 8
-    link: {{bandwidth: 10 GB/s, latency: 1 us}}
-host:
-  link: {{bandwidth: 1 GB/s, latency: 2 us}}
-"""
+INPUTS = Path(__file__).parents[4] / "golden" / "inputs"
 
 
 @pytest.fixture(scope="session")
-def small_array(tmp_path_factory):
+def small_array():
     """Path of a chip of 64 x 64 cores: 256 MiB of SRAM."""
-    path = tmp_path_factory.mktemp("hw") / "small-array.yaml"
-    path.write_text(CHIP, encoding="utf-8")
-    return str(path)
+    return str(INPUTS / "small-array.yaml")
 
 
 @pytest.fixture(scope="session")
-def small_arrays(small_array, tmp_path_factory):
+def small_arrays():
     """Path of a system of up to 8 such chips."""
-    path = tmp_path_factory.mktemp("hw") / "small-arrays.yaml"
-    path.write_text(SYSTEM.format(chip=small_array), encoding="utf-8")
-    return str(path)
+    return str(INPUTS / "small-arrays.yaml")
 
 
 @pytest.fixture(scope="session")
