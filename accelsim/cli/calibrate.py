@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli.command import add_command
+
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("calibrate")(calibrate)
+    add_command(app, "calibrate", calibrate)
 
 
 def calibrate(
@@ -78,10 +80,11 @@ def _errors(summary: ErrorSummary) -> str:
 
 
 def _numbers(fit: SectionFit) -> RichTable:
+    from accelsim.cli.tables import make_table
     from accelsim.validation.calibration_file import number_text
 
     title = f"{fit.problem.section}: {len(fit.numbers)} numbers from {len(fit.problem.rows)} rows"
-    table = _table(title, ("number", "value", "+-", "was", ""))
+    table = make_table(title, ("number", "value", "+-", "was", ""))
     for number in fit.numbers:
         remark = "at its bound" if number.at_bound else "" if number.is_determined else "not determined"
         was = getattr(fit.problem.start, number.name)
@@ -93,9 +96,10 @@ def _numbers(fit: SectionFit) -> RichTable:
 
 
 def _worst(found: Refit, fit: SectionFit) -> RichTable:
+    from accelsim.cli.tables import make_table
     from accelsim.units import format_quantity
 
-    table = _table("rows that disagree most", ("where", "row", "measured", "predicted", "off"))
+    table = make_table("rows that disagree most", ("where", "row", "measured", "predicted", "off"))
     for position in fit.worst():
         row = int(fit.problem.rows[position])
         measured, predicted = fit.problem.measured_s[position], fit.predicted_s[position]
@@ -108,12 +112,3 @@ def _worst(found: Refit, fit: SectionFit) -> RichTable:
 
 def _as_tuple(group: object) -> tuple[object, ...]:
     return group if isinstance(group, tuple) else (group,)
-
-
-def _table(title: str, columns: tuple[str, ...]) -> RichTable:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    for name in columns:
-        table.add_column(name, no_wrap=True)
-    return table

@@ -62,12 +62,15 @@ def split(given: Mapping[str, Any]) -> tuple[Stated, dict[str, Any]]:
     return stated, own
 
 
-def takes_case(model: str | None = None, system: str | None = None) -> Callable[[Command], Command]:
+def takes_case(
+    model: str | None = None, system: str | None = None, lists: tuple[str, ...] = ()
+) -> Callable[[Command], Command]:
     """Makes a command of a function that takes a :class:`Stated` named ``stated``, before or after its own parameters.
 
     Args:
         model: Model when none is named; None: it must be.
         system: System that the command takes when neither a flag nor a case names one; shown in the help.
+        lists: Options that the command takes several values of: their flags may be given often.
     """
 
     def decorate(function: Command) -> Command:
@@ -78,13 +81,13 @@ def takes_case(model: str | None = None, system: str | None = None) -> Callable[
 
         written = list(inspect.signature(function, eval_str=True).parameters.values())
         at = [one.name for one in written].index("stated")
-        set_parameters(command, [*written[:at], *_parameters(model, system), *written[at + 1 :]])
+        set_parameters(command, [*written[:at], *_parameters(model, system, lists), *written[at + 1 :]])
         return command
 
     return decorate
 
 
-def _parameters(model: str | None, system: str | None) -> Iterator[inspect.Parameter]:
+def _parameters(model: str | None, system: str | None, lists: tuple[str, ...]) -> Iterator[inspect.Parameter]:
     help = "Model name, YAML, or path to a Hugging Face config.json; or a case file or a saved result to run again."
     yield _parameter("model", Annotated[str, typer.Argument(help=help)], model)
     on = next(one for one in OPTIONS if one.name == "system")
@@ -92,11 +95,11 @@ def _parameters(model: str | None, system: str | None) -> Iterator[inspect.Param
     yield _parameter("system", _option(str | None, on.flag, f"{on.help}{default}"))
     kinds = ", ".join(PHASES.names())
     yield _parameter("phase", _option(str | None, "--phase", f"{kinds}; default: by its sizes."))
-    for name, (kind, text) in _sizes().items():
-        flag = f"--{name.replace('_', '-')}"
-        yield _parameter(name, _option(kind, flag, text))
+    for name, text in _sizes().items():
+        yield _parameter(name, _option(str | None, f"--{name.replace('_', '-')}", text))
     for one in _flagged():
-        yield _parameter(one.name, _option(_type_of(one), one.flag, _help(one)))
+        kind = list[str] | None if one.name in lists else _type_of(one)
+        yield _parameter(one.name, _option(kind, one.flag, _help(one)))
 
 
 def _option(kind: Any, flag: str, help: str) -> Any:
@@ -127,10 +130,10 @@ def _help(one: Option) -> str:
 
 
 @functools.cache
-def _sizes() -> Mapping[str, tuple[Any, str]]:
-    """Type and help of every size that a phase has."""
-    found: dict[str, tuple[Any, str]] = {}
+def _sizes() -> Mapping[str, str]:
+    """Help of every size that a phase has; each reads its own text (``4k``)."""
+    found: dict[str, str] = {}
     for _, of in PHASES.items():
         for one in of.fields():
-            found.setdefault(one.name, ((int if one.parse is int else str) | None, one.help))
+            found.setdefault(one.name, one.help)
     return found

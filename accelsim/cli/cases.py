@@ -12,17 +12,42 @@ from accelsim.case.case import OPTIONS, Case
 from accelsim.case.phases import check_kind, kind_of, phase_from
 from accelsim.case.read import read_overrides
 from accelsim.cli.caseflags import Stated
-from accelsim.errors import ConfigError
+from accelsim.errors import ConfigError, UnitError
 from accelsim.workload.phase import PHASES, Phase, PhaseField
 
 #: Tokens when none are named.
 DEFAULT_LENGTH = 2048
+#: A batch that means: the largest that fits.
+LARGEST = "max"
 
 
 def make_case(
     stated: Stated, system: str | None = None, plan: str | None = None, default: tuple[str, str] = ("", "")
 ) -> Case:
-    """The case that flags state.
+    """The case that flags state; with the largest batch that fits, where that is asked for.
+
+    Args:
+        stated: What was given.
+        system: In place of what was given.
+        plan: In place of what was given.
+        default: System and plan where neither a flag nor a case file names one.
+
+    Raises:
+        ConfigError: A value that no run can have, or no system.
+        CapacityError: The largest batch is asked for, and none fits.
+    """
+    case = stated_case(stated, system, plan, default)
+    if not is_largest(stated):
+        return case
+    from accelsim.study.largest import largest_batch
+
+    return largest_batch(case)
+
+
+def stated_case(
+    stated: Stated, system: str | None = None, plan: str | None = None, default: tuple[str, str] = ("", "")
+) -> Case:
+    """The case that flags state; of one sequence, where the largest batch is asked for.
 
     Args:
         stated: What was given.
@@ -54,11 +79,16 @@ def make_case(
         raise _of_flag(error, stated) from error
 
 
+def is_largest(stated: Stated) -> bool:
+    """Whether the largest batch that fits is asked for."""
+    return stated.sizes.get("batch") == LARGEST
+
+
 def _of_flag(error: ConfigError, stated: Stated) -> ConfigError:
     """The error with the flag in place of the option's name."""
     name, colon, rest = str(error).partition(": ")
     flags = {one.name: one.flag for one in OPTIONS if one.name in stated.options and one.name != "plan"}
-    flags["phase"] = "--phase"
+    flags |= {"phase": "--phase", **{size: f"--{size.replace('_', '-')}" for size in stated.sizes}}
     return type(error)(f"{flags[name]}: {rest}") if colon and name in flags else error
 
 
@@ -116,7 +146,8 @@ def make_phase(stated: Stated, base: Case | None = None) -> Phase:
     check_kind(kind)
     fields = {one.name: one for one in PHASES.get(kind).fields()}
     sizes = {name: value for name, value in before.items() if name in fields}
-    sizes |= {name: _read(fields[name], value) if name in fields else value for name, value in stated.sizes.items()}
+    given = {**stated.sizes, **({"batch": 1} if is_largest(stated) else {})}
+    sizes |= {name: _read(fields[name], value) if name in fields else value for name, value in given.items()}
     for name in fields:
         if fields[name].is_length and name not in sizes:
             sizes[name] = _default_length(stated, base, name, sizes)
@@ -124,7 +155,10 @@ def make_phase(stated: Stated, base: Case | None = None) -> Phase:
 
 
 def _read(of: PhaseField, value: Any) -> Any:
-    return of.parse(value) if isinstance(value, str) else value
+    try:
+        return of.parse(value) if isinstance(value, str) else value
+    except UnitError as error:
+        raise ConfigError(f"{of.name}: {error}") from error
 
 
 def _default_length(stated: Stated, base: Case | None, name: str, sizes: Mapping[str, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,22 +11,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.case.read import read_overrides
+from accelsim.cli import checks
 from accelsim.cli import options as o
+from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
 from accelsim.cli.output import save_axes, write_json
+from accelsim.cli.warning_lines import one_per_kind
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from accelsim.hardware.system import System
     from accelsim.network.collective import CollectiveCost
     from accelsim.network.sweep import Sweep
 
+#: Every algorithm in a table of its own.
+ALL = "all"
 _SWEEP_FROM, _SWEEP_TO = 10, 30  # powers of two: 1 KiB to 1 GiB
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("collective")(collective)
+    add_command(app, "collective", collective)
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class CallFlags:
     stride: Annotated[
         int, typer.Option("--stride", min=1, help="Chips from one rank to the next, e.g. 8: one chip of each node.")
     ] = 1
-    algorithm: Annotated[str, typer.Option("--algorithm", help="A name, or auto: the fastest.")] = "auto"
+    algorithm: Annotated[str, typer.Option("--algorithm", help="A name; auto: the fastest; all: each.")] = "auto"
     library: Annotated[str, typer.Option("--library", help="Library of the system, e.g. vllm; default: its own.")] = ""
     sweep: Annotated[bool, typer.Option("--sweep", help="Sizes from 1 KiB to 1 GiB instead of one.")] = False
 
@@ -50,12 +59,15 @@ def collective(
     on: Annotated[str, typer.Option("--on", help="System, e.g. nvidia-dgx-h100:8.")],
     call: CallFlags,
     set_: o.SetOption = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw bus bandwidth over size into FILE.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw bus bandwidth over size into FILE.", callback=checks.picture)
+    ] = None,
     json_: o.JsonOption = None,
 ) -> None:
     """Time, algbw and busbw (nccl-tests definitions) of a collective, per algorithm, and where the fastest changes."""
     from accelsim.config.bounds import read_quantity
     from accelsim.hardware.system import load_system
+    from accelsim.network.library import AUTO
     from accelsim.network.sweep import sweep_collective
     from accelsim.workload.group import Group
 
@@ -70,13 +82,14 @@ def collective(
         num_ranks = 2
     sizes = [2**power for power in range(_SWEEP_FROM, _SWEEP_TO + 1)] if call.sweep or plot else []
     sizes = sizes or [round(read_quantity(call.size, "bytes"))]
-    swept = sweep_collective(kind, sizes, Group("ranks", num_ranks, call.stride), system, call.algorithm, call.library)
+    algorithm = AUTO if call.algorithm == ALL else call.algorithm
+    swept = sweep_collective(kind, sizes, Group("ranks", num_ranks, call.stride), system, algorithm, call.library)
     if plot is not None:
         _plot(swept, system, plot)
     if json_ is not None:
         _write_json(swept, system, json_)
     if json_ != "-":
-        _print(swept, system)
+        _print(swept, system, call.algorithm == ALL)
 
 
 def _row(cost: CollectiveCost, system: System) -> dict[str, Any]:
@@ -113,29 +126,60 @@ def _write_json(swept: Sweep, system: System, target: str) -> None:
     write_json(content, target)
 
 
-def _print(swept: Sweep, system: System) -> None:
-    from accelsim.cli.render import make_console, make_table
+def _print(swept: Sweep, system: System, each: bool) -> None:
+    """The fastest of each size, or all algorithms of one; ``each``: a table per algorithm."""
+    from accelsim.cli.tables import make_console
     from accelsim.units import format_quantity as text
 
-    first = swept.fastest[0]
-    columns = ("size", "algorithm", "protocol", "time", "algbw", "busbw")
-    table = make_table(f"{first.kind} of {first.num_ranks} ranks on {system}", columns, ("time", "algbw", "busbw"))
-    several = len(swept.fastest) > 1
-    chosen = swept.fastest if several else sorted(
-        (costs[0] for costs in swept.by_algorithm.values()), key=lambda cost: cost.seconds
-    )  # fmt: skip
-    for cost in chosen:
-        row = _row(cost, system)
-        rates = (text(row["algbw_bytes_per_s"], "bytes_per_s"), text(row["busbw_bytes_per_s"], "bytes_per_s"))
-        table.add_row(text(cost.nbytes, "bytes"), cost.algorithm, cost.protocol, text(cost.seconds, "time"), *rates)
-    console = make_console()
-    console.print(table)
+    console, first = make_console(), swept.fastest[0]
+    title = f"{first.kind} of {first.num_ranks} ranks on {system}"
+    if len(swept.fastest) == 1:
+        alone = sorted((costs[0] for costs in swept.by_algorithm.values()), key=lambda cost: cost.seconds)
+        console.print(_table(title, alone))
+    elif each:
+        for name, costs in swept.by_algorithm.items():
+            console.print(_table(f"{title}: {name}", costs), "")
+    else:
+        console.print(_table(f"{title}, the fastest", swept.fastest), "")
+        _print_busbw(console, swept)
     for change in swept.crossovers:
         low, high = text(change.above_bytes, "bytes"), text(change.up_to_bytes, "bytes")
         console.print(f"{change.before} up to {low}, {change.after} from {high}")
     _print_band(console, [_row(cost, system) for cost in swept.fastest])
-    for warning in dict.fromkeys(warning for cost in swept.fastest for warning in cost.warnings):
-        console.print(f"warning: {warning}")
+    for warning in one_per_kind(dict.fromkeys(warning for cost in swept.fastest for warning in cost.warnings)):
+        console.print(f"[yellow]warning:[/] {warning}")
+
+
+def _table(title: str, costs: Iterable[CollectiveCost]) -> Table:
+    """Time and bandwidth of calls."""
+    from accelsim.cli.tables import make_table
+    from accelsim.network.sweep import algorithm_bytes_per_s, bus_bytes_per_s
+    from accelsim.units import format_quantity as text
+
+    table = make_table(title, ("size", "algorithm", "protocol", "time", "algbw", "busbw"), ("time", "algbw", "busbw"))
+    for cost in costs:
+        rates = (text(of(cost), "bytes_per_s") for of in (algorithm_bytes_per_s, bus_bytes_per_s))
+        table.add_row(text(cost.nbytes, "bytes"), cost.algorithm, cost.protocol, text(cost.seconds, "time"), *rates)
+    return table
+
+
+def _print_busbw(console: Console, swept: Sweep) -> None:
+    """Bus bandwidth of every algorithm, sizes below each other."""
+    from accelsim.cli.tables import make_table
+    from accelsim.network.sweep import bus_bytes_per_s
+    from accelsim.units import format_quantity as text
+
+    rates = {
+        name: {cost.nbytes: text(bus_bytes_per_s(cost), "bytes_per_s", 3) for cost in costs}
+        for name, costs in swept.by_algorithm.items()
+    }
+    table = make_table("busbw of each algorithm (all of it: --algorithm all)", ("size", *rates), rates)
+    for nbytes in (cost.nbytes for cost in swept.fastest):
+        table.add_row(text(nbytes, "bytes"), *(of.get(nbytes, "") for of in rates.values()))
+    for column in table.columns[1:]:
+        column.header = str(column.header).replace("_", " ")  # room to wrap
+        column.no_wrap = False
+    console.print(table, "")
 
 
 def _print_band(console: Any, rows: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
+from accelsim.cli.command import add_command
 
 if TYPE_CHECKING:
     from accelsim.hardware.chip import Chip
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("cost")(cost)
+    add_command(app, "cost", cost)
 
 
 def cost(

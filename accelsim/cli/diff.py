@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from accelsim.cli import options as o
+from accelsim.cli.command import add_command
+from accelsim.cli.output import write_json
 from accelsim.cli.runspec import load_or_run
 from accelsim.errors import ConfigError, UnitError
-
-if TYPE_CHECKING:
-    from accelsim.results.difference import Difference
 
 EXIT_DIFFERENT = 1
 
@@ -23,7 +20,7 @@ _RUN = 'A folder of --save, a file of --json, a case file, or a run in quotes: "
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("diff")(diff)
+    add_command(app, "diff", diff)
 
 
 def diff(
@@ -41,7 +38,8 @@ def diff(
     from accelsim.results.difference import difference
 
     found = difference(load_or_run(before), load_or_run(after))
-    _write(found, json_)
+    if json_ is not None:
+        write_json(found.to_dict(), json_)
     if json_ != "-":
         from accelsim.cli.render_diff import print_difference
 
@@ -50,18 +48,6 @@ def diff(
     if limit is not None and slower > limit:
         print(f"the second run is {slower:.2%} slower, more than {limit:.2%}", file=sys.stderr)
         raise typer.Exit(EXIT_DIFFERENT)
-
-
-def _write(found: Difference, json_: str | None) -> None:
-    if json_ is None:
-        return
-    from accelsim.files import write_atomic
-
-    text = json.dumps(found.to_dict(), indent=2) + "\n"
-    if json_ == "-":
-        sys.stdout.write(text)
-    else:
-        write_atomic(Path(json_), text)
 
 
 def _fraction(text: str | None) -> float | None:

@@ -9,6 +9,7 @@ import typer
 
 from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
+from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
 from accelsim.cli.output import write_json
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
-    app.command(name="experts")(experts)
+    add_command(app, "experts", experts)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _content(costs: list[ExchangeCost], system: System, warnings: list[str]) -> 
 
 
 def _print(costs: list[ExchangeCost], system: System, warnings: list[str]) -> None:
-    from accelsim.cli.render import make_console, make_table
+    from accelsim.cli.tables import make_console, make_table
     from accelsim.units import format_quantity as text
 
     one = costs[0].exchange

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli.command import add_command
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("explain")(explain_field)
+    add_command(app, "explain", explain_field)
 
 
 def explain_field(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.case.read import read_overrides
-from accelsim.cli import optics_circuits, output
+from accelsim.cli import checks, optics_circuits, output
 from accelsim.cli import options as o
 from accelsim.errors import ConfigError
 
@@ -79,7 +79,7 @@ def budget(
 
 
 def _print_budget(content: dict[str, Any]) -> None:
-    from accelsim.cli.render import make_console, make_table
+    from accelsim.cli.tables import make_console, make_table
     from accelsim.units import format_quantity as text
 
     table = make_table(f"budget of one wavelength of {content['link']}", ("term", "dB", "power"), ("dB", "power"))
@@ -102,7 +102,9 @@ def energy(
     links: Annotated[list[str] | None, typer.Argument(help="Optical links; default: all shipped ones.")] = None,
     use: UseOption = "0.01,0.05,0.1,0.25,0.5,1",
     set_: o.SetOption = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw energy over use into FILE.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw energy over use into FILE.", callback=checks.picture)
+    ] = None,
     json_: o.JsonOption = None,
 ) -> None:
     """Energy per useful bit against use: lasers, heaters and idle circuits burn whether or not data is sent."""
@@ -129,7 +131,7 @@ def energy(
 
 
 def _print_energy(content: dict[str, Any]) -> None:
-    from accelsim.cli.render import make_console, make_table
+    from accelsim.cli.tables import make_console, make_table
     from accelsim.units import format_quantity as text
 
     columns = [f"{share:.0%}" for share in content["use"]]
@@ -171,7 +173,7 @@ def crossover(
 
 
 def _print_crossover(content: dict[str, Any]) -> None:
-    from accelsim.cli.render import make_console, make_table
+    from accelsim.cli.tables import make_console, make_table
 
     numbers = ("Gb/s per lane", "use", "copper reach", "with retimers", "light from", "copper pJ/bit", "light pJ/bit")
     table = make_table(f"{content['copper']} against {content['optical']}", numbers, numbers)

@@ -91,7 +91,7 @@ def _rate_of_staying(phases: Phases, total_s: float) -> float:
 
 
 def _print_policies(content: dict[str, Any]) -> None:
-    from accelsim.cli.render import make_console, make_table
+    from accelsim.cli.tables import make_console, make_table
     from accelsim.units import format_quantity as text
 
     numbers = ("time", "of it moving", "times moved")
@@ -148,7 +148,7 @@ def torus(
 
 
 def _print_tori(content: dict[str, Any]) -> None:
-    from accelsim.cli.render import make_console, make_table
+    from accelsim.cli.tables import make_console, make_table
     from accelsim.units import format_quantity as text
 
     numbers = ("busiest link", "against the best", "mean hops")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli import checks
 from accelsim.cli.caseflags import Stated, takes_case
+from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
 from accelsim.errors import CapacityError, ConfigError
 
@@ -24,7 +26,7 @@ _RANK_KEYS = ("tp", "dp", "pp")
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("place")(place)
+    add_command(app, "place", place)
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,12 @@ def place(
     ] = "annealing",
     budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.", min=1)] = 50_000,
     sampled: Sampled = Sampled(),
-    png: Annotated[Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.")] = None,
-    save: Annotated[Path | None, typer.Option("--save", help="Write the placement as YAML.")] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.", callback=checks.picture)
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write the placement as YAML.", callback=checks.file)
+    ] = None,
 ) -> None:
     """Place a model on an array of tiles, or the ranks of a plan with tp on chips, and say what that costs.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accelsim.results.format import band_text, describe_phase
+from accelsim.cli.tables import Columns, fitted_table, make_console, make_table
+from accelsim.cli.warning_lines import one_per_kind
+from accelsim.results.account import OperatorRow
+from accelsim.results.format import band_text, describe_phase, operator_labels
 from accelsim.results.format import count_text as count
 from accelsim.results.format import joules_text as joules
 from accelsim.results.format import percent_text as percent
@@ -22,8 +23,12 @@ from accelsim.results.tables.columns import by_row
 from accelsim.results.types_text import types_text
 
 TOP_OPERATORS = 6
+_OPERATOR_NAMES = ("operator", "count", "time", "share", "limited by", "FLOPs", "traffic")
+_OPERATORS = Columns(
+    _OPERATOR_NAMES, numeric=("count", "time", "share", "FLOPs", "traffic"), optional=("FLOPs", "count"), gap=1
+)
+_TRAFFIC = Columns(("level", "bytes", "mean rate", "of peak", "of which"), ("bytes", "mean rate", "of peak"))
 LARGEST_ENERGIES, LARGEST_USERS = 4, 3
-PIPED_WIDTH = 160
 
 
 __all__ = [
@@ -37,12 +42,6 @@ __all__ = [
     "size",
     "watts",
 ]
-
-
-def make_console() -> Console:
-    """The terminal, or a fixed width wide enough for every table when the output is piped."""
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
 def print_result(result: Result, verbose: bool = False) -> None:
@@ -62,40 +61,13 @@ def print_result(result: Result, verbose: bool = False) -> None:
     console.print()
     console.print(_summary(result))
     console.print(_causes(result, verbose), "")
-    console.print(_operators(result, None if verbose else TOP_OPERATORS), "")
-    console.print(_traffic(result))
+    console.print(_operators(console, result, None if verbose else TOP_OPERATORS), "")
+    console.print(_traffic(console, result))
     _print_busiest_link(console, result)
-    for warning in result.warnings:
+    for warning in result.warnings if verbose else one_per_kind(result.warnings):
         console.print(f"[yellow]warning:[/] {escape(warning)}")
     if verbose:
         _print_provenance(console, result)
-
-
-def print_comparison(results: Sequence[Result]) -> None:
-    """One row per run, then the reason of each."""
-    console = make_console()
-    columns = ("phase", "system", "plan", "latency", "tokens/s", "memory traffic", "energy/token", "limited by")
-    numeric = ("latency", "tokens/s", "memory traffic", "energy/token")
-    title = f"{results[0].model}: the same work on each machine (in brackets: {results[0].band.level:.0%} error band)"
-    table = make_table(title.replace("%", " %"), columns, numeric)
-    for result in results:
-        main = result.footprint.memory
-        table.add_row(
-            describe_phase(result.phase),
-            result.system,
-            str(result.plan),
-            f"{seconds(result.latency_s)} ({band_of(result).partition(',')[0]})",
-            f"{result.tokens_per_s:,.0f}",
-            f"{size(result.ledger.traffic_bytes.get(main, 0.0))} {main}",
-            joules(result.energy_per_token_j),
-            f"{result.bottleneck.cause} {percent(result.bottleneck.fraction)}",
-        )
-    console.print(table)
-    for result in results:
-        console.print(f"[bold]{escape(result.system)}[/] {result.phase['kind']}: {escape(result.bottleneck.sentence)}")
-    # One line per system and reason: the operators that raised it are listed by a run on that system alone.
-    for warning in dict.fromkeys(f"{r.system}: {w.rpartition(' (')[0] or w}" for r in results for w in r.warnings):
-        console.print(f"[yellow]warning:[/] {escape(warning)}")
 
 
 def band_of(result: Result) -> str:
@@ -172,8 +144,7 @@ def _causes(result: Result, verbose: bool) -> Table | str:
     return table
 
 
-def _operators(result: Result, limit: int | None) -> Table:
-    columns = ("operator", "count", "time", "share", "limited by", "FLOPs", "traffic")
+def _operators(console: Console, result: Result, limit: int | None) -> Table:
     rows = sorted(result.ledger.rows, key=lambda row: -row.time_s)
     shown = rows[:limit]
     title = "Time by operator" if len(shown) == len(rows) else f"Time by operator (largest {len(shown)} of {len(rows)})"
@@ -181,37 +152,41 @@ def _operators(result: Result, limit: int | None) -> Table:
     if result.mapped.overlapped is not None and summed_s > total_s:
         total_s = summed_s
         title += "; they overlap, shares are of their summed time"
-    table = make_table(title, columns, numeric=columns[1:4] + columns[5:], gap=1)
-    for row in shown:
-        level = result.footprint.memory
-        if level not in row.traffic_bytes:  # a transfer between chips
-            level = max(row.traffic_bytes, key=row.traffic_bytes.__getitem__, default="")
-        table.add_row(
-            row.operator,
-            f"{row.count}",
-            seconds(row.time_s),
-            percent(row.time_s / total_s),
-            row.limiter,
-            count(row.flops) if row.flops else "",
-            f"{size(row.traffic_bytes.get(level, 0.0))} {level}",
-        )
-    return table
+    labels = operator_labels((row.block, row.operator) for row in rows)
+    memory = result.footprint.memory
+    cells = [{"operator": labels[row.block, row.operator], **_cells(row, memory, total_s)} for row in shown]
+    return fitted_table(console, title, _OPERATORS, cells)
 
 
-def _traffic(result: Result) -> Table:
-    columns = ("level", "bytes", "mean rate", "of peak", "of which")
-    table = make_table("Traffic, all chips", columns, numeric=columns[1:4])
+def _cells(row: OperatorRow, memory: str, total_s: float) -> dict[str, str]:
+    level = memory
+    if level not in row.traffic_bytes:  # a transfer between chips
+        level = max(row.traffic_bytes, key=row.traffic_bytes.__getitem__, default="")
+    return {
+        "count": f"{row.count}",
+        "time": seconds(row.time_s),
+        "share": percent(row.time_s / total_s),
+        "limited by": row.limiter,
+        "FLOPs": count(row.flops) if row.flops else "",
+        "traffic": f"{size(row.traffic_bytes.get(level, 0.0))} {level}",
+    }
+
+
+def _traffic(console: Console, result: Result) -> Table:
     main = result.footprint.memory
+    cells = []
     for row in by_row(result.columns("traffic")):
         roles = result.ledger.role_bytes if row["level"] == main else {}
-        table.add_row(
-            row["level"],
-            size(row["bytes"]),
-            f"{size(row['mean_bytes_per_s'])}/s",
-            percent(row["utilisation_fraction"]) if row["peak_bytes_per_s"] else "",
-            ", ".join(f"{role} {size(n)}" for role, n in roles.items()),
+        cells.append(
+            {
+                "level": row["level"],
+                "bytes": size(row["bytes"]),
+                "mean rate": f"{size(row['mean_bytes_per_s'])}/s",
+                "of peak": percent(row["utilisation_fraction"]) if row["peak_bytes_per_s"] else "",
+                "of which": ", ".join(f"{role} {size(n)}" for role, n in roles.items()),
+            }
         )
-    return table
+    return fitted_table(console, "Traffic, all chips", _TRAFFIC, cells)
 
 
 def _print_busiest_link(console: Console, result: Result) -> None:
@@ -240,19 +215,3 @@ def _print_provenance(console: Console, result: Result) -> None:
         console.print(f"[bold]Assumed hardware values[/]: {escape(', '.join(result.assumed))}")
     engine = result.to_dict()["engine"]
     console.print(f"engine {engine['name']}: {engine['tasks']} tasks in {seconds(engine['wall_s'])}")
-
-
-def make_table(title: str, columns: Iterable[str], numeric: Iterable[str] = (), gap: int = 2) -> Table:
-    """An empty table without lines, ``gap`` spaces between columns; numeric columns are aligned right.
-
-    Args:
-        title: Above the table.
-        columns: Their heads, in order.
-        numeric: Which of them hold numbers.
-        gap: Spaces between two columns.
-    """
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, gap, 0, 0))
-    right = set(numeric)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=index == 0 or column in right)
-    return table

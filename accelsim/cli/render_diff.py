@@ -10,9 +10,11 @@ from rich.markup import escape
 
 from accelsim.cli.render import joules, make_console, make_table, seconds, size
 from accelsim.results.difference import Change, Difference
-from accelsim.results.format import band_text
+from accelsim.results.format import band_text, change_text
 
 TOP_PARTS = 8
+#: Differences below this share of the latency are rounding.
+_NOTHING = 1e-9
 
 
 def print_difference(found: Difference, verbose: bool = False) -> None:
@@ -24,13 +26,16 @@ def print_difference(found: Difference, verbose: bool = False) -> None:
     """
     console = make_console()
     console.print(f"[bold]{escape(found.sentence)}[/]")
-    if found.band_s is not None:
+    if found.is_equal and not found.inputs:
+        return
+    if found.band_s is not None and not found.is_equal:
         where = "inside" if found.is_within_band else "outside"
         band = band_text(*found.band_s, found.band_level)
         console.print(f"The second latency lies {where} the first run's error band ({band}).")
     console.print()
     if found.inputs:
         inputs = make_table("Inputs that differ", ("", "first", "second"))
+        inputs.columns[0].no_wrap = False
         for row in found.inputs:
             inputs.add_row(*map(escape, row))
         console.print(inputs, "")
@@ -62,6 +67,7 @@ def _print_changes(
 ) -> None:
     columns = ("", "first", "second", "change")
     drawn = make_table(title, columns, numeric=columns[1:])
+    drawn.columns[0].no_wrap = False
     for change in changes:
         drawn.add_row(escape(change.name), before(change), after(change), _percent(change.fraction))
     console.print(drawn, "")
@@ -70,10 +76,13 @@ def _print_changes(
 def _print_seconds(console: Console, title: str, changes: Iterable[Change], found: Difference) -> None:
     columns = ("", "first", "second", "difference", "share of it")
     drawn = make_table(title, columns, numeric=columns[1:])
+    drawn.columns[0].no_wrap = False
     total = found.latency_s.delta
     for change in changes:
-        share = f"{change.delta / total * 100:+.1f} %" if total else ""
+        share = change_text(change.delta / total) if total else ""
         signed = f"{'+' if change.delta >= 0 else '-'}{seconds(abs(change.delta))}"
+        if abs(change.delta) < _NOTHING * found.latency_s.before:
+            signed, share = "same", ""
         drawn.add_row(escape(change.name), seconds(change.before), seconds(change.after), signed, share)
     console.print(drawn, "")
 
@@ -85,4 +94,4 @@ def _number(value: float) -> str:
 def _percent(fraction: float) -> str:
     if fraction == float("inf"):
         return "new"
-    return "same" if fraction == 0 else f"{fraction * 100:+.1f} %"
+    return "same" if fraction == 0 else change_text(fraction)

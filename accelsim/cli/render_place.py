@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from accelsim.cli.tables import Columns, fitted_table, make_table
 from accelsim.errors import CapacityError
+from accelsim.results.format import change_text, percent_text
 
 if TYPE_CHECKING:
     from accelsim.mapping.execution.spatial.report import PlacementReport
@@ -29,31 +31,30 @@ def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityE
         refused: Why the others found none, by placer.
     """
     from rich.markup import escape
-    from rich.table import Table
 
     from accelsim.cli.render import make_console, seconds
     from accelsim.engine.program import run_program
     from accelsim.mapping.execution.spatial.ideal import ideal_latency_s
 
-    table = Table(title="Placements", title_justify="left")
-    for column in ("placer", "bytes x hops", "above bound", "mean hops", "aspect", "cost", "latency", "above ideal"):
-        table.add_column(column, justify="left" if column == "placer" else "right")
+    names = ("placer", "bytes x hops", "above bound", "mean hops", "aspect", "cost", "latency", "above ideal")
+    columns, rows = Columns(names, names[1:], optional=("aspect", "mean hops"), gap=1), []
     ideal_s = ideal_latency_s(runs)
     for run in runs:
         report = report_of(run)
         latency_s = run_program(run.program).makespan_s
-        table.add_row(
+        cells = (
             str(run.plan.placer),
             f"{report.byte_hops:.4g}",
-            f"{report.gap:.1%}",
+            percent_text(report.gap),
             f"{report.mean_hops:.1f}",
             f"{report.mean_aspect:.2f}",
             f"{report.cost:.4g}",
             seconds(latency_s),
-            f"{latency_s / ideal_s - 1:.2%}",
+            percent_text(latency_s / ideal_s - 1),
         )
+        rows.append(dict(zip(names, cells, strict=True)))
     console = make_console()
-    console.print(table)
+    console.print(fitted_table(console, "Placements", columns, rows))
     if len(runs) > 1 and runs[0].plan.objective == "byte_hops":
         console.print(
             "Made least: bytes x hops, raised for long rectangles. --plan objective=latency: estimated latency."
@@ -84,7 +85,7 @@ def print_placement(run: SpatialRun) -> None:
         "buffers": fullest.buffer_bytes,
         "operator scratch": fullest.scratch_bytes,
     }
-    parts = ", ".join(f"{what} {size(nbytes)}" for what, nbytes in held.items())
+    parts = ", ".join(f"{what} {size(round(nbytes))}" for what, nbytes in held.items() if round(nbytes))
     console.print(
         f"[bold]SRAM[/] fullest tiles: {fullest.name}, {fullest.fraction:.0%} of {size(fullest.capacity_bytes)} "
         f"({parts})"
@@ -95,16 +96,13 @@ def print_placement(run: SpatialRun) -> None:
 
 def print_ranks(found: Sequence[RankPlacement]) -> None:
     """One row per placer of ranks, and the chips of the best."""
-    from rich.table import Table
-
     from accelsim.cli.render import make_console, seconds
 
-    table = Table(title="Ranks on chips", title_justify="left")
-    for column in ("placer", "bytes x hops", "link seconds", "above bound", "collectives of a pass"):
-        table.add_column(column, justify="left" if column == "placer" else "right")
+    names = ("placer", "bytes x hops", "link seconds", "above bound", "collectives of a pass")
+    table = make_table("Ranks on chips", names, names[1:])
     for one in found:
         table.add_row(
-            one.placer, f"{one.byte_hops:.4g}", seconds(one.link_s), f"{one.gap:.1%}", seconds(one.collective_s)
+            one.placer, f"{one.byte_hops:.4g}", seconds(one.link_s), percent_text(one.gap), seconds(one.collective_s)
         )
     console = make_console()
     console.print(table)
@@ -118,14 +116,12 @@ def print_losses(found: FaultLoss) -> None:
     """One row per chip with faults, and the distribution of the losses where several were sampled."""
     import numpy as np
     from rich.markup import escape
-    from rich.table import Table
 
     from accelsim.cli.render import make_console, seconds
 
     console = make_console()
-    table = Table(title="Against the intact chip", title_justify="left")
-    for column in ("chip", "dead tiles", "uncovered", "dead links", "latency", "loss", "bytes x hops", "loss "):
-        table.add_column(column, justify="left" if column == "chip" else "right")
+    names = ("chip", "dead tiles", "uncovered", "dead links", "latency", "loss", "bytes x hops", "loss ")
+    table = make_table("Against the intact chip", names, names[1:], gap=1)
     intact = found.intact
     for name, wafer in (("intact", intact), *((str(i), wafer) for i, wafer in enumerate(found.wafers))):
         faults = [f"{n:,}" for n in (wafer.dead_tiles, wafer.uncovered_tiles, wafer.dead_links)]
@@ -134,9 +130,8 @@ def print_losses(found: FaultLoss) -> None:
             continue
         assert intact.latency_s is not None
         assert intact.byte_hops is not None
-        losses = [
-            f"{a / b - 1:+.2%}" for a, b in ((wafer.latency_s, intact.latency_s), (wafer.byte_hops, intact.byte_hops))
-        ]
+        pairs = ((wafer.latency_s, intact.latency_s), (wafer.byte_hops, intact.byte_hops))
+        losses = [change_text(there / before - 1, 2) for there, before in pairs]
         table.add_row(name, *faults, seconds(wafer.latency_s), losses[0], f"{wafer.byte_hops:.4g}", losses[1])
     console.print(table)
     refused = [wafer.refused for wafer in found.wafers if wafer.refused]
@@ -144,8 +139,8 @@ def print_losses(found: FaultLoss) -> None:
     if found.working:
         for what, figure in (("latency", "latency_s"), ("bytes x hops", "byte_hops")):
             lost = found.losses(figure)
-            spread = ", ".join(f"{name} {np.quantile(lost, q):+.2%}" for name, q in _QUANTILES)
-            console.print(f"loss of {what}: mean {lost.mean():+.2%}, {spread}")
+            spread = ", ".join(f"{name} {change_text(float(np.quantile(lost, q)), 2)}" for name, q in _QUANTILES)
+            console.print(f"loss of {what}: mean {change_text(float(lost.mean()), 2)}, {spread}")
     if refused:
         console.print(f"[yellow]first that does not fit:[/] {escape(refused[0])}")
 

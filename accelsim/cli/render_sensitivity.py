@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from accelsim.cli.render import describe_phase, joules, make_console, make_table, seconds
+from accelsim.results.format import change_text
 from accelsim.results.result import Result
 from accelsim.study.break_even import RANGE, BreakEven
 from accelsim.study.sensitivity import Influence, Sensitivity
@@ -31,7 +32,7 @@ def print_sensitivity(result: Result, found: Sensitivity, verbose: bool = False)
     title = f"What the answer depends on ({len(shown)} of {len(found.influences)} parameters)"
     table = make_table(title, (*columns, "source") if verbose else columns, numeric=columns[3:])
     for one in shown:
-        change = [f"{(side.latency_s / found.base.latency_s - 1) * 100:+.2f} %" for side in (one.low, one.high)]
+        change = [change_text(side.latency_s / found.base.latency_s - 1, 2) for side in (one.low, one.high)]
         row = [one.parameter.path, one.parameter.text, one.parameter.kind, *change]
         row += [f"{one.latency_elasticity:+.3f}", f"{one.energy_elasticity:+.3f}"]
         table.add_row(*map(escape, [*row, one.parameter.source] if verbose else row))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli import checks
 from accelsim.cli import options as o
 from accelsim.cli.caseflags import Stated, takes_case
+from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
+from accelsim.cli.output import write_json
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("run")(run)
+    add_command(app, "run", run)
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,20 @@ class Outputs:
     """Files that a run writes."""
 
     json_: o.JsonOption = None
-    trace: Annotated[Path | None, typer.Option("--trace", help="Write a Chrome/Perfetto trace; .gz is compressed.")] = (
-        None
-    )
-    report: Annotated[Path | None, typer.Option("--report", help="Write one self-contained HTML page.")] = None
-    save: Annotated[Path | None, typer.Option("--save", help="Write result.json and every table into a folder.")] = None
+    trace: Annotated[
+        Path | None,
+        typer.Option("--trace", help="Write a Chrome/Perfetto trace; .gz is compressed.", callback=checks.file),
+    ] = None
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write one self-contained HTML page.", callback=checks.page)
+    ] = None
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", help="Write result.json and every table into a folder.", callback=checks.folder),
+    ] = None
     save_case: Annotated[
-        Path | None, typer.Option("--save-case", help="Write what is asked for as a file to run again.")
+        Path | None,
+        typer.Option("--save-case", help="Write what is asked for as a file to run again.", callback=checks.file),
     ] = None
     tables: Annotated[str, typer.Option("--tables", help="Format of --save: auto, csv or parquet.")] = "auto"
 
@@ -80,6 +88,7 @@ def run(
     """
     from accelsim.cli.cases import base_case, make_case, with_plan_keys
 
+    _check(outputs)
     if stated.system is None and base_case(stated.model) is None:
         _refuse_without_system([*stated.flags, *_flags_of(keys, outputs, prices)])
         from accelsim.cli.compare import compare_default
@@ -88,11 +97,7 @@ def run(
         return
     from accelsim.progress import working
     from accelsim.results.bill import Rates
-    from accelsim.results.save import check_format
 
-    check_format(outputs.tables)
-    if outputs.tables != "auto" and outputs.save is None:
-        raise ConfigError("--tables is the format of what --save writes. Add --save DIR, or leave --tables out.")
     rates = Rates(prices.price_per_chip_hour, prices.grid_gco2_per_kwh)
     case = make_case(stated, plan=with_plan_keys(stated.options.get("plan"), **vars(keys)))
     if outputs.save_case is not None:
@@ -120,15 +125,18 @@ def _refuse_without_system(options: list[str]) -> None:
         raise ConfigError(f"{', '.join(options)} needs a system. Add --on SYSTEM; accelsim show systems lists them.")
 
 
-def _write(result: Result, outputs: Outputs) -> None:
-    from accelsim.files import write_atomic
+def _check(outputs: Outputs) -> None:
+    """Refuse formats that cannot be written here, before any work is done for them."""
+    from accelsim.results.save import check_format
 
+    if outputs.tables != "auto" and outputs.save is None:
+        raise ConfigError("--tables is the format of what --save writes. Add --save DIR, or leave --tables out.")
+    check_format(outputs.tables)
+
+
+def _write(result: Result, outputs: Outputs) -> None:
     if outputs.json_ is not None:
-        text = json.dumps(result.to_dict(), indent=2) + "\n"
-        if outputs.json_ == "-":
-            sys.stdout.write(text)
-        else:
-            write_atomic(Path(outputs.json_), text)
+        write_json(result.to_dict(), outputs.json_)
     if outputs.trace is not None:
         from accelsim.results.trace import write_trace
 

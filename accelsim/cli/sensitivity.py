@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli import checks
 from accelsim.cli import options as o
 from accelsim.cli.caseflags import Stated, takes_case
+from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
+from accelsim.cli.output import write_json
 from accelsim.errors import ConfigError, UnitError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ DEFAULT_STEP = "10%"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("sensitivity")(sensitivity)
+    add_command(app, "sensitivity", sensitivity)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ def sensitivity(
     ] = None,
     turn: Turn = Turn(),
     json_: o.JsonOption = None,
-    png: Annotated[Path | None, typer.Option("--png", help="Draw the tornado into a file.")] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="Draw the tornado into a file.", callback=checks.picture)
+    ] = None,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every parameter, with its source.")] = False,
 ) -> None:
     """Elasticity of latency and energy to every hardware parameter, or the break-even point of one."""
@@ -71,7 +74,8 @@ def sensitivity(
         _break_even(experiment, vary, (against, other.latency_s), json_)
         return
     found = _measure(experiment, moved, only or ())
-    _emit(found.to_dict(), json_)
+    if json_ is not None:
+        write_json(found.to_dict(), json_)
     if png is not None:
         _draw(found, png, f"{first.model} {case.phase} on {first.system}, plan {first.plan}")
     if json_ != "-":
@@ -97,7 +101,8 @@ def _break_even(experiment: Experiment, path: str, other: tuple[str, float], jso
     name, other_s = other
     with bar("looking for the turn") as report:
         found = break_even(experiment, path, other_s, report)
-    _emit(_plain(found, name), json_)
+    if json_ is not None:
+        write_json(_plain(found, name), json_)
     if json_ != "-":
         print_break_even(found, experiment.system.name, name)
 
@@ -132,18 +137,6 @@ def _draw(found: Sensitivity, png: Path, title: str) -> None:
     buffer = io.BytesIO()
     ax.get_figure(root=True).savefig(buffer, format="png", dpi=150)  # type: ignore[union-attr]
     write_atomic(png, buffer.getvalue())
-
-
-def _emit(data: dict[str, object], json_: str | None) -> None:
-    if json_ is None:
-        return
-    from accelsim.files import write_atomic
-
-    text = json.dumps(data, indent=2) + "\n"
-    if json_ == "-":
-        sys.stdout.write(text)
-    else:
-        write_atomic(Path(json_), text)
 
 
 def _fraction(text: str) -> float:

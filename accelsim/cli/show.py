@@ -8,6 +8,7 @@ import typer
 
 from accelsim.cli import options as o
 from accelsim.cli.caseflags import Stated, takes_case
+from accelsim.cli.command import add_command
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "schema", "graph", "tasks")
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("show")(show)
+    add_command(app, "show", show)
 
 
 @takes_case(model=o.DEFAULT_MODEL, system=o.DEFAULT_SYSTEMS[0])

@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli import checks
 from accelsim.cli import options as o
+from accelsim.cli.command import add_command
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.console import Console
 
     from accelsim.validation.compare import ErrorRow, MeasuredComparison
 
 
+_NUMBERS = ("points", "MAPE", "median", "p90", "bias")
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("validate")(validate)
+    add_command(app, "validate", validate)
 
 
 def validate(
@@ -33,7 +38,9 @@ def validate(
         list[Path] | None,
         typer.Option("--update", help="Renew the tables between the markers of a Markdown file; may be given often."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw predicted against measured times.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw predicted against measured times.", callback=checks.picture)
+    ] = None,
     unseen: Annotated[
         bool, typer.Option("--unseen", help="Price every chip with the numbers of the vendor's other chips instead.")
     ] = False,
@@ -133,9 +140,9 @@ def _print_tables(found: Sequence[MeasuredComparison], verbose: bool) -> None:
     from accelsim.cli.render import make_console
 
     console = make_console()
-    console.print(_table([row for one in found for row in one.rows()]))
+    _print_errors(console, found, by_size=False)
     if verbose:
-        console.print(_table([row for one in found for row in one.rows(by_size=True)]))
+        _print_errors(console, found, by_size=True)
     for one in found:
         if one.num_unpriced:
             text = f"{one.num_unpriced} of {len(one.labels)} rows have no prediction"
@@ -144,20 +151,22 @@ def _print_tables(found: Sequence[MeasuredComparison], verbose: bool) -> None:
             console.print(f"[yellow]{escape(one.suite)}:[/] {escape(str(note))}", soft_wrap=True)
 
 
-def _table(rows: Sequence[ErrorRow]) -> RichTable:
-    from rich.table import Table
+def _print_errors(console: Console, found: Sequence[MeasuredComparison], by_size: bool) -> None:
+    """One table per suite."""
+    from accelsim.cli.tables import Columns, fitted_table
 
-    sized = any(row.size for row in rows)
-    title = "Errors by size: thirds of the points, by work" if sized else "Errors against measurements"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    texts = ("suite", "hardware", "operator", "type", *(("size",) if sized else ()))
-    for name in texts:
-        table.add_column(name, no_wrap=True)
-    for name in ("points", "MAPE", "median", "p90", "bias"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        s = row.summary
-        labels = [row.suite, row.hardware, row.op, row.dtype, *([row.size] if sized else [])]
-        errors = (f"{value:.1%}".replace("%", " %") for value in (s.mape, s.median, s.p90))
-        table.add_row(*labels, f"{s.points}", *errors, f"{s.bias:+.1%}".replace("%", " %"))
-    return table
+    columns = Columns(("hardware", "operator", "type", "size", *_NUMBERS), _NUMBERS, gap=1)
+    what = "by size: thirds of the points, by work" if by_size else "errors against measurements"
+    for one in found:
+        rows = [_cells(row) for row in one.rows(by_size=by_size)]
+        if rows:
+            console.print(fitted_table(console, f"{one.suite}: {what}", columns, rows), "")
+
+
+def _cells(row: ErrorRow) -> dict[str, str]:
+    from accelsim.results.format import change_text, percent_text
+
+    s = row.summary
+    errors = (percent_text(value) for value in (s.mape, s.median, s.p90))
+    labels = {"hardware": row.hardware, "operator": row.op, "type": row.dtype, "size": row.size}
+    return {**labels, **dict(zip(_NUMBERS, (f"{s.points}", *errors, change_text(s.bias)), strict=True))}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accelsim.case.case import OPTIONS
+from accelsim.results.format import full_operator_name, operator_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,17 +65,19 @@ class Part:
         operator: The operator; empty for idle time.
         cause: The cause.
         time: Seconds on the critical path in both runs.
+        label: The operator as it is shown, told from those of other blocks.
     """
 
     block: str
     operator: str
     cause: str
     time: Change
+    label: str = ""
 
     @property
     def name(self) -> str:
         """E.g. ``mlp.down (hbm)``."""
-        return f"{self.operator} ({self.cause})" if self.operator else self.cause
+        return f"{self.label} ({self.cause})" if self.operator else self.cause
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -122,6 +125,12 @@ class Difference:
         return None if self.band_s is None else self.band_s[0] <= self.latency_s.after <= self.band_s[1]
 
     @property
+    def is_equal(self) -> bool:
+        """Whether no figure, no part of the latency and no byte differs."""
+        changes = (*self.figures, *self.causes, *self.traffic_bytes, *self.memory_bytes)
+        return not any(change.delta for change in (*changes, *(part.time for part in self.parts)))
+
+    @property
     def latency_s(self) -> Change:
         """Latency of both runs."""
         return self.figures[0]
@@ -130,13 +139,16 @@ class Difference:
     def sentence(self) -> str:
         """What the change of the latency is made of, in one sentence."""
         latency = self.latency_s
+        if self.is_equal:
+            return "The two runs are equal: latency, energy, traffic and memory are the same."
         if abs(latency.fraction) < 5e-7:
-            return "The latency is the same."
+            return "The latency is the same, other figures differ."
         word = "slower" if latency.delta > 0 else "faster"
         moved = [part for part in self.parts if part.time.delta * latency.delta > 0]
         shares = [f"{part.time.delta / latency.delta:.0%} {part.name}".replace("%", " %") for part in moved[:3]]
         against = sum(part.time.delta for part in self.parts if part.time.delta * latency.delta < 0)
-        text = f"The second run is {abs(latency.fraction):.1%} {word}".replace("%", " %")
+        size = abs(latency.fraction) * 100
+        text = f"The second run is {f'{size:.1f}' if size >= 0.05 else f'{size:.1g}'} % {word}"
         text += f"; of the difference: {', '.join(shares)}"
         if abs(against) > 0.05 * abs(latency.delta):
             text += f"; other parts take {abs(against / latency.delta):.0%} of it back".replace("%", " %")
@@ -169,12 +181,14 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
         after: Second run.
     """
     left, right = _path(before), _path(after)
-    changes = [Part(*key, Change("", left.get(key, 0.0), right.get(key, 0.0))) for key in {**left, **right}]
+    keys = {**left, **right}
+    labels = operator_labels((block, operator) for block, operator, _ in keys)
+    changes = [Part(*key, Change("", left.get(key, 0.0), right.get(key, 0.0)), labels[key[:2]]) for key in keys]
     return Difference(
         inputs=tuple(_inputs(before, after)),
         figures=tuple(Change(name, float(before.get(name, 0)), float(after.get(name, 0))) for name in FIGURES),
         causes=_sum_by(changes, lambda part: part.cause),
-        operators=_sum_by(changes, lambda part: ".".join(filter(None, (part.block, part.operator))) or part.cause),
+        operators=_sum_by(changes, lambda part: full_operator_name(part.block, part.operator) or part.cause),
         parts=tuple(sorted(changes, key=lambda part: -abs(part.time.delta))),
         traffic_bytes=_aligned(before, after, "traffic_bytes"),
         memory_bytes=_aligned(before, after, "memory_bytes"),

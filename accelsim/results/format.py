@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from accelsim.units import format_quantity
@@ -63,10 +64,60 @@ def rate_text(value_bytes_per_s: float) -> str:
 
 def percent_text(fraction: float) -> str:
     """E.g. ``41.2 %``."""
-    return f"{fraction * 100:.1f} %"
+    return f"{_unsigned_zero(f'{fraction * 100:.1f}')} %"
+
+
+def change_text(fraction: float, digits: int = 1) -> str:
+    """A relative change with its sign, e.g. ``+4.2 %``; one that rounds to nothing has none.
+
+    Args:
+        fraction: The change.
+        digits: After the point, in percent.
+    """
+    text = f"{fraction * 100:+.{digits}f}"
+    return f"{_unsigned_zero(text)} %"
+
+
+def _unsigned_zero(text: str) -> str:
+    """A number's text, without a sign before a zero."""
+    return text.lstrip("+-") if not text.strip("+-0.") else text
 
 
 def describe_phase(phase: Mapping[str, Any]) -> str:
     """E.g. ``decode, batch 1, context 2048``."""
     sizes = [f"{name} {value}" for name, value in phase.items() if name != "kind" and (name, value) != ("steps", 1)]
     return ", ".join([str(phase["kind"]), *sizes])
+
+
+def full_operator_name(block: str, operator: str) -> str:
+    """Block and operator as one name, without saying a block twice.
+
+    Args:
+        block: Name of the block; may be empty.
+        operator: Name in the block; may be empty.
+
+    Examples:
+        >>> full_operator_name("decoder", "mlp.down"), full_operator_name("head", "head.logits")
+        ('decoder.mlp.down', 'head.logits')
+    """
+    if operator.startswith(f"{block}."):
+        return operator
+    return ".".join(filter(None, (block, operator)))
+
+
+def operator_labels(rows: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Short names of operators, with a word of the block where several blocks have an operator of that name.
+
+    Args:
+        rows: Pairs of a block and an operator.
+
+    Examples:
+        >>> list(operator_labels([("layer.local", "qkv"), ("layer.global", "qkv"), ("head", "norm")]).values())
+        ['qkv (local)', 'qkv (global)', 'norm']
+    """
+    pairs = list(dict.fromkeys(rows))
+    seen = Counter(operator for _, operator in pairs)
+    return {
+        (block, operator): operator if seen[operator] == 1 else f"{operator} ({block.rpartition('.')[2]})"
+        for block, operator in pairs
+    }

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from accelsim.errors import ConfigError
+from accelsim.units import parse_count
 
-_SPAN = re.compile(r"(\d+)(?:\+(\d+))?(?:x(\d+))?(\.\.\.)?")
+_SPAN = re.compile(r"(\d+[kMG]?i?)(?:\+(\d+[kMG]?i?))?(?:x(\d+))?(\.\.\.)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ class Span:
                 "512+2048 (a piece of a prompt), 300 (a whole prompt)."
             )
         new, cached, count, goes_on = found.groups()
-        return cls(int(new), int(cached or 0), int(count or 1), goes_on is not None)
+        try:
+            return cls(parse_count(new), parse_count(cached or "0"), int(count or 1), goes_on is not None)
+        except ConfigError as error:
+            raise ConfigError(f"span {text.strip()!r}: {error}") from error
 
     def __str__(self) -> str:
         count = f"x{self.count}" if self.count > 1 else ""

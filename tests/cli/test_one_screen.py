@@ -50,5 +50,6 @@ def test_no_color_is_honoured_and_a_pipe_gets_plain_text(process):
     done = process(*RUN)
     assert done.code == 0
     assert "\x1b" not in done.out
-    assert done.out.count("\n") <= 30
+    assert done.out.count("\n") <= 36
+    assert max(map(len, done.out.splitlines())) <= 80
     assert process(*RUN, "--quiet").out == ""

@@ -17,6 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, OperatorRow
+from accelsim.results.format import full_operator_name
 from accelsim.results.result import Result
 from accelsim.units import format_quantity
 
@@ -203,4 +204,4 @@ def run_labels(results: Sequence[Result]) -> list[str]:
 def operator_names(rows: Sequence[OperatorRow]) -> list[str]:
     """Name of each row's operator, with its block in front where another block has one of that name."""
     seen = Counter(row.operator for row in rows)
-    return [row.operator if seen[row.operator] == 1 else f"{row.block}.{row.operator}" for row in rows]
+    return [row.operator if seen[row.operator] == 1 else full_operator_name(row.block, row.operator) for row in rows]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engine.clock import TICKS_PER_S
-from accelsim.results.format import seconds_text, size_text
+from accelsim.results.format import full_operator_name, seconds_text, size_text
 from accelsim.results.report.floor import floorplan
 from accelsim.results.result import Result
 
@@ -81,7 +81,7 @@ def _operators(result: Result) -> Figure:
 
     rows = sorted(result.ledger.rows, key=lambda row: -row.time_s)
     shown = rows[:MAX_OPERATORS]
-    names = [f"{row.block}.{row.operator}" for row in shown]
+    names = [full_operator_name(row.block, row.operator) for row in shown]
     causes = list(dict.fromkeys(cause for row in shown for cause, s in row.parts_s.items() if s))
     fills = _markers(causes, "CAUSE_FILLS")
     figure = go.Figure(

@@ -70,8 +70,8 @@ def write_report(result: Result, path: Path) -> None:
     write_atomic(Path(path), render_report(result))
 
 
-def render_report(result: Result) -> str:
-    """The page as text.
+def check_report_extra() -> None:
+    """Refuse a page that cannot be made here, before anything is computed for it.
 
     Raises:
         ConfigError: The extra ``report`` (plotly, jinja2) is not installed.
@@ -79,6 +79,15 @@ def render_report(result: Result) -> str:
     missing = [name for name in ("plotly", "jinja2") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"the report needs {' and '.join(missing)}. Install with: pip install 'accelsim[report]'.")
+
+
+def render_report(result: Result) -> str:
+    """The page as text.
+
+    Raises:
+        ConfigError: The extra ``report`` (plotly, jinja2) is not installed.
+    """
+    check_report_extra()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from accelsim.results.report.figures import figures

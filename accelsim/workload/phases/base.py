@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from accelsim.errors import ConfigError, PlanError
 from accelsim.registry import Registry, did_you_mean
+from accelsim.units import parse_count
 from accelsim.workload.traversal import Traversal
 
 
@@ -27,7 +28,7 @@ class PhaseField:
 
     name: str
     help: str
-    parse: Callable[[str], Any] = int
+    parse: Callable[[str], Any] = parse_count
     default: Any = None
     is_length: bool = False
 
@@ -120,7 +121,7 @@ class Phase(ABC):
 
 def phase_field(
     help: str,
-    parse: Callable[[str], Any] = int,
+    parse: Callable[[str], Any] = parse_count,
     default: Any = None,
     is_length: bool = False,
     optional: bool = False,

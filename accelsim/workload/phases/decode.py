@@ -28,8 +28,8 @@ class Decode(Phase):
     kind: ClassVar[str] = "decode"
     feeds_back: ClassVar[bool] = True
 
-    batch: int = phase_field("Sequences.", default=1)
-    context: int = phase_field("Tokens in the KV cache (decode).", is_length=True)
+    batch: int = phase_field("Sequences; max: as many as fit.", default=1)
+    context: int = phase_field("Tokens in the KV cache (decode); 4k is 4000, 4Ki 4096.", is_length=True)
     steps: int = phase_field("Tokens to generate (decode).", default=1, optional=True)
 
     def __post_init__(self) -> None:

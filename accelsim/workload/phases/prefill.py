@@ -25,8 +25,8 @@ class Prefill(Phase):
 
     kind: ClassVar[str] = "prefill"
 
-    batch: int = phase_field("Sequences.", default=1)
-    prompt: int = phase_field("Prompt tokens of each sequence (prefill).", is_length=True)
+    batch: int = phase_field("Sequences; max: as many as fit.", default=1)
+    prompt: int = phase_field("Prompt tokens of each sequence (prefill); 4k is 4000, 4Ki 4096.", is_length=True)
 
     def __post_init__(self) -> None:
         check_at_least(1, batch=self.batch, prompt=self.prompt)

@@ -1,0 +1,101 @@
+"""The most sequences that fit a machine: found by mapping alone, with nothing run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from accelsim.case.case import Case
+from accelsim.catalog import Catalog
+from accelsim.errors import CapacityError, ConfigError, PlanError
+from accelsim.mapping.execution.base import EXECUTIONS, check_job
+from accelsim.mapping.job import Job
+from accelsim.mapping.plan import Plan
+from accelsim.workload.phase import phase_of
+from accelsim.workload.series import build_series
+
+#: No more sequences are looked for.
+MOST_SEQUENCES = 1 << 24
+_BATCH = "batch"
+
+
+def largest_batch(case: Case, catalog: Catalog | None = None) -> Case:
+    """The case with the largest batch that fits its machine.
+
+    Batches are doubled until one does not fit, then bisected; each is mapped, none is run.  With ``auto`` it is the
+    largest that any plan tried holds.  Replicas have equal shares, so that the batch is a multiple of ``dp``.
+
+    Args:
+        case: Its own batch is left aside.
+        catalog: Where names are looked up; None is the packaged catalog.
+
+    Raises:
+        CapacityError: Not even the smallest batch fits.
+        PlanError: No plan suits the machine.
+        ConfigError: The phase has no batch.
+    """
+    if _BATCH not in case.phase.plain():
+        raise ConfigError(f"batch: a {case.phase.kind} phase has none, so that there is no largest one. Leave it out.")
+    job = replace(case.load(catalog).job, gives_advice=False, ignore_capacity=False)
+    plans = [case.plan] if isinstance(case.plan, Plan) else _plans(job)
+    most = 0
+    refused: CapacityError | PlanError
+    refused = PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
+    for plan in plans:
+        try:
+            most = max(most, _most(replace(job, plan=plan)))
+        except (CapacityError, PlanError) as error:
+            refused = error
+    if not most:
+        raise refused
+    return case.but(phase=_with_batch(job, most).phase)
+
+
+def _plans(job: Job) -> Iterable[Plan]:
+    """What ``auto`` tries where the batch divides over any number of replicas."""
+    wide = _with_batch(job, job.system.num_chips)
+    return [plan for _, execution in EXECUTIONS.items() for plan in execution().candidates(wide)]
+
+
+def _most(job: Job) -> int:
+    """Most sequences of one plan that fit.
+
+    Raises:
+        CapacityError: Not one per replica does.
+    """
+    dp: int = job.plan.dp
+    check_fits(_with_batch(job, dp))
+    low, high = 1, 2
+    while high * dp <= MOST_SEQUENCES and _fits(_with_batch(job, high * dp)):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _fits(_with_batch(job, middle * dp)) else (low, middle)
+    return low * dp
+
+
+def _fits(job: Job) -> bool:
+    try:
+        check_fits(job)
+    except CapacityError:
+        return False
+    return True
+
+
+def check_fits(job: Job) -> None:
+    """Map a job, and run nothing.
+
+    Args:
+        job: What is asked for, its plan included.
+
+    Raises:
+        CapacityError: It does not fit.
+        PlanError: The plan does not suit the machine or the phase.
+    """
+    check_job(job)
+    work = build_series(job.model, job.phase.replica(job.plan.dp), job.recipe)
+    EXECUTIONS.get(job.plan.execution)().map(job, work)
+
+
+def _with_batch(job: Job, batch: int) -> Job:
+    return replace(job, phase=phase_of({**job.phase.plain(), _BATCH: batch}))
