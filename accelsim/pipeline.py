@@ -28,8 +28,6 @@ from accelsim.results.run import Run
 from accelsim.workload.graph import OperatorGraph, Workload
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
-from accelsim.workload.series import build_series
-from accelsim.workload.steps import StepSeries
 
 NUM_WHAT_IFS, WHAT_IF_FACTOR = 2, 2.0
 
@@ -81,19 +79,18 @@ def simulate(
     return result
 
 
-def play(job: Job, work: tuple[StepSeries, ...] | None = None) -> Run:
+def play(job: Job) -> Run:
     """The stages between what is asked for and when it happens.
 
     Args:
         job: What is asked for.
-        work: What is computed, where it is at hand: of a run of the same model, phase and ``dp``.
 
     Raises:
         PlanError: The plan does not suit the machine or the phase.
         CapacityError: The model does not fit.
     """
     check_job(job)
-    work = work or build_series(job.model, job.phase.replica(job.plan.dp), job.recipe)  # what is computed
+    work = job.passes  # what is computed
     mapped = EXECUTIONS.get(job.plan.execution)().map(job, work)  # who computes what, where, in which order
     timeline = run_program(mapped.program, job.engine)  # when
     return Run(replace(job, plan=mapped.plan), work, mapped, timeline)
@@ -113,11 +110,11 @@ def _what_if(run: Run, cause: str) -> WhatIf | None:
     """The same run with the resource behind ``cause`` twice as fast; None if no resource stands behind it."""
     job, latency_s = run.job, run.timeline.makespan_s
     if cause == HOST:
-        faster_s = play(replace(job, profile=GRAPH), run.work).timeline.makespan_s
+        faster_s = play(replace(job, profile=GRAPH)).timeline.makespan_s
         return WhatIf("a captured graph", faster_s, latency_s / faster_s)
     relieved = relieve(job.system, cause, WHAT_IF_FACTOR)
     if relieved is None:
         return None
     system, change = relieved
-    faster_s = play(replace(job, system=system, ignore_capacity=True), run.work).timeline.makespan_s
+    faster_s = play(replace(job, system=system, ignore_capacity=True)).timeline.makespan_s
     return WhatIf(change, faster_s, latency_s / faster_s)

@@ -33,17 +33,20 @@ def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) 
     if len(candidates) == 1:
         return candidates[0]  # whether it fits is seen when it is run
     trial = replace(job, phase=job.phase.first(), gives_advice=False)
+    trials = [replace(trial, plan=candidate) for candidate in candidates]
+    for name, execution in EXECUTIONS.items():
+        execution().prepare([one for one in trials if one.plan.execution == name])
     best: tuple[float, Plan] | None = None
     refused: tuple[Plan, CapacityError | PlanError] | None = None
-    for candidate in candidates:
+    for one in trials:
         try:
-            latency_s = latency_of(replace(trial, plan=candidate))
+            latency_s = latency_of(one)
         except (CapacityError, PlanError) as error:
             if refused is None or isinstance(error, CapacityError):
-                refused = candidate, error
+                refused = one.plan, error
             continue
         if best is None or latency_s < best[0]:
-            best = latency_s, candidate
+            best = latency_s, one.plan
     if best is not None:
         return best[1]
     if refused is None:

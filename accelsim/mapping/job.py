@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from accelsim.engine.run import EngineName
 from accelsim.hardware.profile import GRAPH, LaunchProfile
 from accelsim.hardware.system import System
-from accelsim.mapping.known import KnownPrices
+from accelsim.mapping.known import Known, Passes
 from accelsim.mapping.placement.constraints import PlacementConstraints
 from accelsim.mapping.plan import Plan
 from accelsim.workload.phase import Phase
@@ -32,7 +32,7 @@ class Job:
         profile: How a host gets kernels to a GPU.
         warnings: What of the case was not taken as it was stated.
         gives_advice: Whether an error about capacity names the smallest change that fits, which takes a search.
-        known: Prices that were found for it or for jobs that it was made from.
+        known: What was worked out for it or for jobs that it was made from.
     """
 
     model: Subject
@@ -47,4 +47,13 @@ class Job:
     profile: LaunchProfile = GRAPH
     warnings: tuple[str, ...] = ()
     gives_advice: bool = True
-    known: KnownPrices = field(default_factory=KnownPrices, repr=False, compare=False)
+    known: Known = field(default_factory=Known, repr=False, compare=False)
+
+    @property
+    def passes(self) -> Passes:
+        """What one replica computes.
+
+        Raises:
+            PlanError: Replicas cannot get equal shares of the phase.
+        """
+        return self.known.passes(self.model, self.phase.replica(self.plan.dp), self.recipe)

@@ -1,4 +1,4 @@
-"""Prices that were found already, for runs that share a part of the machine: a what-if prices only what it relieves."""
+"""What was worked out already, for runs that share work or a part of the machine: a what-if prices what it relieves."""
 
 from __future__ import annotations
 
@@ -10,9 +10,20 @@ from accelsim.cost.columns import CostColumns
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
+from accelsim.mapping.fuse import fuse_series
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.shard import shard_series
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.seats import Seats
 from accelsim.workload.operator import Operator
+from accelsim.workload.phase import Phase
+from accelsim.workload.recipe import Recipe
+from accelsim.workload.series import build_series
+from accelsim.workload.steps import StepSeries
+from accelsim.workload.subject import Subject
+
+#: What a replica or a rank computes, in order.
+Passes = tuple[StepSeries, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,15 +69,50 @@ class BetweenRanks:
         return self.num_chips, self.num_cores, self.library, self.seats
 
 
-class KnownPrices:
-    """Prices of a job and of those made from it, by the parts of the machine that they depend on.
+class Known:
+    """Passes and shares of a job and of those made from it, and prices by the parts of the machine they depend on.
 
-    Chips are told apart as objects: a chip with another clock is another object, and so is one that is read anew.
+    Models and chips are told apart as objects: a chip with another clock is another object, and so is one that is read
+    anew.
     """
 
     def __init__(self) -> None:
+        self._passes: list[tuple[Subject, Phase, Recipe, Passes]] = []
+        self._shares: dict[tuple[Passes, Plan, bool], Passes] = {}
         self._on_cores: list[OnCores] = []
         self._between_ranks: list[BetweenRanks] = []
+
+    def passes(self, model: Subject, phase: Phase, recipe: Recipe) -> Passes:
+        """All passes of a phase, in series.
+
+        Args:
+            model: What is computed.
+            phase: On which tokens.
+            recipe: How.
+        """
+        for known, of_phase, by_recipe, found in self._passes:
+            if known is model and (of_phase, by_recipe) == (phase, recipe):
+                return found
+        built = build_series(model, phase, recipe)
+        self._passes.append((model, phase, recipe, built))
+        return built
+
+    def shares(self, passes: Passes, plan: Plan, fuses_rows: bool) -> Passes:
+        """One rank's share of each pass.
+
+        Args:
+            passes: What a replica computes.
+            plan: How it is divided.
+            fuses_rows: Whether chains of row operators become one operator each.
+
+        Raises:
+            PlanError: The plan does not divide the model.
+        """
+        key = passes, plan, fuses_rows
+        if key not in self._shares:
+            shares = shard_series(passes, plan)
+            self._shares[key] = fuse_series(shares) if fuses_rows else shares
+        return self._shares[key]
 
     def on_cores(self, chip: Chip, region: Region) -> OnCores:
         """What is known of operators on a region of a chip.

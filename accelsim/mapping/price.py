@@ -9,7 +9,7 @@ from accelsim.cost.base import COST_MODELS, OperatorCost, Region
 from accelsim.cost.columns import CostColumns
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
-from accelsim.mapping.known import KnownPrices
+from accelsim.mapping.known import Known
 from accelsim.network.collective import CollectiveCost
 from accelsim.network.pricing import NetworkPricer
 from accelsim.network.seats import Seats
@@ -106,10 +106,8 @@ class PricedBlock:
 class Pricer:
     """Prices blocks on one system; remembers operators and blocks, because layers and passes repeat them."""
 
-    def __init__(
-        self, system: System, region: Region, seats: Seats | None = None, known: KnownPrices | None = None
-    ) -> None:
-        known = known or KnownPrices()
+    def __init__(self, system: System, region: Region, seats: Seats | None = None, known: Known | None = None) -> None:
+        known = known or Known()
         self._system = system
         self._region = region
         self._network = NetworkPricer(system, seats)
@@ -121,7 +119,7 @@ class Pricer:
 
     def price(self, workload: Workload) -> tuple[PricedBlock, ...]:
         """Each block of ``workload`` priced, all operators together; equal blocks are one object."""
-        self._learn(operator for segment in workload.segments for operator in segment.graph)
+        self.learn([workload])
         return tuple(self._block(segment) for segment in workload.segments)
 
     def price_series(self, series: StepSeries) -> tuple[PricedBlock, ...]:
@@ -136,9 +134,10 @@ class Pricer:
                 steps[block] = replace(block, count=series.count, growing=priced)
         return tuple(steps[block] for block in blocks)
 
-    def _learn(self, operators: Iterable[Operator]) -> None:
-        """Price those on cores that are not known in one call."""
+    def learn(self, workloads: Iterable[Workload]) -> None:
+        """Price the operators on cores that are not known in one call."""
         known = self._on_cores.alone
+        operators = (operator for one in workloads for segment in one.segments for operator in segment.graph)
         on_cores = (operator for operator in dict.fromkeys(operators) if not self._network.prices(operator))
         if new := [operator for operator in on_cores if operator not in known]:
             known.update(zip(new, self._model.costs(new, self._system.chip, self._region), strict=True))

@@ -17,7 +17,7 @@ from accelsim.cost.base import COST_MODELS, Region
 from accelsim.hardware.system import load_system
 from accelsim.mapping.auto import choose_plan
 from accelsim.mapping.execution.base import EXECUTIONS
-from accelsim.mapping.known import KnownPrices
+from accelsim.mapping.known import Known
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.shard import shard
 from accelsim.pipeline import latency_of
@@ -58,7 +58,7 @@ def test_operators_of_many_passes(benchmark: BenchmarkFixture, phases: list[Phas
 def test_candidates_of_a_search(benchmark: BenchmarkFixture) -> None:
     job = Case.of("llama3-70b", "nvidia-dgx-h100", Decode(8, 1024), "auto").load().job
     number = sum(len(list(execution().candidates(job))) for _, execution in EXECUTIONS.items())
-    plan = benchmark(lambda: choose_plan(replace(job, known=KnownPrices()), "auto", latency_of))
+    plan = benchmark(lambda: choose_plan(replace(job, known=Known()), "auto", latency_of))
     assert plan.tp > 1
     if benchmark.stats is not None:
         benchmark.extra_info["candidates_per_s"] = number / benchmark.stats.stats.min

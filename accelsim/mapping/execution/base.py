@@ -58,6 +58,13 @@ class Execution(Protocol):
         """Plans that ``--plan auto`` tries on the machine of ``job``; none where one has to ask for the execution."""
         return ()
 
+    def prepare(self, jobs: Sequence[Job]) -> None:
+        """Work out together what :meth:`map` needs for each of several jobs; without it, each is worked out alone.
+
+        Args:
+            jobs: Made from one job, so that they know the same; plans may not suit, which is for :meth:`map` to tell.
+        """
+
 
 EXECUTIONS: Registry[type[Execution]] = Registry("execution", "accelsim.mapping.execution")
 

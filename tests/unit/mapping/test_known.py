@@ -12,7 +12,7 @@ from accelsim.dtypes import DType
 from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import load_system
 from accelsim.mapping.job import Job
-from accelsim.mapping.known import KnownPrices
+from accelsim.mapping.known import Known
 from accelsim.mapping.plan import Plan
 from accelsim.network.pricing import NetworkPricer
 from accelsim.pipeline import play
@@ -55,9 +55,9 @@ def relieved(job, cause):
 )
 def test_a_what_if_from_known_prices_is_the_run_from_none(cause, model, plan, phase):
     job = job_of(model, "nvidia-dgx-h100", phase, plan)
-    first = play(job)
-    from_known = play(relieved(job, cause), first.work)
-    from_none = play(replace(relieved(job, cause), known=KnownPrices()))
+    play(job)
+    from_known = play(relieved(job, cause))
+    from_none = play(replace(relieved(job, cause), known=Known()))
     assert from_known.timeline.makespan_ticks == from_none.timeline.makespan_ticks
     for mine, theirs in zip(from_known.mapped.blocks, from_none.mapped.blocks, strict=True):
         assert [one.cost for one in mine.operators] == [one.cost for one in theirs.operators]
@@ -87,7 +87,7 @@ def test_the_same_job_again_prices_nothing(priced):
     priced.clear()
     play(replace(job, ignore_capacity=True))
     assert priced == []
-    play(replace(job, known=KnownPrices()))
+    play(replace(job, known=Known()))
     assert priced != []
 
 
@@ -97,5 +97,5 @@ def test_what_ifs_of_a_run_are_runs_of_relieved_systems():
     assert len(result.bottleneck.what_ifs) == 2
     for what_if in result.bottleneck.what_ifs:
         by_change = {relieve(job.system, cause, 2.0)[1]: cause for cause in CAUSES}
-        alone = play(replace(relieved(job, by_change[what_if.change]), known=KnownPrices()))
+        alone = play(replace(relieved(job, by_change[what_if.change]), known=Known()))
         assert what_if.latency_s == alone.timeline.makespan_s

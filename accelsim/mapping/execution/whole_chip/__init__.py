@@ -44,3 +44,9 @@ class WholeChip(Execution):
         from accelsim.mapping.execution.whole_chip.candidates import candidate_plans
 
         return candidate_plans(job.model.sample, job.system, job.phase.alike)
+
+    def prepare(self, jobs: Sequence[Job]) -> None:
+        """Prices of what whole passes of all jobs run on cores."""
+        from accelsim.mapping.execution.whole_chip.run import price_together
+
+        price_together(job for job in jobs if job.plan.pp == 1)

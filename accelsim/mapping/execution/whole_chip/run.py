@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
-from accelsim.errors import PlanError
+from accelsim.cost.base import Region
+from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.profile import launches_kernels
+from accelsim.mapping.execution.base import check_job
 from accelsim.mapping.execution.whole_chip.capacity import check_capacity
 from accelsim.mapping.execution.whole_chip.host import with_host
 from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.mapping.execution.whole_chip.symmetry import symmetry_broken_by
 from accelsim.mapping.footprint import footprint
-from accelsim.mapping.fuse import fuse_series
 from accelsim.mapping.job import Job
 from accelsim.mapping.lower import lower
 from accelsim.mapping.mapped import Mapped, ServerRoles
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.seating import seat, seats_of, unfolded_seats
 from accelsim.mapping.servers import COMM, HOST, STREAM
-from accelsim.mapping.shard import shard_series
 from accelsim.warning import warn
+from accelsim.workload.graph import Workload
 from accelsim.workload.steps import StepSeries
+
+
+def price_together(jobs: Iterable[Job]) -> None:
+    """Price the operators on cores of several jobs in one call; those that do not suit or fit are left out.
+
+    Args:
+        jobs: On equal systems.
+    """
+    found: dict[Region, list[Workload]] = defaultdict(list)
+    pricers: dict[Region, Pricer] = {}
+    for job in jobs:
+        try:
+            check_job(job)
+            shares, region = _shares(job, job.passes), region_of(job.plan, job.system.chip)
+            check_capacity(job, shares[-1].last)
+        except (CapacityError, PlanError):
+            continue
+        found[region] += [share.first for share in shares]
+        pricers[region] = Pricer(job.system, region, known=job.known)
+    for region, workloads in found.items():
+        pricers[region].learn(workloads)
+
+
+def _shares(job: Job, passes: Sequence[StepSeries]) -> tuple[StepSeries, ...]:
+    """One rank's share of each pass, as its chip runs it."""
+    fuses_rows = job.profile.fuses_rows and launches_kernels(job.system.chip)
+    return job.known.shares(tuple(passes), job.plan, fuses_rows)
 
 
 def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
@@ -36,8 +65,7 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
     """
     system, plan = job.system, job.plan
     has_kernels = launches_kernels(system.chip)
-    shares = shard_series(passes, plan)
-    shares = fuse_series(shares) if job.profile.fuses_rows and has_kernels else shares
+    shares = _shares(job, passes)
     fullest = shares[-1].last
     warnings = check_capacity(job, fullest)
     seating = seat(fullest, plan, system, job.seed)
