@@ -31,7 +31,8 @@ from accelsim.mapping.parallel.pipeline import deal, sends
 from accelsim.mapping.placement.arrange import arrange
 from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES, PLACERS, Item, ItemWire, PlacementProblem
 from accelsim.mapping.plan import Plan
-from accelsim.network.collectives.base import Schedule, get_algorithm
+from accelsim.network.collectives.base import get_algorithm
+from accelsim.network.collectives.schedule import Schedule
 from accelsim.network.noc import Rectangle
 from accelsim.network.play import schedule_graph
 from accelsim.network.pricing import NetworkPricer

@@ -30,7 +30,8 @@ from accelsim.hardware.system import System
 from accelsim.mapping.price import PricedBlock
 from accelsim.mapping.servers import COMM, STREAM
 from accelsim.network.collective import CollectiveCost
-from accelsim.network.collectives.base import Schedule, get_algorithm
+from accelsim.network.collectives.base import get_algorithm
+from accelsim.network.collectives.schedule import Schedule
 from accelsim.network.play import schedule_graph
 from accelsim.network.seats import Seats
 from accelsim.network.spread import block_of

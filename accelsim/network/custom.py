@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from accelsim.errors import ConfigError
-from accelsim.network.collectives.base import Schedule, make_schedule, rows_of, split_evenly
+from accelsim.network.collectives.schedule import Schedule, make_schedule, rows_of, split_evenly
 from accelsim.reading import MAX_TABLE_BYTES, read_text
 
 COLUMNS = ("step", "src", "dst", "chunk", "reduce")

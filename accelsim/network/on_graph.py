@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.hardware.level import SystemLevel
-from accelsim.network.collectives.base import Schedule
+from accelsim.network.collectives.schedule import Schedule
 from accelsim.network.topology.levels import LevelledTopology
 
 IntArray = npt.NDArray[np.int64]

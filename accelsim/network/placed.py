@@ -18,8 +18,9 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
 from accelsim.network.collective import Call, CollectiveCost, fastest_protocol
-from accelsim.network.collectives.base import CollectiveAlgorithm, Schedule, algorithms_of, get_algorithm
+from accelsim.network.collectives.base import CollectiveAlgorithm, algorithms_of, get_algorithm
 from accelsim.network.collectives.hierarchical import NAME as HIERARCHICAL
+from accelsim.network.collectives.schedule import Schedule
 from accelsim.network.library import menu
 from accelsim.network.on_graph import FloatArray, IntArray, Routes, SpreadStep, routes_of, steps_on_graph
 from accelsim.network.topology.levels import LevelledTopology, join_levels

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from accelsim.engine.clock import to_ticks
 from accelsim.engine.taskgraph import TaskGraph, make_task_graph
-from accelsim.network.collectives.base import Schedule
+from accelsim.network.collectives.schedule import Schedule
 from accelsim.network.topology.base import Topology
 
 IntArray = npt.NDArray[np.int64]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from accelsim.engine import simulate
 from accelsim.hardware.link import LinkSpec
 from accelsim.network.collectives import COLLECTIVES, Schedule
-from accelsim.network.collectives.base import closed_form_s, merge
+from accelsim.network.collectives.base import closed_form_s
+from accelsim.network.collectives.schedule import merge
 from accelsim.network.play import schedule_graph
 from accelsim.network.topology import TOPOLOGIES, Topology
 

@@ -4,11 +4,11 @@ from accelsim.network.collectives.base import (
     COLLECTIVES,
     CollectiveAlgorithm,
     FoldedStep,
-    Schedule,
     algorithms_of,
     get_algorithm,
     register_collective,
 )
+from accelsim.network.collectives.schedule import Schedule
 
 __all__ = [
     "COLLECTIVES",

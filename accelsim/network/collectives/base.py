@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from accelsim.errors import ConfigError
+from accelsim.network.collectives.schedule import Schedule, merge
 from accelsim.registry import Registry, did_you_mean
 
-IntArray = npt.NDArray[np.int64]
 Pattern = Literal["any", "pairs", "ring"]
 
 
@@ -22,44 +18,6 @@ class FoldedStep(NamedTuple):
 
     nbytes: int
     repeat: int
-
-
-@dataclass(frozen=True, eq=False)
-class Schedule:
-    """Every transfer of a collective as a struct of arrays, one row per chunk sent.
-
-    The transfers of a step start when the transfers of the step before have ended on the ranks they touch.
-    Participants ``num_ranks`` and up are switches, which add and copy what passes through them.
-
-    Attributes:
-        num_ranks: Ranks of the group.
-        chunk_bytes: Size of each chunk. int64[C].
-        step: Step of each transfer, rising. int64[T].
-        src: Rank that sends. int64[T].
-        dst: Rank that receives. int64[T].
-        chunk: Chunk that moves. int64[T].
-        reduce: Whether the receiver adds the chunk to its own; else it replaces it. bool[T].
-        num_switches: Switches that take part.
-    """
-
-    num_ranks: int
-    chunk_bytes: IntArray
-    step: IntArray
-    src: IntArray
-    dst: IntArray
-    chunk: IntArray
-    reduce: npt.NDArray[np.bool_]
-    num_switches: int = 0
-
-    @property
-    def nbytes(self) -> IntArray:
-        """Bytes of each transfer. int64[T]."""
-        return self.chunk_bytes[self.chunk]
-
-    @property
-    def num_steps(self) -> int:
-        """Steps."""
-        return int(self.step[-1]) + 1 if len(self.step) else 0
 
 
 class CollectiveAlgorithm(Protocol):
@@ -141,6 +99,22 @@ class OnePort:
         """All transfers."""
         raise NotImplementedError
 
+    def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
+        """The steps of the busiest rank."""
+        raise NotImplementedError
+
+
+class TwoPhases(OnePort):
+    """What an algorithm of two phases needs: it scatters sums, gathers results, or does one after the other.
+
+    Args:
+        scatters: Whether rank r ends the first phase with the sum of chunk r: a reduce_scatter.
+        gathers: Whether every rank ends the second phase with the chunk of each: an all_gather.
+    """
+
+    def __init__(self, scatters: bool = True, gathers: bool = True) -> None:
+        self.scatters, self.gathers = scatters, gathers
+
 
 COLLECTIVES: Registry[CollectiveAlgorithm] = Registry("collective", "accelsim.network.collectives")
 
@@ -162,61 +136,19 @@ def register_collective(kind: str, algorithm: str) -> Callable[[AlgorithmT], Alg
     return enter
 
 
-def make_schedule(
-    num_ranks: int, chunk_bytes: IntArray, transfers: Iterable[npt.ArrayLike], num_switches: int = 0
-) -> Schedule:
-    """Schedule from tables of rows ``(step, src, dst, chunk, reduce)`` in any order.
-
-    Args:
-        num_ranks: Ranks, numbered from 0.
-        chunk_bytes: Size of each chunk, by its number. int64[chunks].
-        transfers: Tables of rows, int64[rows, 5]; ``reduce`` is 1 where the receiver adds.
-        num_switches: Switches that send and receive too, numbered behind the ranks.
-    """
-    tables = [np.empty((0, 5), dtype=np.int64)]
-    tables += [np.asarray(rows, dtype=np.int64).reshape(-1, 5) for rows in transfers]
-    step, src, dst, chunk, reduce = (np.concatenate([table[:, column] for table in tables]) for column in range(5))
-    if (np.diff(step) < 0).any():
-        order = np.argsort(step, kind="stable")
-        step, src, dst, chunk, reduce = (column[order] for column in (step, src, dst, chunk, reduce))
-    return Schedule(num_ranks, chunk_bytes, step, src, dst, chunk, reduce.astype(bool), num_switches)
+PhasesT = TypeVar("PhasesT", bound=type[TwoPhases])
 
 
-def merge(schedule: Schedule) -> Schedule:
-    """``schedule`` with the chunks that one participant sends another in a step as one message.
+def register_phases(algorithm: str) -> Callable[[PhasesT], PhasesT]:
+    """Class decorator: enters each phase of an algorithm, and both as ``all_reduce``, under one name."""
 
-    For the engine: the same bytes over the same links in the same steps. Chunks lose their meaning (each stands for a
-    size), so that the result cannot be replayed on data.
-    """
-    participants = schedule.num_ranks + schedule.num_switches
-    keys = (schedule.step * participants + schedule.src) * participants + schedule.dst
-    if (np.diff(keys) > 0).all():  # one chunk each, in order
-        sizes, of_chunk = np.unique(schedule.chunk_bytes, return_inverse=True)
-        plain = np.zeros(len(keys), dtype=bool)
-        chunk = of_chunk[schedule.chunk]
-        return replace(schedule, chunk_bytes=sizes, chunk=chunk, reduce=plain)
-    keys, which = np.unique(keys, return_inverse=True)
-    sizes, chunk = np.unique(np.bincount(which, weights=schedule.nbytes).astype(np.int64), return_inverse=True)
-    pairs, dst = np.divmod(keys, participants)
-    step, src = np.divmod(pairs, participants)
-    plain = np.zeros(len(keys), dtype=bool)
-    return Schedule(schedule.num_ranks, sizes, step, src, dst, chunk, plain, schedule.num_switches)
+    def enter(member: PhasesT) -> PhasesT:
+        COLLECTIVES.add(f"reduce_scatter/{algorithm}", member(gathers=False))
+        COLLECTIVES.add(f"all_gather/{algorithm}", member(scatters=False))
+        COLLECTIVES.add(f"all_reduce/{algorithm}", member())
+        return member
 
-
-def rows_of(
-    step: npt.ArrayLike, src: npt.ArrayLike, dst: npt.ArrayLike, chunk: npt.ArrayLike, reduce: bool
-) -> IntArray:
-    """Transfer rows for :func:`make_schedule` from columns that broadcast against each other. int64[rows, 5].
-
-    Args:
-        step: When, from 0; transfers of one step run at once.
-        src: Rank that sends.
-        dst: Rank that receives.
-        chunk: Number of the chunk.
-        reduce: Whether the receiver adds it to what it has.
-    """
-    columns = np.broadcast_arrays(step, src, dst, chunk, int(reduce))
-    return np.stack([column.ravel() for column in columns], 1).astype(np.int64)
+    return enter
 
 
 def fold(step_bytes: Iterable[int]) -> tuple[FoldedStep, ...]:
@@ -227,16 +159,6 @@ def fold(step_bytes: Iterable[int]) -> tuple[FoldedStep, ...]:
         (FoldedStep(nbytes=4, repeat=2), FoldedStep(nbytes=2, repeat=1))
     """
     return tuple(FoldedStep(size, len(list(same))) for size, same in itertools.groupby(step_bytes))
-
-
-#: Piece of a pipelined algorithm: small enough that filling the pipeline is cheap, large against the cost of a step.
-PIECE_BYTES = 2**17
-MAX_PIECES = 64
-
-
-def num_pieces(nbytes: int) -> int:
-    """Pieces that a pipelined algorithm cuts ``nbytes`` into: of 128 KiB, at most 64 of them, at least one."""
-    return min(MAX_PIECES, max(1, -(-nbytes // PIECE_BYTES)))
 
 
 def algorithms_of(kind: str) -> list[str]:
@@ -269,20 +191,6 @@ def get_algorithm(kind: str, algorithm: str) -> CollectiveAlgorithm:
             f"no algorithm {algorithm!r} for {kind}. Known: {', '.join(known)}.{did_you_mean(algorithm, known)}"
         )
     return COLLECTIVES.get(f"{kind}/{algorithm}")
-
-
-def split_evenly(nbytes: int, parts: int) -> IntArray:
-    """``nbytes`` cut into ``parts`` that differ by at most a byte, the larger ones first. int64[parts].
-
-    Args:
-        nbytes: What is cut, in bytes.
-        parts: How many parts, at least 1.
-
-    Examples:
-        >>> split_evenly(10, 4).tolist()
-        [3, 3, 2, 2]
-    """
-    return np.full(parts, nbytes // parts, dtype=np.int64) + (np.arange(parts) < nbytes % parts)
 
 
 def closed_form_s(steps: Iterable[FoldedStep], alpha_s: float, bandwidth_bytes_per_s: float) -> float:

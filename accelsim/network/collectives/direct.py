@@ -13,16 +13,14 @@ import numpy as np
 from accelsim.errors import ConfigError
 from accelsim.network.collectives.base import (
     FoldedStep,
-    IntArray,
     OnePort,
     Pattern,
-    Schedule,
-    make_schedule,
+    TwoPhases,
     register_collective,
-    rows_of,
-    split_evenly,
+    register_phases,
 )
 from accelsim.network.collectives.ring import all_to_all_chunks
+from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, rows_of, split_evenly
 
 
 def _pairs(num_ranks: int) -> tuple[IntArray, IntArray]:
@@ -59,10 +57,11 @@ def _check_pair(num_ranks: int) -> None:
         raise ConfigError(f"send_recv joins 2 ranks, got {num_ranks}.")
 
 
-class _Direct(OnePort):
+@register_phases("direct")
+class Direct(TwoPhases):
+    """In each phase every rank sends each other one its chunk at once; both are vLLM's "two-shot"."""
+
     pattern: Pattern = "pairs"
-    scatters = True
-    gathers = True
 
     def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
         """One step per phase: chunk d to its rank d, and back to all."""
@@ -76,25 +75,6 @@ class _Direct(OnePort):
         """All n - 1 chunks through the port in each phase."""
         num_ranks, repeat = math.prod(shape), int(self.scatters) + int(self.gathers)
         return (FoldedStep((num_ranks - 1) * -(-nbytes // num_ranks), repeat),) if num_ranks > 1 else ()
-
-
-@register_collective("reduce_scatter", "direct")
-class DirectReduceScatter(_Direct):
-    """Every rank sends each other one its chunk, at once."""
-
-    gathers = False
-
-
-@register_collective("all_gather", "direct")
-class DirectAllGather(_Direct):
-    """Every rank sends its chunk to all others, at once."""
-
-    scatters = False
-
-
-@register_collective("all_reduce", "direct")
-class DirectAllReduce(_Direct):
-    """Two steps: a direct reduce_scatter, then a direct all_gather ("two-shot")."""
 
 
 @register_collective("all_reduce", "one_shot")

@@ -18,18 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.network.collectives.base import (
-    FoldedStep,
-    IntArray,
-    OnePort,
-    Schedule,
-    fold,
-    make_schedule,
-    num_pieces,
-    register_collective,
-    rows_of,
-    split_evenly,
-)
+from accelsim.network.collectives.base import FoldedStep, OnePort, fold, register_collective
+from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, num_pieces, rows_of, split_evenly
 
 NAME = "double_binary_tree"
 _TREES = 2

@@ -12,18 +12,8 @@ import math
 
 import numpy as np
 
-from accelsim.network.collectives.base import (
-    FoldedStep,
-    IntArray,
-    OnePort,
-    Schedule,
-    make_schedule,
-    register_collective,
-    rows_of,
-    split_evenly,
-)
-
-NAME = "halving_doubling"
+from accelsim.network.collectives.base import FoldedStep, OnePort, TwoPhases, register_collective, register_phases
+from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, rows_of, split_evenly
 
 
 def _bits(num_ranks: int) -> int:
@@ -39,9 +29,9 @@ def _halving_rows(num_ranks: int, level: int, step: int) -> IntArray:
     return rows_of(step, ranks, partner, chunk, True)
 
 
-class _HalvingDoubling(OnePort):
-    scatters = True
-    gathers = True
+@register_phases("halving_doubling")
+class HalvingDoubling(TwoPhases):
+    """In each step of a phase a rank exchanges half of what is left with a partner: log2(n) steps."""
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Powers of two."""
@@ -65,25 +55,6 @@ class _HalvingDoubling(OnePort):
         chunk_bytes = -(-nbytes // num_ranks)
         halves = [FoldedStep(chunk_bytes * (num_ranks >> (level + 1)), 1) for level in range(_bits(num_ranks))]
         return tuple((halves if self.scatters else []) + (halves[::-1] if self.gathers else []))
-
-
-@register_collective("all_reduce", NAME)
-class HalvingDoublingAllReduce(_HalvingDoubling):
-    """Every rank ends with the sum."""
-
-
-@register_collective("reduce_scatter", NAME)
-class HalvingReduceScatter(_HalvingDoubling):
-    """Rank r ends with the sum of chunk r."""
-
-    gathers = False
-
-
-@register_collective("all_gather", NAME)
-class DoublingAllGather(_HalvingDoubling):
-    """Every rank ends with the chunk of each."""
-
-    scatters = False
 
 
 class _Binomial(OnePort):

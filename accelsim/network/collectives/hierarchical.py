@@ -13,16 +13,9 @@ import math
 
 import numpy as np
 
-from accelsim.network.collectives.base import (
-    FoldedStep,
-    IntArray,
-    OnePort,
-    Schedule,
-    make_schedule,
-    register_collective,
-    split_evenly,
-)
+from accelsim.network.collectives.base import FoldedStep, TwoPhases, register_phases
 from accelsim.network.collectives.ring import ring_rows
+from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, split_evenly
 
 NAME = "hierarchical"
 
@@ -52,9 +45,9 @@ def _across(rows: IntArray, members: int) -> IntArray:
     return np.stack([column.ravel() for column in np.broadcast_arrays(*columns)], 1)
 
 
-class _Hierarchical(OnePort):
-    scatters = True
-    gathers = True
+@register_phases(NAME)
+class Hierarchical(TwoPhases):
+    """Rings inside the groups and across them: the slow level outside carries the part of one member."""
 
     def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
         """Rings within rings; rank r owns chunk r."""
@@ -76,22 +69,3 @@ class _Hierarchical(OnePort):
         inside, across = FoldedStep(groups * chunk_bytes, members - 1), FoldedStep(chunk_bytes, groups - 1)
         order = ([inside, across] if self.scatters else []) + ([across, inside] if self.gathers else [])
         return tuple(step for step in order if step.repeat)
-
-
-@register_collective("all_reduce", NAME)
-class HierarchicalAllReduce(_Hierarchical):
-    """Every rank ends with the sum."""
-
-
-@register_collective("reduce_scatter", NAME)
-class HierarchicalReduceScatter(_Hierarchical):
-    """Rank r ends with the sum of chunk r."""
-
-    gathers = False
-
-
-@register_collective("all_gather", NAME)
-class HierarchicalAllGather(_Hierarchical):
-    """Every rank ends with the chunk of each."""
-
-    scatters = False

@@ -17,17 +17,8 @@ import math
 
 import numpy as np
 
-from accelsim.network.collectives.base import (
-    FoldedStep,
-    OnePort,
-    Schedule,
-    fold,
-    make_schedule,
-    num_pieces,
-    register_collective,
-    rows_of,
-    split_evenly,
-)
+from accelsim.network.collectives.base import FoldedStep, OnePort, fold, register_collective
+from accelsim.network.collectives.schedule import Schedule, make_schedule, num_pieces, rows_of, split_evenly
 
 
 @register_collective("all_reduce", "in_network")

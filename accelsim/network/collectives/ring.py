@@ -17,17 +17,14 @@ import numpy as np
 
 from accelsim.network.collectives.base import (
     FoldedStep,
-    IntArray,
     OnePort,
     Pattern,
-    Schedule,
+    TwoPhases,
     fold,
-    make_schedule,
-    num_pieces,
     register_collective,
-    rows_of,
-    split_evenly,
+    register_phases,
 )
+from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, num_pieces, rows_of, split_evenly
 
 
 def ring_rows(num_ranks: int, first_step: int, scatters: bool) -> IntArray:
@@ -56,10 +53,11 @@ def phases(num_ranks: int, scatters: bool, gathers: bool) -> list[IntArray]:
     return found + ([ring_rows(num_ranks, (num_ranks - 1) * int(scatters), scatters=False)] if gathers else [])
 
 
-class _Ring(OnePort):
+@register_phases("ring")
+class Ring(TwoPhases):
+    """In each phase a chunk per step goes to the next rank: n - 1 steps of size / n."""
+
     pattern: Pattern = "ring"
-    scatters = True
-    gathers = True
 
     def schedule(self, nbytes: int, shape: tuple[int, ...]) -> Schedule:
         """All n (n - 1) transfers of each phase."""
@@ -73,26 +71,8 @@ class _Ring(OnePort):
         return (FoldedStep(-(-nbytes // num_ranks), repeat),) if repeat else ()
 
 
-@register_collective("reduce_scatter", "ring")
-class RingReduceScatter(_Ring):
-    """Rank r ends with the sum of chunk r: n - 1 steps of size / n."""
-
-    gathers = False
-
-
-@register_collective("all_gather", "ring")
-class RingAllGather(_Ring):
-    """Every rank ends with the chunk of each: n - 1 steps of size / n; size is that of the result."""
-
-    scatters = False
-
-
-@register_collective("all_reduce", "ring")
-class RingAllReduce(_Ring):
-    """Every rank ends with the sum: a reduce_scatter, then an all_gather, 2 (n - 1) steps of size / n."""
-
-
-class _Bidirectional(_Ring):
+@register_phases("bidirectional_ring")
+class BidirectionalRing(Ring):
     """Half of the buffer goes round one way, half the other way, over two links of a rank."""
 
     topologies = frozenset({"ring", "torus"})
@@ -118,25 +98,6 @@ class _Bidirectional(_Ring):
         repeat = (num_ranks - 1) * (int(self.scatters) + int(self.gathers))
         both = 2 // self.links(shape)
         return (FoldedStep(both * -(-nbytes // (2 * num_ranks)), repeat),) if repeat else ()
-
-
-@register_collective("reduce_scatter", "bidirectional_ring")
-class BidirectionalReduceScatter(_Bidirectional):
-    """Rank r ends with the sum of chunks r and n + r."""
-
-    gathers = False
-
-
-@register_collective("all_gather", "bidirectional_ring")
-class BidirectionalAllGather(_Bidirectional):
-    """Every rank ends with the chunks of each."""
-
-    scatters = False
-
-
-@register_collective("all_reduce", "bidirectional_ring")
-class BidirectionalAllReduce(_Bidirectional):
-    """Every rank ends with the sum."""
 
 
 class _Chain(OnePort):

@@ -22,16 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.network.collectives.base import (
-    FoldedStep,
-    IntArray,
-    OnePort,
-    Schedule,
-    make_schedule,
-    register_collective,
-    rows_of,
-    split_evenly,
-)
+from accelsim.network.collectives.base import FoldedStep, TwoPhases, register_phases
+from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, rows_of, split_evenly
 
 NAME = "torus_bucket"
 
@@ -136,9 +128,10 @@ def _folded(nbytes: int, shape: tuple[int, ...], scatters: bool, gathers: bool) 
     return tuple(step for phase in order for step in phase)
 
 
-class _Bucket(OnePort):
-    scatters = True
-    gathers = True
+@register_phases(NAME)
+class Bucket(TwoPhases):
+    """In each phase a ring per dimension and part of the buffer, all dimensions at work at once."""
+
     follows_grid = True
     topologies = frozenset({"mesh", "torus"})
 
@@ -157,22 +150,3 @@ class _Bucket(OnePort):
     def folded(self, nbytes: int, shape: tuple[int, ...]) -> tuple[FoldedStep, ...]:
         """One entry per phase, in bytes over one link."""
         return _folded(nbytes, shape, self.scatters, self.gathers)
-
-
-@register_collective("all_reduce", NAME)
-class BucketAllReduce(_Bucket):
-    """Every rank ends with the sum."""
-
-
-@register_collective("reduce_scatter", NAME)
-class BucketReduceScatter(_Bucket):
-    """Rank r ends with the sum of its chunk of each part."""
-
-    gathers = False
-
-
-@register_collective("all_gather", NAME)
-class BucketAllGather(_Bucket):
-    """Every rank ends with the chunks of each; size is that of the result."""
-
-    scatters = False

@@ -7,16 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from accelsim.network.collectives.base import (
-    FoldedStep,
-    OnePort,
-    Schedule,
-    fold,
-    make_schedule,
-    register_collective,
-    rows_of,
-    split_evenly,
-)
+from accelsim.network.collectives.base import FoldedStep, OnePort, fold, register_collective
+from accelsim.network.collectives.schedule import Schedule, make_schedule, rows_of, split_evenly
 
 
 @register_collective("all_gather", "bruck")
