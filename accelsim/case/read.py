@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from accelsim.config.bounds import MAX_SEED
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -245,6 +246,8 @@ def whole_number(name: str, minimum: int = 0) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
             raise ConfigError(f"{name} must be a whole number of at least {minimum}, got {value!r}.")
+        if value > MAX_SEED:
+            raise ConfigError(f"{name} must be at most {MAX_SEED}.")
         return value
 
     return read

@@ -15,7 +15,7 @@ from accelsim.cli import checks
 from accelsim.cli import options as o
 from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
-from accelsim.cli.output import save_axes, write_json
+from accelsim.cli.output import write_json
 from accelsim.cli.warning_lines import one_per_kind
 from accelsim.errors import ConfigError
 
@@ -194,6 +194,7 @@ def _print_band(console: Any, rows: list[dict[str, Any]]) -> None:
 def _plot(swept: Sweep, system: System, target: Path) -> None:
     from accelsim.network.sweep import bus_bytes_per_s
     from accelsim.results.plots import plot_collective
+    from accelsim.results.plots.picture import save_picture
 
     curves = {
         name: ([cost.nbytes for cost in costs], [bus_bytes_per_s(cost) for cost in costs])
@@ -202,4 +203,4 @@ def _plot(swept: Sweep, system: System, target: Path) -> None:
     title = f"{swept.fastest[0].kind} of {swept.fastest[0].num_ranks} ranks on {system.name}"
     link = next(iter(system.levels.values())).link if len(system.levels) == 1 else None
     axes = plot_collective(curves, title, None if link is None else link.bandwidth_bytes_per_s)
-    save_axes(axes, target)
+    save_picture(axes, target)

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
+import signal
 import sys
 from contextlib import suppress
+from typing import NoReturn
 
 from accelsim.errors import AccelsimError, CapacityError
 
 EXIT_BAD_INPUT = 2
 EXIT_DOES_NOT_FIT = 3
 EXIT_DEFECT = 70
+EXIT_INTERRUPTED = 130
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C; not KeyboardInterrupt, which the library of options turns into an exit of its own."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; what goes wrong is one block of text and an exit code, a traceback only with --debug."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with suppress(ValueError):  # outside the main thread, where no interrupt arrives
+            signal.signal(signal.SIGINT, _interrupt)
+        _run(sys.argv[1:] if arguments is None else arguments)
+    except (_Interrupted, KeyboardInterrupt):
+        _drop_output()
+        _complain("interrupted; no file was changed half-way.", EXIT_INTERRUPTED)
+    finally:
+        with suppress(ValueError, TypeError):
+            signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break into the clearing up
+    raise _Interrupted
+
+
+def _run(arguments: list[str]) -> None:
+    import logging
+
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     logging.basicConfig(format="%(message)s", level=logging.DEBUG if debug else logging.WARNING)

@@ -124,9 +124,10 @@ def energy(
     }
     if plot is not None:
         from accelsim.results.plots.optics import plot_energy
+        from accelsim.results.plots.picture import save_picture
 
         curves = {name: [each * 1e12 for each in one["j_per_useful_bit"]] for name, one in content["links"].items()}
-        output.save_axes(plot_energy(shares, curves), plot)
+        save_picture(plot_energy(shares, curves), plot)
     output.write_or_print(content, json_, _print_energy)
 
 

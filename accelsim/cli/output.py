@@ -1,4 +1,4 @@
-"""What commands write: JSON to a file or standard output, pictures, and small tables of numbers they read."""
+"""What commands write: JSON to a file or standard output, and small tables of numbers they read."""
 
 from __future__ import annotations
 
@@ -53,22 +53,6 @@ def write_or_print(content: dict[str, Any], target: str | None, show: Callable[[
         write_json(content, target)
     if target != "-":
         show(content)
-
-
-def save_axes(axes: Any, target: Path) -> None:
-    """Save the figure of matplotlib ``axes``.
-
-    Args:
-        axes: Whose figure is saved.
-        target: Path, whose ending says the format.
-
-    Raises:
-        ConfigError: The file cannot be written, or its ending is no picture.
-    """
-    try:
-        axes.get_figure(root=True).savefig(target, dpi=150)
-    except (OSError, ValueError) as err:
-        raise ConfigError(f"{target}: cannot draw ({err}). Name a file that ends in .png, .svg or .pdf.") from err
 
 
 def read_numbers(path: Path, columns: tuple[str, ...]) -> list[tuple[int, ...]]:

@@ -122,9 +122,7 @@ def _plain(found: BreakEven, other: str) -> dict[str, object]:
 
 
 def _draw(found: Sensitivity, png: Path, title: str) -> None:
-    import io
-
-    from accelsim.files import write_atomic
+    from accelsim.results.plots.picture import save_picture
     from accelsim.results.plots.tornado import TornadoBar, plot_tornado
 
     base = found.base.latency_s
@@ -134,9 +132,7 @@ def _draw(found: Sensitivity, png: Path, title: str) -> None:
     ]
     ax = plot_tornado(bars, found.step)
     ax.set_title(title, loc="left", fontsize="medium", wrap=True)
-    buffer = io.BytesIO()
-    ax.get_figure(root=True).savefig(buffer, format="png", dpi=150)  # type: ignore[union-attr]
-    write_atomic(png, buffer.getvalue())
+    save_picture(ax, png)
 
 
 def _fraction(text: str) -> float:

@@ -118,7 +118,8 @@ def _renew(found: Sequence[MeasuredComparison], path: Path) -> None:
 
 
 def _draw(found: Sequence[MeasuredComparison], path: Path) -> None:
-    from accelsim.results.plots.validation import plot_validation, save_picture
+    from accelsim.results.plots.picture import save_picture
+    from accelsim.results.plots.validation import plot_validation
     from accelsim.validation.compare import series
 
     scatter, _ = plot_validation(series(found), title=", ".join(one.suite for one in found))

@@ -24,6 +24,8 @@ MAX_WIDTH = 2**26
 MAX_LAYERS = 10_000
 #: Most tokens of one sequence, and sequences of a batch.
 MAX_TOKENS = 2**32
+#: Most chips of a system.
+MAX_CHIPS = 2**22
 #: Most cores of a chip; the largest wafers have 0.9 million.
 MAX_CORES = 2**22
 #: Largest seed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +14,9 @@ from accelsim.config.quantity import Bytes, BytesPerS, Fraction, Seconds
 from accelsim.config.schema import Spec
 from accelsim.hardware.expert_kernel import ExpertKernelSpec
 from accelsim.hardware.link import LinkSpec
+
+#: Most dimensions of a torus or mesh.
+MAX_DIMENSIONS = 8
 
 
 class ProtocolSpec(Spec):
@@ -129,6 +132,8 @@ class Level(Spec):
     def _some_dimension(cls, size: int | tuple[int, ...]) -> int | tuple[int, ...]:
         if size == ():
             raise ValueError("is an empty list. Write a number of members, or one extent per dimension.")
+        if isinstance(size, tuple) and len(size) > MAX_DIMENSIONS:
+            raise ValueError(f"has {len(size)} dimensions; at most {MAX_DIMENSIONS} are modelled.")
         if isinstance(size, tuple) and math.prod(size) > MAX_COUNT:
             raise ValueError(f"has {math.prod(size)} members; at most {MAX_COUNT} are modelled.")
         return size
@@ -136,7 +141,7 @@ class Level(Spec):
     @model_validator(mode="after")
     def _some_extent_fits(self) -> Level:
         for dimension, full in enumerate(self.full_shape):
-            if not self.extents_of(dimension):
+            if self.extents is not None and not self.extents_of(dimension):
                 raise ValueError(f"extents: none is at most {full}, the size in dimension {dimension}.")
         return self
 
@@ -150,10 +155,10 @@ class Level(Spec):
         """Most members."""
         return math.prod(self.full_shape)
 
-    def extents_of(self, dimension: int) -> list[int]:
+    def extents_of(self, dimension: int) -> Sequence[int]:
         """Extents a slice may have in one dimension."""
         full = self.full_shape[dimension]
-        return [n for n in (self.extents or range(1, full + 1)) if n <= full]
+        return range(1, full + 1) if self.extents is None else [n for n in self.extents if n <= full]
 
     def is_slice(self, shape: tuple[int, ...]) -> bool:
         """Whether ``shape`` can be cut from the level."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from accelsim.catalog import Catalog
-from accelsim.config.bounds import Count
+from accelsim.config.bounds import MAX_CHIPS, Count
 from accelsim.config.document import MAX_KEPT, Source
 from accelsim.config.loader import MAX_EXTENDS, Document, Loaded, load_document, resolve_extends, validate
 from accelsim.config.schema import Spec
@@ -55,6 +55,14 @@ class SystemSpec(Spec):
     levels: dict[str, Level] = Field(default_factory=dict, description="How chips are joined, innermost level first.")
     host: Host | None = Field(None, description="Host of the chips.")
     default_chips: Count = Field(1, description="Chips in use when the command names no number.")
+
+    @field_validator("levels")
+    @classmethod
+    def _few_chips(cls, levels: dict[str, Level]) -> dict[str, Level]:
+        chips = math.prod(level.max_members for level in levels.values())
+        if chips > MAX_CHIPS:
+            raise ValueError(f"hold {chips} chips; at most {MAX_CHIPS} are modelled.")
+        return levels
 
     @property
     def max_chips(self) -> int:

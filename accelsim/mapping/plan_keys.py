@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from accelsim.config.bounds import MAX_COUNT, read_whole
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError, PlanError
 from accelsim.registry import Registry
@@ -54,14 +55,17 @@ class Count:
 
     def read(self, name: str, text: str) -> int:
         """``8`` of ``"8"``."""
-        if not re.fullmatch(r"-?\d+", text):
-            raise PlanError(f"plan: {name} must be an integer, got {text!r}. Write e.g. '{name}=8'.")
-        return int(text)
+        value = read_whole(text)
+        if value is None:
+            raise PlanError(f"plan: {name} must be an integer, got {text[:40]!r}. Write e.g. '{name}=8'.")
+        return value
 
     def check(self, name: str, value: Any) -> None:
         """At least 1."""
         if not isinstance(value, int) or value < 1:
             raise PlanError(f"plan: {name} must be an integer >= 1, got {value!r}.")
+        if value > MAX_COUNT:
+            raise PlanError(f"plan: {name} must be at most {MAX_COUNT}, got {value:.3g}.")
 
     def show(self, value: int) -> int:
         """The number."""
@@ -95,14 +99,17 @@ class RowsByCols:
     def read(self, name: str, text: str) -> tuple[int, int]:
         """``(480, 360)`` of ``"480x360"``."""
         match = re.fullmatch(r"(\d+)x(\d+)", text)
-        if match is None:
-            raise PlanError(f"plan: {name} {text!r} is not ROWSxCOLS. Write e.g. '{name}=480x480'.")
-        return int(match[1]), int(match[2])
+        rows, cols = (None, None) if match is None else map(read_whole, match.groups())
+        if rows is None or cols is None:
+            raise PlanError(f"plan: {name} {text[:40]!r} is not ROWSxCOLS. Write e.g. '{name}=480x480'.")
+        return rows, cols
 
     def check(self, name: str, value: Any) -> None:
         """Both at least 1."""
         if min(value) < 1:
             raise PlanError(f"plan: {name} must be ROWSxCOLS with both >= 1, got {value!r}.")
+        if max(value) > MAX_COUNT:
+            raise PlanError(f"plan: {name} must be ROWSxCOLS with both at most {MAX_COUNT}.")
 
     def show(self, value: tuple[int, int]) -> str:
         """``"480x360"``."""

@@ -2,11 +2,13 @@
 
 A table is CSV, which everybody opens, or Parquet, which keeps types and is small and quick.  Left to itself a table of
 more than :data:`PARQUET_FROM_ROWS` rows is Parquet where pyarrow is installed (``pip install accelsim[parquet]``).
-``result.json`` says which file holds which table.
+``result.json`` says which file holds which table and what its hash is, so that a folder in which a save broke off
+between two files is told from a whole one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import io
 import json
@@ -15,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError
-from accelsim.files import write_atomic
+from accelsim.files import write_together
 from accelsim.results.data import RunData
+from accelsim.results.saved import RESULT_FILE
 from accelsim.results.tables import TABLES, table_of
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ def _has_parquet() -> bool:
 def save_result(result: RunData, summary: Mapping[str, Any], folder: Path, tables: str = AUTO) -> None:
     """Write ``result.json`` (``summary``) and every table into ``folder``, made if missing.
 
-    ``result.json`` is written last, so that a folder with it is complete.
+    All files are written under temporary names before the first is renamed; ``result.json`` is renamed last.
 
     Args:
         result: The run whose tables are written.
@@ -63,24 +66,26 @@ def save_result(result: RunData, summary: Mapping[str, Any], folder: Path, table
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise ConfigError(f"{str(folder)!a}: cannot make this folder ({error}). Choose another.") from error
-    files = {}
+    contents: dict[str, bytes] = {}
+    files: dict[str, str] = {}
     for name in TABLES:
         table = table_of(result, name)
         long = tables == AUTO and _has_parquet() and len(table) > PARQUET_FROM_ROWS
-        files[name] = _write_table(folder, name, table, PARQUET if long or tables == PARQUET else CSV)
-    write_atomic(folder / "result.json", json.dumps({**summary, "tables": files}, indent=2) + "\n")
+        kind = PARQUET if long or tables == PARQUET else CSV
+        files[name] = f"{name}.{kind}"
+        contents[files[name]] = _table_bytes(table, kind)
+    hashes = {name: hashlib.sha256(contents[file]).hexdigest() for name, file in files.items()}
+    text = json.dumps({**summary, "tables": files, "tables_sha256": hashes}, indent=2) + "\n"
+    write_together(folder, {**contents, RESULT_FILE: text})
+    for name in TABLES:
+        for kind in (CSV, PARQUET):  # of an earlier save into the same folder
+            if f"{name}.{kind}" not in contents:
+                (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
 
-def _write_table(folder: Path, name: str, table: pd.DataFrame, kind: str) -> str:
-    """Write one table and no other form of it; returns the name of the file."""
-    file = folder / f"{name}.{kind}"
+def _table_bytes(table: pd.DataFrame, kind: str) -> bytes:
     if kind == PARQUET:
         buffer = io.BytesIO()
         table.to_parquet(buffer, index=False, engine="pyarrow")
-        write_atomic(file, buffer.getvalue())
-    else:
-        write_atomic(file, table.to_csv(index=False))
-    for other in (CSV, PARQUET):  # of an earlier save into the same folder
-        if other != kind:
-            (folder / f"{name}.{other}").unlink(missing_ok=True)
-    return file.name
+        return buffer.getvalue()
+    return table.to_csv(index=False).encode("utf-8")

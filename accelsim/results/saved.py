@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +16,17 @@ from pydantic import BaseModel, Field, ValidationError
 
 from accelsim.case.case import Case
 from accelsim.errors import ConfigError
+from accelsim.reading import MAX_SAVED_BYTES, MAX_TABLE_BYTES, read_bytes, read_text
 from accelsim.registry import did_you_mean
 from accelsim.results.provenance import case_of_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1e30, allow_inf_nan=False)]
+#: The file of a saved folder that names the others.
+RESULT_FILE = "result.json"
+Plain = str | int | float | bool | None
 
 
 class _Part(BaseModel):
@@ -38,14 +45,23 @@ class _Manifest(BaseModel):
     overrides: dict[str, Any] = {}
 
 
+class _Band(BaseModel):
+    """The error band of the latency."""
+
+    level: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
 class _RunJson(BaseModel):
     """The keys of the JSON of a run that are read here, with their types; others pass."""
 
     model: str
     system: str
-    phase: dict[str, Any]
-    plan: dict[str, Any] = {}
+    phase: dict[str, Plain]
+    plan: dict[str, Plain] = {}
+    types: dict[str, Plain] = {}
     latency_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    latency_band_s: Annotated[list[Amount], Field(min_length=2, max_length=2)] | None = None
+    band: _Band = _Band()
     tokens_per_s: Amount = 0.0
     energy_j: Amount = 0.0
     flops: Amount = 0.0
@@ -55,6 +71,7 @@ class _RunJson(BaseModel):
     critical_path: list[_Part] = []
     manifest: _Manifest = _Manifest()
     tables: dict[str, str] = {}
+    tables_sha256: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -85,10 +102,28 @@ class SavedResult:
             raise ConfigError(f"{self.path}: holds no tables. Save the run as a folder with --save.")
         if name not in files:
             raise ConfigError(f"no table {name!r}. Known: {', '.join(files)}.{did_you_mean(name, list(files))}")
-        path = self.path / files[name]
+        return _read(self.content(name), files[name])
+
+    def content(self, name: str) -> bytes:
+        """The file of a table, as it was saved.
+
+        Args:
+            name: Of a table that there is.
+
+        Raises:
+            ConfigError: The file is gone, lies elsewhere, or is of another save than ``result.json``.
+        """
+        path = self.path / self.data["tables"].get(name, "")
         if path.resolve().parent != self.path.resolve() or not path.is_file():
             raise ConfigError(f"{path}: the file of table {name!r} is missing. Save the run again.")
-        return _read(path)
+        content = read_bytes(path, "a table of a run", MAX_SAVED_BYTES)
+        sha256 = self.data.get("tables_sha256", {}).get(name)
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise ConfigError(
+                f"{path}: is not the table that {RESULT_FILE} was saved with: it was changed, or a save into this "
+                "folder broke off. Save the run again."
+            )
+        return content
 
     @property
     def case(self) -> Case:
@@ -111,17 +146,34 @@ def load_result(path: Path | str) -> SavedResult:
         ConfigError: There is nothing, or what is there is not a result.
     """
     path = Path(path)
-    file = path / "result.json" if path.is_dir() else path
+    file = path / RESULT_FILE if path.is_dir() else path
+    if not file.exists():
+        raise ConfigError(f"{file}: no such file. Write one with accelsim run ... --save {path}.")
+    text = read_text(file, "the JSON of a run", MAX_TABLE_BYTES)
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(text)
         _RunJson.model_validate(data, strict=True)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file}: no such file. Write one with accelsim run ... --save {path}.") from error
+        infinite = _not_finite(data)
     except ValidationError as error:
         raise ConfigError(f"{file}: is not the JSON of one run: {_first_problem(error)}.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: is not the JSON of a run ({error}).") from error
-    return SavedResult(path, data)
+    if infinite is not None:
+        raise ConfigError(f"{file}: is not the JSON of one run: {infinite}: must be a finite number.")
+    saved = SavedResult(path, data)
+    if path.is_dir():
+        for name in data.get("tables_sha256", {}):
+            saved.content(name)
+    return saved
+
+
+def _not_finite(value: Any, path: str = "") -> str | None:
+    """Key path of the first number that is none; None where all are finite."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else path
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = (_not_finite(member, f"{path}.{key}" if path else str(key)) for key, member in members)
+    return next((key for key in found if key is not None), None)
 
 
 def _first_problem(error: ValidationError) -> str:
@@ -138,14 +190,14 @@ def _first_problem(error: ValidationError) -> str:
     return f"{place}: {problems[0]['msg'].lower()}"
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(content: bytes, file: str) -> pd.DataFrame:
     import pandas as pd
 
-    if path.suffix == ".parquet":
+    if file.endswith(".parquet"):
         try:
-            return pd.read_parquet(path, engine="pyarrow")
+            return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
         except ImportError as error:
-            raise ConfigError(f"{path}: needs pyarrow. Install accelsim[parquet].") from error
+            raise ConfigError(f"{file}: needs pyarrow. Install accelsim[parquet].") from error
     with warnings.catch_warnings():  # newer pandas reads floats exactly by default and says so
         warnings.simplefilter("ignore")
-        return pd.read_csv(path, float_precision="round_trip", keep_default_na=False)
+        return pd.read_csv(io.BytesIO(content), float_precision="round_trip", keep_default_na=False)

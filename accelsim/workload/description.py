@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, WithJsonSchema
 
+from accelsim.config.bounds import Whole
 from accelsim.dtypes import DType, Format
 from accelsim.errors import ConfigError
 from accelsim.workload.features.base import Feature, read_features
@@ -44,8 +45,8 @@ class Description(LatentHeads, ExpertLayers, Ends):
         DType.BF16, description="Type of the weights, and of what is computed with them; of what stored does not name."
     )
     stored: Stored = Field(Stored(), description="Formats of weights that the release stores in fewer bits.")
-    tower_params: int | None = Field(
-        0, ge=0, description="Parameters of encoders of images or sound, which are left out; null: not counted."
+    tower_params: Whole | None = Field(
+        0, description="Parameters of encoders of images or sound, which are left out; null: not counted."
     )
     warnings: tuple[str, ...] = Field((), description="What an imported config mentions and the model leaves out.")
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from accelsim.config.bounds import MAX_TOKENS
 from accelsim.errors import ConfigError
 from accelsim.units import parse_count
 
@@ -55,9 +56,10 @@ class Span:
             )
         new, cached, count, goes_on = found.groups()
         try:
-            return cls(parse_count(new), parse_count(cached or "0"), int(count or 1), goes_on is not None)
+            sizes = [parse_count(size) for size in (new, cached or "0", count or "1")]
+            return cls(*sizes, goes_on is not None)
         except ConfigError as error:
-            raise ConfigError(f"span {text.strip()!r}: {error}") from error
+            raise ConfigError(f"span {text.strip()[:80]!r}: {error}") from error
 
     def __str__(self) -> str:
         count = f"x{self.count}" if self.count > 1 else ""
@@ -146,7 +148,7 @@ class Traversal:
 
 
 def check_at_least(minimum: int, **extents: int) -> None:
-    """Refuse extents that are no whole numbers or too small.
+    """Refuse extents that are no whole numbers, too small, or larger than any batch or sequence.
 
     Args:
         minimum: The smallest allowed.
@@ -160,3 +162,5 @@ def check_at_least(minimum: int, **extents: int) -> None:
             raise ConfigError(f"{name} must be a whole number, got {extent!r}")
         if extent < minimum:
             raise ConfigError(f"{name} must be >= {minimum}, got {extent}")
+        if extent > MAX_TOKENS:
+            raise ConfigError(f"{name} must be at most {MAX_TOKENS}, got {extent:.3g}")

@@ -16,7 +16,7 @@ def test_one_run_writes_page_trace_json_and_folder_that_agree(accelsim, tmp_path
     assert (done.code, done.out, done.err) == (0, "", "")
     result = json.loads(data.read_text())
     saved = json.loads((folder / "result.json").read_text())
-    assert saved == {**result, "tables": saved["tables"]}
+    assert saved == {**result, "tables": saved["tables"], "tables_sha256": saved["tables_sha256"]}
     assert all((folder / name).is_file() for name in saved["tables"].values())
     assert f'data-key="latency_s" data-value="{result["latency_s"]!r}"' in page.read_text()
     events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]

@@ -14,6 +14,7 @@ Not modelled: layouts that no cuts from side to side make (pinwheels); with more
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -38,10 +39,10 @@ def place_exact(problem: PlacementProblem, rng: np.random.Generator, budget: int
     Args:
         problem: A handful of items.
         rng: Not used, everything is tried.
-        budget: Not used, everything is tried.
+        budget: Layouts whose time may be asked for, where the problem has one; bytes x hops come in arrays.
 
     Raises:
-        PlacementError: There are more items than can be tried.
+        PlacementError: There are more items than can be tried, or than the budget allows.
     """
     num_items = len(problem.items)
     if num_items > MAX_ITEMS:
@@ -51,7 +52,7 @@ def place_exact(problem: PlacementProblem, rng: np.random.Generator, budget: int
         )
     orders = itertools.permutations(range(num_items))
     if problem.seconds is not None:
-        return _cheapest_of_all(problem, orders)
+        return _cheapest_of_all(problem, orders, budget)
     costs = [OrderCosts(problem, count) for count in shelf_counts(problem)]
     kept: list[tuple[float, tuple[int, ...]]] = []
     while batch := list(itertools.islice(orders, _BATCH)):
@@ -91,8 +92,16 @@ def _sliced(
                         yield left | right
 
 
-def _cheapest_of_all(problem: PlacementProblem, orders: Iterable[tuple[int, ...]]) -> tuple[Rectangle, ...]:
+def _cheapest_of_all(
+    problem: PlacementProblem, orders: Iterable[tuple[int, ...]], budget: int
+) -> tuple[Rectangle, ...]:
     """Least estimated time over all orders on all numbers of shelves."""
     shelves = Shelves(problem.items, window_of(problem), snake=True)
+    layouts_to_try = math.factorial(len(problem.items)) * len(list(shelves.candidates()))
+    if layouts_to_try > budget:
+        raise PlacementError(
+            f"placer exact would ask for the time of {layouts_to_try} layouts of {len(problem.items)} items; budget "
+            f"is {budget}. Raise it (--budget {layouts_to_try}), or use annealing."
+        )
     layouts = (shelves.lay(order, count) for order in orders for count in shelves.candidates())
     return min((layout for layout in layouts if layout is not None), key=problem.cost)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from accelsim.errors import ConfigError
 from accelsim.results.plots.style import BLACK, LIGHT_GREY, OKABE_ITO
 
 Array = NDArray[np.float64]
@@ -47,29 +44,6 @@ def plot_validation(
     _draw_points(scatter, series)
     _draw_errors(histogram, series)
     return scatter, histogram
-
-
-def save_picture(ax: Axes, path: Path) -> None:
-    """Write the figure of ``ax``, completely or not at all; the suffix decides the format.
-
-    Args:
-        ax: Axes of the figure.
-        path: File to write, e.g. ``parity.png``; its folder must exist.
-
-    Raises:
-        ConfigError: The suffix is no picture's, or the folder cannot be written.
-    """
-    figure = ax.get_figure(root=True)
-    formats = sorted(figure.canvas.get_supported_filetypes()) if figure is not None else []
-    if figure is None or path.suffix[1:].lower() not in formats:
-        raise ConfigError(f"{path}: no kind of picture. Name a file ending in one of: {', '.join(formats)}.")
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            drawn = Path(folder) / path.name
-            figure.savefig(drawn, dpi=150)
-            drawn.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot write ({error.strerror}). Choose a folder that exists.") from error
 
 
 def _pairs(name: str, predicted: ArrayLike, measured: ArrayLike) -> tuple[Array, Array]:

@@ -73,8 +73,10 @@ def best_of_all(traffic, graph, num_ranks):
 
 def test_exact_is_the_best_of_all_orders():
     graph, traffic = ChipGraph(load_system("graphcore-pod16:4")), ring(4, 2)
-    found = place_ranks(traffic, graph, "exact", seed=0, budget=0)
+    found = place_ranks(traffic, graph, "exact", seed=0, budget=48)  # 4! orders on 1 or 2 shelves
     assert found.link_s == pytest.approx(best_of_all(traffic, graph, 4))
+    with pytest.raises(PlacementError, match=r"the time of 48 layouts of 4 items; budget is 47\."):
+        place_ranks(traffic, graph, "exact", seed=0, budget=47)
 
 
 def test_annealing_comes_within_15_percent_of_all_orders():

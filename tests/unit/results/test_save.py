@@ -1,6 +1,7 @@
 """Saved results open again, bit for bit, without the simulator."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -34,7 +35,8 @@ def folder(result, tmp_path_factory):
 def test_every_table_and_the_json_come_back_as_they_were(result, folder):
     saved = load_result(folder)
     assert saved.latency_s == result.latency_s
-    assert {**saved.to_dict(), "tables": None} == {**json.loads(json.dumps(result.to_dict())), "tables": None}
+    files = {"tables": saved.data["tables"], "tables_sha256": saved.data["tables_sha256"]}
+    assert saved.to_dict() == {**json.loads(json.dumps(result.to_dict())), **files}
     for name in TABLES:
         pd.testing.assert_frame_equal(saved.table(name), result.table(name), check_dtype=False, check_exact=True)
 
@@ -72,6 +74,49 @@ def test_what_is_no_result_is_refused_in_words(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     with pytest.raises(ConfigError, match=message):
+        load_result(path)
+
+
+def test_a_folder_with_a_table_of_another_save_is_refused(folder, tmp_path):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(folder, mixed)
+    load_result(mixed)
+    with (mixed / "memory.csv").open("a") as file:
+        file.write("\n")
+    with pytest.raises(ConfigError, match=r"memory\.csv: is not the table that result\.json was saved with"):
+        load_result(mixed)
+
+
+def test_a_save_that_breaks_off_leaves_the_folder_as_it_was(result, folder, tmp_path, monkeypatch):
+    kept = tmp_path / "kept"
+    shutil.copytree(folder, kept)
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("accelsim.files._written", full)
+    with pytest.raises(OSError, match="No space"):
+        result.save(kept)
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("latency_band_s", [], "latency_band_s: "),
+        ("latency_band_s", "x", "latency_band_s: "),
+        ("latency_band_s", [1.0, "x"], "latency_band_s.1: "),
+        ("band", 3, "band: "),
+        ("band", {"level": 2}, "band.level: "),
+        ("phase", {"kind": "decode", "batch": float("inf")}, "phase.batch: must be a finite number"),
+        ("energy", {"anywhere": [0.0, float("nan")]}, "energy.anywhere.1: must be a finite number"),
+    ],
+)
+def test_a_damaged_result_is_refused_with_the_key(result, tmp_path, key, value, said):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({**result.to_dict(), key: value}))
+    with pytest.raises(ConfigError, match=f"run.json: is not the JSON of one run: {said}"):
         load_result(path)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from accelsim.errors import ConfigError
-from accelsim.results.plots.validation import plot_validation, save_picture
+from accelsim.results.plots.picture import save_picture
+from accelsim.results.plots.validation import plot_validation
 from accelsim.validation import suites as index
 from accelsim.validation.compare import MeasuredComparison, series, to_dict
 from accelsim.validation.markdown import (
