@@ -56,8 +56,7 @@ class Span:
             )
         new, cached, count, goes_on = found.groups()
         try:
-            sizes = [parse_count(size) for size in (new, cached or "0", count or "1")]
-            return cls(*sizes, goes_on is not None)
+            return cls(parse_count(new), parse_count(cached or "0"), parse_count(count or "1"), goes_on is not None)
         except ConfigError as error:
             raise ConfigError(f"span {text.strip()[:80]!r}: {error}") from error
 
