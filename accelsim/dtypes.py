@@ -46,17 +46,20 @@ class Scales:
         rows: Rows of a block; 0: all. Rows of a weight are the axis that a product sums over.
         cols: Columns of a block; 0: all.
         once_bits: Of what the whole matrix has once more.
+        row_bits: Of what each row has once more.
     """
 
     bits: int
     rows: int = 0
     cols: int = 0
     once_bits: int = 0
+    row_bits: int = 0
 
     def __str__(self) -> str:
         rows, cols = (str(extent or "all") for extent in (self.rows, self.cols))
-        once = f", and {self.once_bits} for all" if self.once_bits else ""
-        return f"{self.bits} bits per block of {rows} x {cols} (summed over x given){once}"
+        more = ((self.once_bits, "for all"), (self.row_bits, "per row"))
+        further = "".join(f", and {bits} {whose}" for bits, whose in more if bits)
+        return f"{self.bits} bits per block of {rows} x {cols} (summed over x given){further}"
 
     def size_bits(self, rows: int, cols: int) -> int:
         """Bits beside one matrix; blocks at its edges count whole.
@@ -69,7 +72,7 @@ class Scales:
             Bits of all scales beside the matrix, those kept once per tensor included.
         """
         blocks = _blocks(rows, self.rows) * _blocks(cols, self.cols)
-        return blocks * self.bits + self.once_bits
+        return blocks * self.bits + self.once_bits + rows * self.row_bits
 
 
 def _blocks(extent: int, block: int) -> int:
@@ -112,13 +115,15 @@ class Format:
         name = SHORT_NAMES.get(text, text)
         if name in FORMATS:
             return FORMATS[name]
-        found = _GROUPED.fullmatch(name)
-        if found is None or not int(found["group"]):
-            raise ConfigError(
-                f"unknown type {text!r}. Known: {', '.join((*FORMATS, *SHORT_NAMES))}, "
-                "and int4-gN or int8-gN with groups of N elements (int4-g64; int4-g64-zp with zero points)."
-            )
-        return _grouped(name, DType(found["element"]), int(found["group"]), has_zero=found["zero"] is not None)
+        if (grouped := _GROUPED.fullmatch(name)) is not None:
+            return _grouped(grouped)
+        if (blocked := _BLOCKED.fullmatch(name)) is not None:
+            return _blocked(blocked)
+        raise ConfigError(
+            f"unknown type {text!r}. Known: {', '.join((*FORMATS, *SHORT_NAMES))}, "
+            "int4-gN or int8-gN with groups of N elements (int4-g64; int4-g64-zp with zero points, -idx with the group "
+            "of each row), and fp8-bRxC with blocks of R rows and C columns (fp8-b64x64-e8m0 with 8-bit scales)."
+        )
 
     @property
     def bits_per_element(self) -> float:
@@ -144,14 +149,26 @@ class Format:
         return self.name
 
 
-_GROUPED = re.compile(r"(?P<element>int4|int8)-g(?P<group>\d{1,9})(?P<zero>-zp)?")
+_GROUPED = re.compile(r"(?P<element>int4|int8)-(?:g(?P<group>[1-9]\d{0,8})|channel)(?P<zero>-zp)?(?P<index>-idx)?")
+_BLOCKED = re.compile(r"fp8-b(?P<rows>[1-9]\d{0,8})x(?P<cols>[1-9]\d{0,8})(?P<short>-e8m0)?")
 _SCALE_BITS = 16
 
 
-def _grouped(name: str, element: DType, group: int, has_zero: bool) -> Format:
-    """Integer weights with a 16-bit scale (and a zero point) per group of rows of a column; inputs stay wide."""
-    scales = Scales(_SCALE_BITS + has_zero * element.bits, rows=group, cols=1)
-    return Format(name, element, scales, None, quantises_inputs=False, source=_GROUP_SOURCE)
+def _grouped(found: re.Match[str]) -> Format:
+    """Integer weights with a 16-bit scale per group of rows of a column; inputs stay wide.
+
+    A group may have a zero point, a row the number of its group (32 bits).
+    """
+    element = DType(found["element"])
+    bits = _SCALE_BITS + (element.bits if found["zero"] else 0)
+    scales = Scales(bits, rows=int(found["group"] or 0), cols=1, row_bits=DType.INT32.bits if found["index"] else 0)
+    return Format(found[0], element, scales, None, quantises_inputs=False, source=_GROUP_SOURCE)
+
+
+def _blocked(found: re.Match[str]) -> Format:
+    """8-bit floats with a scale per block, an fp32 one or an exponent; inputs have one per row and block."""
+    bits, rows, cols = 8 if found["short"] else 32, int(found["rows"]), int(found["cols"])
+    return Format(found[0], DType.FP8, Scales(bits, rows, cols), Scales(bits, 1, rows), source=_BLOCKS)
 
 
 _GROUP_SOURCE = "Frantar et al., GPTQ, 2022; Lin et al., AWQ, 2023 (-zp: zero points)"
@@ -159,6 +176,7 @@ _FP8 = "Micikevicius et al., FP8 Formats for Deep Learning, 2022"
 _MX = "OCP Microscaling Formats (MX) Specification v1.0, 2023"
 _NVFP4 = "NVIDIA, Introducing NVFP4, 2025: groups of 16, an fp8 scale each, one fp32 scale per tensor"
 _BLOCKS = "DeepSeek-AI, DeepSeek-V3 Technical Report, 2024, section 3.3"
+_NF4 = "Dettmers et al., QLoRA, 2023: blocks of 64 weights"
 _INT8 = "Xiao et al., SmoothQuant, 2022"
 
 #: Every format of a fixed name.
@@ -171,6 +189,10 @@ FORMATS: Mapping[str, Format] = {
         Format("fp8-block", DType.FP8, Scales(32, 128, 128), Scales(32, 1, 128), source=_BLOCKS),
         Format("int8", DType.INT8, Scales(32, cols=1), Scales(32, rows=1), source=_INT8),
         Format("int4-channel", DType.INT4, Scales(16, cols=1), None, quantises_inputs=False, source=_GROUP_SOURCE),
+        Format("nf4", DType.FP4, Scales(32, 64, 1), None, quantises_inputs=False, source=f"{_NF4}, an fp32 scale each"),
+        Format(
+            "nf4-dq", DType.FP4, Scales(8, 64, 1, 32), None, quantises_inputs=False, source=f"{_NF4}, scales of 8 bits"
+        ),
         Format("mxfp8", DType.FP8, Scales(8, 32, 1), Scales(8, 1, 32), source=_MX),
         Format("mxfp4", DType.FP4, Scales(8, 32, 1), Scales(8, 1, 32), quantises_inputs=False, source=_MX),
         Format("nvfp4", DType.FP4, Scales(8, 16, 1, 32), Scales(8, 1, 16), source=_NVFP4),

@@ -38,6 +38,18 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "A key of an imported config is unknown, so what it asks for is not modelled.",
             "Nothing, if the key is about training or tokens; else describe the model in a YAML, docs/models.md.",
         ),
+        "family-assumed": WarningHelp(
+            "The model_type of a config is unknown; its architectures name a class of a known family, which is taken.",
+            "Compare the parameters that accelsim show prints with the published count.",
+        ),
+        "type-assumed": WarningHelp(
+            "A config states no element type; bf16 is taken, as most checkpoints are released.",
+            "State it: --set model.torch_dtype=float16, or --dtype for the run.",
+        ),
+        "no-head": WarningHelp(
+            "The architecture that a config names has no language-model head, so that no logits are computed.",
+            "Nothing for an embedding model; else correct architectures in a copy of the file.",
+        ),
         # The types a run computes in
         "type-changed": WarningHelp(
             "The chip's matrix unit has no rate for the type the model is stored in; it is computed in fewer bits.",

@@ -107,7 +107,8 @@ class Document:
 
         Args:
             path: Key path, e.g. ``sram_per_core``.
-            text: The new value as it would stand in the file, e.g. ``64 KiB``. ``[1, 2]`` is a list.
+            text: The new value as it would stand in the file, e.g. ``64 KiB``. ``[1, 2]`` is a list, ``null`` takes a
+                section away.
             origin: What the user wrote, for messages; ``--set PATH=TEXT`` unless given.
 
         Raises:
@@ -218,7 +219,7 @@ def _relabelled(node: Node) -> Node:
 def _replaced(node: Node, parts: list[str], depth: int, leaf: Node, origin: str) -> Node:
     """``node`` with the leaf put at ``parts[depth:]``; the spine is rebuilt, all else is shared."""
     if depth == len(parts):
-        if node.is_section:
+        if node.is_section and leaf.value is not None:
             known = ", ".join(node.children)
             raise ConfigError(f"{origin}: {'.'.join(parts)!r} is a section. Set one of its keys: {known}.")
         return leaf

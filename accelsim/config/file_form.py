@@ -11,6 +11,7 @@ import yaml
 from accelsim.config.quantity import BARE_DIMENSIONS, Quantity
 from accelsim.config.schema import Spec
 from accelsim.config.walk import quantity_of
+from accelsim.dtypes import Format
 from accelsim.units import repr_quantity
 
 
@@ -38,6 +39,8 @@ def _plain(value: Any, quantity: Quantity | None) -> Any:
         return [_plain(item, quantity) for item in value]
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, Format):
+        return str(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and quantity is not None and quantity.dimension not in BARE_DIMENSIONS:
         return repr_quantity(value, quantity.dimension)

@@ -26,7 +26,7 @@ def build_workload(model: Subject, phase: Phase, recipe: Recipe | None = None) -
         recipe: How; None takes the model's own types, as it is stored.
 
     Returns:
-        Segments ``embedding``, each run of equal layers, ``head``.
+        Segments ``embedding``, each run of equal layers, ``head`` (unless a model ends with its last layer).
 
     Raises:
         ConfigError: The sequence is longer than a learned position table.
@@ -92,12 +92,13 @@ def build_segments(model: Description, traversal: Traversal, recipe: Recipe) -> 
     """
     step = Pass(traversal, recipe)
     kinds = dict.fromkeys(layer for layer, _ in model.layers)
-    graphs = {layer: BLOCKS.get(layer.block)(model, step, layer) for layer in kinds}
+    graphs = {layer: BLOCKS.get(layer.block)(model, step.within(layer), layer) for layer in kinds}
     runs = {run: Segment(graphs[run[0]], run[1]) for run in dict.fromkeys(model.layers)}
+    head = build_head(model, step)
     return (
         Segment(build_embedding(model, step)),
         *(runs[run] for run in model.layers),
-        Segment(build_head(model, step)),
+        *((Segment(head),) if len(head) else ()),  # a model may end with its last layer
     )
 
 

@@ -66,7 +66,7 @@ def mtp_params(model: Model) -> int:
     Args:
         model: Its description.
     """
-    last = model.sample.segments[-2].graph
+    last = model.sample.segments[len(model.layers)].graph
     layer = sum(tensor.num_elements for tensor in last.weights)
     return model.num_nextn_predict_layers * (layer + (2 * model.hidden_size + 3) * model.hidden_size)
 
@@ -81,8 +81,8 @@ def kv_bytes_per_token_beyond_window(model: Model, kv_dtype: DType | None = None
     if all(layer.window is None for layer, _ in model.layers):
         return None
     dtype = kv_dtype or model.own_types.kv
-    runs = zip(model.sample.segments[1:-1], model.layers, strict=True)  # between embedding and head
-    return sum(_cached_bytes(segment, dtype) for segment, (layer, _) in runs if layer.window is None)
+    runs = zip(model.layers, model.sample.segments[1:], strict=False)  # behind the embedding
+    return sum(_cached_bytes(segment, dtype) for (layer, _), segment in runs if layer.window is None)
 
 
 def _cached_bytes(segment: Segment, dtype: DType) -> int:

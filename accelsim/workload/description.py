@@ -76,14 +76,19 @@ class Description(LatentHeads, ExpertLayers, Ends):
     @cached_property
     def layers(self) -> tuple[tuple[Layer, int], ...]:
         """Runs of equal layers in order: the layer and how often it follows itself."""
-        kinds = [(self.is_sparse(i), self.window_of(i)) for i in range(self.num_hidden_layers)]
+        wide = self.stored.wide_products
+        count = range(self.num_hidden_layers)
+        kinds = [(self.is_sparse(i), self.window_of(i), wide.get(i, frozenset())) for i in count]
         sparse, windows = {kind[0] for kind in kinds}, {kind[1] for kind in kinds}
+        exceptions = list(dict.fromkeys(kind[2] for kind in kinds if kind[2]))
+        differ = any(kind[2] != kinds[0][2] for kind in kinds)
 
-        def layer(is_sparse: bool, window: int | None) -> Layer:
+        def layer(is_sparse: bool, window: int | None, wide: frozenset[str]) -> Layer:
             words = ["experts" if is_sparse else "dense"] if len(sparse) > 1 else []
             words += ["global" if window is None else "local"] if len(windows) > 1 else []
+            words += [f"wide{exceptions.index(wide) or ''}"] if wide and differ else []
             block = self.block if is_sparse or not self.num_experts else "dense"
-            return Layer(".".join(["decoder", *words]), block, window, self.attention)
+            return Layer(".".join(["decoder", *words]), block, window, self.attention, wide)
 
         return tuple((layer(*kind), len(list(run))) for kind, run in groupby(kinds))
 

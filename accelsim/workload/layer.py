@@ -14,9 +14,11 @@ class Layer:
         block: Member of the block registry that builds it.
         window: Positions a token attends to at most; None: all.
         attention: Member of the attention registry that its block computes.
+        wide: Products whose weights its checkpoint leaves wide, where those of other layers are quantised.
     """
 
     name: str
     block: str
     window: int | None = None
     attention: str = "grouped"
+    wide: frozenset[str] = frozenset()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, InstanceOf
+from pydantic import BeforeValidator, Field, InstanceOf, model_validator
 
 from accelsim.config.schema import Spec
 from accelsim.dtypes import DType, Format
@@ -49,6 +52,26 @@ def _read_format(value: object) -> object:
 _Stored = Annotated[InstanceOf[Format] | None, BeforeValidator(_read_format)]
 
 
+_LEFT_WIDE = re.compile(r"[a-z_.]+ \d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*")
+
+
+def read_ranges(text: str) -> tuple[int, ...]:
+    """Numbers of ``"0-2,60"``."""
+    bounds = [part.partition("-") for part in text.split(",")]
+    return tuple(n for first, _, last in bounds for n in range(int(first), int(last or first) + 1))
+
+
+def write_ranges(numbers: Iterable[int]) -> str:
+    """``"0-2,60"`` of 0, 1, 2 and 60."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
 class Stored(Spec):
     """Formats of released weights; what is not stated is stored in ``torch_dtype``.
 
@@ -71,9 +94,31 @@ class Stored(Spec):
         None, description="Type of the KV cache that the release has scales for."
     )
 
+    left_wide: tuple[str, ...] = Field(
+        (), description="Products not quantised in some layers, counted from 0: ['attn.out 0-2,60', 'mlp.down 0']."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        wrong = [text for text in self.left_wide if not _LEFT_WIDE.fullmatch(text)]
+        if wrong:
+            raise ValueError(f"left_wide: {wrong[0]!r} is not a product and layers. Write e.g. 'attn.out 0-2,60'.")
+        return self
+
+    @cached_property
+    def wide_products(self) -> Mapping[int, frozenset[str]]:
+        """Products that a layer leaves wide, by the number of the layer; layers without any are left out."""
+        found: dict[int, set[str]] = {}
+        for text in self.left_wide:
+            product, layers = text.split()
+            for layer in read_ranges(layers):
+                found.setdefault(layer, set()).add(product)
+        return {layer: frozenset(products) for layer, products in found.items()}
+
     def types(self, wide: DType) -> Types:
         """Types of a run as stored; ``wide`` stands for what is not stated."""
-        return Types(Products(*(self._operands(part, wide) for part in PARTS)), wide, self.kv or wide, wide)
+        products = Products(*(self._operands(part, wide) for part in PARTS))
+        return Types(products, wide, self.kv or wide, wide, bool(self.left_wide))
 
     def _operands(self, part: str, wide: DType) -> Operands:
         own: Format | None = getattr(self, part)

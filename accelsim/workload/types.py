@@ -92,12 +92,14 @@ class Types:
         activations: Of the residual stream, norms, elementwise operators, norms' weights and biases.
         kv: Of the KV cache; a scale per layer, which engines keep for 8-bit caches, is not counted.
         reduce: Of partial sums on their way between chips.
+        leaves_wide: Whether products that a layer of the checkpoint leaves wide are as wide as activations.
     """
 
     products: Products
     activations: DType
     kv: DType
     reduce: DType
+    leaves_wide: bool = False
 
     @classmethod
     def of(cls, dtype: DType) -> Self:

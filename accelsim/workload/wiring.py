@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from accelsim.dtypes import DType, Scales
 from accelsim.workload.features.residual import ResidualStream
 from accelsim.workload.graph import OperatorGraph
+from accelsim.workload.layer import Layer
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.gemm import Gemm
@@ -29,10 +30,12 @@ class Pass:
     Attributes:
         traversal: The tokens.
         recipe: Element types, attention, logits, routing.
+        wide: Products whose weights the layer leaves wide, by the beginning of their names.
     """
 
     traversal: Traversal
     recipe: Recipe
+    wide: frozenset[str] = frozenset()
 
     @property
     def is_ragged(self) -> bool:
@@ -50,6 +53,11 @@ class Pass:
     def of(self, traversal: Traversal) -> Pass:
         """Another traversal, computed alike."""
         return replace(self, traversal=traversal)
+
+    def within(self, layer: Layer) -> Pass:
+        """The pass inside a layer."""
+        wide = layer.wide if self.types.leaves_wide else frozenset()
+        return self if wide == self.wide else replace(self, wide=wide)
 
     @property
     def types(self) -> Types:
@@ -133,8 +141,11 @@ class Wiring(Generic[M_co]):
 
     def operands(self, name: str) -> Operands:
         """Of the part of the model that the name belongs to; what no part claims is taken for an MLP's."""
+        step = self.step
+        if any(f"{name}.".startswith(f"{product}.") for product in step.wide):
+            return Operands.of(step.types.activations)
         part = next((part for prefix, part in _PARTS.items() if f"{name}.".startswith(prefix)), "mlp")
-        return self.step.types.products.of_part(part)
+        return step.types.products.of_part(part)
 
     def add(self, operator: Operator) -> Tensor:
         """Add any operator; returns its first result."""

@@ -158,8 +158,9 @@ def test_an_output_that_is_a_folder_is_refused(accelsim, tmp_path):
         (
             ("--dtype", "bf61"),
             "--dtype: unknown type 'bf61'. Known: fp32, tf32, bf16, fp16, fp8, fp8-channel, fp8-block, int8, "
-            "int4-channel, mxfp8, mxfp4, nvfp4, int4, fp4, and int4-gN or int8-gN with groups of N elements "
-            "(int4-g64; int4-g64-zp with zero points).",
+            "int4-channel, nf4, nf4-dq, mxfp8, mxfp4, nvfp4, int4, fp4, int4-gN or int8-gN with groups of N elements "
+            "(int4-g64; int4-g64-zp with zero points, -idx with the group of each row), and fp8-bRxC with blocks of R "
+            "rows and C columns (fp8-b64x64-e8m0 with 8-bit scales).",
         ),
         (
             ("--set", "chip.clock"),
@@ -189,12 +190,13 @@ def test_an_override_without_unit_is_refused(accelsim):
 
 def test_a_config_of_an_unsupported_family_names_what_is_unsupported(accelsim, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = {"model_type": "jamba", "hidden_size": 4096, "num_local_experts": 8, "num_experts_per_tok": 2}
+    config = {"model_type": "jamba", "hidden_size": 4096, "num_local_experts": 8, "mamba_d_state": 16}
     (tmp_path / "config.json").write_text(json.dumps(config, indent=1))
     text = refused(accelsim("run", "config.json", "--on", CHIP))
     assert "config.json:2: model_type: family 'jamba' is not supported." in text
     assert all(family in text for family in FAMILIES)
-    assert "num_local_experts" in text
+    assert "config.json:5: mamba_d_state: a state-space model (Mamba) is not modelled" in text
+    assert "Did you mean" not in text and "num_local_experts" not in text
 
 
 def test_a_traceback_is_shown_only_on_request(process):

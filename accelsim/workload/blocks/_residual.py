@@ -25,7 +25,8 @@ def build_block(
         in -> attn.norm -> attention -> attn.add -> NAME.norm -> feed-forward -> NAME.add -> out
 
     A parallel block adds both branches to the residual at once.  With norms after the sublayers, ``attn.norm`` and
-    ``NAME.norm`` follow the additions; with both, ``attn.post_norm`` and ``NAME.post_norm`` precede them.
+    ``NAME.norm`` follow the additions; with both, ``attn.post_norm`` and ``NAME.post_norm`` precede them; with norms
+    after the sublayers alone, these are the only ones.
 
     Args:
         wiring: Of the model and the pass.
@@ -44,12 +45,16 @@ def build_block(
         x = wiring.norm("attn.norm", wiring.sum("attn.add", x, attend(wiring, layer, x)))
         wiring.norm(f"{name}.norm", wiring.sum(f"{name}.add", x, feed_forward(wiring, x)))
     else:
-        x = _added(wiring, "attn", x, attend(wiring, layer, wiring.norm("attn.norm", x)))
-        _added(wiring, name, x, feed_forward(wiring, wiring.norm(f"{name}.norm", x)))
+        x = _added(wiring, "attn", x, attend(wiring, layer, _entered(wiring, "attn", x)))
+        _added(wiring, name, x, feed_forward(wiring, _entered(wiring, name, x)))
     return wiring.graph(layer.name)
 
 
+def _entered(wiring: Wiring[Description], name: str, x: Tensor) -> Tensor:
+    return x if wiring.model.norm_position == "after" else wiring.norm(f"{name}.norm", x)
+
+
 def _added(wiring: Wiring[Description], name: str, x: Tensor, branch: Tensor) -> Tensor:
-    if wiring.model.norm_position == "both":
+    if wiring.model.norm_position in ("both", "after"):
         branch = wiring.norm(f"{name}.post_norm", branch)
     return wiring.sum(f"{name}.add", x, branch)

@@ -7,7 +7,7 @@ from accelsim.workload.families.base import Config, Fields
 
 
 def qwen2_window(config: Config, fields: Fields) -> None:
-    """Layers from ``max_window_layers`` on use the window; only all or none can be modelled.
+    """Layers from ``max_window_layers`` on use the window, or those that ``layer_types`` says.
 
     Args:
         config: Keys of the file.
@@ -15,14 +15,14 @@ def qwen2_window(config: Config, fields: Fields) -> None:
     """
     fields["sliding_window"] = None
     first, layers = config.get("max_window_layers", 28), fields.get("num_hidden_layers")
-    if not config.get("use_sliding_window", False) or not isinstance(layers, int) or first >= layers:
+    if not config.get("use_sliding_window", False) or not isinstance(layers, int):
         return
-    if first > 0:
-        raise ConfigError(
-            f"max_window_layers: a sliding window from layer {first} of {layers} on is not modelled. "
-            f"Use 0 (all layers) or {layers} (none)."
-        )
-    fields["sliding_window"] = config.get("sliding_window", 4096)
+    if isinstance(config.get("layer_types"), list):
+        fields["sliding_window"] = config.get("sliding_window", 4096)
+        layer_pattern(config, fields, 1)
+    elif first < layers:
+        fields["sliding_window"] = config.get("sliding_window", 4096)
+        fields["full_attention_layers"] = tuple(range(first))
 
 
 def layer_pattern(config: Config, fields: Fields, pattern: int) -> None:
@@ -48,4 +48,5 @@ def layer_pattern(config: Config, fields: Fields, pattern: int) -> None:
     elif full == list(range(full[0], layers + 1, full[0])):
         fields["sliding_window_pattern"] = full[0]
     else:
-        raise ConfigError(f"layer_types: only a full_attention layer every so many is modelled, got them at {full}.")
+        fields["sliding_window_pattern"] = 1
+        fields["full_attention_layers"] = tuple(number - 1 for number in full)

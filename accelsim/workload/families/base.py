@@ -29,6 +29,7 @@ class Family:
         switches: Keys read by ``finish``, with the type of their value.
         origins: Field set by ``finish`` -> key to name when it is wrong.
         supports: Keys that announce a feature and that this family reads, or that change nothing in it.
+        with_head: Architectures that have a language-model head though their name says otherwise.
         notes: Key -> what its value leaves out of the model: a named warning.
     """
 
@@ -39,6 +40,7 @@ class Family:
     switches: ClassVar[Mapping[str, type]] = {}
     origins: ClassVar[Mapping[str, str]] = {}
     supports: ClassVar[frozenset[str]] = frozenset()
+    with_head: ClassVar[frozenset[str]] = frozenset()
     notes: ClassVar[Mapping[str, str]] = {}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""DeepSeek-V3 and R1."""
+"""DeepSeek-V3 and R1, Kimi K2."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from accelsim.workload.families.deepseek_v2 import DeepseekV2
 
 
 @register_family("deepseek_v3")
+@register_family("kimi_k2")
 class DeepseekV3(DeepseekV2):
     """``DeepseekV3Config``: as V2 with other defaults."""
 

@@ -1,4 +1,4 @@
-"""Falcon."""
+"""Falcon, also as its first files call it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from accelsim.workload.families.base import Config, Family, Fields, Values, regi
 
 
 @register_family("falcon")
+@register_family("RefinedWebModel")
+@register_family("RefinedWeb")
 class Falcon(Family):
     """``FalconConfig``; in the new architecture branches have a norm each unless num_ln_in_parallel_attn says 1."""
 
@@ -29,6 +31,7 @@ class Falcon(Family):
         "alibi": bool,
         "bias": bool,
         "multi_query": bool,
+        "n_head_kv": int,
         "new_decoder_architecture": bool,
         "num_kv_heads": int,
         "num_ln_in_parallel_attn": int,
@@ -48,7 +51,7 @@ class Falcon(Family):
             fields: Fields of the model found so far, changed in place.
         """
         four_times(fields)
-        new = config.get("new_decoder_architecture", False)
+        new = config.get("new_decoder_architecture", "n_head_kv" in config)
         bias = config.get("bias", False)
         fields.update(attention_bias=bias, attention_output_bias=bias, mlp_bias=bias)
         fields["position"] = "alibi" if config.get("alibi", False) else "rope"
@@ -56,6 +59,8 @@ class Falcon(Family):
         norms = config.get("num_ln_in_parallel_attn")
         fields["num_parallel_norms"] = (2 if norms is None else norms) if new else 1
         if new:
-            fields["num_key_value_heads"] = config.get("num_kv_heads") or fields.get("num_attention_heads")
+            fields["num_key_value_heads"] = config.get("num_kv_heads", config.get("n_head_kv")) or fields.get(
+                "num_attention_heads"
+            )
         elif config.get("multi_query", True):
             fields["num_key_value_heads"] = 1

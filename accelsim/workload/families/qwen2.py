@@ -1,4 +1,4 @@
-"""Qwen2 and Qwen2.5, dense."""
+"""Qwen2 and Qwen2.5, dense, and the language models of Qwen2-VL and Qwen2.5-VL."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from accelsim.workload.families.base import Config, Family, Fields, Values, regi
 
 
 @register_family("qwen2")
+@register_family("qwen2_vl")
+@register_family("qwen2_vl_text")
+@register_family("qwen2_5_vl")
+@register_family("qwen2_5_vl_text")
 class Qwen2(Family):
     """``Qwen2Config``; ``Qwen2Attention`` has biases on q, k and v only."""
 
@@ -24,6 +28,8 @@ class Qwen2(Family):
         "use_sliding_window": bool,
         "max_window_layers": int,
     }
+
+    supports: ClassVar[frozenset[str]] = frozenset({"layer_types"})
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:

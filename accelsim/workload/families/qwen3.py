@@ -1,4 +1,4 @@
-"""Qwen3, dense."""
+"""Qwen3, dense, and the language model of Qwen3-VL."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from accelsim.workload.families.base import Config, Family, Fields, Values, regi
 
 
 @register_family("qwen3")
+@register_family("qwen3_vl_text")
 class Qwen3(Family):
     """``Qwen3Config``; heads of q and k are normalised."""
 
@@ -26,6 +27,8 @@ class Qwen3(Family):
         "use_sliding_window": bool,
         "max_window_layers": int,
     }
+
+    supports: ClassVar[frozenset[str]] = frozenset({"layer_types"})
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:

@@ -1,4 +1,4 @@
-"""Qwen3 with experts."""
+"""Qwen3 with experts, and the language model of Qwen3-VL with experts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from accelsim.workload.families.qwen2_moe import Qwen2Moe
 
 
 @register_family("qwen3_moe")
+@register_family("qwen3_vl_moe_text")
 class Qwen3Moe(Qwen2Moe):
     """``Qwen3MoeConfig``; no shared experts."""
 

@@ -29,6 +29,8 @@ class Ends(ResidualStream, Positions):
     vocab_size: Width = Field(description="Rows of the embedding table.")
     tie_word_embeddings: bool = Field(False, description="Whether the logits reuse the embedding table.")
     embedding_size: Width = Field(0, description="Width of the embedding table; default: hidden_size.")
+    has_lm_head: bool = Field(True, description="Whether logits are computed; an embedding model has none.")
+    head_bias: bool = Field(False, description="Whether the logits have a bias.")
     num_nextn_predict_layers: LayersOrNone = Field(
         0, description="Layers for multi-token prediction behind the last: counted apart, not part of a pass."
     )
@@ -64,9 +66,9 @@ def build_embedding(model: Ends, step: Pass) -> OperatorGraph:
 
 
 def build_head(model: Ends, step: Pass) -> OperatorGraph:
-    """Residual stream to logits, for the last position of each sequence or for all.
+    """Residual stream to logits, for the last position of each sequence or for all; without a head its norm alone.
 
-    Not modelled: sampling.
+    Not modelled: sampling, what a head of another kind computes of the stream.
 
     Args:
         model: Vocabulary and norms.
@@ -79,12 +81,16 @@ def build_head(model: Ends, step: Pass) -> OperatorGraph:
     if model.embedding_size != model.hidden_size:
         x = wiring.gemm("head.project", x, _embedding_axis(model))
     vocab = _vocab_axis(model)
+    if not model.has_lm_head:
+        return wiring.graph("head")
     if model.tie_word_embeddings:
         table = wiring.weight(TOKEN_TABLE, vocab, x.axes[-1])
-        x = wiring.operand("head.logits", x)
-        wiring.add(Gemm("head.logits", (x, table), (wiring.activation("head.logits.out", vocab),)))
+        bias = (wiring.vector("head.logits.bias", vocab),) if model.head_bias else ()
+        inputs = (wiring.operand("head.logits", x), table, *bias)
+        logits = (wiring.activation("head.logits.out", vocab),)
+        wiring.add(Gemm("head.logits", inputs, logits, has_bias=model.head_bias))
     else:
-        wiring.gemm("head.logits", x, vocab)
+        wiring.gemm("head.logits", x, vocab, model.head_bias)
     return wiring.graph("head")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -33,7 +33,10 @@ class GroupedHeads(ResidualStream, Positions):
     num_attention_heads: Count = Field(description="Query heads.")
     num_key_value_heads: Count = Field(0, description="Key-value heads; default: as many as query heads.")
     head_dim: Width = Field(0, description="Elements of one head; default: hidden_size / num_attention_heads.")
-    qk_norm: bool = Field(False, description="Whether each head of q and k is normalised (Qwen3, Gemma 3).")
+    qk_norm: bool = Field(False, description="Whether q and k are normalised (Qwen3, Gemma 3).")
+    qk_norm_over: Literal["head", "all"] = Field(
+        "head", description="What qk_norm normalises, with weights of its own: each head, all heads together (OLMo 2)."
+    )
     attention_bias: bool = Field(False, description="Biases of the q, k and v projections.")
     attention_output_bias: bool = Field(False, description="Bias of the output projection; default: attention_bias.")
 
@@ -107,9 +110,11 @@ def attend_grouped(wiring: Wiring[GroupedHeads], layer: Layer, x: Tensor) -> Ten
 
 
 def _head_norm(wiring: Wiring[GroupedHeads], name: str, x: Tensor, result: Tensor | None) -> Tensor:
-    """Norm over the elements of each head."""
+    """Norm over the elements of each head, or of all heads: one row, whose sum ranks would have to share."""
     *outer, heads = x.axes
     axes = (*outer, Axis.of(heads.name, heads.count), Axis.of("head_dim", heads.width))
+    if wiring.model.qk_norm_over == "all":
+        axes = (*outer, heads)
     weight = wiring.vector(f"{name}.weight", axes[-1])
     normed = result or replace(x, name=f"{name}.out")
     flavour = wiring.model.norm

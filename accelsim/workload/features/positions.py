@@ -33,7 +33,11 @@ class Windows(Feature):
         1, description="Every so manyth layer attends to all positions, the others to the window; 1: all to the window."
     )
 
+    full_attention_layers: tuple[int, ...] = Field(
+        (), description="Layers that attend to all positions, counted from 0, where no pattern gives them."
+    )
+
     def window_of(self, layer: int) -> int | None:
         """Positions that a token attends to at most in the layer of that number, from 0; None: all."""
-        attends_to_all = self.sliding_window_pattern > 1 and (layer + 1) % self.sliding_window_pattern == 0
-        return None if attends_to_all else self.sliding_window
+        in_pattern = self.sliding_window_pattern > 1 and (layer + 1) % self.sliding_window_pattern == 0
+        return None if in_pattern or layer in self.full_attention_layers else self.sliding_window

@@ -20,8 +20,10 @@ class ResidualStream(Feature):
     num_hidden_layers: Layers = Field(description="Decoder blocks.")
     norm: Literal["rmsnorm", "layernorm"] = Field("rmsnorm", description="Normalisation of the residual stream.")
     norm_bias: bool = Field(False, description="Whether norms have a bias; default: true for layernorm.")
-    norm_position: Literal["pre", "post", "both"] = Field(
-        "pre", description="Norm before each sublayer, after its addition, or before and after the sublayer (Gemma)."
+    norm_position: Literal["pre", "post", "both", "after"] = Field(
+        "pre",
+        description="Norm before each sublayer, after its addition (post), before and after the sublayer (both), or "
+        "after the sublayer alone (OLMo 2).",
     )
     final_norm: bool = Field(True, description="Whether a norm precedes the logits; default: unless norms are post.")
     parallel_block: bool = Field(False, description="Attention and MLP read the same input and are added together.")

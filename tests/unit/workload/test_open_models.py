@@ -115,6 +115,7 @@ def test_an_attention_takes_the_place_of_ours_in_our_blocks() -> None:
 
 def test_a_family_reads_its_config(tmp_path: Path) -> None:
     config = {"model_type": "mixer", "d_model": HIDDEN, "num_hidden_layers": LAYERS, "vocab_size": VOCAB, "d_state": 8}
+    config["torch_dtype"] = "bfloat16"
     (tmp_path / "config.json").write_text(json.dumps(config))
     found = load_model(tmp_path)
     assert found.feature(Mixing).state_size == 8

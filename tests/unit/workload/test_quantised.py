@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
-from accelsim.dtypes import DType
+from accelsim.config.file_form import file_form, yaml_text
+from accelsim.dtypes import DType, Format
 from accelsim.errors import ConfigError
+from accelsim.hardware.system import load_chip
+from accelsim.mapping.types import choose_types
 from accelsim.workload.build import build_workload
-from accelsim.workload.formats.hf import load_model
+from accelsim.workload.formats.hf import load_model, load_model_file
 from accelsim.workload.model import Model
 from accelsim.workload.phase import Decode
+from accelsim.workload.recipe import Recipe
+from accelsim.workload.traversal import Traversal
+from accelsim.workload.types import TypeOptions
 
 LLAMA = {
     "model_type": "llama",
@@ -66,8 +72,6 @@ def test_eight_bits_of_linear_layers_and_two_bytes_of_the_rest(
 @pytest.mark.parametrize(
     ("quantised", "bits"),
     [
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, 4 + 20 / 128),
-        ({"quant_method": "gptq", "bits": 8, "group_size": 64}, 8 + 24 / 64),
         ({"quant_method": "awq", "bits": 4, "group_size": 64, "zero_point": True}, 4 + 20 / 64),
         ({"quant_method": "awq", "w_bit": 4, "q_group_size": 64, "zero_point": False}, 4 + 16 / 64),
         (
@@ -82,6 +86,38 @@ def test_integer_groups_have_scales_and_perhaps_zero_points(
     model = llama(tmp_path, quantised)
     assert weight_bytes(model) == 4 * LINEAR * bits / 8 + 2 * WIDE
     assert model.own_types.arithmetic is DType.BF16
+
+
+@pytest.mark.parametrize(("bits", "group"), [(4, 128), (8, 64)])
+def test_gptq_stores_the_group_of_each_row_too(tmp_path: Path, bits: int, group: int) -> None:
+    model = llama(tmp_path, {"quant_method": "gptq", "bits": bits, "group_size": group, "sym": True})
+    rows = 6 * 256 + 512  # of q, k, v, o, gate, up and down: a matrix of its own each
+    linear = LINEAR * (bits + (16 + bits) / group) / 8
+    assert weight_bytes(model) == 4 * (linear + 4 * rows) + 2 * WIDE
+    assert model.own_types.arithmetic is DType.BF16
+
+
+@pytest.mark.parametrize(
+    ("stated", "bits"),
+    [
+        ({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, 4 + 32 / 64),
+        ({"load_in_4bit": True, "bnb_4bit_use_double_quant": True}, 4 + 8 / 64),
+    ],
+)
+def test_bitsandbytes_has_blocks_of_64(tmp_path: Path, stated: dict[str, Any], bits: float) -> None:
+    model = llama(tmp_path, {"quant_method": "bitsandbytes", **stated})
+    once = 4 * 7 * 4 if "bnb_4bit_use_double_quant" in stated else 0
+    assert weight_bytes(model) == 4 * LINEAR * bits / 8 + once + 2 * WIDE
+    assert model.own_types.arithmetic is DType.BF16
+
+
+def test_scales_of_blocks_may_be_exponents_and_blocks_of_any_size(tmp_path: Path) -> None:
+    stated = {"quant_method": "fp8", "weight_block_size": [64, 128]}  # outputs x inputs
+    wide = llama(tmp_path, stated)
+    blocks = 4 * (4 * 2) + 2 * (8 * 2) + 4 * 4  # q, k, v, o; gate, up; down
+    assert weight_bytes(wide) == 4 * (LINEAR + 4 * blocks) + 2 * WIDE
+    short = llama(tmp_path, {**stated, "scale_fmt": "ue8m0"})
+    assert weight_bytes(wide) - weight_bytes(short) == 4 * 3 * blocks
 
 
 def test_nvfp4_multiplies_in_four_bits_unless_only_weights_are_quantised(tmp_path: Path) -> None:
@@ -103,17 +139,55 @@ def test_modules_that_are_left_alone_keep_two_bytes(tmp_path: Path) -> None:
         assert (types.attention.weights.name, types.mlp.weights.name) == ("bf16", "fp8") and model.warnings == ()
 
 
-def test_the_majority_of_layers_decides_with_a_warning(tmp_path: Path) -> None:
-    def with_ignored(count: int) -> Model:
-        ignored = [f"model.layers.{i}.mlp*" for i in range(count)]
-        return llama(tmp_path, {"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head", *ignored]})
+def test_layers_that_a_list_names_keep_two_bytes_where_others_are_quantised(tmp_path: Path) -> None:
+    ignored = ["lm_head", "model.layers.0*", "model.layers.2.mlp.down_proj"]
+    model = llama(tmp_path, {"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ignored})
+    down = 256 * 512
+    narrow = 3 * LINEAR - down
+    assert weight_bytes(model) == narrow + 4 * (3 * 7 - 1) + 2 * (LINEAR + down + WIDE)
+    assert model.warnings == () and model.own_types.products.mlp.weights.name == "fp8"
+    assert [(layer.name, repeat) for layer, repeat in model.layers] == [
+        ("decoder.wide", 1), ("decoder", 1), ("decoder.wide1", 1), ("decoder", 1),
+    ]  # fmt: skip
+    first, *_ = (segment.graph for segment in model.sample.segments[1:])
+    assert {tensor.dtype for tensor in first.weights} == {DType.BF16}
+    (tmp_path / "model.yaml").write_text(yaml_text({"kind": "model", **file_form(model)}))
+    assert load_model(tmp_path / "model.yaml").layers == model.layers
 
-    few, many = with_ignored(2), with_ignored(3)
-    assert few.own_types.products.mlp.weights.name == "fp8"
-    assert few.warnings == (
-        "left-out: quantization_config: mlp of 2 of 4 layers is not quantised, but is here",
-    )  # fmt: skip
-    assert many.own_types.products.mlp.weights.name == "bf16"
+
+def test_another_type_for_the_run_is_that_of_all_layers(tmp_path: Path) -> None:
+    model = llama(tmp_path, {"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head", "model.layers.0*"]})
+    types = choose_types(model, load_chip("nvidia-h100-sxm"), TypeOptions(dtype=Format.parse("bf16"))).types
+    assert model.build(Traversal.uniform(1, 1), Recipe(types)).weight_bytes == 2 * (4 * LINEAR + WIDE)
+    types = choose_types(model, load_chip("nvidia-h100-sxm"), TypeOptions(dtype=Format.parse("fp8"))).types
+    assert model.build(Traversal.uniform(1, 1), Recipe(types)).weight_bytes == 4 * (LINEAR + 7 * 4) + 2 * WIDE
+
+
+def test_null_takes_the_quantisation_away(tmp_path: Path) -> None:
+    folder = tmp_path / "llama"
+    folder.mkdir(exist_ok=True)
+    for nested in (False, True):
+        stated = {**LLAMA, "quantization_config": {"quant_method": "of a new kind"}}
+        whole = {"model_type": "wrapper", "text_config": stated} if nested else stated
+        (folder / "config.json").write_text(json.dumps(whole))
+        with pytest.raises(ConfigError, match=r"--set model\.quantization_config=null"):
+            load_model(folder)
+        model = load_model_file(folder, overrides=[("quantization_config", "null")]).spec
+        assert weight_bytes(model) == 2 * (4 * LINEAR + WIDE)
+
+
+def test_formats_may_differ_by_part_and_the_commoner_one_stands_for_a_part(tmp_path: Path) -> None:
+    layers = {f"model.layers.{i}.mlp.{name}": {"quant_algo": "NVFP4", "group_size": 16}
+              for i in range(4) for name in ("gate_proj", "up_proj", "down_proj")}  # fmt: skip
+    layers |= {f"model.layers.{i}.self_attn.{name}_proj": {"quant_algo": "FP8"} for i in range(4) for name in "qkvo"}
+    stated = {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "quantized_layers": layers}
+    mixed = llama(tmp_path, stated)
+    attention, mlp = 4 * 256 * 256, 3 * 256 * 512
+    assert weight_bytes(mixed) == 4 * (attention + 4 * 4 + mlp * 4.5 / 8 + 3 * 4) + 2 * WIDE
+    assert mixed.warnings == ()
+    layers["model.layers.0.mlp.down_proj"] = {"quant_algo": "FP8"}
+    (warning,) = llama(tmp_path, stated).warnings
+    assert warning == "left-out: quantization_config: mlp stored as fp8 in some layers is taken for nvfp4"
 
 
 def test_a_head_that_no_list_names_is_quantised_by_methods_for_all_linear_layers(tmp_path: Path) -> None:
@@ -137,11 +211,11 @@ def test_a_file_beside_the_config_states_it_too_and_the_cache(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("quantised", "words"),
     [
-        ({"quant_method": "gptqq"}, "quant_method 'gptqq' is not read. Known: fp8, gptq.*Did you mean 'gptq'"),
+        ({"quant_method": "gptqq"}, "quant_method 'gptqq' is not read. Known: .*fp8, gptq.*Did you mean 'gptq'"),
         ({"quant_method": "gptq", "bits": 3, "group_size": 128}, "3 bits in groups of 128"),
-        ({"quant_method": "fp8", "weight_block_size": [1, 32]}, r"weight_block_size \[1, 32\]"),
+        ({"quant_method": "fp8", "weight_block_size": [0, 32]}, r"weight_block_size \[0, 32\]"),
         ({"quant_method": "modelopt", "quant_algo": "FP6"}, "quant_algo 'FP6' is not read. Known: FP8"),
-        ({"quant_method": "compressed-tensors", "config_groups": {}}, "one format for all groups is read, got none"),
+        ({"quant_method": "compressed-tensors", "config_groups": {}}, "expected groups of modules, each with weights"),
         ({"quant_method": "fp8", "kv_cache_quant_algo": "FP3"}, "'FP3' is not read. Known: FP8, INT8"),
     ],
 )

@@ -1,0 +1,33 @@
+"""MiniCPM3."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.features.base import Feature
+from accelsim.workload.features.latent import LatentHeads
+
+
+@register_family("minicpm3")
+class MiniCPM3(Family):
+    """``MiniCPM3Config`` of the files' own code: latent attention in a dense model, values as wide as a share of it."""
+
+    features: ClassVar[tuple[type[Feature], ...]] = (LatentHeads,)
+    defaults: ClassVar[Values] = {
+        "hidden_act": "silu",
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+    }
+    supports: ClassVar[frozenset[str]] = frozenset({"kv_lora_rank", "q_lora_rank"})
+
+    @classmethod
+    def finish(cls, config: Config, fields: Fields) -> None:
+        """Heads are those of latent attention."""
+        hidden, heads = fields.get("hidden_size"), fields.get("num_attention_heads")
+        if isinstance(hidden, int) and isinstance(heads, int) and heads > 0:
+            fields.setdefault("v_head_dim", hidden // heads)
+        fields.pop("head_dim", None)
+        fields["num_key_value_heads"] = heads
+        fields["attention_output_bias"] = fields["attention_bias"]
