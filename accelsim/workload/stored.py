@@ -52,6 +52,11 @@ def _read_format(value: object) -> object:
 _Stored = Annotated[InstanceOf[Format] | None, BeforeValidator(_read_format)]
 
 
+def _as_tuple(value: object) -> object:
+    """A list of a file, which strict tuples refuse where a section is inside another."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 _LEFT_WIDE = re.compile(r"[a-z_.]+ \d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*")
 
 
@@ -94,7 +99,7 @@ class Stored(Spec):
         None, description="Type of the KV cache that the release has scales for."
     )
 
-    left_wide: tuple[str, ...] = Field(
+    left_wide: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         (), description="Products not quantised in some layers, counted from 0: ['attn.out 0-2,60', 'mlp.down 0']."
     )
 

@@ -35,7 +35,12 @@ class ChatGLM(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Norms, biases and groups."""
+        """Norms, biases and groups.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         if not config.get("rmsnorm", True):
             raise ConfigError("rmsnorm: only true is modelled.")
         bias = config.get("add_bias_linear", False)

@@ -64,7 +64,12 @@ class DeepseekV2(SharedByNumber):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Heads are those of latent attention."""
+        """Heads are those of latent attention.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         cls.share(config, fields)
         fields["router_bias"] = config.get("topk_method") == "noaux_tc"
         fields.pop("head_dim", None)

@@ -29,5 +29,10 @@ class Glm4Moe(SharedByNumber):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The shared experts."""
+        """The shared experts.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         cls.share(config, fields)

@@ -18,7 +18,12 @@ class GPTBigCode(GPT2):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The width of the MLP, and the heads."""
+        """The width of the MLP, and the heads.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         super().finish(config, fields)
         if config.get("multi_query", True):
             fields["num_key_value_heads"] = 1

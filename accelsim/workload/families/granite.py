@@ -25,5 +25,10 @@ class Granite(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention."""
+        """Biases of attention.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         fields["attention_output_bias"] = fields["attention_bias"]

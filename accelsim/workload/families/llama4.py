@@ -46,7 +46,12 @@ class Llama4Text(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Widths of the two kinds of layers, and the chunks."""
+        """Widths of the two kinds of layers, and the chunks.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         width = fields.get("intermediate_size")
         fields["moe_intermediate_size"] = fields["shared_expert_intermediate_size"] = width or 0
         fields["intermediate_size"] = config.get("intermediate_size_mlp", width)

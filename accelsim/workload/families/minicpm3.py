@@ -24,7 +24,12 @@ class MiniCPM3(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Heads are those of latent attention."""
+        """Heads are those of latent attention.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         hidden, heads = fields.get("hidden_size"), fields.get("num_attention_heads")
         if isinstance(hidden, int) and isinstance(heads, int) and heads > 0:
             fields.setdefault("v_head_dim", hidden // heads)

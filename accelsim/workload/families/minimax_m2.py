@@ -43,7 +43,12 @@ class MiniMaxM2(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Layers for prediction, and what is normalised."""
+        """Layers for prediction, and what is normalised.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         if any(kind != 1 for kind in config.get("attn_type_list", ())):
             raise ConfigError("attn_type_list: linear attention (0) is not modelled, only attention to all (1).")
         if config.get("use_mtp", False):

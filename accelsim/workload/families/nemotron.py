@@ -23,5 +23,10 @@ class Nemotron(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention."""
+        """Biases of attention.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         fields["attention_output_bias"] = fields["attention_bias"]

@@ -28,7 +28,12 @@ class Olmo2(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention."""
+        """Biases of attention.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         fields["attention_output_bias"] = fields["attention_bias"]
 
 
@@ -41,7 +46,12 @@ class Olmo3(Olmo2):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The window, and which layers have it."""
+        """The window, and which layers have it.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         super().finish(config, fields)
         fields["sliding_window"] = config.get("sliding_window", 4096)
         layer_pattern(config, fields, 4)

@@ -40,7 +40,12 @@ class ParamsJson(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Width of the MLP, vocabulary, experts and window."""
+        """Width of the MLP, vocabulary, experts and window.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         if fields.get("vocab_size") == -1:
             fields["vocab_size"] = _LLAMA2_VOCABULARY
         if isinstance(config["dim"], int):

@@ -30,5 +30,10 @@ class Phi(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The width of the MLP."""
+        """The width of the MLP.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         four_times(fields)

@@ -30,6 +30,11 @@ class PhiMoE(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention, and the window."""
+        """Biases of attention, and the window.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         fields["attention_output_bias"] = fields["attention_bias"]
         fields["sliding_window"] = config.get("sliding_window")

@@ -26,7 +26,12 @@ class SmolLM3(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention, and the window."""
+        """Biases of attention, and the window.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         fields["attention_output_bias"] = fields["attention_bias"]
         fields["sliding_window"] = config.get("sliding_window") if config.get("use_sliding_window", False) else None
         layer_pattern(config, fields, 1)

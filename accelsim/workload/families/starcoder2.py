@@ -30,7 +30,12 @@ class Starcoder2(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases and the window."""
+        """Biases and the window.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         for key, modelled in (("mlp_type", "default"), ("norm_type", "layer_norm")):
             if config.get(key, modelled) != modelled:
                 raise ConfigError(f"{key}: only {modelled!r} is modelled, got {config[key]!r}.")

@@ -45,6 +45,11 @@ class Step3p7(SharedByNumber):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The window, and which layers have it."""
+        """The window, and which layers have it.
+
+        Args:
+            config: Keys of the file.
+            fields: Of the model; changed.
+        """
         fields["sliding_window"] = config.get("sliding_window")
         layer_pattern(config, fields, 4)

@@ -49,6 +49,7 @@ class Feature(Spec):
             return data
         derived = inherited(cls, "derived")
         data = {key: value for key, value in data.items() if value is not None or key not in derived}
+        data = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
         cls.fill(data)
         return data
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.config.bounds import CountOrNone, Layers, Tokens
+from accelsim.config.bounds import CountOrNone, Layers, LayersOrNone, Tokens
 from accelsim.workload.features.base import Feature
 
 
@@ -33,7 +33,7 @@ class Windows(Feature):
         1, description="Every so manyth layer attends to all positions, the others to the window; 1: all to the window."
     )
 
-    full_attention_layers: tuple[int, ...] = Field(
+    full_attention_layers: tuple[LayersOrNone, ...] = Field(
         (), description="Layers that attend to all positions, counted from 0, where no pattern gives them."
     )
 
