@@ -9,7 +9,7 @@ from pathlib import Path
 
 from accelsim.errors import ConfigError
 from accelsim.plugins import plugin_folders
-from accelsim.registry import did_you_mean
+from accelsim.registry import did_you_mean, known_names
 
 PATH_VARIABLE = "ACCELSIM_PATH"
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -81,9 +81,7 @@ class Catalog:
             return hit[1]
         if _looks_like_path(text):
             raise ConfigError(f"{text}: no such file.{_near_file(Path(text))}")
-        known = self.names(kind)
-        listed = ", ".join(known) if known else "none"
-        raise ConfigError(f"unknown {kind[:-1]} {text!r}. Known: {listed}.{did_you_mean(text, known)}")
+        raise ConfigError(self._unknown((kind,), text))
 
     def find_any(self, kinds: Iterable[str], name: str | Path) -> tuple[str, Path]:
         """Kind and file of ``name``, looked up among several kinds in turn (a chip's name is a system of one).
@@ -101,9 +99,13 @@ class Catalog:
             return hit
         if _is_file(Path(text)) or _looks_like_path(text):
             return kinds[0], self.find(kinds[0], name)
+        raise ConfigError(self._unknown(kinds, text))
+
+    def _unknown(self, kinds: tuple[str, ...], name: str) -> str:
         known = [known for kind in kinds for known in self.names(kind)]
-        what = " or ".join(kind[:-1] for kind in kinds)
-        raise ConfigError(f"unknown {what} {text!r}. Known: {', '.join(known) or 'none'}.{did_you_mean(text, known)}")
+        what = " or ".join(kind.removesuffix("s") for kind in kinds)
+        lists = ", ".join(f"accelsim show {kind}" for kind in kinds)
+        return f"unknown {what} {name!r}. {known_names(name, known, lists)}{did_you_mean(name, known)}"
 
     def names(self, kind: str) -> list[str]:
         """Names of all files of a kind, sorted."""

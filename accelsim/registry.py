@@ -12,6 +12,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -19,6 +20,10 @@ from accelsim.errors import ConfigError
 from accelsim.plugins import load_plugins
 
 _MIN_PART = 3
+#: More names than this are not listed whole in an error; the nearest are.
+_MOST_LISTED, _NEAREST = 24, 8
+#: Letters of a name that likeness is judged by.
+_MAX_COMPARED = 100
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -40,6 +45,42 @@ def nearest_name(name: str, known: list[str]) -> str | None:
     if not hits and len(wanted) >= _MIN_PART:
         hits = sorted(candidate for candidate in folded if wanted in candidate)
     return folded[hits[0]] if hits else None
+
+
+def ranked_names(name: str, known: list[str]) -> list[str]:
+    """All known names, nearest first: those that hold every word of ``name``, then by likeness, then as they are.
+
+    Args:
+        name: What was written.
+        known: Names that exist.
+
+    Examples:
+        >>> ranked_names("h100", ["nvidia-a100-sxm", "nvidia-dgx-h100", "nvidia-h100-nvl"])
+        ['nvidia-dgx-h100', 'nvidia-h100-nvl', 'nvidia-a100-sxm']
+    """
+    words = [word for word in re.split(r"[_/.:]", _fold(name)) if word]
+
+    def distance(candidate: str) -> tuple[bool, float]:
+        folded = _fold(candidate)
+        holds_all = bool(words) and all(word in folded for word in words)
+        return not holds_all, -round(difflib.SequenceMatcher(None, _fold(name)[:_MAX_COMPARED], folded).ratio(), 1)
+
+    return sorted(known, key=distance)
+
+
+def known_names(name: str, known: list[str], lists: str = "") -> str:
+    """``Known: ...`` for the text of an error: all names, or of many the nearest, and how the rest is listed.
+
+    Args:
+        name: What was written.
+        known: Names that exist.
+        lists: Command that lists them all.
+    """
+    ranked = ranked_names(name, known)
+    if len(known) <= _MOST_LISTED:
+        return f"Known: {', '.join(known if len(known) < _NEAREST else ranked) or 'none'}."
+    rest = f"{len(known) - _NEAREST} more" + (f" ({lists})" if lists else "")
+    return f"Known: {', '.join(ranked[:_NEAREST])} and {rest}."
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+from accelsim.config.multiple import multiple_of, multiplied
 from accelsim.config.tree import Node, Plain, resolve_scalar
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
@@ -108,7 +109,7 @@ class Document:
         Args:
             path: Key path, e.g. ``sram_per_core``.
             text: The new value as it would stand in the file, e.g. ``64 KiB``. ``[1, 2]`` is a list, ``null`` takes a
-                section away.
+                section away, ``2x`` is twice the present value.
             origin: What the user wrote, for messages; ``--set PATH=TEXT`` unless given.
 
         Raises:
@@ -117,9 +118,23 @@ class Document:
         """
         parts = split_path(path)
         origin = origin or f"--set {path}={text}"
-        root = _replaced(self.root, parts, 0, _override_node(text, origin), origin)
+        root = _replaced(self.root, parts, 0, self._override(path, text, origin), origin)
         changed = self.derived(root, "override", path, text, origin)
         return replace(changed, overrides=(*self.overrides, (path, text)))
+
+    def _override(self, path: str, text: str, origin: str) -> Node:
+        factor = multiple_of(text)
+        if factor is None:
+            return _override_node(text, origin)
+        try:
+            present = value_of(self.node(path))
+        except ConfigError as error:
+            raise ConfigError(f"{origin}: there is no present value to multiply. Write the value itself.") from error
+        try:
+            text = present.text if not present.children else str(present.plain())
+            return _override_node(multiplied(text, factor), origin)
+        except ValueError as error:
+            raise ConfigError(f"{origin}: {error} Write the value itself.") from error
 
     def unwrapped(self) -> Node:
         """The tree with each sourced value replaced by its value."""
@@ -127,9 +142,7 @@ class Document:
 
     def value_paths(self) -> list[str]:
         """Key path of every plain value and list, sources unwrapped."""
-        found: list[str] = []
-        _collect_paths(self.unwrapped(), (), found)
-        return found
+        return value_paths(self.unwrapped())
 
     def sources(self) -> Mapping[str, Source]:
         """Stated sources and overrides by key path."""
@@ -145,6 +158,13 @@ def fingerprint_of(*parts: str) -> str:
         encoded = part.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
     return digest.hexdigest()
+
+
+def value_paths(tree: Node) -> list[str]:
+    """Key path of every plain value and list of a tree whose sources are unwrapped."""
+    found: list[str] = []
+    _collect_paths(tree, (), found)
+    return found
 
 
 @lru_cache(MAX_KEPT)

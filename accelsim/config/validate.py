@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +12,16 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from accelsim.config.document import MAX_KEPT, SOURCE_KINDS, Document, Source, child_key, split_path, value_of
+from accelsim.config.document import (
+    MAX_KEPT,
+    SOURCE_KINDS,
+    Document,
+    Source,
+    child_key,
+    split_path,
+    value_of,
+    value_paths,
+)
 from accelsim.config.messages import describe
 from accelsim.config.quantity import FROM_FILE
 from accelsim.config.schema import Spec
@@ -123,7 +133,18 @@ def _mistake(detail: ErrorDetails, tree: Node, spec_class: type[BaseModel], pref
             path.append(str(part))
         # any other part is the tag of a union, which is not in the file
     text = describe(detail, node, annotations)
+    if detail["type"] == "extra_forbidden" and (near := _elsewhere(tree, str(location[-1]))):
+        text = f"{text.partition(' Did you mean')[0]} Did you mean {near!r}?"
     return Mistake(node.origin, node.line, ".".join(path), text)
+
+
+def _elsewhere(tree: Node, key: str) -> str:
+    """Path of the nearest value that all words of a key lead to: of ``hbm_bandwidth`` memories.hbm.bandwidth."""
+    words = key.split("_")
+    paths = [path for path in value_paths(tree) if key not in path.split(".")]
+    found = [path for path in paths if set(words) <= set(re.split(r"[._]", path))]
+    nearest = sorted(found, key=lambda path: (len(re.split(r"[._]", path)), path))
+    return nearest[0] if len(words) > 1 and nearest else ""
 
 
 def _step(annotations: list[Any], part: str | int, is_last: bool) -> list[Any]:

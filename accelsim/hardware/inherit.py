@@ -1,4 +1,4 @@
-"""Calibration that one chip takes over from another: key ``calibration_from`` of a chip's file."""
+"""What one chip takes over from another: calibration (key ``calibration_from``), checks of a file it extends."""
 
 from __future__ import annotations
 
@@ -12,8 +12,42 @@ from accelsim.config.loader import load_document, resolve_extends
 from accelsim.config.tree import Node, deep_merge
 from accelsim.errors import ConfigError
 
+_PEAKS = ("peak_flops", "vector_flops", "tolerances")
+_SUMS = ("num_cores", "sram_total", "sram_bandwidth_total")
+#: Checks of a chip that depend on a key of its file.
+_CHECKED_BY = {
+    "clock": _PEAKS,
+    "core_grid": (*_PEAKS, *_SUMS),
+    "published_cores": (*_PEAKS, *_SUMS),
+    "matrix_flops_per_cycle": _PEAKS,
+    "vector_flops_per_cycle": _PEAKS,
+    "sram_per_core": ("sram_total", "tolerances"),
+    "sram_bandwidth_per_core": ("sram_bandwidth_total", "tolerances"),
+}
 #: Kinds of values that stop being inherited only when the chip states its own.
 _FITTED_KINDS = ("calibrated", "measured")
+
+
+def without_stale_checks(document: Document, own: Document) -> Document:
+    """A chip that extends another, without the other's ``checks`` of figures that it changes.
+
+    A published figure is that of the parent's structure; a variant with another clock has none unless it states one.
+
+    Args:
+        document: The chip, with ``extends`` resolved.
+        own: The file itself.
+    """
+    if "extends" not in own.root.children or "checks" not in document.root.children:
+        return document
+    stated = own.root.children
+    kept = stated["checks"].children if "checks" in stated else {}
+    stale = {check for key, checks in _CHECKED_BY.items() if key in stated for check in checks} - set(kept)
+    checks = document.root.children["checks"]
+    if not checks.is_section or not stale & set(checks.children):
+        return document
+    left = {name: node for name, node in checks.children.items() if name not in stale}
+    root = document.root.with_child("checks", replace(checks, value=left))
+    return document.derived(root, "checks", *sorted(stale))
 
 
 def inherit_calibration(document: Document, resolve: Callable[[str, Document], Path]) -> Document:

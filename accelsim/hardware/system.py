@@ -21,7 +21,7 @@ from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.cut import cut_levels
-from accelsim.hardware.inherit import inherit_calibration
+from accelsim.hardware.inherit import inherit_calibration, without_stale_checks
 from accelsim.hardware.level import Level, SystemLevel
 from accelsim.hardware.link import LinkSpec
 from accelsim.hardware.optical.load import with_optics
@@ -314,9 +314,10 @@ def _checked(
     def resolve(name: str, child: Document) -> Path:
         return _parent(name, child, kind, catalog)
 
+    own = document
     document = resolve_extends(document, resolve)
     if kind == "chips":
-        document = inherit_calibration(document, resolve)
+        document = inherit_calibration(without_stale_checks(document, own), resolve)
     section = kind.removesuffix("s")
     try:
         for path, text in overrides:
@@ -329,6 +330,8 @@ def _checked(
         message = str(err)
         for path, _ in overrides:  # show the path as the user typed it, with its section
             message = message.replace(f"--set {path}=", f"--set {section}.{path}=")
+        if message.startswith(f"--set {section}."):
+            message = re.sub(r"Did you mean '([a-z_]\w*\.)", rf"Did you mean '{section}.\1", message)
         raise ConfigError(message) from err
 
 

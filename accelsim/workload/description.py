@@ -30,6 +30,9 @@ class Description(LatentHeads, ExpertLayers, Ends):
     name: str = Field("model", description="Name in reports.")
     description: str = Field("", description="Origin, decisions, what is left out.")
     source: str = Field("", description="Where the shapes come from.")
+    hf_ids: tuple[str, ...] = Field(
+        (), strict=False, description="Ids at Hugging Face of releases with this config.json."
+    )
     block: str = Field(
         "dense", description="Member of the block registry that the layers are built from; default: moe with experts."
     )

@@ -51,7 +51,8 @@ class Feature(Spec):
         data = {key: value for key, value in data.items() if value is not None or key not in derived}
         data = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
         cls.fill(data)
-        return data
+        # what comes from a file is checked as Python values here, where a list is no tuple
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -9,6 +9,7 @@ from pathlib import Path
 from accelsim.catalog import Catalog
 from accelsim.config.loader import Document, Loaded, load_document, resolve_extends, validate
 from accelsim.errors import ConfigError
+from accelsim.workload.formats._ids import find_model
 from accelsim.workload.formats.config_json import CONFIG_NAME, is_config, load_config
 from accelsim.workload.model import Model
 
@@ -22,7 +23,7 @@ def load_model(name_or_path: str | Path, catalog: Catalog | None = None) -> Mode
     """Model of a catalog name, a YAML, a Hugging Face ``config.json`` or the folder that holds one.
 
     Args:
-        name_or_path: E.g. ``"llama3-8b"`` or ``"path/to/config.json"``.
+        name_or_path: E.g. ``"llama3-8b"``, ``"path/to/config.json"``, or the id at Hugging Face of a shipped model.
         catalog: Where names are looked up; default: the packaged models and ``ACCELSIM_PATH``.
 
     Raises:
@@ -50,7 +51,7 @@ def load_model_file(
     folder = Path(name_or_path)
     inside = (folder / name for name in _NAMES_IN_FOLDERS)
     path = next((file for file in inside if folder.is_dir() and file.is_file()), name_or_path)
-    document = load_document(catalog.find("models", path))
+    document = load_document(find_model(path, catalog))
     document = resolve_extends(document, lambda name, _: catalog.find("models", name))
     document = _with_sidecar(document)
     overrides = tuple(overrides)
