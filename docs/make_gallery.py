@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from accelsim import Decode, Prefill, Result, load_system, simulate
+from accelsim.cost.call import Call
 from accelsim.network.collective import collective_steps
 from accelsim.network.sweep import bus_bytes_per_s
 from accelsim.results.plots import (
@@ -75,7 +76,7 @@ def collective() -> Axes:
     sizes = [2**power for power in range(10, 31, 2)]
     systems = {name: load_system(name) for name in (f"{NODE}:8", "google-tpu-v4-pod:8")}
     curves = {
-        name: (sizes, [bus_bytes_per_s(collective_steps("all_reduce", size, 8, system)) for size in sizes])
+        name: (sizes, [bus_bytes_per_s(collective_steps(Call("all_reduce", size, 8), system)) for size in sizes])
         for name, system in systems.items()
     }
     return plot_collective(curves, "all_reduce of 8 ranks")

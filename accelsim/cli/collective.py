@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from accelsim.cost.cost import Cost
     from accelsim.hardware.system import System
-    from accelsim.network.collective import CollectiveCost
     from accelsim.network.sweep import Sweep
 
 #: Every algorithm in a table of its own.
@@ -66,8 +66,8 @@ def collective(
 ) -> None:
     """Time, algbw and busbw (nccl-tests definitions) of a collective, per algorithm, and where the fastest changes."""
     from accelsim.config.bounds import read_quantity
+    from accelsim.cost.call import AUTO
     from accelsim.hardware.system import load_system
-    from accelsim.network.library import AUTO
     from accelsim.network.sweep import sweep_collective
     from accelsim.workload.group import Group
 
@@ -92,23 +92,21 @@ def collective(
         _print(swept, system, call.algorithm == ALL)
 
 
-def _row(cost: CollectiveCost, system: System) -> dict[str, Any]:
-    from accelsim.network.residual import collective_residual
+def _row(cost: Cost) -> dict[str, Any]:
     from accelsim.network.sweep import algorithm_bytes_per_s, bus_bytes_per_s
 
-    residual = collective_residual(cost, system)
     return {
-        "collective": cost.kind,
-        "bytes": cost.nbytes,
-        "ranks": cost.num_ranks,
-        "algorithm": cost.algorithm,
-        "protocol": cost.protocol,
-        "time_s": cost.seconds,
+        "collective": cost.call.kind,
+        "bytes": cost.call.nbytes,
+        "ranks": cost.call.num_ranks,
+        "algorithm": cost.call.algorithm,
+        "protocol": cost.call.protocol,
+        "time_s": cost.work_s,
         "algbw_bytes_per_s": algorithm_bytes_per_s(cost),
         "busbw_bytes_per_s": bus_bytes_per_s(cost),
         "energy_j": cost.energy_j,
-        "log_deviation": residual.log_deviation,
-        "basis": residual.basis,
+        "log_deviation": cost.residual.log_deviation,
+        "basis": cost.residual.basis,
         "warnings": list(cost.warnings),
     }
 
@@ -116,8 +114,8 @@ def _row(cost: CollectiveCost, system: System) -> dict[str, Any]:
 def _write_json(swept: Sweep, system: System, target: str) -> None:
     content = {
         "system": str(system),
-        "fastest": [_row(cost, system) for cost in swept.fastest],
-        "algorithms": {name: [_row(cost, system) for cost in costs] for name, costs in swept.by_algorithm.items()},
+        "fastest": [_row(cost) for cost in swept.fastest],
+        "algorithms": {name: [_row(cost) for cost in costs] for name, costs in swept.by_algorithm.items()},
         "crossovers": [
             {"above_bytes": c.above_bytes, "up_to_bytes": c.up_to_bytes, "before": c.before, "after": c.after}
             for c in swept.crossovers
@@ -131,10 +129,10 @@ def _print(swept: Sweep, system: System, each: bool) -> None:
     from accelsim.cli.tables import make_console
     from accelsim.units import format_quantity as text
 
-    console, first = make_console(), swept.fastest[0]
+    console, first = make_console(), swept.fastest[0].call
     title = f"{first.kind} of {first.num_ranks} ranks on {system}"
     if len(swept.fastest) == 1:
-        alone = sorted((costs[0] for costs in swept.by_algorithm.values()), key=lambda cost: cost.seconds)
+        alone = sorted((costs[0] for costs in swept.by_algorithm.values()), key=lambda cost: cost.work_s)
         console.print(_table(title, alone))
     elif each:
         for name, costs in swept.by_algorithm.items():
@@ -145,12 +143,12 @@ def _print(swept: Sweep, system: System, each: bool) -> None:
     for change in swept.crossovers:
         low, high = text(change.above_bytes, "bytes"), text(change.up_to_bytes, "bytes")
         console.print(f"{change.before} up to {low}, {change.after} from {high}")
-    _print_band(console, [_row(cost, system) for cost in swept.fastest])
+    _print_band(console, [_row(cost) for cost in swept.fastest])
     for warning in one_per_kind(dict.fromkeys(warning for cost in swept.fastest for warning in cost.warnings)):
         console.print(f"[yellow]warning:[/] {warning}")
 
 
-def _table(title: str, costs: Iterable[CollectiveCost]) -> Table:
+def _table(title: str, costs: Iterable[Cost]) -> Table:
     """Time and bandwidth of calls."""
     from accelsim.cli.tables import make_table
     from accelsim.network.sweep import algorithm_bytes_per_s, bus_bytes_per_s
@@ -159,7 +157,8 @@ def _table(title: str, costs: Iterable[CollectiveCost]) -> Table:
     table = make_table(title, ("size", "algorithm", "protocol", "time", "algbw", "busbw"), ("time", "algbw", "busbw"))
     for cost in costs:
         rates = (text(of(cost), "bytes_per_s") for of in (algorithm_bytes_per_s, bus_bytes_per_s))
-        table.add_row(text(cost.nbytes, "bytes"), cost.algorithm, cost.protocol, text(cost.seconds, "time"), *rates)
+        call = cost.call
+        table.add_row(text(call.nbytes, "bytes"), call.algorithm, call.protocol, text(cost.work_s, "time"), *rates)
     return table
 
 
@@ -170,11 +169,11 @@ def _print_busbw(console: Console, swept: Sweep) -> None:
     from accelsim.units import format_quantity as text
 
     rates = {
-        name: {cost.nbytes: text(bus_bytes_per_s(cost), "bytes_per_s", 3) for cost in costs}
+        name: {cost.call.nbytes: text(bus_bytes_per_s(cost), "bytes_per_s", 3) for cost in costs}
         for name, costs in swept.by_algorithm.items()
     }
     table = make_table("busbw of each algorithm (all of it: --algorithm all)", ("size", *rates), rates)
-    for nbytes in (cost.nbytes for cost in swept.fastest):
+    for nbytes in (cost.call.nbytes for cost in swept.fastest):
         table.add_row(text(nbytes, "bytes"), *(of.get(nbytes, "") for of in rates.values()))
     for column in table.columns[1:]:
         column.header = str(column.header).replace("_", " ")  # room to wrap
@@ -197,10 +196,11 @@ def _plot(swept: Sweep, system: System, target: Path) -> None:
     from accelsim.results.plots.picture import save_picture
 
     curves = {
-        name: ([cost.nbytes for cost in costs], [bus_bytes_per_s(cost) for cost in costs])
+        name: ([cost.call.nbytes for cost in costs], [bus_bytes_per_s(cost) for cost in costs])
         for name, costs in swept.by_algorithm.items()
     }
-    title = f"{swept.fastest[0].kind} of {swept.fastest[0].num_ranks} ranks on {system.name}"
+    call = swept.fastest[0].call
+    title = f"{call.kind} of {call.num_ranks} ranks on {system.name}"
     link = next(iter(system.levels.values())).link if len(system.levels) == 1 else None
     axes = plot_collective(curves, title, None if link is None else link.bandwidth_bytes_per_s)
     save_picture(axes, target)

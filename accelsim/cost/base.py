@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import ClassVar, Protocol
 
-from accelsim.cost.residual import UNMEASURED, UNMEASURED_RUN, Residual
+from accelsim.cost.cost import Cost
+from accelsim.cost.residual import UNMEASURED_RUN, Residual
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 from accelsim.registry import Registry
@@ -31,57 +31,6 @@ class Region:
         return f"{self.rows}x{self.cols}"
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorCost:
-    """Cost of one operator run alone on a region.
-
-    Attributes:
-        work_s: Duration, launch overhead included, in seconds.
-        traffic_bytes: Bytes moved per memory level or on-chip network, e.g. ``{"l2": ..., "hbm": ...}``.
-        parts_s: ``work_s`` divided by cause (``compute``, a level's name, ``noc``, ``launch`` ...); sums to ``work_s``.
-        limiter: The cause with the largest part.
-        energy_j: Dynamic energy, in joules.
-        warnings: Why this number should be trusted less (outside the calibrated range, unmodelled detail).
-        detail: What the model chose (tile, split-K, waves ...), for explanation only.
-        residual: How far measured times may lie from ``work_s``.
-        tile_bytes: SRAM that one core must hold at once while the operator runs, its own weights and KV cache
-            included; None if the model does not know.
-    """
-
-    work_s: float
-    traffic_bytes: Mapping[str, float]
-    parts_s: Mapping[str, float]
-    limiter: str
-    energy_j: float = 0.0
-    warnings: tuple[str, ...] = ()
-    detail: Mapping[str, float | str] = field(default_factory=dict)
-    residual: Residual = UNMEASURED
-    tile_bytes: float | None = None
-
-
-def sum_costs(costs: Sequence[OperatorCost]) -> OperatorCost:
-    """Cost of operators that run one after another: what a fused operator takes where no kernel fuses it."""
-    parts: dict[str, float] = defaultdict(float)
-    traffic: dict[str, float] = defaultdict(float)
-    for cost in costs:
-        for cause, seconds in cost.parts_s.items():
-            parts[cause] += seconds
-        for level, nbytes in cost.traffic_bytes.items():
-            traffic[level] += nbytes
-    longest = max(costs, key=lambda cost: cost.work_s)
-    return OperatorCost(
-        work_s=sum(cost.work_s for cost in costs),
-        traffic_bytes=dict(traffic),
-        parts_s=dict(parts),
-        limiter=max(parts, key=parts.__getitem__),
-        energy_j=sum(cost.energy_j for cost in costs),
-        warnings=tuple(dict.fromkeys(warning for cost in costs for warning in cost.warnings)),
-        detail=longest.detail,
-        residual=longest.residual,
-        tile_bytes=max((cost.tile_bytes for cost in costs if cost.tile_bytes is not None), default=None),
-    )
-
-
 class CostModel(Protocol):
     """Prices operators on one class of machine.
 
@@ -96,7 +45,7 @@ class CostModel(Protocol):
     whole_run: ClassVar[Residual] = UNMEASURED_RUN
     unread: ClassVar[Mapping[str, str]] = {}
 
-    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
         Args:
@@ -110,7 +59,7 @@ class CostModel(Protocol):
         """
         ...
 
-    def costs(self, operators: Sequence[Operator], chip: Chip, region: Region) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Operator], chip: Chip, region: Region) -> list[Cost]:
         """Cost of each operator, run alone; a model whose formulas take arrays prices all of them together.
 
         Args:

@@ -9,14 +9,14 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 
 FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class CostColumns:
-    """What :class:`~accelsim.cost.base.OperatorCost` says of one step, for N steps. float64[N] each.
+    """What :class:`~accelsim.cost.base.Cost` says of one step, for N steps. float64[N] each.
 
     Attributes:
         work_s: Durations.
@@ -31,7 +31,7 @@ class CostColumns:
     energy_j: FloatArray
 
     @classmethod
-    def of(cls, costs: Sequence[OperatorCost]) -> Self:
+    def of(cls, costs: Sequence[Cost]) -> Self:
         """The columns of costs that were found one by one."""
         return cls(
             work_s=np.array([cost.work_s for cost in costs]),
@@ -40,10 +40,10 @@ class CostColumns:
             energy_j=np.array([cost.energy_j for cost in costs]),
         )
 
-    def at(self, step: int) -> OperatorCost:
+    def at(self, step: int) -> Cost:
         """The figures of one step, without what a cost model says beside them."""
         parts_s = {cause: float(column[step]) for cause, column in self.parts_s.items()}
-        return OperatorCost(
+        return Cost(
             work_s=float(self.work_s[step]),
             traffic_bytes={level: float(column[step]) for level, column in self.traffic_bytes.items()},
             parts_s=parts_s,

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.base import OperatorCost
-from accelsim.network.collective import CollectiveCost
+from accelsim.cost.cost import Cost
 from accelsim.workload.operator import Operator, role_bytes
 
 FloatArray = npt.NDArray[np.float64]
@@ -32,12 +31,12 @@ class Booking:
 
     block: str
     name: str
-    cost: OperatorCost | CollectiveCost
+    cost: Cost
     count: int
     operator: Operator | None = None
 
     @classmethod
-    def of(cls, block: str, operator: Operator, cost: OperatorCost | CollectiveCost, count: int) -> Booking:
+    def of(cls, block: str, operator: Operator, cost: Cost, count: int) -> Booking:
         """Executions of ``operator``, under its name.
 
         Args:
@@ -63,7 +62,7 @@ class Booking:
 
         A cost model may read an operand more than once: what moved is spread over the roles that must move.
         """
-        if self.operator is None or not isinstance(self.cost, OperatorCost):
+        if self.operator is None or not self.cost.on_cores:
             return {}
         compulsory = role_bytes(self.operator)
         moved = self.cost.traffic_bytes.get(level, 0.0) / max(1, sum(compulsory.values()))

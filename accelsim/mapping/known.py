@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from accelsim.cost.base import OperatorCost, Region
+from accelsim.cost.base import Region
 from accelsim.cost.columns import CostColumns
+from accelsim.cost.cost import Cost
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
 from accelsim.mapping.fuse import fuse_series
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.shard import shard_series
-from accelsim.network.collective import CollectiveCost
 from accelsim.network.seats import Seats
 from accelsim.workload.operator import Operator
 from accelsim.workload.phase import Phase
@@ -39,7 +39,7 @@ class OnCores:
 
     chip: Chip
     region: Region
-    alone: dict[Operator, OperatorCost] = field(default_factory=dict)
+    alone: dict[Operator, Cost] = field(default_factory=dict)
     steps: dict[Hashable, CostColumns] = field(default_factory=dict)
 
 
@@ -61,7 +61,7 @@ class BetweenRanks:
     num_cores: int
     library: str
     seats: Seats | None
-    alone: dict[Operator, CollectiveCost] = field(default_factory=dict)
+    alone: dict[Operator, Cost] = field(default_factory=dict)
 
     @property
     def facts(self) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 from accelsim.engine.clock import to_ticks
 from accelsim.engine.program import Program
 from accelsim.engine.series import InTime, Series, Stage, Variants
@@ -29,7 +29,6 @@ from accelsim.hardware.system import System
 from accelsim.mapping.price import PricedBlock, PricedOperator
 from accelsim.mapping.servers import COMM, STREAM
 from accelsim.mapping.unfold import unfold_block
-from accelsim.network.collective import CollectiveCost
 from accelsim.network.seats import Seats
 
 
@@ -130,10 +129,10 @@ def _main_memory(system: System) -> str | None:
     return system.chip.main_memory if system.chip.memories else None
 
 
-def _sizes(cost: OperatorCost, main_memory: str | None) -> tuple[float, int, float]:
+def _sizes(cost: Cost, main_memory: str | None) -> tuple[float, int, float]:
     """Seconds of work, bytes of the main memory, and seconds until the first byte moves, of an operator's task."""
     nbytes = 0 if main_memory is None else round(cost.traffic_bytes.get(main_memory, 0.0))
-    return cost.work_s, nbytes, cost.parts_s.get("launch", 0.0) if nbytes else 0.0
+    return cost.work_s, nbytes, cost.launch_s if nbytes else 0.0
 
 
 def _lower_block(block: PricedBlock, system: System) -> tuple[TaskGraph, tuple[int, ...]]:
@@ -149,7 +148,7 @@ def _lower_block(block: PricedBlock, system: System) -> tuple[TaskGraph, tuple[i
     for priced, predecessors in zip(block.operators, block.predecessors, strict=True):
         after = [done[p] for p in predecessors]
         name, cost = priced.operator.name, priced.cost
-        if isinstance(cost, CollectiveCost):
+        if not cost.on_cores:
             done.append(_add_collective(builder, name, cost, comm, links, [*after, *issued]))
             issued = [done[-1]]
         else:
@@ -161,7 +160,7 @@ def _lower_block(block: PricedBlock, system: System) -> tuple[TaskGraph, tuple[i
 
 
 def _add_collective(
-    builder: TaskGraphBuilder, name: str, cost: CollectiveCost, comm: int, links: Mapping[str, int], after: list[int]
+    builder: TaskGraphBuilder, name: str, cost: Cost, comm: int, links: Mapping[str, int], after: list[int]
 ) -> int:
     """The launch of the collective, then its steps one after another on this rank's link of their level."""
     last = builder.task(name, comm, cost.launch_s, after=after)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 from accelsim.engine.program import Program
 from accelsim.engine.series import InTime, Series
 from accelsim.errors import VerificationError
@@ -17,7 +17,6 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import PricedBlock
 from accelsim.mapping.schedule.cells import Cells
 from accelsim.mapping.seating import Seating
-from accelsim.network.collective import CollectiveCost
 
 if TYPE_CHECKING:
     from accelsim.mapping.execution.spatial.run import SpatialRun
@@ -111,7 +110,7 @@ class Mapped:
             for stage, block in zip(series.stages, blocks, strict=True):
                 yield from block.bookings(stage.repeat * self.num_chips)
 
-    def prices(self) -> Iterator[tuple[str, OperatorCost | CollectiveCost]]:
+    def prices(self) -> Iterator[tuple[str, Cost]]:
         """Name and cost of every operator that ran; what equal blocks share is named once."""
         if self.overlapped is not None:
             yield from ((one.name, one.cost) for one in self.overlapped.bookings if one.operator is not None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
 from accelsim.cost.columns import CostColumns
+from accelsim.cost.cost import Cost
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
 from accelsim.mapping.known import Known
-from accelsim.network.collective import CollectiveCost
 from accelsim.network.pricing import NetworkPricer
 from accelsim.network.seats import Seats
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
@@ -24,11 +24,11 @@ class PricedOperator:
 
     Attributes:
         operator: One rank's share.
-        cost: Seconds and bytes on the cores, or the transfer steps of a collective.
+        cost: Seconds and bytes on the cores, or between chips.
     """
 
     operator: Operator
-    cost: OperatorCost | CollectiveCost
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,9 +168,9 @@ class Pricer:
     def _one_by_one(self, operators: OperatorSeries) -> CostColumns:
         """The definition of a price in every step."""
         costs = (self._cost(operators.at(step)) for step in range(operators.count))
-        return CostColumns.of([cost for cost in costs if isinstance(cost, OperatorCost)])
+        return CostColumns.of(list(costs))
 
-    def _cost(self, operator: Operator) -> OperatorCost | CollectiveCost:
+    def _cost(self, operator: Operator) -> Cost:
         if self._network.prices(operator):
             between = self._between_ranks.alone.get(operator)
             if between is None:

@@ -123,7 +123,7 @@ def _counts(part: Workload, pricer: NetworkPricer) -> dict[tuple[Group, str, int
     for segment in part.segments:
         for operator in segment.graph:
             if isinstance(operator, Collective) and operator.group.size > 1:
-                key = operator.group, operator.function, operator.nbytes, pricer.cost(operator).algorithm
+                key = operator.group, operator.function, operator.nbytes, pricer.cost(operator).call.algorithm
                 counts[key] = counts.get(key, 0) + segment.repeat
     return counts
 

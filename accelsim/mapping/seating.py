@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from accelsim.cost.cost import Cost
 from accelsim.hardware.system import System
 from accelsim.mapping.parallel.pipeline import deal, sends
 from accelsim.mapping.placement.base import check_placer
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.ranks import ChipGraph, RankPlacement, place_ranks, rank_traffic
-from accelsim.network.collective import CollectiveCost
 from accelsim.network.pricing import NetworkPricer
 from accelsim.network.seats import Seats
 from accelsim.warning import warn
@@ -87,7 +87,7 @@ def seat(share: Workload, plan: Plan, system: System, seed: int, played: Workloa
     between = _between_ranks(played or share, plan)
     seated, ordered = (_priced(between, NetworkPricer(system, _seats(plan, one))) for one in (found, in_order))
     totals = [
-        plan.microbatches * sum(cost.seconds * between[op] for op, cost in way.items()) for way in (seated, ordered)
+        plan.microbatches * sum(cost.work_s * between[op] for op, cost in way.items()) for way in (seated, ordered)
     ]
     return Seating(found, in_order, totals[0], totals[1], tuple(_slower(plan, seated, ordered)))
 
@@ -119,21 +119,19 @@ def _between_ranks(share: Workload, plan: Plan) -> dict[Operator, int]:
     return found
 
 
-def _priced(operators: Mapping[Operator, int], pricer: NetworkPricer) -> dict[Operator, CollectiveCost]:
+def _priced(operators: Mapping[Operator, int], pricer: NetworkPricer) -> dict[Operator, Cost]:
     return {operator: pricer.cost(operator) for operator in operators if pricer.prices(operator)}
 
 
-def _slower(
-    plan: Plan, seated: Mapping[Operator, CollectiveCost], ordered: Mapping[Operator, CollectiveCost]
-) -> Iterator[str]:
+def _slower(plan: Plan, seated: Mapping[Operator, Cost], ordered: Mapping[Operator, Cost]) -> Iterator[str]:
     """Collectives whose price in order is below that on the chips found."""
     for operator, here in seated.items():
         there = ordered[operator]
-        if here.seconds > there.seconds:
+        if here.work_s > there.work_s:
             yield warn(
                 "ranks-slower",
-                f"{operator.name}: {here.algorithm} on the chips of ranks={plan.ranks} takes "
-                f"{here.seconds / there.seconds:.3g} times as long as {there.algorithm} in order",
+                f"{operator.name}: {here.call.algorithm} on the chips of ranks={plan.ranks} takes "
+                f"{here.work_s / there.work_s:.3g} times as long as {there.call.algorithm} in order",
             )
 
 

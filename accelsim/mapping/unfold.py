@@ -20,7 +20,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 from accelsim.engine.clock import to_ticks
 from accelsim.engine.taskgraph import TaskGraph, make_task_graph
 from accelsim.engine.template import concatenate
@@ -29,7 +29,6 @@ from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import System
 from accelsim.mapping.price import PricedBlock
 from accelsim.mapping.servers import COMM, STREAM
-from accelsim.network.collective import CollectiveCost
 from accelsim.network.collectives.base import get_algorithm
 from accelsim.network.collectives.schedule import Schedule
 from accelsim.network.play import schedule_graph
@@ -100,7 +99,7 @@ def unfold_block(block: PricedBlock, system: System, seats: Seats) -> TaskGraph:
     base, previous_collective = 0, -1
     offsets: list[int] = []
     for index, (priced, predecessors) in enumerate(zip(block.operators, block.predecessors, strict=True)):
-        if isinstance(priced.cost, CollectiveCost):
+        if not priced.cost.on_cores:
             part = _collective(machine, cast(Collective, priced.operator).group, priced.cost)
             waits = {*predecessors, previous_collective} - {-1}
             previous_collective = index
@@ -143,17 +142,17 @@ def _of_rank(name: str, rank: int) -> str:
     return name if rank == 0 else f"{name}@{rank}"
 
 
-def _compute(machine: _Machine, cost: OperatorCost, chip: Chip) -> _Tasks:
+def _compute(machine: _Machine, cost: Cost, chip: Chip) -> _Tasks:
     """One task per rank, as in the folded graph."""
     nbytes = round(cost.traffic_bytes.get(chip.main_memory, 0.0)) if machine.num_memories else 0
     columns: dict[str, Any] = {"server": machine.ranks, "work_ticks": to_ticks(cost.work_s)}
     if nbytes:
-        latency_ticks = to_ticks(cost.parts_s.get("launch", 0.0))
+        latency_ticks = to_ticks(cost.launch_s)
         columns |= {"nbytes": nbytes, "route_link": machine.ranks, "latency_ticks": latency_ticks}
     return _Tasks(machine.graph(machine.num_ranks, **columns), machine.ranks, machine.ranks)
 
 
-def _collective(machine: _Machine, group: Group, cost: CollectiveCost) -> _Tasks:
+def _collective(machine: _Machine, group: Group, cost: Cost) -> _Tasks:
     """Launch on every rank, then every transfer of the schedule; the last barrier of a rank ends it there."""
     ranks = machine.ranks
     launch = machine.graph(machine.num_ranks, server=machine.num_ranks + ranks, work_ticks=to_ticks(cost.launch_s))
@@ -173,7 +172,7 @@ def _collective(machine: _Machine, group: Group, cost: CollectiveCost) -> _Tasks
     return _Tasks(concatenate([*graphs, last], (before, after)), ranks, base + ranks)
 
 
-def _schedules(machine: _Machine, group: Group, cost: CollectiveCost) -> Iterator[tuple[Schedule, IntArray]]:
+def _schedules(machine: _Machine, group: Group, cost: Cost) -> Iterator[tuple[Schedule, IntArray]]:
     """Schedules that run at once, each with the rank that plays each part in it."""
     follows = machine.seats.follow_levels(group, machine.system)
     if follows and len(machine.system.group(group.size, group.stride)) != 1:
@@ -186,23 +185,24 @@ def _schedules(machine: _Machine, group: Group, cost: CollectiveCost) -> Iterato
         yield from ((schedule, members[order]) for members in groups)
 
 
-def _rings(machine: _Machine, group: Group, cost: CollectiveCost) -> list[tuple[Schedule, IntArray]]:
+def _rings(machine: _Machine, group: Group, cost: Cost) -> list[tuple[Schedule, IntArray]]:
     """What one group plays at once, each with its parts as places in the group."""
-    algorithm = get_algorithm(cost.kind, cost.algorithm)
+    call, links = cost.call, cost.phases[0].links
+    algorithm = get_algorithm(call.kind, call.algorithm)
     size, order = group.size, np.arange(group.size)
-    if cost.links == 1 or (algorithm.pattern != "ring" and not algorithm.follows_grid):
-        return [(algorithm.schedule(cost.nbytes, (size,)), order)]
+    if links == 1 or (algorithm.pattern != "ring" and not algorithm.follows_grid):
+        return [(algorithm.schedule(call.nbytes, (size,)), order)]
     shape = block_of(machine.system.group(size, group.stride)[0])[0].shape
     if algorithm.follows_grid or algorithm.links((size,)) > 1:
-        return [(algorithm.schedule(cost.nbytes, shape if algorithm.follows_grid else (size,)), order)]
+        return [(algorithm.schedule(call.nbytes, shape if algorithm.follows_grid else (size,)), order)]
     is_placed = not machine.seats.follow_levels(group, machine.system)
-    if cost.links == 2 and (is_placed or sum(extent > 1 for extent in shape) == 1):  # both ways round one dimension
-        half = algorithm.schedule(-(-cost.nbytes // 2), (size,))
+    if links == 2 and (is_placed or sum(extent > 1 for extent in shape) == 1):  # both ways round one dimension
+        half = algorithm.schedule(-(-call.nbytes // 2), (size,))
         return [(half, order), (half, order[::-1].copy())]
-    raise PlanError(f"{cost.kind}/{cost.algorithm}: {cost.links} rings at once have no schedule to unfold.")
+    raise PlanError(f"{call.kind}/{call.algorithm}: {links} rings at once have no schedule to unfold.")
 
 
-def _played(machine: _Machine, schedule: Schedule, chips: IntArray, cost: CollectiveCost) -> TaskGraph:
+def _played(machine: _Machine, schedule: Schedule, chips: IntArray, cost: Cost) -> TaskGraph:
     """The schedule over the group's links; what a rank sends in one step takes the step time of the price.
 
     Where it uses several links at once that is what it sends one rank; else what passes the busier of the ports at
@@ -210,7 +210,7 @@ def _played(machine: _Machine, schedule: Schedule, chips: IntArray, cost: Collec
     """
     graph = schedule_graph(schedule, machine.topology, chips.tolist())
     num_transfers, participants = len(schedule.step), schedule.num_ranks + schedule.num_switches
-    if cost.links > 1:
+    if cost.phases[0].links > 1:
         sent_bytes = _shared_bytes(schedule, (schedule.src * participants + schedule.dst))
     else:
         sent_bytes = np.maximum(_shared_bytes(schedule, schedule.src), _shared_bytes(schedule, schedule.dst))

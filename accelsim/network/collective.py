@@ -12,17 +12,17 @@ Not modelled: other traffic (the engine's links do that), the additions of a red
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from accelsim.cost.call import AUTO, DEFAULT_LIBRARY, Call, FoldedStep, LevelSteps
+from accelsim.cost.cost import Cost
 from accelsim.errors import ConfigError
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import GroupLevel, System
-from accelsim.network.collectives.base import FoldedStep, algorithms_of, closed_form_s, get_algorithm
+from accelsim.network.collectives.base import algorithms_of, get_algorithm
 from accelsim.network.collectives.hierarchical import NAME as HIERARCHICAL
 from accelsim.network.library import (
-    AUTO,
-    DEFAULT_LIBRARY,
     Numbers,
     allowed_protocols,
     find_library,
@@ -31,6 +31,7 @@ from accelsim.network.library import (
     outside_measured,
 )
 from accelsim.network.on_graph import SpreadStep
+from accelsim.network.residual import rated
 from accelsim.network.spread import ports_of, require, spread
 from accelsim.warning import warn
 
@@ -38,216 +39,84 @@ from accelsim.warning import warn
 _MOST_BYTES = 2**50
 
 
-@dataclass(frozen=True, slots=True)
-class LevelSteps:
-    """Steps of a collective over the links of one level.
-
-    Attributes:
-        level: Level whose links set the pace.
-        steps: Bytes over one link of the rank and how often, in order.
-        links: Links of that level a rank loads alike at once (rings on a torus).
-        step_latency_s: Time of a step before its first byte moves.
-        bandwidth_bytes_per_s: What payload reaches of one link.
-        link_energy_j_per_byte: Energy of one byte over one link.
-    """
-
-    level: str
-    steps: tuple[FoldedStep, ...]
-    links: int
-    step_latency_s: float
-    bandwidth_bytes_per_s: float
-    link_energy_j_per_byte: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Time of the steps on an idle network, in seconds."""
-        return closed_form_s(self.steps, self.step_latency_s, self.bandwidth_bytes_per_s)
-
-    @property
-    def sent_bytes(self) -> int:
-        """Bytes one rank sends over the links of the level."""
-        return self.links * sum(step.nbytes * step.repeat for step in self.steps)
-
-    def step_s(self, nbytes: int) -> float:
-        """Time of one step that sends ``nbytes`` over one link, in seconds."""
-        return self.step_latency_s + nbytes / self.bandwidth_bytes_per_s
-
-
-@dataclass(frozen=True, slots=True)
-class CollectiveCost:
-    """Steps and time of one collective on an idle network, seen by one rank.
-
-    In the engine a step is one task: ``work`` of :meth:`step_s` and, after ``step_latency_s``, ``nbytes`` on one link
-    of the level at its full capacity. Alone the step then takes ``step_s``; two that share a link slow each other.
-
-    Attributes:
-        kind: ``all_reduce``, ``all_gather`` ...
-        algorithm: Name in the registry.
-        protocol: Protocol of the library that is fastest.
-        num_ranks: Ranks of the group.
-        nbytes: Size of the call, as nccl-tests count it.
-        level: Level of the first phase, whose links set the pace; empty for a group of one.
-        steps: Bytes over one link of the rank and how often, in order, in the first phase.
-        links: Links of that level a rank loads alike at once (rings on a torus).
-        launch_s: Time beside the steps: the call itself and the pass over the rank's own chunk.
-        step_latency_s: Time of a step before its first byte moves.
-        bandwidth_bytes_per_s: What payload reaches of one link.
-        link_energy_j_per_byte: Energy of one byte over one link.
-        warnings: Why this number should be trusted less.
-        rest: Phases after the first one, of algorithms that use several levels in turn.
-        hidden_bytes: Bytes one rank sends over further levels meanwhile, which take no time of their own.
-    """
-
-    kind: str
-    algorithm: str
-    protocol: str
-    num_ranks: int
-    nbytes: int
-    level: str
-    steps: tuple[FoldedStep, ...]
-    links: int
-    launch_s: float
-    step_latency_s: float
-    bandwidth_bytes_per_s: float
-    link_energy_j_per_byte: float = 0.0
-    warnings: tuple[str, ...] = ()
-    rest: tuple[LevelSteps, ...] = ()
-    hidden_bytes: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def phases(self) -> tuple[LevelSteps, ...]:
-        """All phases in order."""
-        rates = (self.step_latency_s, self.bandwidth_bytes_per_s, self.link_energy_j_per_byte)
-        return (LevelSteps(self.level, self.steps, self.links, *rates), *self.rest)
-
-    def step_s(self, nbytes: int) -> float:
-        """Time of one step of the first phase that sends ``nbytes`` over one link, in seconds."""
-        return self.step_latency_s + nbytes / self.bandwidth_bytes_per_s
-
-    @property
-    def seconds(self) -> float:
-        """Time of the whole call on an idle network, in seconds."""
-        return self.launch_s + sum(phase.seconds for phase in self.phases)
-
-    @property
-    def sent_bytes(self) -> int:
-        """Bytes one rank sends, over all links and levels."""
-        return sum(phase.sent_bytes for phase in self.phases) + sum(self.hidden_bytes.values())
-
-    @property
-    def energy_j(self) -> float:
-        """Energy of the bytes one rank sends, in joules."""
-        return sum(phase.sent_bytes * phase.link_energy_j_per_byte for phase in self.phases)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a collective by one algorithm of a library.
-
-    Attributes:
-        kind: ``all_reduce``, ``all_gather`` ...
-        algorithm: Name in the registry.
-        num_ranks: Ranks of the group.
-        nbytes: Size as nccl-tests count it.
-        library: Name of one of the level's further libraries; empty for its own collectives.
-    """
-
-    kind: str
-    algorithm: str
-    num_ranks: int
-    nbytes: int
-    library: str = DEFAULT_LIBRARY
-
-
-def collective_steps(
-    kind: str,
-    nbytes: int,
-    num_ranks: int,
-    system: System,
-    stride: int = 1,
-    algorithm: str = AUTO,
-    library: str = DEFAULT_LIBRARY,
-) -> CollectiveCost:
+def collective_steps(call: Call, system: System, stride: int = 1) -> Cost:
     """Steps and time of one collective on an idle network.
 
     Args:
-        kind: ``all_reduce``, ``all_gather``, ``reduce_scatter``, ``all_to_all``, ``broadcast``, ``reduce`` or
+        call: Of ``all_reduce``, ``all_gather``, ``reduce_scatter``, ``all_to_all``, ``broadcast``, ``reduce`` or
             ``send_recv``.
-        nbytes: The larger of a rank's send and receive buffers (the size nccl-tests print).
-        num_ranks: Ranks of the group.
         system: Where it runs.
         stride: Distance between neighbouring ranks, in chips.
-        algorithm: Name in the registry, or ``auto`` for the fastest of those the library has.
-        library: Name of one of the level's further libraries; empty for its own collectives.
 
     Raises:
         ConfigError: Unknown kind, algorithm or library, a negative size, a group larger than the system, or an
             algorithm that does not suit the group.
     """
-    costs = collective_choices(kind, nbytes, num_ranks, system, stride, algorithm, library)
-    return min(costs, key=lambda cost: cost.seconds)
+    return rated(min(_choices(call, system, stride), key=lambda cost: cost.work_s), system)
 
 
-def collective_choices(
-    kind: str,
-    nbytes: int,
-    num_ranks: int,
-    system: System,
-    stride: int = 1,
-    algorithm: str = AUTO,
-    library: str = DEFAULT_LIBRARY,
-) -> list[CollectiveCost]:
+def collective_choices(call: Call, system: System, stride: int = 1) -> list[Cost]:
     """What each algorithm that :func:`collective_steps` would choose from takes, at its fastest protocol.
+
+    Args:
+        call: The collective.
+        system: Where it runs.
+        stride: Distance between neighbouring ranks, in chips.
 
     Raises:
         ConfigError: As :func:`collective_steps`.
     """
-    if not 0 <= nbytes <= _MOST_BYTES:
-        raise ConfigError(f"{kind}: {nbytes} bytes; expected 0 to {_MOST_BYTES} (1 PiB).")
-    span = system.group(num_ranks, stride)
+    return [rated(cost, system) for cost in _choices(call, system, stride)]
+
+
+def _choices(call: Call, system: System, stride: int) -> list[Cost]:
+    """The choices before it is said how far measured times may lie from them."""
+    kind = call.kind
+    if not 0 <= call.nbytes <= _MOST_BYTES:
+        raise ConfigError(f"{kind}: {call.nbytes} bytes; expected 0 to {_MOST_BYTES} (1 PiB).")
+    span = system.group(call.num_ranks, stride)
     known = algorithms_of(kind)
-    if algorithm != AUTO:
-        get_algorithm(kind, algorithm)
+    is_open = call.algorithm == AUTO
+    if not is_open:
+        get_algorithm(kind, call.algorithm)
     if not span:
-        name = known[0] if algorithm == AUTO else algorithm
-        return [CollectiveCost(kind, name, "none", num_ranks, nbytes, "", (), 1, 0.0, 0.0, math.inf)]
-    chosen = find_library(span[-1].level, library)
-    names, listed = menu(kind, chosen) if algorithm == AUTO else ([algorithm], True)
-    costs = [cost for name in names for cost in _priced(kind, name, nbytes, span, library, on_graph=listed)]
+        return [Cost.of_call(replace(call, algorithm=known[0] if is_open else call.algorithm, protocol="none"), 0.0)]
+    chosen = find_library(span[-1].level, call.library)
+    names, listed = menu(kind, chosen) if is_open else ([call.algorithm], True)
+    by_name = [replace(call, algorithm=name) for name in names]
+    costs = [cost for one in by_name for cost in _priced(one, span, on_graph=listed)]
     if not costs:
-        costs = [cost for name in names for cost in _priced(kind, name, nbytes, span, library)]
-    if chosen.falls_back and algorithm == AUTO and library != DEFAULT_LIBRARY:
-        costs += collective_choices(kind, nbytes, num_ranks, system, stride)
+        costs = [cost for one in by_name for cost in _priced(one, span)]
+    if chosen.falls_back and is_open and call.library != DEFAULT_LIBRARY:
+        costs += _choices(replace(call, library=DEFAULT_LIBRARY), system, stride)
     if not costs:
         require(" or ".join(names), kind, None)
     notes = [
         warn("collective-outside-measured", f"{kind} over {span[-1].level.name}: {text}")
-        for text in outside_measured(chosen, nbytes, num_ranks)
+        for text in outside_measured(chosen, call.nbytes, call.num_ranks)
     ]
     filled = math.prod(part.members for part in span)
-    if filled != num_ranks:
+    if filled != call.num_ranks:
         inner = " x ".join(f"{part.members} of {part.level.name}" for part in span)
-        text = f"{kind}: {num_ranks} ranks do not divide evenly; priced as {filled} ({inner})"
+        text = f"{kind}: {call.num_ranks} ranks do not divide evenly; priced as {filled} ({inner})"
         notes.append(warn("ranks-uneven", text))
     return [replace(cost, warnings=(*cost.warnings, *notes)) for cost in costs] if notes else costs
 
 
-def _priced(
-    kind: str, algorithm: str, nbytes: int, span: tuple[GroupLevel, ...], library: str, on_graph: bool = True
-) -> Iterator[CollectiveCost]:
+def _priced(call: Call, span: tuple[GroupLevel, ...], on_graph: bool = True) -> Iterator[Cost]:
     """The call by one algorithm under its fastest protocol; nothing where it does not suit the group."""
-    if algorithm == HIERARCHICAL:
-        parts = _hierarchical(kind, nbytes, span, library)
+    if call.algorithm == HIERARCHICAL:
+        parts = _hierarchical(call, span)
         if parts:
             yield parts
         return
-    steps = spread(get_algorithm(kind, algorithm), nbytes, span, on_graph)
+    steps = spread(get_algorithm(call.kind, call.algorithm), call.nbytes, span, on_graph)
     if steps is not None:
         num_ranks = math.prod(part.members for part in span)
-        yield fastest_protocol(Call(kind, algorithm, num_ranks, nbytes, library), span[-1].level, steps)
+        yield fastest_protocol(replace(call, num_ranks=num_ranks), span[-1].level, steps)
 
 
-def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ...]) -> CollectiveCost:
+def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ...]) -> Cost:
     """The call under each protocol of the outermost level, whose latency every step waits for."""
     numbers = numbers_for(outer, call.kind, call.algorithm, call.library)
     warnings = tuple(dict.fromkeys((*(text for step in steps for text in step.warnings), *numbers.warnings)))
@@ -259,12 +128,8 @@ def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ..
     )
     own_s = numbers.launch_s + numbers.protocols[protocol].launch_s
     launch_s = own_s + chunk_bytes / numbers.copy_bytes_per_s
-    first, *rest = options[protocol] or (LevelSteps(outer.name, (), 1, 0.0, math.inf),)
-    return CollectiveCost(
-        call.kind, call.algorithm, protocol, call.num_ranks, call.nbytes, first.level, first.steps, first.links,
-        launch_s, first.step_latency_s, first.bandwidth_bytes_per_s, first.link_energy_j_per_byte, warnings,
-        tuple(rest),
-    )  # fmt: skip
+    phases = options[protocol] or (LevelSteps(outer.name, (), 1, 0.0, math.inf),)
+    return Cost.of_call(replace(call, protocol=protocol), launch_s, phases, warnings)
 
 
 def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, numbers: Numbers, protocol: str) -> Iterator[LevelSteps]:
@@ -304,34 +169,35 @@ def _best_efficiency(level: SystemLevel) -> float:
     return max((p.efficiency for p in level.collectives.protocols.values()), default=1.0)
 
 
-def _hierarchical(kind: str, nbytes: int, span: tuple[GroupLevel, ...], library: str) -> CollectiveCost | None:
+def _hierarchical(call: Call, span: tuple[GroupLevel, ...]) -> Cost | None:
     """Scatter inside every level, the kind itself on the outermost, gather back; one launch, the outermost's."""
-    num_ranks = math.prod(part.members for part in span)
+    kind = call.kind
     if len(span) < 2 or kind not in ("all_reduce", "all_gather", "reduce_scatter"):
         return None
-    inner, ranks, inside = nbytes, 1, []
+    inner, ranks, inside = call.nbytes, 1, []
     for part in span[:-1]:
         shared = -(-inner * ranks // ports_of(part.level, ranks))  # ranks of a group that share a port take turns
-        there = _level_best("reduce_scatter", shared, part, library) if kind != "all_gather" else None
-        back = _level_best("all_gather", shared, part, library) if kind != "reduce_scatter" else None
+        there = _level_best("reduce_scatter", shared, part, call.library) if kind != "all_gather" else None
+        back = _level_best("all_gather", shared, part, call.library) if kind != "reduce_scatter" else None
         inside.append((there, back))
         inner, ranks = -(-inner // part.members), ranks * part.members
-    outside = _level_best(kind, -(-inner * ranks // ports_of(span[-1].level, ranks)), span[-1], library)
-    calls = [there for there, _ in inside] + [outside] + [back for _, back in reversed(inside)]
-    phases = [phase for call in calls if call is not None for phase in call.phases]
-    names = dict.fromkeys(call.algorithm for call in calls if call is not None)
-    first, *rest = phases
-    warnings = tuple(dict.fromkeys(text for call in calls if call is not None for text in call.warnings))
-    return CollectiveCost(
-        kind, HIERARCHICAL, "+".join(names), num_ranks, nbytes, first.level, first.steps, first.links,
-        outside.launch_s, first.step_latency_s, first.bandwidth_bytes_per_s, first.link_energy_j_per_byte, warnings,
-        tuple(rest),
-    )  # fmt: skip
+    outside = _level_best(kind, -(-inner * ranks // ports_of(span[-1].level, ranks)), span[-1], call.library)
+    found = [there for there, _ in inside] + [outside] + [back for _, back in reversed(inside)]
+    costs = [cost for cost in found if cost is not None]
+    names = dict.fromkeys(cost.call.algorithm for cost in costs)
+    num_ranks = math.prod(part.members for part in span)
+    return Cost.of_call(
+        replace(call, num_ranks=num_ranks, protocol="+".join(names)),
+        outside.launch_s,
+        [phase for cost in costs for phase in cost.phases],
+        tuple(dict.fromkeys(text for cost in costs for text in cost.warnings)),
+    )
 
 
-def _level_best(kind: str, nbytes: int, part: GroupLevel, library: str) -> CollectiveCost:
+def _level_best(kind: str, nbytes: int, part: GroupLevel, library: str) -> Cost:
     """The fastest algorithm on one level alone."""
     library = library if library in part.level.spec.libraries else DEFAULT_LIBRARY
     names, listed = menu(kind, find_library(part.level, library))
-    costs = [cost for name in names for cost in _priced(kind, name, nbytes, (part,), library, on_graph=listed)]
-    return min(costs, key=lambda cost: cost.seconds - cost.launch_s)
+    calls = [Call(kind, nbytes, part.members, name, library) for name in names]
+    costs = [cost for call in calls for cost in _priced(call, (part,), on_graph=listed)]
+    return min(costs, key=lambda cost: cost.work_s - cost.launch_s)

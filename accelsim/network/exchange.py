@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 
+from accelsim.cost.call import Call, FoldedStep, LevelSteps
+from accelsim.cost.cost import Cost
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
-from accelsim.network.collective import CollectiveCost
-from accelsim.network.collectives.base import FoldedStep
 from accelsim.network.expert_kernels import ExchangeCost, ExpertExchange, expert_exchange
+from accelsim.network.residual import rated
 from accelsim.workload.operators.exchange import Exchange
 
 
@@ -28,7 +29,7 @@ def has_expert_kernels(operator: Exchange, system: System) -> bool:
     return bool(span) and bool(span[-1].level.spec.expert_kernels)
 
 
-def price_exchange(operator: Exchange, system: System) -> CollectiveCost:
+def price_exchange(operator: Exchange, system: System) -> Cost:
     """Cost of an exchange by the kernels of the level that the group spans.
 
     Args:
@@ -52,27 +53,19 @@ def price_exchange(operator: Exchange, system: System) -> CollectiveCost:
     costs = [expert_exchange(asked, system, kernel, operator.group.stride) for kernel in kernels]
     cost = min(costs, key=lambda cost: cost.seconds)
     pace = next(part.level for part in span if part.level.name == cost.level)
-    return _as_collective(operator, cost, pace)
+    return rated(_as_call(operator, cost, pace), system)
 
 
-def _as_collective(operator: Exchange, cost: ExchangeCost, pace: SystemLevel) -> CollectiveCost:
+def _as_call(operator: Exchange, cost: ExchangeCost, pace: SystemLevel) -> Cost:
     """The call as one step over the level that sets the pace, behind everything that is not bytes on its links."""
     nbytes = math.ceil(cost.sent_bytes[cost.level])
     latency_s = min(pace.link.latency_s, cost.parts_s["links"])
     moving_s = cost.parts_s["links"] - latency_s
-    return CollectiveCost(
-        kind=operator.function,
-        algorithm=cost.kernel,
-        protocol=operator.direction,
-        num_ranks=operator.num_ranks,
-        nbytes=operator.nbytes,
-        level=cost.level,
-        steps=(FoldedStep(nbytes, 1),),
-        links=1,
-        launch_s=cost.seconds - cost.parts_s["links"],
-        step_latency_s=latency_s,
-        bandwidth_bytes_per_s=nbytes / moving_s if moving_s else math.inf,
-        link_energy_j_per_byte=pace.link.energy_j_per_byte,
-        warnings=cost.warnings,
-        hidden_bytes={level: round(n) for level, n in cost.sent_bytes.items() if level != cost.level},
+    rate = nbytes / moving_s if moving_s else math.inf
+    return Cost.of_call(
+        Call(operator.function, operator.nbytes, operator.num_ranks, cost.kernel, protocol=operator.direction),
+        cost.seconds - cost.parts_s["links"],
+        [LevelSteps(cost.level, (FoldedStep(nbytes, 1),), 1, latency_s, rate, pace.link.energy_j_per_byte)],
+        cost.warnings,
+        {level: round(n) for level, n in cost.sent_bytes.items() if level != cost.level},
     )

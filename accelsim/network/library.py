@@ -6,15 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from accelsim.cost.call import DEFAULT_LIBRARY
 from accelsim.errors import ConfigError
 from accelsim.hardware.level import AlgorithmSpec, CollectiveSpec, ProtocolSpec, SystemLevel
 from accelsim.network.collectives.base import COLLECTIVES, algorithms_of, get_algorithm
 from accelsim.registry import did_you_mean
 from accelsim.warning import warn
-
-AUTO = "auto"
-#: The level's own collectives.
-DEFAULT_LIBRARY = ""
 
 
 @dataclass(frozen=True, slots=True)

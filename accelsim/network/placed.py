@@ -14,15 +14,18 @@ from functools import cached_property
 
 import numpy as np
 
+from accelsim.cost.call import Call
+from accelsim.cost.cost import Cost
 from accelsim.errors import ConfigError
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
-from accelsim.network.collective import Call, CollectiveCost, fastest_protocol
+from accelsim.network.collective import fastest_protocol
 from accelsim.network.collectives.base import CollectiveAlgorithm, algorithms_of, get_algorithm
 from accelsim.network.collectives.hierarchical import NAME as HIERARCHICAL
 from accelsim.network.collectives.schedule import Schedule
 from accelsim.network.library import menu
 from accelsim.network.on_graph import FloatArray, IntArray, Routes, SpreadStep, routes_of, steps_on_graph
+from accelsim.network.residual import rated
 from accelsim.network.topology.levels import LevelledTopology, join_levels
 
 #: Most ways between chips that are looked up for one algorithm; beyond it only rings are tried.
@@ -41,7 +44,7 @@ class PlacedNetwork:
         """All chips with the links of all levels."""
         return join_levels(self._levels)
 
-    def cost(self, kind: str, nbytes: int, chips: IntArray) -> CollectiveCost:
+    def cost(self, kind: str, nbytes: int, chips: IntArray) -> Cost:
         """The fastest of :meth:`choices`.
 
         Args:
@@ -52,19 +55,23 @@ class PlacedNetwork:
         Raises:
             ConfigError: No algorithm of the kind is a list of messages between ranks.
         """
-        return min(self.choices(kind, nbytes, chips), key=lambda cost: cost.seconds)
+        return rated(min(self._choices(kind, nbytes, chips), key=lambda cost: cost.work_s), self._system)
 
-    def choices(self, kind: str, nbytes: int, chips: IntArray) -> list[CollectiveCost]:
+    def choices(self, kind: str, nbytes: int, chips: IntArray) -> list[Cost]:
         """What each algorithm of the outermost level takes; of all where it lists none that has messages.
 
         Args:
-            kind: Collective, e.g. ``all_reduce``.
-            nbytes: Bytes of the buffer of a rank.
-            chips: Chip of each rank of each group that plays at once. int64[groups, ranks].
+            kind: ``all_reduce``, ``all_to_all``, ``send_recv`` ...
+            nbytes: Size of the call as nccl-tests count it.
+            chips: Chip of each rank of each group. int64[groups, ranks].
 
         Raises:
             ConfigError: As :meth:`cost`.
         """
+        return [rated(cost, self._system) for cost in self._choices(kind, nbytes, chips)]
+
+    def _choices(self, kind: str, nbytes: int, chips: IntArray) -> list[Cost]:
+        """The choices before it is said how far measured times may lie from them."""
         outer = self._levels[self._outermost(chips)]
         names, _ = menu(kind, outer.collectives)
         costs = [cost for name in names if (cost := self._cost(kind, name, nbytes, chips, outer))]
@@ -84,19 +91,20 @@ class PlacedNetwork:
             inner *= level.size
         return found
 
-    def _cost(self, kind: str, name: str, nbytes: int, chips: IntArray, outer: SystemLevel) -> CollectiveCost | None:
+    def _cost(self, kind: str, name: str, nbytes: int, chips: IntArray, outer: SystemLevel) -> Cost | None:
         schedule = _messages(kind, name, nbytes, chips)
         if schedule is None:
             return None
-        call = Call(kind, name, chips.shape[1], nbytes)
+        call = Call(kind, nbytes, chips.shape[1], name)
         one_way = fastest_protocol(call, outer, self._steps(schedule, chips))
         half = _messages(kind, name, -(-nbytes // 2), chips) if get_algorithm(kind, name).pattern == "ring" else None
         if half is None:
             return one_way
         # A ring may run both ways round at once, with half of the bytes each; through a switch that gains nothing.
         both_ways = fastest_protocol(call, outer, self._steps(half, np.concatenate([chips, chips[:, ::-1]])))
-        rest = tuple(replace(steps, links=2) for steps in both_ways.rest)
-        return min(one_way, replace(both_ways, links=2, rest=rest), key=lambda cost: cost.seconds)
+        phases = [replace(phase, links=2) for phase in both_ways.phases]
+        both_ways = Cost.of_call(both_ways.call, both_ways.launch_s, phases, both_ways.warnings)
+        return min(one_way, both_ways, key=lambda cost: cost.work_s)
 
     def _steps(self, schedule: Schedule, chips: IntArray) -> tuple[SpreadStep, ...]:
         routes = routes_of(schedule, chips, self.graph)

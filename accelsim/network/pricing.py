@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from accelsim.cost.call import Call
+from accelsim.cost.cost import Cost
 from accelsim.hardware.system import System
-from accelsim.network.collective import CollectiveCost, collective_steps
+from accelsim.network.collective import collective_steps
 from accelsim.network.exchange import has_expert_kernels, price_exchange
 from accelsim.network.placed import PlacedNetwork
 from accelsim.network.seats import Seats
@@ -33,7 +35,7 @@ class NetworkPricer:
         """Whether the operator is one between ranks."""
         return operator.kind in _PRICES
 
-    def cost(self, operator: Operator) -> CollectiveCost:
+    def cost(self, operator: Operator) -> Cost:
         """Cost of an operator between ranks on an idle network but for the groups that play it at once.
 
         Raises:
@@ -41,27 +43,27 @@ class NetworkPricer:
         """
         return _PRICES[operator.kind](self, operator)
 
-    def _collective(self, operator: Operator) -> CollectiveCost:
+    def _collective(self, operator: Operator) -> Cost:
         op = cast(Collective, operator)
         seats = self._seats_for(op)
         if seats.follow_levels(op.group, self._system):
             return self._on_levels(op)
         return self._placed.cost(op.function, op.nbytes, seats.groups(op.group))
 
-    def _on_levels(self, op: Collective) -> CollectiveCost:
+    def _on_levels(self, op: Collective) -> Cost:
         """By the library of the system where the outermost level that the group spans has it."""
         size, stride = op.group.size, op.group.stride
         span = self._system.group(size, stride)
         library = self._system.library if span and self._system.library in span[-1].level.spec.libraries else ""
-        return collective_steps(op.function, op.nbytes, size, self._system, stride, library=library)
+        return collective_steps(Call(op.function, op.nbytes, size, library=library), self._system, stride)
 
-    def _exchange(self, operator: Operator) -> CollectiveCost:
+    def _exchange(self, operator: Operator) -> Cost:
         op = cast(Exchange, operator)
         if self._seats_for(op).follow_levels(op.group, self._system) and has_expert_kernels(op, self._system):
             return price_exchange(op, self._system)
         return self._collective(op)
 
-    def _send_recv(self, operator: Operator) -> CollectiveCost:
+    def _send_recv(self, operator: Operator) -> Cost:
         op = cast(SendRecv, operator)
         seats = self._seats or Seats(op.group.size * op.group.stride)
         return self._placed.cost("send_recv", op.nbytes, seats.pairs(op.group, op.source))
@@ -71,14 +73,14 @@ class NetworkPricer:
 
 
 #: How the operators between ranks are priced, by kind.
-_PRICES: Mapping[str, Callable[[NetworkPricer, Operator], CollectiveCost]] = {
+_PRICES: Mapping[str, Callable[[NetworkPricer, Operator], Cost]] = {
     "collective": NetworkPricer._collective,
     "exchange": NetworkPricer._exchange,
     "send_recv": NetworkPricer._send_recv,
 }
 
 
-def price_collective(operator: Collective, system: System) -> CollectiveCost:
+def price_collective(operator: Collective, system: System) -> Cost:
     """Cost of a collective whose first group lies on the first chips.
 
     Args:

@@ -16,10 +16,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from accelsim.cost.call import FoldedStep
 from accelsim.errors import ConfigError
 from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import GroupLevel
-from accelsim.network.collectives.base import CollectiveAlgorithm, FoldedStep
+from accelsim.network.collectives.base import CollectiveAlgorithm
 from accelsim.network.on_graph import Load, SpreadStep, routes_of, steps_on_graph
 from accelsim.network.topology.base import build_topology
 from accelsim.network.topology.faults import faults_of_block

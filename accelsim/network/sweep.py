@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accelsim.cost.call import AUTO, DEFAULT_LIBRARY, Call
+from accelsim.cost.cost import Cost
 from accelsim.errors import ConfigError
 from accelsim.hardware.system import System
-from accelsim.network.collective import CollectiveCost, collective_choices
-from accelsim.network.library import AUTO, DEFAULT_LIBRARY
+from accelsim.network.collective import collective_choices
 from accelsim.network.placed import PlacedNetwork
 from accelsim.network.seats import Seats, interleaved
 from accelsim.workload.group import Group
@@ -17,19 +19,19 @@ from accelsim.workload.group import Group
 _BUS_PASSES = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1}
 
 
-def algorithm_bytes_per_s(cost: CollectiveCost) -> float:
+def algorithm_bytes_per_s(cost: Cost) -> float:
     """Size of the call over its time ("algbw" of nccl-tests); 0 for a call that takes no time."""
-    return cost.nbytes / cost.seconds if cost.seconds else 0.0
+    return cost.call.nbytes / cost.work_s if cost.work_s else 0.0
 
 
-def bus_bytes_per_s(cost: CollectiveCost) -> float:
+def bus_bytes_per_s(cost: Cost) -> float:
     """What a link would have to carry in an ideal ring ("busbw"): comparable over numbers of ranks.
 
     Source:
         NVIDIA nccl-tests, doc/PERFORMANCE.md.
     """
-    share = (cost.num_ranks - 1) / cost.num_ranks
-    factor = _BUS_PASSES[cost.kind] * share if cost.kind in _BUS_PASSES else 1.0
+    share = (cost.call.num_ranks - 1) / cost.call.num_ranks
+    factor = _BUS_PASSES[cost.call.kind] * share if cost.call.kind in _BUS_PASSES else 1.0
     return algorithm_bytes_per_s(cost) * factor
 
 
@@ -59,13 +61,14 @@ class Sweep:
         by_algorithm: Costs by algorithm, in the order of sizes.
     """
 
-    fastest: tuple[CollectiveCost, ...]
-    by_algorithm: dict[str, tuple[CollectiveCost, ...]]
+    fastest: tuple[Cost, ...]
+    by_algorithm: dict[str, tuple[Cost, ...]]
 
     @property
     def crossovers(self) -> tuple[Crossover, ...]:
         """Where the fastest algorithm changes."""
-        pairs = zip(self.fastest, self.fastest[1:], strict=False)
+        calls = [cost.call for cost in self.fastest]
+        pairs = itertools.pairwise(calls)
         return tuple(
             Crossover(a.nbytes, b.nbytes, a.algorithm, b.algorithm) for a, b in pairs if a.algorithm != b.algorithm
         )
@@ -95,17 +98,17 @@ def sweep_collective(
         ConfigError: As :func:`accelsim.network.collective.collective_steps`, or an algorithm or library asked for
             where the group does not lie on whole levels.
     """
-    fastest, found = [], dict[str, list[CollectiveCost]]()
+    fastest, found = [], dict[str, list[Cost]]()
     on_levels = Seats(group.size * group.stride).follow_levels(group, system)
     if not on_levels and (algorithm, library) != (AUTO, DEFAULT_LIBRARY):
         raise ConfigError(f"{group} do not lie on whole levels of {system.name}; choose no algorithm or library there.")
     placed = PlacedNetwork(system)
     for nbytes in sizes_bytes:
         if on_levels:
-            choices = collective_choices(kind, nbytes, group.size, system, group.stride, algorithm, library)
+            choices = collective_choices(Call(kind, nbytes, group.size, algorithm, library), system, group.stride)
         else:
             choices = placed.choices(kind, nbytes, interleaved(group, system))
-        fastest.append(min(choices, key=lambda cost: cost.seconds))
+        fastest.append(min(choices, key=lambda cost: cost.work_s))
         for cost in choices:
-            found.setdefault(cost.algorithm, []).append(cost)
+            found.setdefault(cost.call.algorithm, []).append(cost)
     return Sweep(tuple(fastest), {name: tuple(costs) for name, costs in found.items()})

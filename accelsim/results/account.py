@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import ProgramTimeline, SeriesTimeline
 from accelsim.engine.runs import Runs
 from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph
 from accelsim.errors import VerificationError
-from accelsim.mapping.price import PricedBlock, PricedOperator
+from accelsim.mapping.price import PricedBlock
 from accelsim.mapping.servers import HOST
 from accelsim.results.occupied import EXPOSED_COMMUNICATION, StageTimes, stage_times
 from accelsim.results.path import CONTENTION, IDLE, CriticalPart, merge, parts_of_runs
@@ -158,16 +157,12 @@ def _causes(
 ) -> dict[str, float]:
     """Time of a stage in all rounds by cause: what is computed, and what the stream misses."""
     found: dict[str, float] = defaultdict(float)
-    computes = [one for one, priced in zip(operators, block.operators, strict=True) if _is_computed(priced)]
+    computes = [one for one, priced in zip(operators, block.operators, strict=True) if priced.cost.on_cores]
     uncovered_s = {cause: figure_of(seconds * repeat) for cause, seconds in times.uncovered_s.items()}
     for columns in (*(one.parts_s for one in computes), uncovered_s):
         for cause, seconds in columns.items():
             found[cause] += add_in_order(0.0, [seconds], rounds)
     return found
-
-
-def _is_computed(priced: PricedOperator) -> bool:
-    return isinstance(priced.cost, OperatorCost)
 
 
 def _row(block: str, row: OperatorSum) -> OperatorRow:
@@ -222,7 +217,7 @@ def _alone(graph: TaskGraph, runs: Runs, block: PricedBlock, rows: slice) -> dic
     is_collective = np.zeros(size, dtype=bool)
     none = np.zeros((len(runs) if block.growing else 1, size))
     for index, priced in enumerate(block.operators):
-        if not isinstance(priced.cost, OperatorCost):
+        if not priced.cost.on_cores:
             is_collective[index] = True
             continue
         growing = block.growing.get(index)

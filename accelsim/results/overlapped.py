@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from accelsim.cost.base import OperatorCost
 from accelsim.engine.program import StageTimeline
 from accelsim.mapping.booking import Booking, Overlapped
 from accelsim.results.account import Ledger, OperatorRow, total_ledger
@@ -44,7 +43,6 @@ def _row(bookings: list[Booking], alike: int, main_memory: str) -> OperatorRow:
     roles: dict[str, float] = defaultdict(float)
     for booking in bookings:
         cost, count = booking.cost, booking.count
-        assert isinstance(cost, OperatorCost)  # collectives do not run side by side with anything but the stream
         each = count // alike
         time_s += cost.work_s * each
         energy_j += cost.energy_j * count

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accelsim.cost.base import OperatorCost, whole_run_residual
+from accelsim.cost.base import whole_run_residual
 from accelsim.cost.residual import ASSUMED, Residual
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Overlapped
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.servers import BETWEEN_CHIPS, HOST, NOC
-from accelsim.network.residual import collective_residual
 from accelsim.results.account import EXPOSED_COMMUNICATION, IDLE, Ledger
 from accelsim.results.band import Band, band_of, later_of
 from accelsim.results.path import CriticalPart
@@ -35,7 +34,7 @@ def band_of_run(mapped: Mapped, ledger: Ledger, system: System, host_s: float = 
         system: Where it ran.
         host_s: Time in which a host dispatched operators; the later of host and device then decides each end.
     """
-    by_operator = _by_operator(mapped, system)
+    by_operator = _by_operator(mapped)
     mix = _mix(mapped.overlapped) if mapped.overlapped is not None else {}
     times: dict[Residual, float] = {}
     for part in _on_device(ledger) if host_s else ledger.critical:
@@ -68,13 +67,12 @@ def _shares(
         yield from mix.items()
 
 
-def _by_operator(mapped: Mapped, system: System) -> dict[str, Residual]:
+def _by_operator(mapped: Mapped) -> dict[str, Residual]:
     """Residual of each operator by name."""
     found: dict[str, Residual] = {}
     for name, cost in mapped.prices():
-        residual = cost.residual if isinstance(cost, OperatorCost) else collective_residual(cost, system)
-        if name not in found or residual.log_deviation > found[name].log_deviation:
-            found[name] = residual
+        if name not in found or cost.residual.log_deviation > found[name].log_deviation:
+            found[name] = cost.residual
     return found
 
 
@@ -82,7 +80,7 @@ def _mix(ran: Overlapped) -> dict[Residual, float]:
     """Share of each residual in the time of all operators on cores."""
     times: dict[Residual, float] = {}
     for booking in ran.bookings:
-        if booking.operator is not None and isinstance(booking.cost, OperatorCost):
+        if booking.operator is not None and booking.cost.on_cores:
             residual = booking.cost.residual
             times[residual] = times.get(residual, 0.0) + booking.cost.work_s * booking.count
     whole = sum(times.values())

@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.base import OperatorCost
 from accelsim.mapping.price import PricedBlock, PricedOperator, PricedSteps
-from accelsim.network.collective import CollectiveCost
 from accelsim.results.path import CONTENTION
 from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.tensor import Role
@@ -111,13 +109,12 @@ class _Alone(NamedTuple):
 def _one(priced: PricedOperator, main_memory: str) -> _Alone:
     """An operator that is alike in all rounds."""
     cost, operator = priced.cost, priced.operator
-    parts_s, traffic = _parts_and_traffic(cost)
     roles: Figures = {}
-    if isinstance(cost, OperatorCost):
+    if cost.on_cores:
         compulsory = role_bytes(operator)
-        share = traffic.get(main_memory, 0.0) / max(1, sum(compulsory.values()))
+        share = cost.traffic_bytes.get(main_memory, 0.0) / max(1, sum(compulsory.values()))
         roles = {role.value: nbytes * share for role, nbytes in compulsory.items()}
-    return _Alone(operator.flops, cost.energy_j, parts_s, traffic, roles)
+    return _Alone(operator.flops, cost.energy_j, cost.parts_s, cost.traffic_bytes, roles)
 
 
 def _growing(steps: PricedSteps, main_memory: str) -> _Alone:
@@ -138,19 +135,6 @@ def _growing(steps: PricedSteps, main_memory: str) -> _Alone:
 
 def _bytes_of(role: Role) -> Callable[[Operator], float]:
     return lambda operator: role_bytes(operator).get(role, 0)
-
-
-def _parts_and_traffic(cost: OperatorCost | CollectiveCost) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """Seconds by cause and bytes by level of one execution on one chip."""
-    if isinstance(cost, OperatorCost):
-        return cost.parts_s, cost.traffic_bytes
-    parts_s, sent_bytes = {"launch": cost.launch_s}, dict.fromkeys((phase.level for phase in cost.phases), 0.0)
-    for phase in cost.phases:
-        parts_s[phase.level] = parts_s.get(phase.level, 0.0) + phase.seconds
-        sent_bytes[phase.level] += phase.sent_bytes
-    for level, nbytes in cost.hidden_bytes.items():
-        sent_bytes[level] = sent_bytes.get(level, 0.0) + nbytes
-    return parts_s, sent_bytes
 
 
 def _with_contention(parts_s: Figures, time_s: Figure) -> Figures:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from accelsim.cost.call import Call, closed_form_s
 from accelsim.engine import simulate
 from accelsim.engine.taskgraph import TaskGraph
 from accelsim.hardware.link import LinkSpec
@@ -18,7 +19,6 @@ from accelsim.hardware.optical import OpticalSwitch
 from accelsim.hardware.system import load_system
 from accelsim.network.collective import collective_steps
 from accelsim.network.collectives import get_algorithm
-from accelsim.network.collectives.base import closed_form_s
 from accelsim.network.optical import circuit_graph, cut_into_slots
 from accelsim.network.play import schedule_graph
 from accelsim.network.topology import TOPOLOGIES
@@ -46,7 +46,7 @@ def test_unfolded_torus_all_reduce(benchmark: BenchmarkFixture, extent: int) -> 
 def test_folded_hierarchical_all_reduce_of_100_000_chips(benchmark: BenchmarkFixture) -> None:
     overrides = (("system.levels.infiniband.size", "12500"),)
     system = load_system("nvidia-dgx-h100:100000", overrides)
-    cost = benchmark(collective_steps, "all_reduce", 2**30, 100_000, system, 1, "hierarchical")
+    cost = benchmark(collective_steps, Call("all_reduce", 2**30, 100_000, "hierarchical"), system)
     assert cost.num_ranks == 100_000
     assert {phase.level for phase in cost.phases} == {"nvlink", "infiniband"}
 

@@ -9,6 +9,7 @@ import pytest
 from accelsim.catalog import Catalog
 from accelsim.config.loader import load_document, resolve_extends
 from accelsim.cost.base import COST_MODELS
+from accelsim.cost.call import Call
 from accelsim.hardware.cut import allowed_sizes
 from accelsim.hardware.system import SystemSpec, load_chip, load_system
 from accelsim.network.collective import collective_steps
@@ -103,8 +104,8 @@ def test_a_system_prices_collectives_over_all_its_chips_without_a_warning(name: 
         assert system.levels == {}
         return
     for kind in ("all_reduce", "all_gather", "reduce_scatter"):
-        small, large = (collective_steps(kind, nbytes, system.num_chips, system) for nbytes in (1024, 2**28))
-        assert 0 < small.seconds < large.seconds
+        small, large = (collective_steps(Call(kind, nbytes, system.num_chips), system) for nbytes in (1024, 2**28))
+        assert 0 < small.work_s < large.work_s
         others = [text for text in (*small.warnings, *large.warnings) if "outside the measured" not in text]
         assert others == []
 

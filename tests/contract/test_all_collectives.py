@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accelsim.cost.call import closed_form_s
 from accelsim.engine import simulate
 from accelsim.hardware.link import LinkSpec
 from accelsim.network.collectives import COLLECTIVES, Schedule
-from accelsim.network.collectives.base import closed_form_s
 from accelsim.network.collectives.schedule import merge
 from accelsim.network.play import schedule_graph
 from accelsim.network.topology import TOPOLOGIES, Topology

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.cost import Cost
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_system
 from accelsim.workload.operator import Operator
@@ -25,13 +26,13 @@ models = pytest.mark.parametrize("model", COST_MODELS.names())
 SPANS = [Span(1, 999, 8), Span(64, 100, 3), Span(512, 0, 2)]
 
 
-def cost(model: str, operator: Operator) -> OperatorCost:
+def cost(model: str, operator: Operator) -> Cost:
     chip = load_system(MACHINES[model][0]).chip
     assert chip.cost_model == model
     return COST_MODELS.get(model)().cost(operator, chip, Region(*chip.core_grid))
 
 
-def ragged(model: str, *spans: Span) -> OperatorCost:
+def ragged(model: str, *spans: Span) -> Cost:
     return cost(model, RaggedAttention.of(spans, heads=32, kv_heads=8, head_dim=128, dtype=MACHINES[model][1]))
 
 

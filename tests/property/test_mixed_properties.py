@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.model import GpuCostModel
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_system
@@ -152,11 +153,11 @@ def chip(name: str) -> Any:
     return load_system(name).chip
 
 
-def cost(name: str, operator: Operator) -> OperatorCost:
+def cost(name: str, operator: Operator) -> Cost:
     return GpuCostModel().cost(operator, chip(name), Region(*chip(name).core_grid))
 
 
-def ragged(name: str, heads: tuple[int, int], spans: list[Span], window: int = 0) -> OperatorCost:
+def ragged(name: str, heads: tuple[int, int], spans: list[Span], window: int = 0) -> Cost:
     seen = [replace(s, cached=min(s.cached, window - 1)) for s in spans] if window else spans
     return cost(name, RaggedAttention.of(seen, *heads, head_dim=128, window=window))
 
@@ -219,7 +220,7 @@ def test_on_arrays_meshes_and_tiles_unequal_contexts_lie_between_the_mean_and_th
     name, rows, cols = machine
     model, region, dtype = COST_MODELS.get(chip(name).cost_model)(), Region(rows, cols), DType.BF16
 
-    def priced(operator: Operator) -> OperatorCost:
+    def priced(operator: Operator) -> Cost:
         return model.cost(operator, chip(name), region)
 
     count, longest = sum(span.count for span in spans), max(span.length for span in spans)

@@ -14,6 +14,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from accelsim.cost.call import Call
 from accelsim.hardware.system import System, load_system
 from accelsim.network.calibrate import (
     NCCL,
@@ -65,8 +66,8 @@ def ratios(hardware: str, library: str = "") -> tuple[float, ...]:
     found = []
     file = "collectives_vllm.csv" if library else "collectives_nccl.csv"
     for kind, ranks, nbytes, time_s in measured(file, hardware):
-        cost = collective_steps(kind, nbytes, ranks, system_for(hardware, ranks), library=library)
-        found.append(cost.seconds / time_s - 1)
+        cost = collective_steps(Call(kind, nbytes, ranks, library=library), system_for(hardware, ranks))
+        found.append(cost.work_s / time_s - 1)
     return tuple(found)
 
 
@@ -115,8 +116,8 @@ def errors_between_nodes() -> dict[tuple[str, int], np.ndarray]:
             continue
         inside = [("system.levels.nvlink.size", str(per_node))] if per_node > 1 else []
         system = load_system(f"nvidia-a100-cloud:{ranks if per_node > 1 else 16}", inside)
-        cost = collective_steps(row["op"], int(row["bytes"]), ranks, system, 8 if per_node == 1 else 1)
-        found.setdefault((row["op"], ranks), []).append(cost.seconds / float(row["time_s"]) - 1)
+        cost = collective_steps(Call(row["op"], int(row["bytes"]), ranks), system, 8 if per_node == 1 else 1)
+        found.setdefault((row["op"], ranks), []).append(cost.work_s / float(row["time_s"]) - 1)
     return {key: np.array(values) for key, values in found.items()}
 
 
@@ -163,8 +164,8 @@ def cross_validated(hardware: str) -> tuple[float, float]:
         spec, _ = fit_collectives(points.where(fold != held_out), system, algorithms_for(hardware))
         fitted = with_collectives(system, spec)
         for row in np.flatnonzero(fold == held_out).tolist():
-            call = (str(points.kind[row]), int(points.nbytes[row]), int(points.num_ranks[row]))
-            error[row] = abs(collective_steps(*call, fitted).seconds / points.time_s[row] - 1)
+            call = Call(str(points.kind[row]), int(points.nbytes[row]), int(points.num_ranks[row]))
+            error[row] = abs(collective_steps(call, fitted).work_s / points.time_s[row] - 1)
     large = points.nbytes >= LARGE_BYTES
     return float(error[large].mean()), float(error[~large].mean())
 

@@ -1,6 +1,6 @@
 """TPU v4 modules against measurement; ``python tests/validation/test_tpu_v4_ops.py`` prints the error table.
 
-Each row is the device time of one jitted module, so the launch is inside, as in ``OperatorCost.work_s``.
+Each row is the device time of one jitted module, so the launch is inside, as in ``Cost.work_s``.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model, sum_costs
+from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.bsp import rows as row_kernels
 from accelsim.cost.bsp.machine import BspCost, BspMachine, bsp_machine
 from accelsim.cost.bsp.products import product
+from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.ragged import Batches
 from accelsim.cost.residual import residual_of
@@ -70,7 +71,7 @@ class BspCostModel(CostModel):
         "vector_energy": "all arithmetic costs the matrix energy",
     }
 
-    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
         Args:
@@ -95,7 +96,7 @@ class BspCostModel(CostModel):
         energy_j = operator.flops * chip.matrix_energy_j_per_flop + float(cost.sram_bytes) * chip.sram_energy_j_per_byte
         if chip.noc is not None:
             energy_j += float(cost.noc_bytes) * chip.noc.energy_j_per_byte
-        return OperatorCost(
+        return Cost(
             work_s=sum(parts_s.values()),
             traffic_bytes={"sram": float(cost.sram_bytes), "noc": float(cost.noc_bytes)},
             parts_s=parts_s,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.machine import Array, cache_name
 from accelsim.cost.gpu.shapes import Columns
 from accelsim.cost.residual import Residual
@@ -58,7 +58,7 @@ def costs_of(
     trust: Sequence[Trust],
     details: Sequence[Mapping[str, float | str]],
     flop_energy_j: float,
-) -> list[OperatorCost]:
+) -> list[Cost]:
     """Cost of each operator from the times of all.
 
     Args:
@@ -85,7 +85,7 @@ def costs_of(
         strict=True,
     )
     return [
-        OperatorCost(
+        Cost(
             total_s,
             {cache: cache_bytes, main: main_bytes},
             dict(zip(causes, parts, strict=True)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model
+from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.columns import CostColumns
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.kernels.base import Families, Site, in_groups
 from accelsim.cost.residual import KERNEL_STACK, Residual
 from accelsim.errors import CapacityError
@@ -34,7 +35,7 @@ class GpuCostModel(CostModel):
         "vector_flops_per_cycle.*": "row kernels are priced by their bytes",
     }
 
-    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of one operator; see :meth:`costs`.
 
         Args:
@@ -44,7 +45,7 @@ class GpuCostModel(CostModel):
         """
         return self.costs([operator], chip, region)[0]
 
-    def costs(self, operators: Sequence[Operator], chip: Chip, region: Region) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Operator], chip: Chip, region: Region) -> list[Cost]:
         """Costs of operators that each run alone on ``region`` of ``chip``; one call per kernel family.
 
         Args:

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model, sum_costs
+from accelsim.cost.base import CostModel, Region, register_cost_model
+from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.attention import attention_choices, ragged_attention
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
@@ -63,7 +64,7 @@ class MeshCostModel(CostModel):
         "vector_energy": "all arithmetic costs the matrix energy",
     }
 
-    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
         Args:
@@ -91,7 +92,7 @@ class MeshCostModel(CostModel):
         energy_j = operator.flops * chip.matrix_energy_j_per_flop + float(cost.sram_bytes) * chip.sram_energy_j_per_byte
         if chip.noc is not None:
             energy_j += float(cost.noc_bytes) * chip.noc.energy_j_per_byte
-        return OperatorCost(
+        return Cost(
             work_s=sum(parts_s.values()),
             traffic_bytes={"sram": float(cost.sram_bytes), "noc": float(cost.noc_bytes)},
             parts_s=parts_s,
@@ -103,7 +104,7 @@ class MeshCostModel(CostModel):
             tile_bytes=float(cost.tile_bytes),
         )
 
-    def _of_experts(self, part: Operator, chip: Chip, region: Region) -> OperatorCost:
+    def _of_experts(self, part: Operator, chip: Chip, region: Region) -> Cost:
         """A product of every busy expert: side by side, or one expert after another on all cores."""
         side_by_side = self.cost(part, chip, region)
         if not isinstance(part, Gemm) or part.batch == 1:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model, sum_costs
+from accelsim.cost.base import CostModel, Region, register_cost_model
+from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import residual_of
 from accelsim.cost.systolic.attention import ArrayAttentionTimes, attention_times, ragged_attention_times
@@ -47,7 +48,7 @@ class SystolicCost(CostModel):
     def __init__(self) -> None:
         self._last: tuple[Chip, SystolicParameters] | None = None
 
-    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
         Args:
@@ -63,7 +64,7 @@ class SystolicCost(CostModel):
         residual = residual_of(chip, "systolic", is_outside=bool(cost.warnings))
         return replace(cost, warnings=chip.inherited("systolic") + cost.warnings, residual=residual)
 
-    def _cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+    def _cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         parameters = self._parameters(chip)
         if region.num_cores > chip.num_cores:
             raise ConfigError(f"chip {chip.name}: region {region} exceeds its {chip.num_cores} cores")
@@ -93,7 +94,7 @@ def _dtype(operator: Operator) -> DType:
     return dtype if isinstance(dtype, DType) else operator.outputs[0].dtype
 
 
-def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> OperatorCost:
+def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> Cost:
     m, n, k, batch = operator.m, operator.n, operator.k, operator.batch
     times = gemm_times(m, n, k, machine, parameters, batch)
     parts = {
@@ -112,9 +113,7 @@ def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters:
     return _assembled(parts, traffic, chip, operator.flops, 0.0, warnings, detail)
 
 
-def _attention_cost(
-    operator: Operator, times: ArrayAttentionTimes, chip: Chip, machine: SystolicMachine
-) -> OperatorCost:
+def _attention_cost(operator: Operator, times: ArrayAttentionTimes, chip: Chip, machine: SystolicMachine) -> Cost:
     busy = {"compute": times.compute_s, "vector": times.vector_s, chip.main_memory: times.hbm_s}
     longest = max(busy, key=lambda cause: busy[cause])
     parts = {longest: busy[longest], "launch": times.launch_s}  # the others are hidden under it
@@ -125,7 +124,7 @@ def _attention_cost(
     return _assembled(parts, traffic, chip, operator.flops, vector_flops, warnings, {"cores": float(times.cores)})
 
 
-def _row_cost(operator: Operator, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> OperatorCost:
+def _row_cost(operator: Operator, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> Cost:
     rows = operator.outputs[0].num_elements // operator.outputs[0].axes[-1].size
     moved = operator.reads + operator.writes
     reduces = operator.kind in _REDUCING_KINDS
@@ -146,7 +145,7 @@ def _assembled(
     vector_flops: float,
     warnings: tuple[str, ...],
     detail: Mapping[str, float | str],
-) -> OperatorCost:
+) -> Cost:
     """The cost with its limiter and its dynamic energy: arithmetic, core memory and main memory."""
     main_bytes, sram_bytes = main_and_sram_bytes
     main = chip.memories.get(chip.main_memory)
@@ -158,7 +157,7 @@ def _assembled(
         + sram_bytes * chip.sram_energy_j_per_byte
         + main_bytes * (main.energy_j_per_byte if main is not None else 0.0)
     )
-    return OperatorCost(
+    return Cost(
         work_s=sum(parts_s.values()),
         traffic_bytes=traffic_bytes,
         parts_s=parts_s,

@@ -1,9 +1,9 @@
 """Collective algorithms by (kind, name); a member is a file with ``@register_collective``."""
 
+from accelsim.cost.call import FoldedStep
 from accelsim.network.collectives.base import (
     COLLECTIVES,
     CollectiveAlgorithm,
-    FoldedStep,
     algorithms_of,
     get_algorithm,
     register_collective,

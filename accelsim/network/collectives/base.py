@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
+from accelsim.cost.call import FoldedStep
 from accelsim.errors import ConfigError
 from accelsim.network.collectives.schedule import Schedule, merge
 from accelsim.registry import Registry, did_you_mean
 
 Pattern = Literal["any", "pairs", "ring"]
-
-
-class FoldedStep(NamedTuple):
-    """Equal steps of one representative rank: it sends ``nbytes`` over one link, ``repeat`` times in a row."""
-
-    nbytes: int
-    repeat: int
 
 
 class CollectiveAlgorithm(Protocol):
@@ -191,17 +185,3 @@ def get_algorithm(kind: str, algorithm: str) -> CollectiveAlgorithm:
             f"no algorithm {algorithm!r} for {kind}. Known: {', '.join(known)}.{did_you_mean(algorithm, known)}"
         )
     return COLLECTIVES.get(f"{kind}/{algorithm}")
-
-
-def closed_form_s(steps: Iterable[FoldedStep], alpha_s: float, bandwidth_bytes_per_s: float) -> float:
-    """Time of folded steps on an idle network: each is ``alpha + nbytes / bandwidth``, in seconds.
-
-    Args:
-        steps: Steps of the busiest rank, with the bytes of one link.
-        alpha_s: Latency of a step, in seconds.
-        bandwidth_bytes_per_s: Of one link.
-
-    Source:
-        Thakur, Rabenseifner, Gropp, *Optimization of Collective Communication Operations in MPICH*, 2005, section 3.
-    """
-    return sum(step.repeat * (alpha_s + step.nbytes / bandwidth_bytes_per_s) for step in steps)

@@ -10,15 +10,9 @@ import math
 
 import numpy as np
 
+from accelsim.cost.call import FoldedStep
 from accelsim.errors import ConfigError
-from accelsim.network.collectives.base import (
-    FoldedStep,
-    OnePort,
-    Pattern,
-    TwoPhases,
-    register_collective,
-    register_phases,
-)
+from accelsim.network.collectives.base import OnePort, Pattern, TwoPhases, register_collective, register_phases
 from accelsim.network.collectives.ring import all_to_all_chunks
 from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, rows_of, split_evenly
 

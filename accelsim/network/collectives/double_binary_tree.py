@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.network.collectives.base import FoldedStep, OnePort, fold, register_collective
+from accelsim.cost.call import FoldedStep
+from accelsim.network.collectives.base import OnePort, fold, register_collective
 from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, num_pieces, rows_of, split_evenly
 
 NAME = "double_binary_tree"

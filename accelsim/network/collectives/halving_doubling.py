@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 
-from accelsim.network.collectives.base import FoldedStep, OnePort, TwoPhases, register_collective, register_phases
+from accelsim.cost.call import FoldedStep
+from accelsim.network.collectives.base import OnePort, TwoPhases, register_collective, register_phases
 from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, rows_of, split_evenly
 
 

@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 
-from accelsim.network.collectives.base import FoldedStep, TwoPhases, register_phases
+from accelsim.cost.call import FoldedStep
+from accelsim.network.collectives.base import TwoPhases, register_phases
 from accelsim.network.collectives.ring import ring_rows
 from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, split_evenly
 

@@ -15,15 +15,8 @@ import math
 
 import numpy as np
 
-from accelsim.network.collectives.base import (
-    FoldedStep,
-    OnePort,
-    Pattern,
-    TwoPhases,
-    fold,
-    register_collective,
-    register_phases,
-)
+from accelsim.cost.call import FoldedStep
+from accelsim.network.collectives.base import OnePort, Pattern, TwoPhases, fold, register_collective, register_phases
 from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, num_pieces, rows_of, split_evenly
 
 

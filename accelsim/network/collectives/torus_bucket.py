@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.network.collectives.base import FoldedStep, TwoPhases, register_phases
+from accelsim.cost.call import FoldedStep
+from accelsim.network.collectives.base import TwoPhases, register_phases
 from accelsim.network.collectives.schedule import IntArray, Schedule, make_schedule, rows_of, split_evenly
 
 NAME = "torus_bucket"

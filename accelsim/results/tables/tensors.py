@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from accelsim.cost.base import OperatorCost
 from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column
 from accelsim.workload.operator import role_bytes
@@ -23,7 +22,7 @@ def tensors_table(result: RunData) -> Columns:
     moved_bytes: dict[tuple[str, str], list[float]] = {}
     for run in result.mapped.bookings():
         operator, cost = run.operator, run.cost
-        if operator is None or not isinstance(cost, OperatorCost):
+        if operator is None or not cost.on_cores:
             continue
         factor = run.count * cost.traffic_bytes.get(level, 0.0) / max(1, sum(role_bytes(operator).values()))
         sizes = [(t, operator.read_bytes(t), 0) for t in operator.inputs]

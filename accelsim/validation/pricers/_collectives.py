@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from accelsim.cost.call import Call
 from accelsim.cost.measured import Batch
 from accelsim.errors import AccelsimError
 from accelsim.hardware.system import System
@@ -36,8 +37,8 @@ def predict_collectives(batch: Batch, hardware: str, machines: Machines) -> Pric
     kind = OPERATIONS[batch.op].collective
 
     def price(call: tuple[int, ...], system: System) -> tuple[float, tuple[str, ...]]:
-        cost = collective_steps(kind, call[2], call[0], system, library=batch.rig.library)
-        return cost.seconds, cost.warnings
+        cost = collective_steps(Call(kind, call[2], call[0], library=batch.rig.library), system)
+        return cost.work_s, cost.warnings
 
     return _predict(batch, hardware, machines, ("ranks", "ranks_per_node", "bytes"), price)
 

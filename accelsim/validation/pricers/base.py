@@ -83,7 +83,7 @@ class OperatorByOperator:
             except CapacityError as error:
                 warnings[str(error)] += int(counts[i])
                 continue
-            inside = 0.0 if batch.rig.has_launch else cost.parts_s.get("launch", 0.0)
+            inside = 0.0 if batch.rig.has_launch else cost.launch_s
             seconds[i] = cost.work_s - inside + batch.rig.overhead_s
             warnings.update(dict.fromkeys(cost.warnings, int(counts[i])))
         return Prices(seconds[index.reshape(-1)], warnings)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from accelsim.network.collectives.base import FoldedStep, OnePort, fold, register_collective
+from accelsim.cost.call import FoldedStep
+from accelsim.network.collectives.base import OnePort, fold, register_collective
 from accelsim.network.collectives.schedule import Schedule, make_schedule, rows_of, split_evenly
 
 

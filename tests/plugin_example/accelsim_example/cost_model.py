@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from accelsim.cost.base import CostModel, OperatorCost, Region, register_cost_model
+from accelsim.cost.base import CostModel, Region, register_cost_model
+from accelsim.cost.cost import Cost
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
 
@@ -14,7 +15,7 @@ class RooflineCostModel(CostModel):
     A bound that no machine beats.  Not modelled: everything else.
     """
 
-    def cost(self, operator: Operator, chip: Chip, region: Region) -> OperatorCost:
+    def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of ``operator`` on ``region`` of ``chip``.
 
         Args:
@@ -26,4 +27,4 @@ class RooflineCostModel(CostModel):
         fastest = max(chip.peak_flops_per_s(dtype, region.num_cores) for dtype in chip.matrix_flops_per_cycle)
         times_s = {"compute": operator.flops / fastest, memory: nbytes / chip.main_memory_bandwidth_bytes_per_s}
         limiter = max(times_s, key=lambda cause: times_s[cause])
-        return OperatorCost(times_s[limiter], {memory: nbytes}, {limiter: times_s[limiter]}, limiter)
+        return Cost(times_s[limiter], {memory: nbytes}, {limiter: times_s[limiter]}, limiter)

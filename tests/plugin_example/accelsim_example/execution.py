@@ -8,7 +8,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost, Region
+from accelsim.cost.base import Region
+from accelsim.cost.cost import Cost
 from accelsim.engine.program import Program
 from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraphBuilder
@@ -31,7 +32,7 @@ class _Step(NamedTuple):
 
     block: str
     operator: Operator
-    cost: OperatorCost
+    cost: Cost
     count: int
 
 

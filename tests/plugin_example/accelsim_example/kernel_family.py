@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import KernelTimes, costs_of
 from accelsim.cost.gpu.section import Section
@@ -69,7 +69,7 @@ class RunningMeanKernels(KernelFamily):
     }
     own_section: ClassVar[Section | None] = SECTION
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """All operators at once."""
         parameters, warnings = site.calibration.read(SECTION)
         times = _times(site, parameters, np.array([float(op.reads + op.writes) for op in operators]))

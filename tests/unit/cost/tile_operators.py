@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 from accelsim.dtypes import DType
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention, Heads
@@ -28,7 +28,7 @@ OPERATORS: list[Operator] = [
 ]
 
 
-def check_parts(cost: OperatorCost) -> None:
+def check_parts(cost: Cost) -> None:
     """Parts sum to the work, the limiter is the largest, bytes move and energy is spent."""
     assert cost.work_s > 0
     assert sum(cost.parts_s.values()) == pytest.approx(cost.work_s, rel=1e-12)

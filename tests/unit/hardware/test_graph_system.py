@@ -7,6 +7,7 @@ import networkx as nx
 import pytest
 
 from accelsim import Case, ConfigError, Decode, Prefill, load_system, save_system, simulate, system_of_graph
+from accelsim.cost.call import Call
 from accelsim.hardware.link import LinkSpec
 from accelsim.network.collective import collective_steps
 from accelsim.network.pricing import NetworkPricer
@@ -46,7 +47,7 @@ def test_chips_switches_and_numbers_of_the_graph_are_those_of_the_topology() -> 
 def test_the_trunk_between_two_switches_sets_the_pace_of_what_crosses_it() -> None:
     # all to all of 8 MiB: each of 4 chips sends 4 chunks of 1 MiB across, over 10 or 100 GB/s
     slow, fast = (system_of_graph(CHIP, two_islands(rate)) for rate in ("10 GB/s", 100e9))
-    times = [collective_steps("all_to_all", 2**23, 8, system, algorithm="direct").seconds for system in (slow, fast)]
+    times = [collective_steps(Call("all_to_all", 2**23, 8, "direct"), system).work_s for system in (slow, fast)]
     assert times[0] == pytest.approx(4e-6 + 16 * 2**20 / 10e9, rel=1e-6)
     assert times[1] == pytest.approx(4e-6 + 16 * 2**20 / 100e9, rel=1e-6)
 
@@ -54,7 +55,7 @@ def test_the_trunk_between_two_switches_sets_the_pace_of_what_crosses_it() -> No
 def all_reduce_s(graph: nx.Graph, group: Group) -> float:
     """Time of 1 MiB between the ranks of each group like ``group``, all eight chips at work."""
     pricer = NetworkPricer(system_of_graph(CHIP, graph), Seats(8))
-    return pricer.cost(Collective.of("all_reduce", 2**20, group)).seconds
+    return pricer.cost(Collective.of("all_reduce", 2**20, group)).work_s
 
 
 def test_groups_are_priced_where_their_chips_are_and_the_slowest_counts() -> None:
@@ -183,7 +184,7 @@ def test_links_may_lie_in_a_file_beside(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     save_system(again, tmp_path / "copy" / "islands.yaml")  # names the same file, from another folder
     moved = load_system(str(tmp_path / "copy" / "islands.yaml"))
-    times = {collective_steps("all_to_all", 2**23, 8, machine).seconds for machine in (system, again, moved)}
+    times = {collective_steps(Call("all_to_all", 2**23, 8), machine).work_s for machine in (system, again, moved)}
     assert len(times) == 1
     with pytest.raises(ConfigError, match="0 levels hold links of a graph"):
         save_system(load_system("nvidia-dgx-h100:8"), tmp_path / "x.yaml", links="links.txt")

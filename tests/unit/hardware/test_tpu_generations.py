@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from accelsim.catalog import Catalog
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.cost import Cost
 from accelsim.cost.systolic.parameters import SystolicParameters
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
@@ -31,7 +32,7 @@ FITTED = (
 )
 
 
-def price(operator: Operator, chip: Chip) -> OperatorCost:
+def price(operator: Operator, chip: Chip) -> Cost:
     return COST_MODELS.get("systolic")().cost(operator, chip, Region(*chip.core_grid))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from accelsim.cost.call import Call
 from accelsim.errors import AccelsimError, ConfigError, RoutingError
 from accelsim.hardware.system import System, load_system
 from accelsim.network.collective import collective_steps
@@ -18,7 +19,7 @@ def faulty(reference: str, level: str, faults: str) -> System:
 
 
 def seconds(system: System, kind: str, ranks: int, algorithm: str, nbytes: int = 64 * MIB) -> float:
-    return collective_steps(kind, nbytes, ranks, system, algorithm=algorithm).seconds
+    return collective_steps(Call(kind, nbytes, ranks, algorithm), system).work_s
 
 
 @pytest.mark.parametrize("algorithm", ["in_network", "ring"])
@@ -28,9 +29,10 @@ def test_a_port_at_full_speed_is_no_fault_and_at_half_speed_doubles_what_it_carr
     )
     by_formula_s = seconds(load_system("nvidia-dgx-h100"), "all_reduce", 8, algorithm)
     assert seconds(whole, "all_reduce", 8, algorithm) == pytest.approx(by_formula_s, rel=2e-3)
-    more = collective_steps("all_reduce", 64 * MIB, 8, slow, algorithm=algorithm)
-    base = collective_steps("all_reduce", 64 * MIB, 8, whole, algorithm=algorithm)
-    assert max(step.nbytes for step in more.steps) == pytest.approx(2 * max(s.nbytes for s in base.steps), rel=1e-6)
+    more = collective_steps(Call("all_reduce", 64 * MIB, 8, algorithm), slow)
+    base = collective_steps(Call("all_reduce", 64 * MIB, 8, algorithm), whole)
+    largest, of_base = (max(step.nbytes for step in cost.phases[0].steps) for cost in (more, base))
+    assert largest == pytest.approx(2 * of_base, rel=1e-6)
 
 
 def test_a_dead_port_leaves_in_network_no_way() -> None:
@@ -61,8 +63,9 @@ def test_the_slowest_link_of_a_torus_sets_the_pace_of_the_bucket_algorithm_and_a
         faulty("google-tpu-v4-pod:4x4x4", "ici", faults)
         for faults in ("[]", "[{src: 0, dst: 1, capacity_fraction: 0.5}]", "[{src: 0, dst: 1}]")
     )
-    base, more = (collective_steps("all_reduce", 64 * MIB, 64, s, algorithm="torus_bucket") for s in (pod, slow))
-    assert [s.nbytes for s in more.steps] == pytest.approx([2 * s.nbytes for s in base.steps], abs=1)
+    base, more = (collective_steps(Call("all_reduce", 64 * MIB, 64, "torus_bucket"), s) for s in (pod, slow))
+    sizes, of_base = ([step.nbytes for step in cost.phases[0].steps] for cost in (more, base))
+    assert sizes == pytest.approx([2 * size for size in of_base], abs=1)
     with pytest.raises(AccelsimError, match="does not suit"):
         seconds(dead, "all_reduce", 64, "torus_bucket")
 

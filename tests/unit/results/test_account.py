@@ -2,13 +2,12 @@
 
 import pytest
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.call import Call, FoldedStep, LevelSteps
+from accelsim.cost.cost import Cost
 from accelsim.engine.program import run_program
 from accelsim.hardware.system import load_system
 from accelsim.mapping.lower import lower
 from accelsim.mapping.price import PricedBlock, PricedOperator
-from accelsim.network.collective import CollectiveCost
-from accelsim.network.collectives.base import FoldedStep
 from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, account
 from accelsim.results.bottleneck import WhatIf, causes_to_relieve, find_bottleneck
 from accelsim.workload.group import Group
@@ -21,13 +20,15 @@ HBM = SYSTEM.chip.memories["hbm"].bandwidth_bytes_per_s  # 2039 GB/s
 
 def gemm(name, compute_s, hbm_bytes=0.0, launch_s=0.0):
     parts = {"compute": compute_s, "launch": launch_s}
-    cost = OperatorCost(compute_s + launch_s, {"hbm": hbm_bytes}, parts, "compute", energy_j=1.0)
+    cost = Cost(compute_s + launch_s, {"hbm": hbm_bytes}, parts, "compute", energy_j=1.0)
     return PricedOperator(Gemm.of(64, 64, 64, name=name), cost)
 
 
 def all_reduce(name, step_s, steps=2):
     """A collective whose steps move no bytes, so that its time is the latency of its steps."""
-    cost = CollectiveCost("all_reduce", "ring", "x", 2, 0, "nvlink", (FoldedStep(0, steps),), 1, 0.0, step_s, 1e12)
+    cost = Cost.of_call(
+        Call("all_reduce", 0, 2, "ring"), 0.0, [LevelSteps("nvlink", (FoldedStep(0, steps),), 1, step_s, 1e12)]
+    )
     return PricedOperator(Collective.of("all_reduce", 64, Group("tp", 2), name=name), cost)
 
 

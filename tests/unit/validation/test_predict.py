@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.call import Call
 from accelsim.cost.measured import Rig
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
@@ -113,7 +114,7 @@ def test_a_collective_runs_on_the_system_whose_chip_it_names() -> None:
     header = "hardware,op,dtype,bytes,ranks,timing"
     rows = [f"{name},allreduce,fp16,1048576,4,nccl_tests_out_of_place" for name in (A100, "nvidia-dgx-a100")]
     found = predict(table(*rows, header=header))
-    expected = collective_steps("all_reduce", 2**20, 4, load_system("nvidia-dgx-a100:8")).seconds
+    expected = collective_steps(Call("all_reduce", 2**20, 4), load_system("nvidia-dgx-a100:8")).work_s
     assert found.seconds.tolist() == [expected, expected]
 
 

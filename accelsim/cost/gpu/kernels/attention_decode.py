@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.columns import CostColumns
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.decode import DecodeParameters, decode_times
 from accelsim.cost.gpu.kernels._attention import COLUMNS, EXTENTS, INFERENCE_ROWS, is_decode, shapes_of
@@ -55,7 +55,7 @@ class DecodeKernels(KernelFamily):
         """Whether the keys are divided."""
         return is_decode(operator)
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per element type of the queries."""
         return in_groups(operators, lambda op: op.dtype, lambda alike: _costs(alike, site))
 
@@ -109,7 +109,7 @@ def _series_times(attentions: OperatorSeries, site: Site) -> AttentionTimes:
     return AttentionTimes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _costs(operators: list[Any], site: Site) -> list[OperatorCost]:
+def _costs(operators: list[Any], site: Site) -> list[Cost]:
     parameters, warnings = site.calibration.read(DECODE)
     shapes = shapes_of(operators)
     core = site.core_flops_per_s(operators[0].dtype)

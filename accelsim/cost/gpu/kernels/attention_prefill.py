@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.attention import PrefillParameters, prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.kernels._attention import COLUMNS, EXTENTS, INFERENCE_ROWS, is_decode, shapes_of
@@ -48,7 +48,7 @@ class PrefillKernels(KernelFamily):
         """Whether the queries are divided."""
         return not is_decode(operator)
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per element type of the queries."""
         return in_groups(operators, lambda op: op.dtype, lambda alike: _costs(alike, site))
 
@@ -77,7 +77,7 @@ class PrefillKernels(KernelFamily):
         return tuple(parameter for parameter in section.free if parameter.name not in unused)
 
 
-def _costs(operators: list[Any], site: Site) -> list[OperatorCost]:
+def _costs(operators: list[Any], site: Site) -> list[Cost]:
     parameters, warnings = site.calibration.read(PREFILL)
     shapes = shapes_of(operators)
     cached = site.machine.cached_fraction([op.reads + op.writes for op in operators])

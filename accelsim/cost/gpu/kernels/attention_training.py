@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.attention_backward import TrainingParameters, backward_times, forward_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.calibration import GpuCalibration
@@ -87,7 +87,7 @@ class TrainingKernels(KernelFamily):
         f"{library}_{direction}": TRAINING_ROWS for library in LIBRARIES for direction in _DIRECTIONS
     }
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per element type."""
         return in_groups(operators, lambda op: op.dtype, lambda alike: _costs(alike, site))
 
@@ -112,7 +112,7 @@ class TrainingKernels(KernelFamily):
         return batch.rig.seen(device_s, np.full_like(device_s, FLASH_CALLS[direction]))
 
 
-def _costs(operators: list[Any], site: Site) -> list[OperatorCost]:
+def _costs(operators: list[Any], site: Site) -> list[Cost]:
     section = section_in_use(site.calibration)
     parameters, warnings = site.calibration.read(section)
     dtype = operators[0].dtype

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar, NamedTuple, Self
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.columns import CostColumns
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.launches import Trust
 from accelsim.cost.gpu.machine import GpuMachine
@@ -82,7 +82,7 @@ class KernelFamily:
         """Whether it prices this operator of one of its kinds."""
         return True
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """Cost of each operator, all of them priced together.
 
         Args:
@@ -223,8 +223,8 @@ def trust_of(site: Site, section: Section, warnings: Warnings, outside: Sequence
 
 
 def in_groups(
-    operators: Sequence[Any], key: Callable[[Any], Hashable], price: Callable[[list[Any]], list[OperatorCost]]
-) -> list[OperatorCost]:
+    operators: Sequence[Any], key: Callable[[Any], Hashable], price: Callable[[list[Any]], list[Cost]]
+) -> list[Cost]:
     """Costs of operators that are priced in groups, in the order of the operators.
 
     Args:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.kernels.gemm import unpacked
@@ -79,13 +79,13 @@ class ExpertKernels(KernelFamily):
     kinds: ClassVar[tuple[str, ...]] = ("experts",)
     operations: ClassVar[Mapping[str, Operation]] = {"moe": _ROWS, "moe_cutlass": _ROWS}
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per library and set of element types."""
         sections = {
             function: library_section(function, site.calibration) for function in {op.function for op in operators}
         }
 
-        def price(alike: list[Any]) -> list[OperatorCost]:
+        def price(alike: list[Any]) -> list[Cost]:
             return _costs(alike, sections[alike[0].function], site)
 
         return in_groups(operators, lambda op: (sections[op.function].name, op.is_dispatched, *_types(op)), price)
@@ -128,7 +128,7 @@ def _types(op: Any) -> tuple[DType, DType, float, float, float]:
     return op.dtype, op.up.dtype, op.outputs[0].dtype.bits / 8, op.x.element_bytes, op.up.element_bytes
 
 
-def _costs(operators: list[Any], section: Section, site: Site) -> list[OperatorCost]:
+def _costs(operators: list[Any], section: Section, site: Site) -> list[Cost]:
     first = operators[0]
     dtype, stored, element_bytes, input_bytes, weight_bytes = _types(first)
     parameters, warnings = _parameters(section, site.calibration)

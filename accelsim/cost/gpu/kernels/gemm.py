@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.gemm_shapes import GemmShapes
@@ -137,7 +137,7 @@ class GemmKernels(KernelFamily):
     kinds: ClassVar[tuple[str, ...]] = ("gemm",)
     operations: ClassVar[Mapping[str, Operation]] = {"gemm": _ROWS, "batched_gemm": _ROWS}
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per element type multiplied and stored."""
         return in_groups(operators, _types, lambda alike: _costs(alike, site))
 
@@ -187,7 +187,7 @@ def _types(operator: Gemm) -> tuple[DType, DType]:
     return operator.dtype, operator.inputs[1].dtype
 
 
-def _costs(operators: list[Gemm], site: Site) -> list[OperatorCost]:
+def _costs(operators: list[Gemm], site: Site) -> list[Cost]:
     machine, (dtype, stored) = site.machine, _types(operators[0])
     parameters, warnings = gemm_parameters(dtype, site.calibration)
     warnings += unpacked(stored, dtype, "products", site)

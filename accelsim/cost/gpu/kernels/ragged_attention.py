@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.attention import ragged_prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
@@ -50,12 +50,12 @@ class RaggedAttentionKernels(KernelFamily):
 
     kinds: ClassVar[tuple[str, ...]] = ("ragged_attention",)
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one operator after another."""
         return [_cost(operator, site) for operator in operators]
 
 
-def _cost(operator: RaggedAttention, site: Site) -> OperatorCost:
+def _cost(operator: RaggedAttention, site: Site) -> Cost:
     kernels = ragged_kernels(operator, site)
     times = together(kernels)
     slowest = max(kernels, key=lambda kernel: float(kernel.times.total_s[0]))

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
 from accelsim.cost.gpu.rowwise import (
@@ -127,7 +127,7 @@ class RowKernels(KernelFamily):
         op: Operation(("m", "n"), "row operators", _work, partial(_build, op)) for op in _MEASURED
     }
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per section."""
         return in_groups(operators, lambda op: _kernel(op).section.name, lambda alike: _costs(alike, site))
 
@@ -171,7 +171,7 @@ def _reread_share(op: Any) -> float:
     return float(op.core.reads / op.reads) if op.kind == "fused" else 1.0
 
 
-def _costs(operators: list[Any], site: Site) -> list[OperatorCost]:
+def _costs(operators: list[Any], site: Site) -> list[Cost]:
     kernels = [_kernel(operator) for operator in operators]
     section, machine = kernels[0].section, site.machine
     parameters, warnings = site.calibration.read(section)

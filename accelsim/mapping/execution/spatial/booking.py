@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
 from accelsim.mapping.execution.spatial.groups import operators_of
@@ -26,7 +26,7 @@ def book_run(run: Settled, book: PriceBook) -> list[Booking]:
     pipeline, stream = run.walk.pipeline, run.walk.stream
     alike = Counter((group.part, row) for group, row in zip(pipeline.groups, run.prices, strict=True))
     counts: dict[tuple[str, str, int], int] = defaultdict(int)
-    found: dict[tuple[str, str, int], tuple[Operator, OperatorCost]] = {}
+    found: dict[tuple[str, str, int], tuple[Operator, Cost]] = {}
     for (index, row), groups in alike.items():
         part = pipeline.parts[index]
         for at, price in enumerate(row):
@@ -70,5 +70,5 @@ def _transfer(system: System, tensor: str, level: str, byte_hops: float, seconds
     else:
         energy_j_per_byte = system.levels[level].link.energy_j_per_byte
     each = byte_hops / count
-    cost = OperatorCost(seconds / count, {level: each}, {level: seconds / count}, level, each * energy_j_per_byte)
+    cost = Cost(seconds / count, {level: each}, {level: seconds / count}, level, each * energy_j_per_byte)
     return Booking("stream", f"to {tensor}", cost, count)

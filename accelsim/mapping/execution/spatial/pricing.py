@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.cost import Cost
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role
@@ -23,7 +24,7 @@ class GroupPrice:
         short_bytes: SRAM that one tile lacks; 0 if the group fits.
     """
 
-    costs: tuple[OperatorCost, ...]
+    costs: tuple[Cost, ...]
     work_s: float
     parts_s: Mapping[str, float]
     scratch_bytes: float
@@ -42,7 +43,7 @@ class GroupPricer:
     def __init__(self, chip: Chip) -> None:
         self._chip = chip
         self._model = COST_MODELS.get(chip.cost_model)()
-        self._costs: dict[tuple[Operator, Region, float], OperatorCost] = {}
+        self._costs: dict[tuple[Operator, Region, float], Cost] = {}
 
     def price(
         self, operators: tuple[Operator, ...], region: Region, resident_bytes: int, buffer_bytes: int
@@ -71,7 +72,7 @@ class GroupPricer:
             tuple(costs), sum(cost.work_s for cost in costs), parts_s, scratch, max(0.0, held + scratch - sram)
         )
 
-    def _cost(self, operator: Operator, region: Region, free_bytes: float) -> OperatorCost:
+    def _cost(self, operator: Operator, region: Region, free_bytes: float) -> Cost:
         key = operator, region, free_bytes
         cost = self._costs.get(key)
         if cost is None:
@@ -100,8 +101,8 @@ def between(left: GroupPrice, right: GroupPrice, fraction: float) -> GroupPrice:
     )
 
 
-def _cost_between(left: OperatorCost, right: OperatorCost, fraction: float) -> OperatorCost:
-    return OperatorCost(
+def _cost_between(left: Cost, right: Cost, fraction: float) -> Cost:
+    return Cost(
         work_s=_mix(left.work_s, right.work_s, fraction),
         traffic_bytes=_mix_all(left.traffic_bytes, right.traffic_bytes, fraction),
         parts_s=_mix_all(left.parts_s, right.parts_s, fraction),
@@ -134,7 +135,7 @@ def _own_bytes(operator: Operator) -> int:
     return sum(tensor.size_bytes for tensor in operator.inputs if tensor.role in resident)
 
 
-def _tile_bytes(cost: OperatorCost, operator: Operator, region: Region) -> float:
+def _tile_bytes(cost: Cost, operator: Operator, region: Region) -> float:
     """SRAM of one tile: as the cost model says, else operands and results spread evenly."""
     if cost.tile_bytes is not None:
         return cost.tile_bytes

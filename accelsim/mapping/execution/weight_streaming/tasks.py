@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.cost import Cost
 from accelsim.engine.clock import to_ticks
 from accelsim.engine.program import Program
 from accelsim.engine.series import Stage
@@ -89,8 +89,8 @@ def _template(block: PricedBlock, link: LinkSpec) -> TaskGraph:
     return builder.build()
 
 
-def _cost(priced: PricedOperator) -> OperatorCost:
-    if not isinstance(priced.cost, OperatorCost):
+def _cost(priced: PricedOperator) -> Cost:
+    if not priced.cost.on_cores:
         raise PlanError("plan: execution=weight_streaming runs on one chip; leave tp and dp out.")
     return priced.cost
 
@@ -142,7 +142,5 @@ def _bookings(block: PricedBlock, link: LinkSpec) -> Iterator[Booking]:
         nbytes = float(priced.operator.weight_bytes)
         if nbytes:
             seconds = nbytes / link.bandwidth_bytes_per_s
-            cost = OperatorCost(
-                seconds, {HOST_LINK: nbytes}, {HOST_LINK: seconds}, HOST_LINK, nbytes * link.energy_j_per_byte
-            )
+            cost = Cost(seconds, {HOST_LINK: nbytes}, {HOST_LINK: seconds}, HOST_LINK, nbytes * link.energy_j_per_byte)
             yield Booking(block.name, _LOAD + priced.operator.name, cost, block.repeat)

@@ -20,7 +20,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.base import OperatorCost
+from accelsim.cost.call import ALONE
+from accelsim.cost.cost import Cost
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.program import Program
 from accelsim.engine.series import Stage
@@ -34,8 +35,6 @@ from accelsim.mapping.price import PricedOperator
 from accelsim.mapping.schedule.base import Cell, waits_for
 from accelsim.mapping.schedule.cells import Cells
 from accelsim.mapping.servers import BETWEEN_CHIPS
-from accelsim.network.collective import CollectiveCost
-from accelsim.network.residual import collective_residual
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -58,8 +57,8 @@ class StageProgram:
         if self.send is None:
             return True
         costs = [priced.cost for block in self.lowered.blocks for priced in block.operators]
-        used = {part.level for cost in costs if isinstance(cost, CollectiveCost) for part in cost.phases}
-        return not used & {part.level for part in _network(self.send).phases}
+        used = {part.level for cost in costs for part in cost.phases}
+        return not used & {part.level for part in self.send.cost.phases}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +121,7 @@ def lower_pipelined(
         ])
         for cause in causes
     }  # fmt: skip
-    bookings = tuple(_bookings(stages, copies, system, ranks))
+    bookings = tuple(_bookings(stages, copies, ranks))
     kind_of = {one.name: one.kind for one in bookings}
     ran = Overlapped(bookings, alone_s, tuple(kind_of.get(label, TRANSFER) for label in graph.labels), ranks)
     ends = np.array([template.end for template in templates])[stage_of]
@@ -196,7 +195,7 @@ def _send_graph(like: TaskGraph, send: PricedOperator) -> TaskGraph:
     for name in like.servers:
         builder.server(name)
     links = {name: builder.link(name, like.capacity_bytes_per_s[i]) for i, name in enumerate(like.links)}
-    name, cost = send.operator.name, _network(send)
+    name, cost = send.operator.name, send.cost
     last = builder.task(name, None, cost.launch_s)
     for part in cost.phases:
         for nbytes, repeat in part.steps:
@@ -206,28 +205,20 @@ def _send_graph(like: TaskGraph, send: PricedOperator) -> TaskGraph:
     return builder.build()
 
 
-def _bookings(stages: Sequence[StageProgram], copies: Sequence[int], system: System, ranks: int) -> Iterator[Booking]:
+def _bookings(stages: Sequence[StageProgram], copies: Sequence[int], ranks: int) -> Iterator[Booking]:
     """Every operator of every cell, on all chips."""
     for stage, cells in zip(stages, copies, strict=True):
         for block in stage.lowered.blocks:
             for priced in block.operators:
-                cost = _booked(priced.cost, system)
+                cost = _booked(priced.cost)
                 yield Booking.of(block.name, priced.operator, cost, block.repeat * cells * ranks)
         if stage.send is not None:
-            yield Booking.of("pipeline", stage.send.operator, _booked(stage.send.cost, system), cells * ranks)
+            yield Booking.of("pipeline", stage.send.operator, _booked(stage.send.cost), cells * ranks)
 
 
-def _booked(cost: OperatorCost | CollectiveCost, system: System) -> OperatorCost:
-    """The cost as one of an operator: what is between ranks takes its time of the stage."""
-    if isinstance(cost, OperatorCost):
+def _booked(cost: Cost) -> Cost:
+    """The cost as one on the cores: what is between ranks takes its time of the stage, whatever the level."""
+    if cost.on_cores:
         return cost
-    sent: dict[str, float] = dict(cost.hidden_bytes)
-    for part in cost.phases:
-        sent[part.level] = sent.get(part.level, 0.0) + part.sent_bytes
-    booked = OperatorCost(cost.seconds, sent, {BETWEEN_CHIPS: cost.seconds}, BETWEEN_CHIPS, cost.energy_j)
-    return replace(booked, residual=collective_residual(cost, system), warnings=cost.warnings)
-
-
-def _network(send: PricedOperator) -> CollectiveCost:
-    assert isinstance(send.cost, CollectiveCost)
-    return send.cost
+    parts_s = {BETWEEN_CHIPS: cost.work_s}
+    return replace(cost, parts_s=parts_s, limiter=BETWEEN_CHIPS, call=ALONE, phases=())

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.cost.base import OperatorCost
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.critical import critical_path
 from accelsim.engine.program import StageTimeline, run_program
@@ -97,7 +96,7 @@ def _alone(graph: TaskGraph, block: PricedBlock) -> dict[str, FloatArray]:
         book(HOST, on_host, work_s[on_host])
     for index, priced in enumerate(block.operators):
         mine = (graph.label == index) & ~on_host
-        if isinstance(priced.cost, OperatorCost):
+        if priced.cost.on_cores:
             for cause, seconds in priced.cost.parts_s.items():
                 book(cause, mine, seconds)
         else:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import tile_operators
 
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.cost import Cost
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -31,7 +32,7 @@ def gc2() -> Chip:
     return load_chip("graphcore-gc2")
 
 
-def price(operator: Operator, chip: Chip, region: Region | None = None) -> OperatorCost:
+def price(operator: Operator, chip: Chip, region: Region | None = None) -> Cost:
     return COST_MODELS.get("bsp")().cost(operator, chip, region or Region(*chip.core_grid))
 
 

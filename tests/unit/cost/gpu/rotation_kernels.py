@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from accelsim.cost.base import OperatorCost
 from accelsim.cost.calibrate import FreeParameter
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import KernelTimes, costs_of
 from accelsim.cost.gpu.section import Section
@@ -83,7 +83,7 @@ class RotationKernels(KernelFamily):
     operations: ClassVar[Mapping[str, Operation]] = {"rotate": Operation(("m", "n"), "row operators", _work, _build)}
     own_section: ClassVar[Section | None] = SECTION
 
-    def costs(self, operators: Sequence[Any], site: Site) -> list[OperatorCost]:
+    def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         parameters, warnings = site.calibration.read(SECTION)
         times = rotation_times(site, parameters, np.array([float(op.reads + op.writes) for op in operators]))
         extents = {"rows": [op.rows for op in operators], "width": [op.width for op in operators]}

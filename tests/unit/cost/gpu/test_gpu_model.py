@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.machine import GpuMachine
 from accelsim.dtypes import DType
 from accelsim.errors import CapacityError, ConfigError
@@ -43,7 +44,7 @@ def chip() -> Chip:
     return load_chip("nvidia-a100-sxm-80gb")
 
 
-def cost(operator: Operator, chip: Chip, cores: int | None = None) -> OperatorCost:
+def cost(operator: Operator, chip: Chip, cores: int | None = None) -> Cost:
     return COST_MODELS.get("gpu")().cost(operator, chip, Region(1, cores or chip.num_cores))
 
 

@@ -12,7 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from gpu_examples import DECODE, MACHINE, PREFILL
 
-from accelsim.cost.base import OperatorCost, Region
+from accelsim.cost.base import Region
+from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.attention import PrefillParameters, prefill_times, ragged_prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.decode import DecodeParameters, decode_times, ragged_decode_times
@@ -92,15 +93,15 @@ def test_equal_prompts_in_several_rows_are_one_batch(library: str) -> None:
 H100 = load_system("nvidia-h100-sxm").chip
 
 
-def cost(operator: Operator) -> OperatorCost:
+def cost(operator: Operator) -> Cost:
     return GpuCostModel().cost(operator, H100, Region(*H100.core_grid))
 
 
-def ragged(*spans: Span) -> OperatorCost:
+def ragged(*spans: Span) -> Cost:
     return cost(RaggedAttention.of(spans, heads=32, kv_heads=8, head_dim=128))
 
 
-def alike(batch: int, new: int, cached: int) -> OperatorCost:
+def alike(batch: int, new: int, cached: int) -> Cost:
     return cost(Attention.of(batch, Heads(32, 8, 128), new, cached + new))
 
 

@@ -6,7 +6,8 @@ import tile_operators
 from accelsim.catalog import Catalog
 from accelsim.config.loader import load_document
 from accelsim.config.validate import validate
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.cost import Cost
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -32,7 +33,7 @@ def wse2() -> Chip:
     return validate(load_document(Catalog().find("chips", "cerebras-wse2")), Chip).spec
 
 
-def price(operator: Operator, chip: Chip, region: Region = REGION) -> OperatorCost:
+def price(operator: Operator, chip: Chip, region: Region = REGION) -> Cost:
     return COST_MODELS.get("mesh")().cost(operator, chip, region)
 
 

@@ -10,7 +10,8 @@ import pytest
 from accelsim.catalog import Catalog
 from accelsim.config.loader import load_document
 from accelsim.config.validate import validate
-from accelsim.cost.base import COST_MODELS, OperatorCost, Region
+from accelsim.cost.base import COST_MODELS, Region
+from accelsim.cost.cost import Cost
 from accelsim.cost.systolic.parameters import SystolicParameters
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
@@ -44,7 +45,7 @@ def tpu_v4() -> Chip:
     return validate(load_document(Catalog().find("chips", "google-tpu-v4")), Chip).spec
 
 
-def price(operator: Operator, region: Region = WHOLE) -> OperatorCost:
+def price(operator: Operator, region: Region = WHOLE) -> Cost:
     return COST_MODELS.get("systolic")().cost(operator, tpu_v4(), region)
 
 

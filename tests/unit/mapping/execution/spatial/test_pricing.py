@@ -1,4 +1,5 @@
-from accelsim.cost.base import OperatorCost, Region
+from accelsim.cost.base import Region
+from accelsim.cost.cost import Cost
 from accelsim.cost.residual import Residual
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_system
@@ -29,7 +30,7 @@ def test_a_product_in_less_sram_is_cut_into_more_slices_and_holds_less():
 
 def test_a_price_between_two_keeps_the_wider_residual_and_mixes_the_rest():
     def price(work_s, tile_bytes, deviation):
-        cost = OperatorCost(
+        cost = Cost(
             work_s,
             {"sram": 10 * work_s},
             {"compute": work_s},

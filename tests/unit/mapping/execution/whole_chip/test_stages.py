@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from accelsim import simulate
+from accelsim.cost.call import Call, LevelSteps
+from accelsim.cost.cost import Cost
 from accelsim.engine.program import run_program
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.system import load_system
@@ -18,7 +20,6 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import PricedOperator, Pricer
 from accelsim.mapping.schedule.base import INFERENCE, SCHEDULES, bubble_fraction
 from accelsim.mapping.shard import shard
-from accelsim.network.collective import CollectiveCost
 from accelsim.network.seats import Seats
 from accelsim.workload.build import build_workload
 from accelsim.workload.formats.hf import load_model
@@ -27,7 +28,7 @@ from accelsim.workload.operators.send_recv import SendRecv
 from accelsim.workload.phase import Decode, Prefill
 
 MODEL = load_model("llama3-8b")  # 32 layers
-NOTHING = CollectiveCost("send_recv", "direct", "ideal", 2, 0, "nvlink", (), 1, 0.0, 0.0, math.inf)
+NOTHING = Cost.of_call(Call("send_recv", 0, 2, "direct"), 0.0, [LevelSteps("nvlink", (), 1, 0.0, math.inf)])
 
 
 def cells_of(schedule, num_stages, num_microbatches):
