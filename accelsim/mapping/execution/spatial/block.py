@@ -19,6 +19,7 @@ class BlockPart:
 
     Attributes:
         segment: Index of the block in the model's segments.
+        block: Its name.
         name: ``decoder.attn``, ``decoder.attn.qkv``, ``head`` ...
         operators: Names of its operators, in order.
         weight_bytes: Weights that stay in the rectangle.
@@ -28,6 +29,7 @@ class BlockPart:
     """
 
     segment: int
+    block: str
     name: str
     operators: tuple[str, ...]
     weight_bytes: int
@@ -61,7 +63,7 @@ class Block:
         alike: dict[object, list[str]] = {}
         for name, operators in found.items():
             alike.setdefault(_likeness(name, operators), []).append(name)
-        self.parts = tuple(_part(index, names, found[names[0]]) for names in alike.values())
+        self.parts = tuple(_part(index, segment.name, names, found[names[0]]) for names in alike.values())
         part_of = {name: at for at, names in enumerate(alike.values()) for name in names}
         self.members = {name: part_of[name] for name in found}
         self._graph = graph
@@ -137,9 +139,10 @@ def _likeness(name: str, operators: Sequence[Operator]) -> object:
     return whole_name(name), shapes
 
 
-def _part(segment: int, names: Sequence[str], operators: Sequence[Operator]) -> BlockPart:
+def _part(segment: int, block: str, names: Sequence[str], operators: Sequence[Operator]) -> BlockPart:
     return BlockPart(
         segment=segment,
+        block=block,
         name=names[0],
         operators=tuple(operator.name for operator in operators),
         weight_bytes=sum(t.size_bytes for t in _resident(operators, Role.WEIGHT)),

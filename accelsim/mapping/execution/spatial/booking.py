@@ -9,7 +9,6 @@ import numpy as np
 from accelsim.cost.cost import Cost
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
-from accelsim.mapping.execution.spatial.groups import operators_of
 from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
@@ -29,12 +28,11 @@ def book_run(run: Settled, book: PriceBook) -> list[Booking]:
     found: dict[tuple[str, str, int], tuple[Operator, Cost]] = {}
     for (index, row), groups in alike.items():
         part = pipeline.parts[index]
+        block = part.block
         for at, price in enumerate(row):
             if price is None:
                 continue
-            segments = book.segments(stream.shapes[at])
-            block = segments[part.segment].name
-            for operator, cost in zip(operators_of(part, segments), price.costs, strict=True):
+            for operator, cost in zip(book.operators(part, stream.shapes[at]), price.costs, strict=True):
                 key = block, operator.name, id(cost)  # the book has one object for equal costs
                 found[key] = operator, cost
                 counts[key] += groups * int(stream.counts[at])

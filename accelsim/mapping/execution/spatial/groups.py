@@ -16,11 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+
 from accelsim.errors import PlanError
 from accelsim.mapping.execution.spatial.block import Block, BlockPart, part_names
 from accelsim.mapping.execution.spatial.pieces import whole_name
 from accelsim.workload.graph import Segment, Workload
 from accelsim.workload.operator import Operator
+
+IntArray = npt.NDArray[np.int64]
 
 GRANULARITIES = ("layer", "block", "operator")
 
@@ -179,17 +184,18 @@ def build_pipeline(segments: Sequence[Segment], granularity: str, is_decode: boo
     return Pipeline(tuple(parts), tuple(groups), tuple(_with_depth(flow, stages) for flow in flows))
 
 
-def operators_of(part: BlockPart, segments: Sequence[Segment]) -> tuple[Operator, ...]:
-    """The operators of a part in the graphs of one pass.
-
-    They need not be those of the largest pass: latent attention takes another form for a piece of a prompt.
+def by_part(segments: Sequence[Segment]) -> dict[tuple[int, str], tuple[Operator, ...]]:
+    """Operators of every part that there can be in one pass, by segment and name.
 
     Args:
-        part: A part of a block, such as its attention.
         segments: Graphs of all blocks in one pass.
     """
-    graph = segments[part.segment].graph
-    return tuple(operator for operator in graph if part.name in part_names(graph, operator))
+    found: dict[tuple[int, str], list[Operator]] = {}
+    for at, segment in enumerate(segments):
+        for operator in segment.graph:
+            for name in dict.fromkeys(part_names(segment.graph, operator)):
+                found.setdefault((at, name), []).append(operator)
+    return {key: tuple(operators) for key, operators in found.items()}
 
 
 def check_grouped(pipeline: Pipeline, segments: Sequence[Segment]) -> None:
@@ -212,33 +218,32 @@ def check_grouped(pipeline: Pipeline, segments: Sequence[Segment]) -> None:
                 )
 
 
-def flow_bytes(flow: Flow, segments: Sequence[Segment]) -> int:
-    """Bytes of a flow in one pass: what its consumer reads.
+def flow_bytes(flows: Sequence[Flow], segments: Sequence[Segment]) -> IntArray:
+    """Bytes of each flow in one pass: what its consumer reads. int64[F].
 
     Args:
-        flow: A tensor on its way from group to group.
-        segments: Graphs of the pass, which say how large it is.
+        flows: Tensors on their way from group to group.
+        segments: Graphs of the pass, which say how large they are.
     """
-    for operator in segments[flow.segment].graph:
-        for tensor in operator.inputs:
-            if tensor.name == flow.tensor:
-                return tensor.size_bytes
-    return 0
+    read = [{t.name: t.size_bytes for operator in segment.graph for t in operator.inputs} for segment in segments]
+    return np.array([read[flow.segment].get(flow.tensor, 0) for flow in flows], dtype=np.int64)
 
 
-def buffer_bytes(pipeline: Pipeline, group: int, segments: Sequence[Segment]) -> int:
-    """Bytes of the buffers of one group: what waits in front of it, and two of each result.
+def buffer_bytes(pipeline: Pipeline, segments: Sequence[Segment]) -> IntArray:
+    """Bytes of the buffers of each group: what waits in front of it, and two of each result. int64[groups].
 
     Args:
         pipeline: Groups, and what flows between them.
-        group: Index of the group.
         segments: Graphs of the pass with the largest units.
     """
+    sizes = flow_bytes(pipeline.flows, segments)
     # A sum comes once, whatever the number of those who send.
-    arriving = {flow.total or flow.tensor: flow for flow in pipeline.flows if flow.consumer == group}
-    inward = sum(flow.depth * flow_bytes(flow, segments) for flow in arriving.values())
-    outward = sum(2 * flow_bytes(flow, segments) for flow in pipeline.flows if flow.producer == group)
-    return inward + outward
+    arriving = {(flow.consumer, flow.total or flow.tensor): at for at, flow in enumerate(pipeline.flows)}
+    found = np.zeros(len(pipeline.groups), dtype=np.int64)
+    for (consumer, _), at in arriving.items():
+        found[consumer] += pipeline.flows[at].depth * sizes[at]
+    np.add.at(found, [flow.producer for flow in pipeline.flows], 2 * sizes)
+    return found
 
 
 def _stages(groups: Sequence[TileGroup], parts: Sequence[BlockPart]) -> list[int]:

@@ -46,7 +46,7 @@ def group_of(operator: str) -> str:
 
 def is_piece(name: str) -> bool:
     """Whether a group, or an operator, is one of several that work side by side."""
-    return _NUMBER.search(name) is not None
+    return PIECE in name and _NUMBER.search(name) is not None
 
 
 def whole_name(name: str) -> str:
@@ -64,12 +64,19 @@ def most_pieces(segments: Sequence[Segment]) -> dict[str, int]:
     return found
 
 
-def cut(segments: Sequence[Segment], pieces: Pieces) -> tuple[Segment, ...]:
+def piece_number(name: str) -> int | None:
+    """Number of a piece, None for what is whole."""
+    found = _NUMBER.search(name)
+    return int(found[0].removeprefix(PIECE)) if found else None
+
+
+def cut(segments: Sequence[Segment], pieces: Pieces, only: int | None = None) -> tuple[Segment, ...]:
     """The segments with groups cut into pieces.
 
     Args:
         segments: Of a pass.
         pieces: How many of each group; groups left out, or with 1, stay as they are.
+        only: Number of the pieces whose operators are wanted; None: those of all.
 
     Raises:
         PlanError: More pieces than blocks, or a group that does not exist.
@@ -81,7 +88,7 @@ def cut(segments: Sequence[Segment], pieces: Pieces) -> tuple[Segment, ...]:
     for at, segment in enumerate(segments):
         own = {g: pieces[f"{segment.name}.{g}"] for g in _groups(segment.graph) if f"{segment.name}.{g}" in pieces}
         own = {group: count for group, count in own.items() if count > 1}
-        graph = _Cutter(segment, own, exported.exported(at)).cut() if own else segment.graph
+        graph = _Cutter(segment, own, exported.exported(at), only).cut() if own else segment.graph
         found.append(replace(segment, graph=graph))
     return tuple(found)
 
@@ -89,8 +96,9 @@ def cut(segments: Sequence[Segment], pieces: Pieces) -> tuple[Segment, ...]:
 class _Cutter:
     """Rewrites the graph of one block."""
 
-    def __init__(self, segment: Segment, pieces: Mapping[str, int], exported: frozenset[str]) -> None:
+    def __init__(self, segment: Segment, pieces: Mapping[str, int], exported: frozenset[str], only: int | None) -> None:
         graph = self._graph = segment.graph
+        self._only = only
         self._shares = {g: Shares(ops, pieces[g]) for g, ops in _groups(graph).items() if g in pieces}
         for group, shares in self._shares.items():
             if shares.pieces > shares.most:
@@ -119,8 +127,9 @@ class _Cutter:
             group = group_of(operator.name)
             if group not in self._shares or operator.name in after:
                 continue
-            is_cut = self._shares[group].of(operator, 0) is not operator
-            if is_cut or any((group, tensor.name) in feeding for tensor in operator.outputs):
+            if self._shares[group].cuts(operator) or any(
+                (group, tensor.name) in feeding for tensor in operator.outputs
+            ):
                 feeding |= {(group, tensor.name) for tensor in operator.inputs}
             else:
                 whole.add(operator.name)
@@ -148,7 +157,7 @@ class _Cutter:
         for operator in reversed(self._graph.operators):
             group = group_of(operator.name)
             writes_whole = any(tensor.name in needed for tensor in operator.outputs)
-            is_alike = group in self._shares and self._shares[group].of(operator, 0) is operator
+            is_alike = group in self._shares and not self._shares[group].cuts(operator)
             if group not in self._shares or operator.name in self._whole or (is_alike and writes_whole):
                 needed |= {tensor.name for tensor in operator.inputs}
             else:
@@ -160,12 +169,12 @@ class _Cutter:
         """The pieces of an operator, and what makes whole tensors of their results."""
         group = group_of(operator.name)
         shares = self._shares[group]
-        is_partial = shares.leaves_partial_sums(operator)
-        shared = [shares.of(operator, piece) for piece in range(shares.pieces)]
-        if shared[0] is operator and any(tensor.name in self._needed for tensor in operator.outputs):
+        numbers = range(shares.pieces)
+        is_cut = shares.cuts(operator)
+        if not is_cut and any(tensor.name in self._needed for tensor in operator.outputs):
             self._found.append(replace(operator, name=_renamed(operator.name, _SHARED)))
-        for piece, share in enumerate(shared):
-            suffix = f"{PIECE}{piece}"
+        for piece in numbers if self._only is None else {self._only}.intersection(numbers):
+            share, suffix = shares.of(operator, piece), f"{PIECE}{piece}"
             self._found.append(
                 replace(
                     share,
@@ -176,13 +185,15 @@ class _Cutter:
             )
         whole = operator.outputs
         self._local |= {(group, tensor.name) for tensor in whole}
-        if is_partial:
-            self._found.append(TreeSum(f"{operator.name}.sum", _pieces_of(whole[0], shared), whole[:1]))
-        elif shared[0] is not operator:
+        if shares.leaves_partial_sums(operator):
+            partial = tuple(replace(whole[0], name=f"{whole[0].name}{PIECE}{piece}") for piece in numbers)
+            self._found.append(TreeSum(f"{operator.name}.sum", partial, whole[:1]))
+        elif is_cut:
             for at, tensor in enumerate(whole):
                 if tensor.name in self._needed:
-                    parts = _pieces_of(tensor, shared, at)
-                    self._found.append(Concat(f"{operator.name}.join{at or ''}", parts, (tensor,)))
+                    parts = (shares.of(operator, piece).outputs[at] for piece in numbers)
+                    named = tuple(replace(part, name=f"{part.name}{PIECE}{i}") for i, part in enumerate(parts))
+                    self._found.append(Concat(f"{operator.name}.join{at or ''}", named, (tensor,)))
 
     def _input(self, group: str, tensor: Tensor, suffix: str) -> Tensor:
         """What a piece reads: its own tensor, or one that all read."""
@@ -195,11 +206,6 @@ def _groups(graph: OperatorGraph) -> dict[str, list[Operator]]:
     for operator in graph:
         found.setdefault(group_of(operator.name), []).append(operator)
     return found
-
-
-def _pieces_of(tensor: Tensor, shares: Sequence[Operator], at: int = 0) -> tuple[Tensor, ...]:
-    """What each piece writes of a tensor."""
-    return tuple(replace(share.outputs[at], name=f"{tensor.name}{PIECE}{piece}") for piece, share in enumerate(shares))
 
 
 def _renamed(operator: str, suffix: str) -> str:

@@ -6,17 +6,20 @@ import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from copy import copy
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.cost.base import Region
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.block import BlockPart
-from accelsim.mapping.execution.spatial.groups import Pipeline, buffer_bytes, operators_of
-from accelsim.mapping.execution.spatial.pieces import Pieces, cut
+from accelsim.mapping.execution.spatial.groups import Pipeline, buffer_bytes, by_part
+from accelsim.mapping.execution.spatial.pieces import Pieces, cut, piece_number
 from accelsim.mapping.execution.spatial.pricing import GroupPrice, GroupPricer, between
 from accelsim.mapping.execution.spatial.stream import Shape, Stream, segments_of
 from accelsim.workload.graph import Segment
+from accelsim.workload.operator import Operator
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.subject import Subject
 
@@ -42,13 +45,14 @@ class PriceBook:
         self._pieces = pieces or {}
         self._pricer = GroupPricer(chip)
         self._segments: dict[Shape, Sequence[Segment]] = {}
+        self._operators: dict[tuple[Shape, int | None], dict[tuple[int, str], tuple[Operator, ...]]] = {}
 
     def cut(self, pieces: Pieces) -> PriceBook:
         """The book of the same model with groups cut into pieces; both know the prices that either has asked for."""
         if pieces == self._pieces:
             return self
         other = copy(self)
-        other._pieces, other._segments = pieces, {}
+        other._pieces, other._segments, other._operators = pieces, {}, {}
         return other
 
     def segments(self, shape: Shape) -> Sequence[Segment]:
@@ -56,6 +60,21 @@ class PriceBook:
         if shape not in self._segments:
             self._segments[shape] = cut(segments_of(self._model, shape, self._recipe), self._pieces)
         return self._segments[shape]
+
+    def operators(self, part: BlockPart, shape: Shape) -> tuple[Operator, ...]:
+        """The operators of a part in one unit.
+
+        They need not be those of the largest pass: latent attention takes another form for a piece of a prompt.
+
+        Args:
+            part: A part of a block, such as its attention.
+            shape: Of the unit.
+        """
+        key = shape, piece_number(part.name)
+        if key not in self._operators:
+            whole = segments_of(self._model, shape, self._recipe)
+            self._operators[key] = by_part(cut(whole, self._pieces, only=key[1] or 0))
+        return self._operators[key].get((part.segment, part.name), ())
 
     def price(self, part: BlockPart, shape: Shape, region: Region, buffers: int) -> GroupPrice:
         """Price of one unit on a group of ``part`` that has ``buffers`` bytes of buffers.
@@ -66,7 +85,7 @@ class PriceBook:
             region: Rows and columns of tiles.
             buffers: Bytes of SRAM that the buffers of the group take.
         """
-        return self._pricer.price(operators_of(part, self.segments(shape)), region, part.resident_bytes, buffers)
+        return self._pricer.price(self.operators(part, shape), region, part.resident_bytes, buffers)
 
     def along(self, part: BlockPart, region: Region, shapes: Sequence[Shape], buffers: int) -> dict[Shape, GroupPrice]:
         """Prices for shapes that may differ in cached tokens only; some are priced, those between interpolated.
@@ -120,7 +139,11 @@ class StreamPrices:
 
     def group_buffer_bytes(self, group: int) -> int:
         """Buffers in front of and behind one group."""
-        return buffer_bytes(self._pipeline, group, self._book.segments(self._stream.largest))
+        return int(self._buffers[group])
+
+    @cached_property
+    def _buffers(self) -> npt.NDArray[np.int64]:
+        return buffer_bytes(self._pipeline, self._book.segments(self._stream.largest))
 
     def _priced(self, part: BlockPart, region: Region, buffers: int) -> Prices:
         reached = [s for s in self._stream.shapes if s.has_logits or part.segment != self._pipeline.last_segment]

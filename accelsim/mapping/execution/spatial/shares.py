@@ -60,6 +60,10 @@ class Shares:
         share = replace(operator, inputs=tuple(map(cut, operator.inputs)), outputs=tuple(map(cut, operator.outputs)))
         return replace(share, ranks=self.pieces) if isinstance(share, Experts) else share
 
+    def cuts(self, operator: Operator) -> bool:
+        """Whether pieces get shares of an operator; others do it all."""
+        return bool(_cut_axes(operator))
+
     def leaves_partial_sums(self, operator: Operator) -> bool:
         """Whether the results of all pieces have to be added up."""
         return any(axis.name in operator.contracted_axes for axis in _cut_axes(operator))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from accelsim.mapping.execution.spatial.groups import Pipeline, flow_bytes
 from accelsim.mapping.execution.spatial.prices import PriceBook, StreamPrices
-from accelsim.mapping.execution.spatial.stream import Stream
+from accelsim.mapping.execution.spatial.stream import Shape, Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,18 +43,25 @@ def walk_through(pipeline: Pipeline, stream: Stream, book: PriceBook) -> Walk:
         stream: The units with their shapes.
         book: Knows graphs and prices.
     """
-    return Walk(pipeline, stream, _flow_bytes(pipeline, stream, book), StreamPrices(pipeline, stream, book))
+    return Walk(pipeline, stream, _all_bytes(pipeline, stream, book), StreamPrices(pipeline, stream, book))
 
 
-def _flow_bytes(pipeline: Pipeline, stream: Stream, book: PriceBook) -> npt.NDArray[np.int64]:
+def _all_bytes(pipeline: Pipeline, stream: Stream, book: PriceBook) -> npt.NDArray[np.int64]:
     table = np.zeros((len(pipeline.flows), len(stream.shapes)), dtype=np.int64)
-    for at, shape in enumerate(stream.shapes):
-        segments = book.segments(shape)
-        known: dict[tuple[int, str], int] = {}
-        for index, flow in enumerate(pipeline.flows):
-            key = flow.segment, flow.tensor
-            if key not in known:
-                known[key] = flow_bytes(flow, segments)
-            if shape.has_logits or flow.segment != pipeline.last_segment:
-                table[index, at] = known[key]
+    is_last = np.array([flow.segment == pipeline.last_segment for flow in pipeline.flows])
+    for alike in _alike_but_for_cache(stream.shapes):
+        ends = [flow_bytes(pipeline.flows, book.segments(stream.shapes[at])) for at in (alike[0], alike[-1])]
+        same = np.array_equal(*ends)  # only scores that are written out grow with the cache
+        for at in alike:
+            shape = stream.shapes[at]
+            carried = ends[0] if same else flow_bytes(pipeline.flows, book.segments(shape))
+            table[:, at] = carried if shape.has_logits else np.where(is_last, 0, carried)
     return table
+
+
+def _alike_but_for_cache(shapes: Sequence[Shape]) -> list[list[int]]:
+    """Numbers of shapes that differ in cached tokens only, together and by them."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for at, shape in enumerate(shapes):
+        found.setdefault((shape.batch, shape.q_len), []).append(at)
+    return [sorted(alike, key=lambda at: shapes[at].past_len) for alike in found.values()]

@@ -1,7 +1,7 @@
 import pytest
 
 from accelsim.errors import PlanError
-from accelsim.mapping.execution.spatial.groups import build_pipeline, check_grouped, flow_bytes, operators_of
+from accelsim.mapping.execution.spatial.groups import build_pipeline, by_part, check_grouped, flow_bytes
 from accelsim.workload.build import build_traversal, build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.phase import Decode, Mixed, Prefill
@@ -27,16 +27,16 @@ def test_every_weight_and_every_operator_is_in_exactly_one_group(tiny, prefill, 
     pipeline = build_pipeline(prefill, granularity, is_decode=False)
     workload = build_workload(tiny, Prefill(1, 64))
     held = sum(pipeline.part_of(i).weight_bytes for i in range(len(pipeline.groups)))
-    flops = sum(
-        operator.flops for i in range(len(pipeline.groups)) for operator in operators_of(pipeline.part_of(i), prefill)
-    )
+    operators = by_part(prefill)
+    parts = [pipeline.part_of(i) for i in range(len(pipeline.groups))]
+    flops = sum(operator.flops for part in parts for operator in operators[part.segment, part.name])
     assert held == workload.weight_bytes
     assert flops == workload.flops
 
 
 def test_each_layer_hands_one_hidden_vector_per_token_to_the_next(tiny, prefill):
     pipeline = build_pipeline(prefill, "layer", is_decode=False)
-    sizes = [flow_bytes(flow, prefill) for flow in pipeline.flows]
+    sizes = flow_bytes(pipeline.flows, prefill).tolist()
     # 64 tokens x 512 x 2 bytes between layers; the head gets the last token only
     assert sizes == [64 * 512 * 2] * 4 + [512 * 2]
 
@@ -54,7 +54,7 @@ def test_decode_sends_the_sampled_token_back_to_the_embedding(tiny):
     pipeline = build_pipeline(segments, "layer", is_decode=True)
     back = pipeline.flows[-1]
     assert (back.producer, back.consumer, back.is_feedback) == (len(pipeline.groups) - 1, 0, True)
-    assert flow_bytes(back, segments) == 3 * 4  # one int32 per sequence
+    assert flow_bytes([back], segments) == 3 * 4  # one int32 per sequence
 
 
 def test_an_unknown_granularity_lists_the_known_ones(prefill):
@@ -73,7 +73,8 @@ def test_a_unit_in_another_form_than_the_largest_pass_loses_no_operator(granular
     model = load_model("deepseek-v3")
     pipeline = build_pipeline(build_workload(model, phase).segments, granularity, is_decode=False)
     segments = build_traversal(model, unit).segments
-    found = sum(len(operators_of(part, segments)) for part in pipeline.parts)
+    operators = by_part(segments)
+    found = sum(len(operators[part.segment, part.name]) for part in pipeline.parts)
     assert found == sum(len(segment.graph) for segment in segments)
     check_grouped(pipeline, segments)
 
