@@ -50,11 +50,11 @@ def _all_bytes(pipeline: Pipeline, stream: Stream, book: PriceBook) -> npt.NDArr
     table = np.zeros((len(pipeline.flows), len(stream.shapes)), dtype=np.int64)
     is_last = np.array([flow.segment == pipeline.last_segment for flow in pipeline.flows])
     for alike in _alike_but_for_cache(stream.shapes):
-        ends = [flow_bytes(pipeline.flows, book.segments(stream.shapes[at])) for at in (alike[0], alike[-1])]
-        same = np.array_equal(*ends)  # only scores that are written out grow with the cache
+        first, last = (flow_bytes(pipeline.flows, book.segments(stream.shapes[at])) for at in (alike[0], alike[-1]))
+        same = np.array_equal(first, last)  # only scores that are written out grow with the cache
         for at in alike:
             shape = stream.shapes[at]
-            carried = ends[0] if same else flow_bytes(pipeline.flows, book.segments(shape))
+            carried = first if same else flow_bytes(pipeline.flows, book.segments(shape))
             table[:, at] = carried if shape.has_logits else np.where(is_last, 0, carried)
     return table
 
