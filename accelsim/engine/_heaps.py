@@ -15,7 +15,15 @@ from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array
 
 @jit
 def timer_push(ticks: Int64Array, items: Int32Array, size: int, tick: int, item: int) -> int:
-    """Add a timer to a 4-ary heap and return the new size."""
+    """Add a timer to a 4-ary heap and return the new size.
+
+    Args:
+        ticks: When each timer comes up, in the order of the heap.
+        items: What then comes up, likewise.
+        size: Timers in the heap.
+        tick: When the new one comes up.
+        item: What then comes up.
+    """
     hole = size
     while hole > 0:
         parent = (hole - 1) >> 2
@@ -31,7 +39,13 @@ def timer_push(ticks: Int64Array, items: Int32Array, size: int, tick: int, item:
 
 @jit
 def timer_pop(ticks: Int64Array, items: Int32Array, size: int) -> int:
-    """Remove the earliest timer (read it at index 0 before) and return the new size."""
+    """Remove the earliest timer (read it at index 0 before) and return the new size.
+
+    Args:
+        ticks: When each timer comes up, in the order of the heap.
+        items: What then comes up, likewise.
+        size: Timers in the heap, at least one.
+    """
     size -= 1
     tick, item = ticks[size], items[size]
     hole = 0
@@ -55,7 +69,13 @@ def timer_pop(ticks: Int64Array, items: Int32Array, size: int) -> int:
 
 @jit
 def queued_before(servers: Servers, left: int, right: int) -> bool:
-    """Whether task ``left`` goes before ``right`` in the queue of a server."""
+    """Whether task ``left`` goes before ``right`` in the queue of a server.
+
+    Args:
+        servers: Priorities, and the ticks at which tasks became ready.
+        left: A task.
+        right: Another one.
+    """
     priority, ready_ticks = servers.priority, servers.ready_ticks
     if priority[left] != priority[right]:
         return bool(priority[left] < priority[right])
@@ -70,6 +90,11 @@ def queue_push(servers: Servers, server: int, task: int) -> None:
 
     While tasks come in order the queue is a sorted list, which is a heap too; only the
     first one that does not turns it into a real one.
+
+    Args:
+        servers: Their queues.
+        server: Whose queue.
+        task: What is put into it.
     """
     heap, head, tail = servers.heap, servers.head[server], servers.tail[server]
     servers.tail[server] = tail + 1
@@ -89,7 +114,12 @@ def queue_push(servers: Servers, server: int, task: int) -> None:
 
 @jit_inline
 def queue_pop(servers: Servers, server: int) -> int:
-    """Take the first task out of the queue of a server, which must not be empty."""
+    """Take the first task out of the queue of a server, which must not be empty.
+
+    Args:
+        servers: Their queues.
+        server: Whose queue.
+    """
     heap, head = servers.heap, servers.head[server]
     first = int(heap[head])
     if servers.in_order[server] != 0:
@@ -115,7 +145,16 @@ def queue_pop(servers: Servers, server: int) -> int:
 
 @jit
 def end_move(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, hole: int, item: int) -> None:
-    """Bring link ``item`` to where its end belongs, starting at the free place ``hole``."""
+    """Bring link ``item`` to where its end belongs, starting at the free place ``hole``.
+
+    Args:
+        heap_ticks: When the flows of each link end, in the order of the heap.
+        heap: Links, likewise.
+        links: State of all links; each knows its place.
+        size: Links in the heap.
+        hole: The free place.
+        item: The link.
+    """
     tick = links[item]["end_ticks"]
     while hole > 0:
         parent = (hole - 1) >> 1
@@ -172,7 +211,15 @@ def end_remove(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: i
 
 @jit
 def share_push(shares: FloatArray, heap: Int32Array, size: int, share: float, link: int) -> int:
-    """Add a link to the heap by (share, id) and return the new size."""
+    """Add a link to the heap by (share, id) and return the new size.
+
+    Args:
+        shares: Share of each link, in the order of the heap.
+        heap: Links, likewise.
+        size: Links in the heap.
+        share: Of the new one.
+        link: The new one.
+    """
     hole = size
     while hole > 0:
         parent = (hole - 1) >> 1

@@ -7,9 +7,34 @@ from dataclasses import dataclass
 from typing import overload
 
 
+class SpelledNames(Sequence[str]):
+    """Names as a sequence that stores no strings; a kind of them says how many there are and spells one."""
+
+    __slots__ = ()
+
+    def spell(self, place: int) -> str:
+        """The name at a place from 0 to the last."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        if isinstance(index, slice):
+            return tuple(self.spell(place) for place in range(*index.indices(len(self))))
+        place = index + len(self) if index < 0 else index
+        if not 0 <= place < len(self):
+            raise IndexError(f"name {index} of {len(self)}")
+        return self.spell(place)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self.spell(place) for place in range(len(self)))
+
+
 @dataclass(frozen=True, slots=True)
-class NumberedNames(Sequence[str]):
-    """``prefix0, prefix1, ...`` as a sequence that stores no strings.
+class NumberedNames(SpelledNames):
+    """``prefix0, prefix1, ...``.
 
     A graph of a million links should not hold a million names that nobody prints.
 
@@ -28,20 +53,9 @@ class NumberedNames(Sequence[str]):
     def __len__(self) -> int:
         return self.size
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
-    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
-        if isinstance(index, slice):
-            return tuple(f"{self.prefix}{i}" for i in range(*index.indices(self.size)))
-        position = index + self.size if index < 0 else index
-        if not 0 <= position < self.size:
-            raise IndexError(f"name {index} of {self.size}")
-        return f"{self.prefix}{position}"
-
-    def __iter__(self) -> Iterator[str]:
-        return (f"{self.prefix}{i}" for i in range(self.size))
+    def spell(self, place: int) -> str:
+        """The prefix and the number."""
+        return f"{self.prefix}{place}"
 
 
 def same_names(left: Sequence[str], right: Sequence[str]) -> bool:

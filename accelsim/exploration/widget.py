@@ -48,6 +48,10 @@ class FloorplanWidget(anywidget.AnyWidget):
         """As of :class:`Exploration`."""
         return self.exploration.placed
 
+    def placement(self) -> Placement:
+        """As :meth:`Exploration.placement`."""
+        return self.exploration.placement()
+
     def swap(self, first: str, second: str) -> None:
         """As :meth:`Exploration.swap`, and drawn.
 
@@ -84,10 +88,6 @@ class FloorplanWidget(anywidget.AnyWidget):
         self._do(
             lambda: self.exploration.change(placer=placer, seed=seed, kind=kind, batch=batch, tokens=tokens, grid=grid)
         )
-
-    def placement(self) -> Placement:
-        """As :meth:`Exploration.placement`."""
-        return self.exploration.placement()
 
     def _do(self, action: Callable[[], None]) -> None:
         action()

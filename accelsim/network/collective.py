@@ -117,7 +117,13 @@ def _priced(call: Call, span: tuple[GroupLevel, ...], on_graph: bool = True) -> 
 
 
 def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ...]) -> Cost:
-    """The call under each protocol of the outermost level, whose latency every step waits for."""
+    """The call under each protocol of the outermost level, whose latency every step waits for.
+
+    Args:
+        call: Kind, algorithm, bytes and ranks, and the library asked for.
+        outer: The outermost level that the group spans.
+        steps: Steps of the busiest rank, with their bytes over each level.
+    """
     numbers = numbers_for(outer, call.kind, call.algorithm, call.library)
     warnings = tuple(dict.fromkeys((*(text for step in steps for text in step.warnings), *numbers.warnings)))
     chunk_bytes = 0 if call.kind in ("send_recv", "broadcast", "reduce") else -(-call.nbytes // call.num_ranks)

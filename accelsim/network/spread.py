@@ -87,6 +87,20 @@ def _not_seen(levels: Sequence[SystemLevel]) -> tuple[str, ...]:
     )
 
 
+def _spread(
+    folded: Sequence[FoldedStep],
+    latency_s: float,
+    shares: Sequence[tuple[SystemLevel, float, int]],
+    warnings: tuple[str, ...],
+) -> tuple[SpreadStep, ...]:
+    """The steps with their share of the bytes, and how many links carry it alike, on each level."""
+
+    def loads(nbytes: int) -> tuple[Load, ...]:
+        return tuple(Load(level, math.ceil(nbytes * share), links) for level, share, links in shares)
+
+    return tuple(SpreadStep(step.repeat, latency_s, loads(step.nbytes), warnings) for step in folded)
+
+
 def _as_rings(
     algorithm: CollectiveAlgorithm,
     folded: Sequence[FoldedStep],
@@ -102,15 +116,7 @@ def _as_rings(
         shares.append((part.level, both_ways / (rings * ports_of(part.level, inner)), rings))
         latency_s = max(latency_s, topology.ring_hops * level.link.latency_s)
         inner *= part.members
-    return tuple(
-        SpreadStep(
-            step.repeat,
-            latency_s,
-            tuple(Load(level, math.ceil(step.nbytes * share), links) for level, share, links in shares),
-            warnings,
-        )
-        for step in folded
-    )
+    return _spread(folded, latency_s, shares, warnings)
 
 
 def ports_of(level: SystemLevel, inner: int) -> int:
@@ -153,15 +159,7 @@ def _as_pairs(
         shares.append((part.level, share * inner / ports_of(part.level, inner), links))
         latency_s = max(latency_s, hops * level.link.latency_s)
         inner *= part.members
-    return tuple(
-        SpreadStep(
-            step.repeat,
-            latency_s,
-            tuple(Load(level, math.ceil(step.nbytes * share), links) for level, share, links in shares),
-            warnings,
-        )
-        for step in folded
-    )
+    return _spread(folded, latency_s, shares, warnings)
 
 
 def _pair_share(level: SystemLevel, inner: int, num_ranks: int) -> tuple[float, int, int] | None:

@@ -149,8 +149,12 @@ def _transfers(row: Row, bench: Bench) -> Array:
     return (1.0 if "per transfer" in row.benchmark else count) * nbytes / time_s
 
 
+def _tiles_and_bytes(row: Row) -> tuple[Array, Array]:
+    return np.asarray(row.tiles_or_transfers), np.asarray(row.message_bytes or LARGE_BYTES)
+
+
 def _broadcast(row: Row, bench: Bench) -> Array:
-    tiles, nbytes = np.asarray(row.tiles_or_transfers), np.asarray(row.message_bytes or LARGE_BYTES)
+    tiles, nbytes = _tiles_and_bytes(row)
     if "self copy" in row.experiment:
         time_s = exchange.local_copy_s(bench.machine, nbytes)
     elif _is_across(row):
@@ -162,7 +166,7 @@ def _broadcast(row: Row, bench: Bench) -> Array:
 
 
 def _scatter(row: Row, bench: Bench) -> Array:
-    tiles, nbytes = np.asarray(row.tiles_or_transfers), np.asarray(row.message_bytes or LARGE_BYTES)
+    tiles, nbytes = _tiles_and_bytes(row)
     if _is_across(row):
         time_s = ladder.scatter_across_s(bench.machine, bench.latency_s(row), tiles, nbytes)
     else:
@@ -171,7 +175,7 @@ def _scatter(row: Row, bench: Bench) -> Array:
 
 
 def _all_to_all(row: Row, bench: Bench) -> Array:
-    tiles, nbytes = np.asarray(row.tiles_or_transfers), np.asarray(row.message_bytes or LARGE_BYTES)
+    tiles, nbytes = _tiles_and_bytes(row)
     if _is_across(row):
         latency, cut = bench.latency_s(row), bench.cut_bytes_per_s(row)
         time_s = ladder.all_to_all_across_s(bench.machine, latency, cut, tiles, nbytes)
@@ -194,7 +198,7 @@ def _reduction(row: Row, bench: Bench) -> Array:
 
 
 def _host(row: Row, bench: Bench) -> Array:
-    tiles, nbytes = np.asarray(row.tiles_or_transfers), np.asarray(row.message_bytes or LARGE_BYTES)
+    tiles, nbytes = _tiles_and_bytes(row)
     time_s = ladder.host_s(bench.ladder, tiles, nbytes)
     return tiles * nbytes / time_s if row.is_rate else time_s
 

@@ -34,14 +34,6 @@ def fold_grid(
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Folds along the rows, folds along the columns, and vectors streamed through each fold.
 
-    Args:
-        m: Rows of the result.
-        n: Columns of the result.
-        k: What is summed over.
-        rows: Rows of the array.
-        cols: Columns of the array.
-        dataflow: ``ws``, ``is`` or ``os``: what stays in the array.
-
     Raises:
         ConfigError: Unknown dataflow, or an array without rows or columns.
     """
@@ -100,16 +92,7 @@ def array_cycles(
 def array_utilisation(
     m: npt.ArrayLike, n: npt.ArrayLike, k: npt.ArrayLike, rows: int, cols: int, dataflow: str = "ws"
 ) -> npt.NDArray[np.float64]:
-    """Useful multiply-accumulates over those the array could have done in :func:`array_cycles`, in [0, 1].
-
-    Args:
-        m: Rows of the result.
-        n: Columns of the result.
-        k: What is summed over.
-        rows: Rows of the array.
-        cols: Columns of the array.
-        dataflow: ``ws``, ``is`` or ``os``: what stays in the array.
-    """
+    """Useful multiply-accumulates over those possible in :func:`array_cycles`, whose arguments it takes; in [0, 1]."""
     macs = np.asarray(m, dtype=np.float64) * np.asarray(n) * np.asarray(k)
     utilisation: npt.NDArray[np.float64] = macs / (array_cycles(m, n, k, rows, cols, dataflow) + 1) / (rows * cols)
     return utilisation

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.engine.names import SpelledNames
 from accelsim.errors import RoutingError, ShapeError
 
 IntArray = npt.NDArray[np.int64]
@@ -109,8 +108,8 @@ class MeshGrid:
 
 
 @dataclass(frozen=True)
-class MeshLinkNames(Sequence[str]):
-    """Names of a mesh's links as a sequence that stores no strings.
+class MeshLinkNames(SpelledNames):
+    """Names of a mesh's links.
 
     Attributes:
         grid: The mesh.
@@ -121,17 +120,9 @@ class MeshLinkNames(Sequence[str]):
     def __len__(self) -> int:
         return self.grid.num_links
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
-    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
-        if isinstance(index, slice):
-            return tuple(self.grid.link_name(link) for link in range(*index.indices(len(self))))
-        link = index + len(self) if index < 0 else index
-        if not 0 <= link < len(self):
-            raise IndexError(f"link {index} of {len(self)}")
-        return self.grid.link_name(link)
+    def spell(self, place: int) -> str:
+        """Both ends of the link."""
+        return self.grid.link_name(place)
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,9 +75,7 @@ def rect_to_rect_transfer(
         PlacementError: A rectangle leaves the grid of cores.
         ConfigError: Unknown layout.
     """
-    _check_layout(layout)
-    p_row, p_col = _shares(mesh, producer)
-    q_row, q_col = _shares(mesh, consumer)
+    (p_row, p_col), (q_row, q_col) = _both_shares(mesh, producer, consumer, layout)
     east, west = _crossings(p_col, q_col, layout)
     south, north = _crossings(p_row, q_row, layout)
     parts = (np.outer(p_row, east), np.outer(p_row, west), np.outer(south, q_col), np.outer(north, q_col))
@@ -92,22 +90,11 @@ def rect_to_rect_flows(
     ``aligned`` gives about as many flows as the larger rectangle has blocks, ``scattered`` the product of both. Flows
     inside one block are in the list, with an empty route.
 
-    Args:
-        mesh: Links between blocks of cores.
-        producer: Cores that hold the tensor.
-        consumer: Cores that want it.
-        nbytes: Size of the whole tensor.
-        layout: ``aligned`` or ``scattered``.
-
-    Raises:
-        PlacementError: A rectangle leaves the grid of cores.
-        ConfigError: Unknown layout.
+    Arguments and errors are those of :func:`rect_to_rect_transfer`.
     """
     from accelsim.network.noc.coarse import MeshFlows
 
-    _check_layout(layout)
-    p_row, p_col = _shares(mesh, producer)
-    q_row, q_col = _shares(mesh, consumer)
+    (p_row, p_col), (q_row, q_col) = _both_shares(mesh, producer, consumer, layout)
     row0, row1, row_share = _coupling(p_row, q_row, layout)
     col0, col1, col_share = _coupling(p_col, q_col, layout)
     src = mesh.grid.node(row0[:, None], col0[None, :]).ravel()
@@ -151,6 +138,14 @@ def _whole(row_share: FloatArray, col_share: FloatArray, nbytes: int) -> IntArra
     ends = np.rint(np.cumsum(np.outer(row_share, col_share).ravel()) * nbytes).astype(np.int64)
     ends[-1] = nbytes
     return np.diff(ends, prepend=0)
+
+
+def _both_shares(
+    mesh: CoarseMesh, producer: Rectangle, consumer: Rectangle, layout: Layout
+) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+    """Shares of rows and columns of two rectangles, with a layout that there is."""
+    _check_layout(layout)
+    return _shares(mesh, producer), _shares(mesh, consumer)
 
 
 def _shares(mesh: CoarseMesh, rectangle: Rectangle) -> tuple[FloatArray, FloatArray]:

@@ -25,6 +25,7 @@ from accelsim.results.plots.style import (
     operator_names,
     run_labels,
     run_text,
+    stack,
     time_label,
     use_time_axis,
 )
@@ -172,24 +173,8 @@ def _draw(stacks: _Stacks, ax: Axes | None, scale: str) -> Axes:
     pieces: list[tuple[BarContainer, Paint]] = []
     for name in order:
         widths = [bar.get(name, 0.0) / divisor for bar, divisor in zip(bars, divisors, strict=True)]
-        fill = fill_of[name]
-        pieces.append(
-            (
-                ax.barh(
-                    range(len(bars)),
-                    widths,
-                    0.72,
-                    left,
-                    label=name,
-                    color=fill.colour,
-                    hatch=fill.hatch,
-                    edgecolor="white",
-                    linewidth=0.6,
-                ),
-                fill,
-            )
-        )
-        left = [start + width for start, width in zip(left, widths, strict=True)]
+        drawn, left = stack(ax, widths, left, 0.72, name, fill_of[name])
+        pieces.append((drawn, fill_of[name]))
     _dress(ax, names, left, scale, stacks.title)
     for index, (end, total_s) in enumerate(zip(left, totals, strict=True)):
         share = "" if whole_s is None else f"  {total_s / whole_s:.1%}".replace("%", " %")

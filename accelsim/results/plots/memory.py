@@ -16,6 +16,7 @@ from accelsim.results.plots.style import (
     run_labels,
     run_text,
     size_unit,
+    stack,
 )
 from accelsim.results.result import Result
 
@@ -42,18 +43,7 @@ def plot_memory(
     roles = list(dict.fromkeys(role for run in runs for role, n in run.footprint.role_bytes.items() if n))
     for role, fill in fills(roles, ROLE_FILLS).items():
         widths = [float(run.footprint.role_bytes.get(role, 0)) for run in runs]
-        ax.barh(
-            range(len(runs)),
-            widths,
-            0.4,
-            left,
-            label=role,
-            color=fill.colour,
-            hatch=fill.hatch,
-            edgecolor="white",
-            linewidth=0.6,
-        )
-        left = [start + width for start, width in zip(left, widths, strict=True)]
+        _, left = stack(ax, widths, left, 0.4, role, fill)
     capacities = [float(run.footprint.capacity_bytes) for run in runs]
     centres = range(len(runs))
     ax.vlines(

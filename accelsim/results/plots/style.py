@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.container import BarContainer
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, OperatorRow
@@ -50,6 +51,29 @@ class Paint:
         """Black or white, whichever reads better on the fill."""
         red, green, blue = to_rgb(self.colour)
         return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK else "black"
+
+
+def stack(
+    ax: Axes, widths: Sequence[float], left: Sequence[float], height: float, name: str, paint: Paint
+) -> tuple[BarContainer, list[float]]:
+    """Draw one area of stacked horizontal bars.
+
+    Args:
+        ax: Where it is drawn.
+        widths: Width of the area in each bar, in data units.
+        left: Where it begins in each bar.
+        height: Of every bar; bars are one apart.
+        name: For the legend.
+        paint: Colour and hatch.
+
+    Returns:
+        The patches, and where the area ends in each bar.
+    """
+    drawn = ax.barh(
+        range(len(widths)), widths, height, left, label=name,
+        color=paint.colour, hatch=paint.hatch, edgecolor="white", linewidth=0.6,
+    )  # fmt: skip
+    return drawn, [start + width for start, width in zip(left, widths, strict=True)]
 
 
 #: Work in full colours, overheads in greys, so that a glance tells them apart.

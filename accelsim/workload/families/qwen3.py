@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from accelsim.workload.families._windows import qwen2_window
 from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.qwen2 import Qwen2
 
 
 @register_family("qwen3")
@@ -22,11 +23,7 @@ class Qwen3(Family):
         "attention_bias": False,
     }
     structure: ClassVar[Values] = {"qk_norm": True}
-    switches: ClassVar[Mapping[str, type]] = {
-        "sliding_window": int,
-        "use_sliding_window": bool,
-        "max_window_layers": int,
-    }
+    switches: ClassVar[Mapping[str, type]] = Qwen2.switches
 
     supports: ClassVar[frozenset[str]] = frozenset({"layer_types"})
 

@@ -48,7 +48,12 @@ class Shares:
         return min((count for name, count in self._blocks.items() if name not in shared), default=1)
 
     def of(self, operator: Operator, piece: int) -> Operator:
-        """The share of one piece; the operator itself where it has none of the axes."""
+        """The share of one piece; the operator itself where it has none of the axes.
+
+        Args:
+            operator: An operator of the group, undivided.
+            piece: Which piece, from 0.
+        """
         names = {axis.name for axis in _cut_axes(operator)}
         if not names:
             return operator
