@@ -17,6 +17,9 @@ Config = Mapping[str, Any]
 Fields = dict[str, Any]
 Values = Mapping[str, Any]
 
+#: One key says whether attention has biases, in front and behind.
+ONE_BIAS: Mapping[str, str] = {"attention_output_bias": "attention_bias"}
+
 
 class Family:
     """How a config of one family becomes the fields of a model; a member is a class that says what is its own.
@@ -26,6 +29,7 @@ class Family:
         renames: Key of the config -> field of the model, for keys that are not named like the field.
         defaults: Fields whose key may be missing.
         structure: Fields no key states.
+        follows: Field -> another one whose value it has.
         switches: Keys read by ``finish``, with the type of their value.
         origins: Field set by ``finish`` -> key to name when it is wrong.
         supports: Keys that announce a feature and that this family reads, or that change nothing in it.
@@ -37,6 +41,7 @@ class Family:
     renames: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Values] = {}
     structure: ClassVar[Values] = {}
+    follows: ClassVar[Mapping[str, str]] = {}
     switches: ClassVar[Mapping[str, type]] = {}
     origins: ClassVar[Mapping[str, str]] = {}
     supports: ClassVar[frozenset[str]] = frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Family, Values, register_family
 
 
 @register_family("cohere")
@@ -20,6 +20,7 @@ class Cohere(Family):
         "attention_bias": False,
         "qk_norm": False,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     structure: ClassVar[Values] = {
         "norm": "layernorm",
         "norm_bias": False,
@@ -28,13 +29,3 @@ class Cohere(Family):
     }
 
     supports: ClassVar[frozenset[str]] = frozenset({"logit_scale"})
-
-    @classmethod
-    def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
-        fields["attention_output_bias"] = fields["attention_bias"]

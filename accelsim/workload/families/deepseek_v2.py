@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from accelsim.errors import ConfigError
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Config, Family, Fields, Values, register_family
 from accelsim.workload.features.base import Feature
 from accelsim.workload.features.experts import ExpertLayers
 from accelsim.workload.features.latent import LatentHeads
@@ -60,6 +60,7 @@ class DeepseekV2(SharedByNumber):
         "attention_bias": False,
         "first_k_dense_replace": 0,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     supports: ClassVar[frozenset[str]] = SharedByNumber.supports | {"kv_lora_rank", "q_lora_rank"}
 
     @classmethod
@@ -74,4 +75,3 @@ class DeepseekV2(SharedByNumber):
         fields["router_bias"] = config.get("topk_method") == "noaux_tc"
         fields.pop("head_dim", None)
         fields["num_key_value_heads"] = fields.get("num_attention_heads")
-        fields["attention_output_bias"] = fields["attention_bias"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from accelsim.workload.families._layernorm import LAYERNORM
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Config, Family, Fields, Values, register_family
 
 
 @register_family("gpt_neox")
@@ -19,11 +19,11 @@ class GPTNeoX(Family):
         "tie_word_embeddings": False,
         "attention_bias": True,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     structure: ClassVar[Values] = {**LAYERNORM, "mlp_bias": True, "num_parallel_norms": 2}
     switches: ClassVar[Mapping[str, type]] = {"use_parallel_residual": bool}
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Branches side by side or one after the other, and biases of attention."""
+        """Branches side by side or one after the other."""
         fields["parallel_block"] = config.get("use_parallel_residual", True)
-        fields["attention_output_bias"] = fields["attention_bias"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Family, Values, register_family
 
 
 @register_family("granite")
@@ -19,16 +20,7 @@ class Granite(Family):
         "mlp_bias": False,
     }
 
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     supports: ClassVar[frozenset[str]] = frozenset(
         {"attention_multiplier", "embedding_multiplier", "logits_scaling", "residual_multiplier"}
     )
-
-    @classmethod
-    def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
-        fields["attention_output_bias"] = fields["attention_bias"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Config, Family, Fields, Values, register_family
 from accelsim.workload.features.base import Feature
 from accelsim.workload.features.experts import ExpertLayers
 
@@ -32,6 +32,7 @@ class Llama4Text(Family):
         "num_experts": 16,
         "num_experts_per_tok": 1,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     switches: ClassVar[Mapping[str, type]] = {
         "attention_chunk_size": int,
         "intermediate_size_mlp": int,
@@ -55,7 +56,6 @@ class Llama4Text(Family):
         width = fields.get("intermediate_size")
         fields["moe_intermediate_size"] = fields["shared_expert_intermediate_size"] = width or 0
         fields["intermediate_size"] = config.get("intermediate_size_mlp", width)
-        fields["attention_output_bias"] = fields["attention_bias"]
         fields["sliding_window"] = config.get("attention_chunk_size")
         fields["sliding_window_pattern"] = 4
         layers = fields.get("num_hidden_layers")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Config, Family, Fields, Values, register_family
 from accelsim.workload.features.base import Feature
 from accelsim.workload.features.latent import LatentHeads
 
@@ -20,6 +21,7 @@ class MiniCPM3(Family):
         "tie_word_embeddings": True,
         "attention_bias": False,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     supports: ClassVar[frozenset[str]] = frozenset({"kv_lora_rank", "q_lora_rank"})
 
     @classmethod
@@ -35,4 +37,3 @@ class MiniCPM3(Family):
             fields.setdefault("v_head_dim", hidden // heads)
         fields.pop("head_dim", None)
         fields["num_key_value_heads"] = heads
-        fields["attention_output_bias"] = fields["attention_bias"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from accelsim.workload.families._layernorm import LAYERNORM
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Family, Values, register_family
 
 
 @register_family("nemotron")
@@ -19,14 +20,5 @@ class Nemotron(Family):
         "attention_bias": False,
         "mlp_bias": False,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     structure: ClassVar[Values] = LAYERNORM
-
-    @classmethod
-    def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
-        fields["attention_output_bias"] = fields["attention_bias"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from accelsim.workload.families._windows import layer_pattern
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Config, Family, Fields, Values, register_family
 
 
 @register_family("olmo2")
@@ -19,22 +19,13 @@ class Olmo2(Family):
         "tie_word_embeddings": False,
         "attention_bias": False,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     structure: ClassVar[Values] = {
         "norm_position": "after",
         "final_norm": True,
         "qk_norm": True,
         "qk_norm_over": "all",
     }
-
-    @classmethod
-    def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
-        fields["attention_output_bias"] = fields["attention_bias"]
 
 
 @register_family("olmo3")
@@ -52,6 +43,5 @@ class Olmo3(Olmo2):
             config: Keys of the file.
             fields: Of the model; changed.
         """
-        super().finish(config, fields)
         fields["sliding_window"] = config.get("sliding_window", 4096)
         layer_pattern(config, fields, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Config, Family, Fields, Values, register_family
 from accelsim.workload.features.base import Feature
 from accelsim.workload.features.experts import ExpertLayers
 
@@ -24,17 +24,17 @@ class PhiMoE(Family):
         "num_experts": 16,
         "num_experts_per_tok": 2,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     structure: ClassVar[Values] = {"norm": "layernorm"}
     switches: ClassVar[Mapping[str, type]] = {"sliding_window": int}
     supports: ClassVar[frozenset[str]] = frozenset({"num_local_experts", "num_experts_per_tok", "expert_dropout"})
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention, and the window.
+        """The window.
 
         Args:
             config: Keys of the file.
             fields: Of the model; changed.
         """
-        fields["attention_output_bias"] = fields["attention_bias"]
         fields["sliding_window"] = config.get("sliding_window")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from accelsim.workload.families._windows import qwen2_window
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Config, Family, Fields, Values, register_family
 from accelsim.workload.families.qwen2 import Qwen2
 
 
@@ -22,6 +22,7 @@ class Qwen3(Family):
         "head_dim": 128,
         "attention_bias": False,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     structure: ClassVar[Values] = {"qk_norm": True}
     switches: ClassVar[Mapping[str, type]] = Qwen2.switches
 
@@ -29,6 +30,5 @@ class Qwen3(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases and the window."""
-        fields["attention_output_bias"] = fields["attention_bias"]
+        """The window."""
         qwen2_window(config, fields)

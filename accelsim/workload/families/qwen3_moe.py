@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from accelsim.workload.families.base import Config, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Values, register_family
 from accelsim.workload.families.qwen2_moe import Qwen2Moe
 
 
@@ -23,11 +24,6 @@ class Qwen3Moe(Qwen2Moe):
         "num_experts_per_tok": 8,
         "moe_intermediate_size": 768,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     structure: ClassVar[Values] = {"qk_norm": True}
     supports: ClassVar[frozenset[str]] = frozenset({"moe_intermediate_size", "num_experts", "num_experts_per_tok"})
-
-    @classmethod
-    def finish(cls, config: Config, fields: Fields) -> None:
-        """As Qwen2, and biases of attention."""
-        fields["attention_output_bias"] = fields["attention_bias"]
-        super().finish(config, fields)

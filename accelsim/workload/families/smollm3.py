@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from accelsim.workload.families._windows import layer_pattern
-from accelsim.workload.families.base import Config, Family, Fields, Values, register_family
+from accelsim.workload.families.base import ONE_BIAS, Config, Family, Fields, Values, register_family
 
 
 @register_family("smollm3")
@@ -21,17 +21,17 @@ class SmolLM3(Family):
         "attention_bias": False,
         "mlp_bias": False,
     }
+    follows: ClassVar[Mapping[str, str]] = ONE_BIAS
     switches: ClassVar[Mapping[str, type]] = {"sliding_window": int, "use_sliding_window": bool}
     supports: ClassVar[frozenset[str]] = frozenset({"layer_types"})
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """Biases of attention, and the window.
+        """The window.
 
         Args:
             config: Keys of the file.
             fields: Of the model; changed.
         """
-        fields["attention_output_bias"] = fields["attention_bias"]
         fields["sliding_window"] = config.get("sliding_window") if config.get("use_sliding_window", False) else None
         layer_pattern(config, fields, 1)

@@ -88,6 +88,7 @@ def read_config(document: Document) -> Model:
     # null means absent, except for a window, where it means none
     config = {key: value for key, value in config.items() if value is not None or key == "sliding_window"}
     fields = {**family.defaults, **family.structure, **_stated(config, family)}
+    fields |= {name: fields[other] for name, other in family.follows.items()}
     try:
         family.finish(config, fields)
     except ConfigError as err:
