@@ -168,6 +168,10 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "An extent of an exchange between experts lies outside the measured ones.",
             "Trust the number less.",
         ),
+        "predicted-kernels": WarningHelp(
+            "Operators run with kernels that no measured program has; the machine allows them.",
+            "Compare with `--plan kernels=measured`; docs/placement.md.",
+        ),
         # The result as a whole
         "wider-band": WarningHelp(
             "The error band allows for more than the residuals of rows measured on the chip; the text says for what.",

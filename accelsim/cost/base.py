@@ -14,13 +14,23 @@ from accelsim.hardware.chip import Chip
 from accelsim.registry import Registry
 from accelsim.workload.operator import Operator
 
+#: Kernels as they were measured, or the best that the machine allows, which is a prediction.
+KERNELS = ("measured", "best")
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rectangle of a chip's cores, in cores."""
+    """A rectangle of a chip's cores, and the kernels that operators run with on it.
+
+    Attributes:
+        rows: Rows of cores.
+        cols: Columns of cores.
+        kernels: One of :data:`KERNELS`; only cost models that know several read it.
+    """
 
     rows: int
     cols: int
+    kernels: str = "measured"
 
     @property
     def num_cores(self) -> int:

@@ -53,6 +53,7 @@ class MeshMachine:
         link_bytes_per_cycle: Bytes one link, or a core's ramp into the network, moves in a cycle and direction.
         hop_cycles: From router to router.
         parameters: Calibrated costs.
+        slices_rows: Whether a row that all rows of cores hold may be worked on in slices, one per row of cores.
     """
 
     clock_hz: float
@@ -64,6 +65,7 @@ class MeshMachine:
     link_bytes_per_cycle: float
     hop_cycles: float
     parameters: MeshParameters
+    slices_rows: bool = False
 
     def words(self, elements: Array, element_bytes: float | None = None) -> Array:
         """Cycles a link needs for a message of ``elements`` elements, by default of results.

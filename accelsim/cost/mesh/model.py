@@ -16,7 +16,7 @@ from accelsim.cost.mesh.attention import attention_choices, ragged_attention
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
 from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, MeshParameters
 from accelsim.cost.operands import ProductBytes
-from accelsim.cost.residual import FITTED_ON_RUNS, Residual, residual_of
+from accelsim.cost.residual import ASSUMED, FITTED_ON_RUNS, TYPICAL_DEVIATION, Residual, residual_of
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -35,6 +35,11 @@ from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
 
+_SLICED = " sliced"
+_PREDICTED = (
+    "few rows are worked on in slices of their width by all rows of cores, which no measured kernel does; "
+    "kernels=measured repeats them on every row of cores, as the published kernels do"
+)
 CAUSES = ("compute", "sram", "noc", "launch")
 _ROPE_PASSES = 3.0  # four products and two sums per pair of elements
 _EXPENSIVE = {"gelu": 2.0, "gelu_mul": 2.0, "silu": 2.0, "silu_mul": 2.0}  # an exponential and a reciprocal each
@@ -82,12 +87,20 @@ class MeshCostModel(CostModel):
         if isinstance(operator, Gemm):
             sizes = ProductBytes.of(operator, chip)
             machine = replace(machine, element_bytes=sizes.result, product=sizes)
-        choices = _choices(operator, machine, (np.asarray(float(region.rows)), np.asarray(float(region.cols))))
+        cores = np.asarray(float(region.rows)), np.asarray(float(region.cols))
+        choices = _choices(operator, machine, cores)
+        if region.kernels == "best":
+            choices |= _sliced(operator, machine, cores, choices)
         fitting = {name: cost for name, cost in choices.items() if cost.tile_bytes <= machine.sram_bytes}
         algorithm, cost = min((fitting or choices).items(), key=lambda choice: float(choice[1].cycles))
         if not fitting:
             warnings += (_too_large(operator, cost, machine, region),)
         warnings += _outside_range(chip, region, machine.parameters)
+        is_outside = len(warnings) > len(chip.inherited("mesh"))
+        residual = residual_of(chip, "mesh", is_outside=is_outside)
+        if algorithm.endswith(_SLICED):
+            residual = Residual("mesh", TYPICAL_DEVIATION, ASSUMED)
+            warnings += (warn("predicted-kernels", _PREDICTED),)
         parts_s = {cause: float(getattr(cost, cause)) / machine.clock_hz for cause in CAUSES}
         energy_j = operator.flops * chip.matrix_energy_j_per_flop + float(cost.sram_bytes) * chip.sram_energy_j_per_byte
         if chip.noc is not None:
@@ -99,7 +112,7 @@ class MeshCostModel(CostModel):
             limiter=max(parts_s, key=lambda cause: parts_s[cause]),
             energy_j=energy_j,
             warnings=warnings,
-            residual=residual_of(chip, "mesh", is_outside=len(warnings) > len(chip.inherited("mesh"))),
+            residual=residual,
             detail={"algorithm": algorithm, "region": str(region)},
             tile_bytes=float(cost.tile_bytes),
         )
@@ -174,6 +187,14 @@ def gemm_choices(
         choices[f"resident turned{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, cols, rows)
         choices[f"shift{side}"] = shift_gemm(machine, rows_m, inner, cols_n, rows, cols)
     return choices
+
+
+def _sliced(
+    operator: Operator, machine: MeshMachine, region: tuple[Array, Array], choices: Mapping[str, MeshCost]
+) -> dict[str, MeshCost]:
+    """The choices that are faster where rows may be sliced."""
+    others = _choices(operator, replace(machine, slices_rows=True), region)
+    return {name + _SLICED: cost for name, cost in others.items() if cost.cycles < choices[name].cycles}
 
 
 @singledispatch

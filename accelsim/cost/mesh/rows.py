@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
@@ -9,17 +11,39 @@ from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, fastest, ve
 from accelsim.cost.shares import ceil_div
 
 
-def _layouts(
-    machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]
-) -> list[tuple[Array, MeshCost]]:
-    """Rows one core works on, and what bringing the result back costs, for each way to lay out ``rows``.
+@dataclass(frozen=True)
+class Layout:
+    """A way to lay rows out on cores.
+
+    Attributes:
+        height: Rows one core works on.
+        width: Elements of each that it works on.
+        back: Cost of bringing results back to where the next product needs them.
+        lines: Cores and lines of cores over which a sum along a row runs, one reduction after another.
+    """
+
+    height: Array
+    width: Array
+    back: MeshCost
+    lines: tuple[tuple[Array, Array], ...]
+
+
+def layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> list[Layout]:
+    """Every way to lay out ``rows``.
 
     With at least as many rows as rows of cores they are dealt and stay so.  Fewer rows are held by all rows of cores,
-    as resident products leave them and need them: each works on all of them, or on its share, which is then gathered
+    as resident products leave them and need them: each works on all of them, as the measured kernels do, or on its
+    share of the rows, or, where the machine slices rows, on its share of every row's width; a share is then gathered
     along the columns.
+
+    Args:
+        machine: The cores.
+        rows: Rows.
+        width: Elements of a row.
+        region: Rows and columns of cores.
     """
-    dealt = ceil_div(rows, region[0])
-    message = rows * ceil_div(width, region[1])
+    share, dealt = ceil_div(width, region[1]), ceil_div(rows, region[0])
+    message = rows * share
     size = message * machine.element_bytes * region[0] * region[1]
     gather = MeshCost(
         noc=machine.words(message) + region[0] * machine.hop_cycles,
@@ -28,7 +52,14 @@ def _layouts(
         noc_bytes=size,
         tile_bytes=message * machine.element_bytes,
     )
-    return [(np.where(rows >= region[0], dealt, rows), MeshCost()), (dealt, gather)]
+    along = (region[1], region[0])
+    found = [
+        Layout(np.where(rows >= region[0], dealt, rows), share, MeshCost(), (along,)),
+        Layout(dealt, share, gather, (along,)),
+    ]
+    if machine.slices_rows:
+        found.append(Layout(rows, ceil_div(share, region[0]), gather, (along, (region[0], region[1]))))
+    return found
 
 
 def local_loop(
@@ -68,12 +99,12 @@ def elementwise(
         passes: Elements read or written per element of the result.
         functions: Exponentials, roots and the like per element.
     """
-    cols, cores = ceil_div(width, region[1]), region[0] * region[1]
+    cores = region[0] * region[1]
     start = MeshCost(launch=np.asarray(machine.parameters.phase_cycles))
     return fastest(
         [
-            start + local_loop(machine, height, cols, passes, functions, cores) + gather
-            for height, gather in _layouts(machine, rows, width, region)
+            start + local_loop(machine, one.height, one.width, passes, functions, cores) + one.back
+            for one in layouts(machine, rows, width, region)
         ]
     )
 
@@ -82,19 +113,19 @@ def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, A
     """Normalisation of rows: ``sums`` sums along each row (1 for rmsnorm, 2 for layernorm), a root, a scaling.
 
     Args:
-        machine: A core and its links, in cycles.
-        rows: Rows to normalise.
+        machine: The cores.
+        rows: Rows.
         width: Elements of a row.
-        region: Rows and columns of cores, as arrays.
-        sums: 1 for rmsnorm, 2 for layernorm.
+        region: Rows and columns of cores.
+        sums: Reductions along a row.
     """
-    cols, cores = ceil_div(width, region[1]), region[0] * region[1]
+    cores = region[0] * region[1]
     costs = []
-    for height, gather in _layouts(machine, rows, width, region):
-        roots = MeshCost(compute=3 * height * machine.parameters.function_cycles)
-        total = local_loop(machine, height, cols, 2 + 2 * sums, 0.0, cores) + roots + gather
+    for one in layouts(machine, rows, width, region):
+        roots = MeshCost(compute=3 * one.height * machine.parameters.function_cycles)
+        total = local_loop(machine, one.height, one.width, 2 + 2 * sums, 0.0, cores) + roots + one.back
         for _ in range(sums):
-            total = total + all_reduce(machine, height, region[1], region[0])
+            total = total + _summed(machine, one)
         costs.append(total)
     return fastest(costs)
 
@@ -103,18 +134,27 @@ def softmax(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array
     """Softmax of rows: a maximum and a sum along each row, an exponential per element, a reciprocal per row.
 
     Args:
-        machine: A core and its links, in cycles.
-        rows: Rows, each of which sums to 1 in the end.
+        machine: The cores.
+        rows: Rows.
         width: Elements of a row.
-        region: Rows and columns of cores, as arrays.
+        region: Rows and columns of cores.
     """
-    cols, cores = ceil_div(width, region[1]), region[0] * region[1]
+    cores = region[0] * region[1]
     costs = []
-    for height, gather in _layouts(machine, rows, width, region):
-        reciprocal = MeshCost(compute=height * machine.parameters.function_cycles)
-        reduced = all_reduce(machine, height, region[1], region[0])
-        costs.append(local_loop(machine, height, cols, 4, 1.0, cores) + reciprocal + reduced + reduced + gather)
+    for one in layouts(machine, rows, width, region):
+        reciprocal = MeshCost(compute=one.height * machine.parameters.function_cycles)
+        reduced = _summed(machine, one)
+        loop = local_loop(machine, one.height, one.width, 4, 1.0, cores)
+        costs.append(loop + reciprocal + reduced + reduced + one.back)
     return fastest(costs)
+
+
+def _summed(machine: MeshMachine, layout: Layout) -> MeshCost:
+    """One number per row summed over all cores that hold a part of it."""
+    total = MeshCost()
+    for line, lines in layout.lines:
+        total = total + all_reduce(machine, layout.height, line, lines)
+    return total
 
 
 def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> MeshCost:

@@ -17,13 +17,22 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
+from accelsim.cost.base import KERNELS
 from accelsim.errors import PlanError
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan import Plan
-from accelsim.mapping.plan_keys import KEY_READERS, PlanKey
+from accelsim.mapping.plan_keys import KEY_READERS, PlanKey, Word
 from accelsim.registry import Registry
 from accelsim.workload.steps import StepSeries
+
+#: Which kernels operators on a mesh of cores run with; each execution says what it takes without it.
+KERNELS_KEY = PlanKey(
+    "kernels",
+    Word(KERNELS),
+    "Kernels on a mesh of cores: measured, or best, a prediction in which all cores work on short rows. "
+    "Default: measured on the whole chip, best in spatial execution.",
+)
 
 
 class Execution(Protocol):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from accelsim.mapping.execution.base import Execution, register_execution
+from accelsim.mapping.execution.base import KERNELS_KEY, Execution, register_execution
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan_keys import Count, PlanKey, Word
@@ -46,7 +46,7 @@ OBJECTIVE = PlanKey(
 class Spatial(Execution):
     """Groups of operators on rectangles of tiles, through which units of activations walk one behind another."""
 
-    keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, PIECES, OBJECTIVE)
+    keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, PIECES, OBJECTIVE, KERNELS_KEY)
     places_groups: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:

@@ -37,13 +37,13 @@ class PriceBook:
         model: What is computed.
         recipe: How.
         chip: Where.
-        pieces: Pieces of groups that are cut.
+        kernels: Which kernels operators run with; one of :data:`~accelsim.cost.base.KERNELS`.
     """
 
-    def __init__(self, model: Subject, recipe: Recipe, chip: Chip, pieces: Pieces | None = None) -> None:
+    def __init__(self, model: Subject, recipe: Recipe, chip: Chip, kernels: str = "measured") -> None:
         self._model, self._recipe = model, recipe
-        self._pieces = pieces or {}
-        self._pricer = GroupPricer(chip)
+        self._pieces: Pieces = {}
+        self._pricer = GroupPricer(chip, kernels)
         self._segments: dict[Shape, Sequence[Segment]] = {}
         self._operators: dict[tuple[Shape, int | None], dict[tuple[int, str], tuple[Operator, ...]]] = {}
 

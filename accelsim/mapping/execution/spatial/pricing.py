@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accelsim.cost.base import COST_MODELS, Region
 from accelsim.cost.cost import Cost
@@ -40,7 +40,8 @@ class GroupPricer:
     Not modelled: uneven spread of weights over the tiles, code and stack of a tile.
     """
 
-    def __init__(self, chip: Chip) -> None:
+    def __init__(self, chip: Chip, kernels: str = "measured") -> None:
+        self._kernels = kernels
         self._chip = chip
         self._model = COST_MODELS.get(chip.cost_model)()
         self._costs: dict[tuple[Operator, Region, float], Cost] = {}
@@ -77,7 +78,7 @@ class GroupPricer:
         cost = self._costs.get(key)
         if cost is None:
             chip = self._chip.model_copy(update={"sram_per_core_bytes": free_bytes})
-            cost = self._costs[key] = self._model.cost(operator, chip, region)
+            cost = self._costs[key] = self._model.cost(operator, chip, replace(region, kernels=self._kernels))
         return cost
 
 

@@ -119,7 +119,7 @@ def price_book(job: Job) -> PriceBook:
             "Use execution=whole_chip, or add noc to the chip's file."
         )
     check_reachable(chip)
-    return PriceBook(job.model, job.recipe, chip)
+    return PriceBook(job.model, job.recipe, chip, job.plan.kernels or "best")
 
 
 def run_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook, how: Searching = _DEFAULT_SEARCH) -> SpatialRun:

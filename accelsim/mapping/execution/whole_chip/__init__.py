@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from accelsim.mapping.execution.base import Execution, register_execution
+from accelsim.mapping.execution.base import KERNELS_KEY, Execution, register_execution
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.parallel.keys import PARALLEL_KEYS
@@ -22,7 +22,7 @@ REGION = PlanKey(
 class WholeChip(Execution):
     """Operators one after another on the whole chip, or on regions that a token visits in turn."""
 
-    keys: ClassVar[tuple[PlanKey, ...]] = (*PARALLEL_KEYS, REGION)
+    keys: ClassVar[tuple[PlanKey, ...]] = (*PARALLEL_KEYS, REGION, KERNELS_KEY)
     has_kernels: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.cost.base import Region
+from accelsim.cost.base import KERNELS, Region
 from accelsim.errors import PlanError
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.footprint import activation_peaks, kv_cache_bytes
@@ -53,12 +53,13 @@ def region_of(plan: Plan, chip: Chip) -> Region:
         PlanError: The region is larger than the grid.
     """
     rows, cols = chip.core_grid
+    kernels = plan.kernels or KERNELS[0]
     if plan.region is None:
-        return Region(rows, cols)
+        return Region(rows, cols, kernels)
     if plan.region[0] > rows or plan.region[1] > cols:
         grid = format_region(chip.core_grid)
         raise PlanError(f"plan: region={format_region(plan.region)} is larger than the {grid} cores of {chip.name}.")
-    return Region(*plan.region)
+    return Region(plan.region[0], plan.region[1], kernels)
 
 
 def lay_out(workload: Workload, chip: Chip, plan: Plan) -> RegionLayout:

@@ -192,3 +192,28 @@ def test_faster_links_never_slow_a_product(m: int, k: int, n: int, rows: int, co
         slow = kernel(MACHINE, x(m), x(k), x(n), x(rows), x(cols))
         fast = kernel(faster, x(m), x(k), x(n), x(rows), x(cols))
         assert float(fast.cycles) <= float(slow.cycles) * (1 + 1e-12)
+
+
+def test_one_short_row_is_sliced_over_all_rows_of_cores_and_gathered() -> None:
+    """14,336 elements on 117 x 117 cores are 123 per column, which all rows hold; sliced, 2 per core."""
+    repeated = elementwise(MACHINE, x(1), x(14336), (x(117), x(117)), 1.0, 2.0)
+    sliced = elementwise(replace(MACHINE, slices_rows=True), x(1), x(14336), (x(117), x(117)), 1.0, 2.0)
+    assert repeated.cycles == 100 + (6 + 31) + 2 * 123 * 40  # a phase, ceil(123 / 4) lanes, two functions each
+    assert repeated.noc == 0
+    # a phase and one for the gather; 123 elements are 62 words behind 117 hops
+    assert sliced.cycles == 2 * 100 + (6 + 1) + 2 * 2 * 40 + (62 + 117)
+
+
+def test_a_sum_along_a_sliced_row_runs_over_columns_and_then_over_rows_of_cores() -> None:
+    sliced = replace(MACHINE, slices_rows=True)
+    alone = all_reduce(MACHINE, x(1), x(64), x(64))
+    assert norm(MACHINE, x(1), x(65536), (x(64), x(64)), 1).noc == alone.noc
+    gather = 512 + 64  # 1,024 elements of a column are 512 words
+    assert norm(sliced, x(1), x(65536), (x(64), x(64)), 1).noc == 2 * alone.noc + gather
+
+
+@given(rows=st.integers(1, 300), width=st.integers(1, 20000), side=st.integers(1, 200))
+def test_slices_are_taken_only_where_they_are_faster(rows: int, width: int, side: int) -> None:
+    region = x(side), x(side)
+    for kernel in (lambda m: softmax(m, x(rows), x(width), region), lambda m: norm(m, x(rows), x(width), region, 2)):
+        assert kernel(replace(MACHINE, slices_rows=True)).cycles <= kernel(MACHINE).cycles

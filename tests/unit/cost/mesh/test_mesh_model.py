@@ -15,6 +15,7 @@ from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.operators.collective import Collective
+from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.gemm import Gemm
 
@@ -125,3 +126,13 @@ def test_energy_is_arithmetic_plus_sram_plus_network(wse2: Chip) -> None:
         + cost.traffic_bytes["sram"] * wse2.sram_energy_j_per_byte
         + cost.traffic_bytes["noc"] * wse2.noc.energy_j_per_byte
     )
+
+
+def test_the_best_kernels_are_named_and_trusted_less(wse2: Chip) -> None:
+    silu = Elementwise.of(1, 14336, FP16, "silu_mul")
+    measured, best = (price(silu, wse2, Region(117, 117, kernels)) for kernels in ("measured", "best"))
+    assert best.work_s < 1e-6 < 5e-6 < measured.work_s
+    assert [warning.partition(":")[0] for warning in best.warnings if "kernels" in warning] == ["predicted-kernels"]
+    assert best.residual.log_deviation > measured.residual.log_deviation
+    product = Gemm.of(1, 4096, 4096, dtype=FP16)  # products are the same
+    assert price(product, wse2, Region(117, 117, "best")) == price(product, wse2, Region(117, 117))
