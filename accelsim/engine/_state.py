@@ -165,7 +165,7 @@ def new_tasks(graph: TaskGraph) -> Tasks:
     return Tasks(
         start_ticks=np.full(size, -1, dtype=np.int64),
         end_ticks=np.full(size, -1, dtype=np.int64),
-        missing=np.diff(graph.pred_ptr).astype(np.int32),
+        missing=graph.num_predecessors.astype(np.int32),
         ready=np.empty(size, dtype=np.int32),
         ending=np.empty(size, dtype=np.int32),
         joining=np.empty(size, dtype=np.int32),

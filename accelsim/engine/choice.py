@@ -38,7 +38,7 @@ COMPILE_S = 3.5
 
 def simpy_s(graph: TaskGraph) -> float:
     """Estimate of what SimPy takes for a graph, in seconds; high where few of the flows meet."""
-    hops = np.diff(graph.route_ptr)
+    hops = graph.num_hops
     moving = int(np.count_nonzero((graph.nbytes > 0) & (hops > 0)))
     seconds = SIMPY_TASK_S * graph.num_tasks + SIMPY_FLOW_S * moving
     if moving and hops.max() > 1:
@@ -48,7 +48,7 @@ def simpy_s(graph: TaskGraph) -> float:
 
 def _at_once(graph: TaskGraph) -> int:
     """How many tasks may run at one time: those that wait for nobody, or the most that wait for one."""
-    roots = int(np.count_nonzero(np.diff(graph.pred_ptr) == 0))
+    roots = int(np.count_nonzero(graph.num_predecessors == 0))
     fan_out = int(np.bincount(graph.pred_task).max()) if graph.pred_task.size else 0
     return max(roots, fan_out)
 

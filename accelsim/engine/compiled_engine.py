@@ -67,7 +67,7 @@ def _run_with_room(
     record_rates: bool,
 ) -> state.Pieces:
     """Run the kernel, making room for flows and pieces whenever it asks for it; return the pieces."""
-    max_hops = max(1, int(np.diff(graph.route_ptr).max(initial=0)))
+    max_hops = max(1, int(graph.num_hops.max(initial=0)))
     columns = _columns(graph)
     flows = state.new_flows(_FIRST_SLOTS, max_hops)
     filling = state.new_filling(graph.num_links)

@@ -54,7 +54,7 @@ def serial_order(graph: TaskGraph) -> SerialOrder | None:
         return None
     server, priority = graph.server.tolist(), graph.priority.tolist()
     succ_ptr, succ_task = (column.tolist() for column in successors(graph))
-    missing = np.diff(graph.pred_ptr).tolist()
+    missing = graph.num_predecessors.tolist()
     waiting = [(priority[task], -1, task) for task in range(size) if not missing[task]]
     waiting.sort()
     order: list[int] = []
@@ -116,7 +116,7 @@ def run_serial(graph: TaskGraph, sizes: Sequence[Int64Array], order: SerialOrder
 def _transfer_ticks(graph: TaskGraph, nbytes: Int64Array) -> Int64Array:
     """Time of each transfer alone on its route, as the engines round it; 0 without bytes or route."""
     rate = np.full(graph.num_tasks, np.inf)
-    routed = np.flatnonzero(np.diff(graph.route_ptr) > 0)
+    routed = np.flatnonzero(graph.num_hops > 0)
     capacity = graph.capacity_bytes_per_s / TICKS_PER_S
     if routed.size:
         rate[routed] = np.minimum.reduceat(capacity[graph.route_link], graph.route_ptr[routed])
@@ -129,7 +129,7 @@ def _transfer_ticks(graph: TaskGraph, nbytes: Int64Array) -> Int64Array:
 
 def _per_link(graph: TaskGraph, values: Int64Array) -> Int64Array:
     """Sum over the tasks that cross each link; a row per run."""
-    crossing = np.repeat(np.arange(graph.num_tasks), np.diff(graph.route_ptr))
+    crossing = np.repeat(np.arange(graph.num_tasks), graph.num_hops)
     return _per_group(graph.route_link, values[:, crossing], graph.num_links)
 
 

@@ -95,7 +95,7 @@ class SimpyEngine:
         self._priority = graph.priority.tolist()
         self._route_ptr = graph.route_ptr.tolist()
         self._route_link = graph.route_link.tolist()
-        self._missing = np.diff(graph.pred_ptr).tolist()
+        self._missing = graph.num_predecessors.tolist()
         self._succ_ptr, self._succ_task = (column.tolist() for column in successors(graph))
 
     # --- what a user's process may call -------------------------------------------------

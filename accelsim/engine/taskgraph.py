@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +120,16 @@ class TaskGraph:
     def num_links(self) -> int:
         """Links in the graph."""
         return len(self.links)
+
+    @cached_property
+    def num_hops(self) -> Int64Array:
+        """Links that each task crosses. int64[T]."""
+        return np.diff(self.route_ptr)
+
+    @cached_property
+    def num_predecessors(self) -> Int64Array:
+        """Tasks that each task waits for. int64[T]."""
+        return np.diff(self.pred_ptr)
 
     @property
     def nbytes_in_memory(self) -> int:
@@ -233,10 +244,9 @@ def _check_ranges(graph: TaskGraph) -> None:
 
 def _check_routes(graph: TaskGraph) -> None:
     """Refuse routes that cross a link twice: such a flow would share with itself."""
-    hops = np.diff(graph.route_ptr)
-    if not (hops > 1).any():
+    if not (graph.num_hops > 1).any():
         return
-    key = np.repeat(np.arange(graph.num_tasks, dtype=np.int64) * graph.num_links, hops)
+    key = np.repeat(np.arange(graph.num_tasks, dtype=np.int64) * graph.num_links, graph.num_hops)
     key += graph.route_link
     key.sort()
     twice = key[1:] == key[:-1]
@@ -251,7 +261,7 @@ def _check_routes(graph: TaskGraph) -> None:
 def successors(graph: TaskGraph) -> tuple[Int64Array, Int32Array]:
     """Return the dependencies turned round, as CSR: who waits for each task, in order of id."""
     order = np.argsort(graph.pred_task, kind="stable")
-    waiting = np.repeat(np.arange(graph.num_tasks, dtype=np.int32), np.diff(graph.pred_ptr))
+    waiting = np.repeat(np.arange(graph.num_tasks, dtype=np.int32), graph.num_predecessors)
     counts = np.bincount(graph.pred_task, minlength=graph.num_tasks)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), waiting[order]
 
@@ -342,8 +352,7 @@ class TaskGraphBuilder:
 def _add_name(known: dict[str, int], name: str, kind: str) -> int:
     if name in known:
         raise TaskGraphError(f"{kind} {name!r} exists already. Give every {kind} its own name.")
-    known[name] = len(known)
-    return known[name]
+    return known.setdefault(name, len(known))
 
 
 def make_task_graph(

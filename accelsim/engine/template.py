@@ -243,7 +243,7 @@ def chain(graph: TaskGraph, copies: int) -> TaskGraph:
 
 def root_tasks(graph: TaskGraph) -> Int64Array:
     """Ids of the tasks that wait for nobody."""
-    return np.flatnonzero(np.diff(graph.pred_ptr) == 0)
+    return np.flatnonzero(graph.num_predecessors == 0)
 
 
 def sink_tasks(graph: TaskGraph) -> Int64Array:
@@ -321,7 +321,7 @@ def _copied_predecessors(
     place = own_ptr[succ + 1]
     place += np.arange(pred.size)
     merged[place] = pred
-    own_count = np.tile(np.diff(template.pred_ptr), copies)
+    own_count = np.tile(template.num_predecessors, copies)
     place = np.repeat(added_ptr[:-1], own_count)
     place += np.arange(own.size)
     merged[place] = own

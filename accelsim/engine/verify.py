@@ -88,12 +88,12 @@ def check_durations(graph: TaskGraph, timeline: Timeline, capacity_bytes_per_s: 
         duration >= np.maximum(graph.work_ticks, graph.latency_ticks),
         lambda i: f"task {graph.task_name(i)} lasts {duration[i]} ticks, less than its work or latency",
     )
-    moving = np.flatnonzero((graph.nbytes > 0) & (np.diff(graph.route_ptr) > 0))
+    moving = np.flatnonzero((graph.nbytes > 0) & (graph.num_hops > 0))
     if not moving.size:
         return
     bytes_per_tick = capacity_bytes_per_s / TICKS_PER_S
     # reduceat over the starts of non-empty routes: a segment ends where the next non-empty one begins.
-    nonempty = np.flatnonzero(np.diff(graph.route_ptr) > 0)
+    nonempty = np.flatnonzero(graph.num_hops > 0)
     slowest = np.full(graph.num_tasks, np.inf)
     slowest[nonempty] = np.minimum.reduceat(bytes_per_tick[graph.route_link], graph.route_ptr[nonempty])
     transfer = graph.nbytes[moving] / slowest[moving] * (1 - _RELATIVE_SLACK) - 1.0
@@ -112,7 +112,7 @@ def check_dependencies(graph: TaskGraph, timeline: Timeline) -> None:
     """
     if not graph.pred_task.size:
         return
-    earliest_start = np.repeat(timeline.start_ticks, np.diff(graph.pred_ptr))
+    earliest_start = np.repeat(timeline.start_ticks, graph.num_predecessors)
     late = timeline.end_ticks[graph.pred_task] > earliest_start
     if late.any():
         edge = int(np.argmax(late))
@@ -159,7 +159,7 @@ def check_link_bytes(graph: TaskGraph, timeline: Timeline, background_bytes: Int
         background_bytes: What others may have sent over each link beside the tasks. int64[links].
     """
     sent = np.zeros(graph.num_links, dtype=np.int64)
-    np.add.at(sent, graph.route_link, np.repeat(graph.nbytes, np.diff(graph.route_ptr)))
+    np.add.at(sent, graph.route_link, np.repeat(graph.nbytes, graph.num_hops))
     most = sent if background_bytes is None else sent + background_bytes
     _expect(
         (timeline.link_bytes >= sent) & (timeline.link_bytes <= most),

@@ -100,11 +100,15 @@ def peak_activation_bytes(graph: OperatorGraph, kept: Set[str] = frozenset(), el
     last_use = {t.name: i for i, op in enumerate(graph) for t in (*op.inputs, *op.outputs)}
     last_use |= dict.fromkeys(kept, len(graph))
     alive: dict[str, int] = {}
-    peak = 0
+    now = peak = 0
     for i, operator in enumerate(graph):
-        for tensor in (*operator.inputs, *operator.outputs):
-            if tensor.role is Role.ACTIVATION and tensor.name not in elsewhere:
-                alive[tensor.name] = tensor.size_bytes
-        peak = max(peak, sum(alive.values()))
-        alive = {name: size for name, size in alive.items() if last_use[name] > i}
+        met = (*operator.inputs, *operator.outputs)
+        tensors = [tensor for tensor in met if tensor.role is Role.ACTIVATION and tensor.name not in elsewhere]
+        for tensor in tensors:
+            now += tensor.size_bytes - alive.get(tensor.name, 0)
+            alive[tensor.name] = tensor.size_bytes
+        peak = max(peak, now)
+        for tensor in tensors:
+            if last_use[tensor.name] == i:
+                now -= alive.pop(tensor.name, 0)
     return peak

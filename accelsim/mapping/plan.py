@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from accelsim.errors import PlanError
@@ -63,19 +64,16 @@ class Plan:
         changed = tuple((key.name, whole[key.name]) for key in own if whole[key.name] != key.default)
         object.__setattr__(self, "execution", execution)
         object.__setattr__(self, "settings", changed)
+        self.__dict__.update(whole)
 
     def __getattr__(self, name: str) -> Any:
-        """The value of a key."""
-        if not name.startswith("_") and name != "settings":
-            for own, value in self.settings:
-                if own == name:
-                    return value
-            key = next((key for key in keys_of(self.execution) if key.name == name), None) or known_keys().get(name)
-            if key is not None:
-                return key.default
-        raise AttributeError(f"a plan has no key {name!r}")
+        """The default of a key that was declared after the plan was made; the others are attributes."""
+        key = None if name.startswith("_") else known_keys().get(name)
+        if key is None:
+            raise AttributeError(f"a plan has no key {name!r}")
+        return key.default
 
-    @property
+    @cached_property
     def mesh(self) -> Mesh:
         """The ranks by axis, in the order of the plan."""
         sizes = dict(self.degrees)

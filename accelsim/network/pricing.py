@@ -12,6 +12,7 @@ from accelsim.network.collective import collective_steps
 from accelsim.network.exchange import has_expert_kernels, price_exchange
 from accelsim.network.placed import PlacedNetwork
 from accelsim.network.seats import Seats
+from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.exchange import Exchange
@@ -30,6 +31,7 @@ class NetworkPricer:
         self._system = system
         self._seats = seats
         self._placed = PlacedNetwork(system)
+        self._alike: dict[tuple[str, int, Group], Cost] = {}
 
     def prices(self, operator: Operator) -> bool:
         """Whether the operator is one between ranks."""
@@ -44,11 +46,14 @@ class NetworkPricer:
         return _PRICES[operator.kind](self, operator)
 
     def _collective(self, operator: Operator) -> Cost:
+        """Layers and residual additions call for the same bytes over and over."""
         op = cast(Collective, operator)
-        seats = self._seats_for(op)
-        if seats.follow_levels(op.group, self._system):
-            return self._on_levels(op)
-        return self._placed.cost(op.function, op.nbytes, seats.groups(op.group))
+        key = op.function, op.nbytes, op.group
+        if key not in self._alike:
+            seats = self._seats_for(op)
+            on_levels = seats.follow_levels(op.group, self._system)
+            self._alike[key] = self._on_levels(op) if on_levels else self._placed.cost(*key[:2], seats.groups(op.group))
+        return self._alike[key]
 
     def _on_levels(self, op: Collective) -> Cost:
         """By the library of the system where the outermost level that the group spans has it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from accelsim.errors import VerificationError
 from accelsim.mapping.price import PricedBlock
 from accelsim.mapping.servers import HOST
 from accelsim.results.occupied import EXPOSED_COMMUNICATION, StageTimes, stage_times
-from accelsim.results.path import CONTENTION, IDLE, CriticalPart, merge, parts_of_runs
+from accelsim.results.path import CONTENTION, IDLE, CriticalPart, PathTimes, add_times, parts_of, times_of_runs
 from accelsim.results.sums import Executed, OperatorSum, add_in_order, executed, figure_of
 
 __all__ = [
@@ -183,30 +183,29 @@ def _row(block: str, row: OperatorSum) -> OperatorRow:
     )
 
 
-def _critical(blocks: Sequence[PricedBlock], timeline: ProgramTimeline) -> list[CriticalPart]:
+def _critical(blocks: Sequence[PricedBlock], timeline: ProgramTimeline) -> tuple[CriticalPart, ...]:
     """The critical path of all stages; a stage ends before the next begins, so it is that of each in turn."""
-    once: dict[tuple[PricedBlock, Runs], list[CriticalPart]] = {}
-    found: list[CriticalPart] = []
+    once: dict[tuple[PricedBlock, Runs], PathTimes] = {}
+    found: PathTimes = {}
     left = iter(blocks)
     for played in timeline.series:
         for stage, runs in zip(played.series.stages, played.runs, strict=True):
             block = next(left)
             if (block, runs) not in once:
                 once[block, runs] = _critical_of_stage(stage, runs, block)
-            times = stage.repeat * (played.series.rounds if len(runs) == 1 else 1)
-            found += [replace(part, time_s=part.time_s * times) for part in once[block, runs]]
-    return list(merge(found))
+            add_times(found, once[block, runs], stage.repeat * (played.series.rounds if len(runs) == 1 else 1))
+    return parts_of(found)
 
 
-def _critical_of_stage(stage: Stage, runs: Runs, block: PricedBlock) -> list[CriticalPart]:
+def _critical_of_stage(stage: Stage, runs: Runs, block: PricedBlock) -> PathTimes:
     """One repetition in every run, added up."""
-    found: list[CriticalPart] = []
+    found: PathTimes = {}
     first = 0
     for part in runs.parts():
         alone_s = _alone(stage.graph, part, block, slice(first, first + len(part)))
-        found += parts_of_runs(stage.graph, part.start_ticks, part.end_ticks, alone_s, block.name)
+        add_times(found, times_of_runs(stage.graph, part.start_ticks, part.end_ticks, alone_s, block.name))
         first += len(part)
-    return list(merge(found))
+    return found
 
 
 def _alone(graph: TaskGraph, runs: Runs, block: PricedBlock, rows: slice) -> dict[str, np.ndarray]:
@@ -245,7 +244,7 @@ def total_ledger(
     rows: Iterable[OperatorRow],
     cause_s: Mapping[str, float],
     makespan_s: float,
-    critical: Iterable[CriticalPart] = (),
+    critical: tuple[CriticalPart, ...] = (),
 ) -> Ledger:
     """The ledger of ``rows``, the causes of the latency and the parts of its critical path.
 
@@ -266,7 +265,7 @@ def total_ledger(
         _accumulate(roles, row.role_bytes)
     causes = {cause: s for cause, s in sorted(cause_s.items(), key=lambda item: -item[1]) if s > 0}
     flops, energy_j = sum(row.flops for row in rows), sum(row.energy_j for row in rows)
-    ledger = Ledger(rows, causes, dict(traffic), dict(roles), flops, energy_j, merge(tuple(critical)))
+    ledger = Ledger(rows, causes, dict(traffic), dict(roles), flops, energy_j, critical)
     _verify(ledger, makespan_s)
     return ledger
 

@@ -7,8 +7,8 @@ making anything faster that is not on it changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +44,13 @@ class CriticalPart:
     time_s: float
 
 
+#: Seconds by block, operator, resource and cause, as of :class:`CriticalPart`.
+PathTimes = dict[tuple[str, str, str, str], float]
+
+
 def critical_parts(
     graph: TaskGraph, timeline: Timeline, parts_s: Mapping[str, FloatArray], block: str, repeat: int = 1
-) -> list[CriticalPart]:
+) -> tuple[CriticalPart, ...]:
     """Parts of the critical path of one stage; they sum to its makespan times ``repeat``.
 
     Args:
@@ -57,14 +61,32 @@ def critical_parts(
         repeat: How often it ran.
     """
     rows = {cause: column[None] for cause, column in parts_s.items()}
-    parts = parts_of_runs(graph, timeline.start_ticks[None], timeline.end_ticks[None], rows, block)
-    return [replace(part, time_s=part.time_s * repeat) for part in parts]
+    found: PathTimes = {}
+    add_times(found, times_of_runs(graph, timeline.start_ticks[None], timeline.end_ticks[None], rows, block), repeat)
+    return parts_of(found)
 
 
-def parts_of_runs(
+def parts_of(times: PathTimes) -> tuple[CriticalPart, ...]:
+    """The parts with these times."""
+    return tuple(CriticalPart(*place, time_s) for place, time_s in times.items())
+
+
+def add_times(total: PathTimes, times: PathTimes, repeat: int = 1) -> None:
+    """Add to ``total`` what runs once in ``times`` and is repeated.
+
+    Args:
+        total: Changed in place.
+        times: Of one repetition.
+        repeat: How often that ran.
+    """
+    for place, time_s in times.items():
+        total[place] = total.get(place, 0.0) + time_s * repeat
+
+
+def times_of_runs(
     graph: TaskGraph, start: Int64Array, end: Int64Array, parts_s: Mapping[str, FloatArray], block: str
-) -> list[CriticalPart]:
-    """Parts of the critical paths of runs with different sizes, added up.
+) -> PathTimes:
+    """Times of the critical paths of runs with different sizes, added up.
 
     The path of one run is one of every run in which its tasks follow one another without gaps, too.
 
@@ -75,7 +97,7 @@ def parts_of_runs(
         parts_s: Time of each task alone, by cause. float64[R, T] each, or [1, T] where all runs are alike.
         block: Name of the stage.
     """
-    found: list[CriticalPart] = []
+    found: PathTimes = {}
     left = np.arange(len(start))
     while left.size:
         path, gap_ticks = critical_path(graph, start[left[0]], end[left[0]])
@@ -85,10 +107,10 @@ def parts_of_runs(
         took_s = (end[np.ix_(rows, path)] - start[np.ix_(rows, path)]) / TICKS_PER_S
         first = np.zeros(1, dtype=np.int64)
         alone = {c: column[np.ix_(rows if len(column) > 1 else first, path)] for c, column in parts_s.items()}
-        found += _summed(graph, path, took_s, alone, block)
+        add_times(found, _summed(graph, path, took_s, alone, block))
         if gap_ticks:
-            found.append(CriticalPart("", "", "", IDLE, gap_ticks / TICKS_PER_S))
-    return list(merge(found))
+            add_times(found, {("", "", "", IDLE): gap_ticks / TICKS_PER_S})
+    return found
 
 
 def _is_path(path: Int64Array, start: Int64Array, end: Int64Array) -> npt.NDArray[np.bool_]:
@@ -101,7 +123,7 @@ def _is_path(path: Int64Array, start: Int64Array, end: Int64Array) -> npt.NDArra
 
 def _summed(
     graph: TaskGraph, path: Int64Array, took_s: FloatArray, alone: Mapping[str, FloatArray], block: str
-) -> list[CriticalPart]:
+) -> PathTimes:
     """Time of the tasks of a path by label and cause, summed over runs; rows are runs."""
     alone_s = sum(alone.values(), np.zeros((1, len(path))))
     # A task that overlaps its work with a transfer may take less than the sum of its parts: scale these down.
@@ -114,21 +136,12 @@ def _summed(
     labels, place = np.unique(graph.label[path], return_inverse=True)
     resources = [_resource(graph, int(path[np.argmax(place == i)])) for i in range(len(labels))]
     sums = {cause: np.bincount(place, column, len(labels)) for cause, column in seconds.items()}
-    return [
-        CriticalPart(block, graph.labels[int(label)], resources[i], cause, float(column[i]))
+    return {
+        (block, graph.labels[int(label)], resources[i], cause): float(column[i])
         for i, label in enumerate(labels)
         for cause, column in sums.items()
         if column[i] > 0
-    ]
-
-
-def merge(parts: Sequence[CriticalPart]) -> tuple[CriticalPart, ...]:
-    """Equal parts of several stages added up."""
-    total: dict[tuple[str, str, str, str], float] = {}
-    for part in parts:
-        key = part.block, part.operator, part.resource, part.cause
-        total[key] = total.get(key, 0.0) + part.time_s
-    return tuple(CriticalPart(*key, time_s) for key, time_s in total.items())
+    }
 
 
 def _resource(graph: TaskGraph, task: int) -> str:

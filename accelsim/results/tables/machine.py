@@ -72,7 +72,7 @@ def link_use_table(result: RunData) -> Columns:
     for stage in result.timeline.stages:
         graph = stage.stage.graph
         if graph not in shares:
-            task = np.repeat(np.arange(graph.num_tasks), np.diff(graph.route_ptr))
+            task = np.repeat(np.arange(graph.num_tasks), graph.num_hops)
             keys = graph.label[task].astype(np.int64) * max(1, graph.num_links) + graph.route_link
             unique, inverse = np.unique(keys, return_inverse=True)
             nbytes = np.zeros(len(unique), dtype=np.int64)

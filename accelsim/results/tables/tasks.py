@@ -30,7 +30,7 @@ def _columns(index: int, stage: StageTimeline) -> dict[str, Column]:
     graph, timeline = stage.stage.graph, stage.timeline
     size = graph.num_tasks
     offset_s = stage.start_ticks / TICKS_PER_S
-    hops = np.diff(graph.route_ptr)
+    hops = graph.num_hops
     return {
         "stage": np.full(size, index),
         "block": np.full(size, stage.stage.name, dtype=object),

@@ -198,7 +198,7 @@ def test_a_run_in_series_equals_the_run_step_by_step(monkeypatch, model, system,
 
     together = run()
     monkeypatch.setattr(
-        "accelsim.pipeline.build_series",
+        "accelsim.mapping.known.build_series",
         lambda *a: tuple(StepSeries.one(step, at) for at, step in enumerate(steps_of(build_series(*a)))),
     )
     alone = run()

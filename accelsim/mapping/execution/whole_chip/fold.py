@@ -70,7 +70,7 @@ def _on_path(
     path, _ = critical_path(graph, timeline.start_ticks, timeline.end_ticks)
     path = path[::-1]
     parts = _alone(graph, block)
-    has_route = np.diff(graph.route_ptr)[path] > 0
+    has_route = graph.num_hops[path] > 0
     link = np.append(graph.route_link, -1)[np.where(has_route, graph.route_ptr[path], -1)]
     keys, which = np.unique(np.stack([graph.label[path], link], axis=1), axis=0, return_inverse=True)
     which = which.ravel()
