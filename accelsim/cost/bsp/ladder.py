@@ -91,16 +91,23 @@ def cut_bytes_per_s(ladder: LadderParameters, within_card: Array) -> Array:
     return links * ladder.link_bandwidth_bytes_per_s * ladder.link_efficiency
 
 
-def streams_s(
-    machine: BspMachine,
-    ladder: LadderParameters,
-    latency_s: Array,
-    cut: Array,
-    transfers: Array,
-    per_direction: Array,
-    message_bytes: Array,
-) -> Array:
-    """``transfers`` messages of different tiles at once across a cut of ``cut`` bytes/s per direction.
+@dataclass(frozen=True, slots=True, eq=False)
+class Streams:
+    """Messages of different tiles at once across a cut.
+
+    Attributes:
+        transfers: Messages, both directions together.
+        per_direction: Messages of the busier direction.
+        message_bytes: Of each.
+    """
+
+    transfers: Array
+    per_direction: Array
+    message_bytes: Array
+
+
+def streams_s(machine: BspMachine, ladder: LadderParameters, latency_s: Array, cut: Array, streams: Streams) -> Array:
+    """Messages of different tiles at once across a cut of ``cut`` bytes/s per direction.
 
     The slowest of three decides: one stream between two tiles, the bytes of the busier direction over the links, or
     the senders, which the way out serves one at a time.
@@ -110,13 +117,11 @@ def streams_s(
         ladder: Links between chips.
         latency_s: Of the first word, in seconds.
         cut: Bytes per second across the cut, per direction.
-        transfers: Messages at once, both directions together.
-        per_direction: Messages of the busier direction.
-        message_bytes: Of each.
+        streams: The messages.
     """
-    stream = words_s(machine, message_bytes) / ladder.stream_efficiency
-    links = per_direction * message_bytes / cut
-    senders = np.where(transfers > 1, transfers, 0.0) * ladder.sender_s
+    stream = words_s(machine, streams.message_bytes) / ladder.stream_efficiency
+    links = streams.per_direction * streams.message_bytes / cut
+    senders = np.where(streams.transfers > 1, streams.transfers, 0.0) * ladder.sender_s
     return latency_s + np.maximum(np.maximum(stream, links), senders)
 
 

@@ -143,7 +143,9 @@ def _transfers(row: Row, bench: Bench) -> Array:
         both_ways = "one direction" not in row.experiment and count > bench.machine.num_tiles
         per_direction = count / 2 if both_ways else count
         latency, cut = bench.latency_s(row), bench.cut_bytes_per_s(row)
-        time_s = ladder.streams_s(bench.machine, bench.ladder, latency, cut, count, per_direction, nbytes)
+        time_s = ladder.streams_s(
+            bench.machine, bench.ladder, latency, cut, ladder.Streams(count, per_direction, nbytes)
+        )
     if not row.is_rate:
         return time_s
     return (1.0 if "per transfer" in row.benchmark else count) * nbytes / time_s

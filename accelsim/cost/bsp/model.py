@@ -13,6 +13,7 @@ from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.bsp import rows as row_kernels
 from accelsim.cost.bsp.machine import BspCost, BspMachine, bsp_machine
 from accelsim.cost.bsp.products import product
+from accelsim.cost.bsp.rows import SOFTMAX, RowWork
 from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.ragged import Batches
@@ -143,13 +144,13 @@ def _(operator: Norm, machine: BspMachine) -> _Priced:
     sums = 2 if operator.flavour == "layernorm" else 1
     flops = operator.flops / (operator.rows * operator.width)
     rows, width = _extents(operator.rows, operator.width)
-    return _Priced(row_kernels.row_reduction(machine, rows, width, sums, flops, functions=0.0, roots=2.0))
+    return _Priced(row_kernels.row_reduction(machine, rows, width, RowWork(sums, flops, functions=0.0, roots=2.0)))
 
 
 @_price.register
 def _(operator: Softmax, machine: BspMachine) -> _Priced:
     rows, width = _extents(operator.rows, operator.width)
-    return _Priced(row_kernels.row_reduction(machine, rows, width, sums=2, flops=5.0, functions=1.0, roots=1.0))
+    return _Priced(row_kernels.row_reduction(machine, rows, width, SOFTMAX))
 
 
 @_price.register
@@ -171,7 +172,7 @@ def _(operator: Rope, machine: BspMachine) -> _Priced:
 def _(operator: Router, machine: BspMachine) -> _Priced:
     rows, width = _extents(operator.rows, operator.width)
     flops = operator.flops / (operator.rows * operator.width)
-    return _Priced(row_kernels.row_reduction(machine, rows, width, sums=2, flops=flops, functions=1.0, roots=1.0))
+    return _Priced(row_kernels.row_reduction(machine, rows, width, replace(SOFTMAX, flops=flops)))
 
 
 @_price.register(Combine)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from accelsim.cost.bsp.exchange import exchange
@@ -49,10 +51,29 @@ def elementwise(
     return start + vector_work(machine, share, flops, functions, operands)
 
 
-def row_reduction(
-    machine: BspMachine, rows: Array, width: Array, sums: int, flops: float, functions: float, roots: float
-) -> BspCost:
-    """``sums`` reductions along each row and a function of each element.
+@dataclass(frozen=True, slots=True)
+class RowWork:
+    """What an operator does along a row.
+
+    Attributes:
+        sums: Reductions along a row, one after another.
+        flops: FLOPs per element.
+        functions: Exponentials per element.
+        roots: Roots or reciprocals per row.
+    """
+
+    sums: int
+    flops: float
+    functions: float
+    roots: float
+
+
+#: A maximum and a sum, an exponential per element, a division.
+SOFTMAX = RowWork(sums=2, flops=5.0, functions=1.0, roots=1.0)
+
+
+def row_reduction(machine: BspMachine, rows: Array, width: Array, work: RowWork) -> BspCost:
+    """Reductions along each row and a function of each element.
 
     Whole rows are brought to tiles; where there are fewer rows than tiles, several tiles share one, and each sum is an
     exchange in which every tile of a row receives the partial of every other.
@@ -61,10 +82,7 @@ def row_reduction(
         machine: The tiles.
         rows: Rows.
         width: Elements of a row.
-        sums: Reductions along a row, one after another.
-        flops: FLOPs per element.
-        functions: Exponentials per element.
-        roots: Roots or reciprocals per row.
+        work: What is done along a row.
     """
     sharing = np.maximum(np.floor(machine.num_tiles / rows), 1.0)
     sharing = np.minimum(sharing, ceil_div(width, machine.matrix_block[0]))
@@ -74,12 +92,13 @@ def row_reduction(
     busy = np.minimum(rows * sharing, machine.num_tiles)
     total = BspCost(launch=np.asarray(machine.parameters.program_s))
     total = total + exchange(machine, nbytes, 1.0, nbytes * busy)
-    total = total + vector_work(machine, share, flops, functions, 2.0 + sums)
+    total = total + vector_work(machine, share, work.flops, work.functions, 2.0 + work.sums)
     partials = own_rows * (sharing - 1) * machine.parameters.partial_bytes
     several = np.where(sharing > 1, 1.0, 0.0)
-    per_row = roots * machine.parameters.function_cycles + sums * sharing * machine.parameters.reduce_cycles
+    adding = work.sums * sharing * machine.parameters.reduce_cycles
+    per_row = work.roots * machine.parameters.function_cycles + adding
     total = total + BspCost(compute=own_rows * per_row / machine.clock_hz)
-    return total + exchange(machine, partials, several, partials * busy).repeated(float(sums))
+    return total + exchange(machine, partials, several, partials * busy).repeated(float(work.sums))
 
 
 def embedding(machine: BspMachine, rows: Array, width: Array) -> BspCost:
@@ -112,7 +131,7 @@ def attention(
     """
     heads = batch * kv_heads
     scores = product(machine, queries, head_dim, kv_len, heads, weight_is_resident=True)
-    weights = row_reduction(machine, heads * queries, kv_len, sums=2, flops=5.0, functions=1.0, roots=1.0)
+    weights = row_reduction(machine, heads * queries, kv_len, SOFTMAX)
     values = product(machine, queries, kv_len, head_dim, heads, weight_is_resident=True)
     appended = 2 * ceil_div(heads * head_dim, machine.num_tiles) * machine.element_bytes
     append = exchange(machine, appended, 1.0, 2 * heads * head_dim * machine.element_bytes)

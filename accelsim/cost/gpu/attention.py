@@ -60,6 +60,23 @@ class PrefillParameters:
     wide_head_factor: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InL2:
+    """Shares of the operands that the L2 holds, 0 to 1; numbers, or one per shape.
+
+    Attributes:
+        io: Of queries, results and what is appended to a cache.
+        kv: Of the keys and values read.
+    """
+
+    io: ArrayLike = 0.0
+    kv: ArrayLike = 0.0
+
+
+#: Everything comes from main memory.
+NOTHING = InL2()
+
+
 def prefill_times(
     machine: GpuMachine,
     parameters: PrefillParameters,
@@ -67,8 +84,7 @@ def prefill_times(
     *,
     core_flops_per_s: ArrayLike,
     appended: ArrayLike = False,
-    cached: ArrayLike = 0.0,
-    kv_cached: ArrayLike = 0.0,
+    in_l2: InL2 = NOTHING,
 ) -> AttentionTimes:
     """Time of attention with many queries per sequence, for arrays of shapes.
 
@@ -78,8 +94,7 @@ def prefill_times(
         shapes: The shapes.
         core_flops_per_s: Published matrix peak of one core for the element type.
         appended: Whether the keys and values of the queries are first copied into a cache by this operator.
-        cached: Share of queries, results and what is appended that stays in the L2, 0 to 1.
-        kv_cached: Share of the keys and values read that is in the L2.
+        in_l2: What needs no main memory.
     """
     p, x = parameters, shapes
     tiles = tiles_of(tiling(FORWARD, p.library), x)
@@ -87,14 +102,14 @@ def prefill_times(
     busy_s, waves = makespan(machine, tiles, block_s, p.tile_s)
 
     hbm_bandwidth = machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency
-    missed = 1.0 - np.asarray(cached, dtype=np.float64)
+    missed = 1.0 - np.asarray(in_l2.io, dtype=np.float64)
     copies = np.asarray(appended, dtype=np.float64) * x.q_len
     append_bytes = 2.0 * x.kv_row_bytes * copies * missed
     threads = np.minimum(x.kv_heads * x.head_dim, APPEND_THREADS)
     append_s = np.maximum(
         append_bytes / hbm_bandwidth, x.batch * copies * p.append_s * threads / (CORE_THREADS * machine.num_cores)
     )
-    hbm_bytes = x.io_bytes * missed + x.kv_row_bytes * x.kv_len * (1.0 - np.asarray(kv_cached, dtype=np.float64))
+    hbm_bytes = x.io_bytes * missed + x.kv_row_bytes * x.kv_len * (1.0 - np.asarray(in_l2.kv, dtype=np.float64))
     l2_bytes = x.io_bytes + x.element_bytes * x.kv_elements * tiles.keys * tiles.blocks
     l2_s, hbm_s = l2_bytes / machine.l2_bandwidth_bytes_per_s, hbm_bytes / hbm_bandwidth
     whole_s = np.maximum(busy_s, np.maximum(hbm_s, l2_s))
@@ -111,8 +126,7 @@ def ragged_prefill_times(
     shapes: AttentionShapes,
     *,
     core_flops_per_s: float,
-    cached: ArrayLike = 0.0,
-    kv_cached: ArrayLike = 0.0,
+    in_l2: InL2 = NOTHING,
 ) -> AttentionTimes:
     """Time of one attention whose sequences differ; one row of ``shapes`` per group of sequences that are alike.
 
@@ -123,12 +137,11 @@ def ragged_prefill_times(
         parameters: The calibrated numbers of the kernel.
         shapes: Groups of sequences that are alike.
         core_flops_per_s: Peak of one core for the element type.
-        cached: Share of queries and results of the whole operator that stays in the L2, 0 to 1.
-        kv_cached: Share of the keys and values of each group that is in the L2.
+        in_l2: What needs no main memory: of queries and results of the whole operator, of the keys of each group.
     """
     p, library = parameters, tiling(FORWARD, parameters.library)
     tiles = tiles_of(library, shapes)
-    alone = prefill_times(machine, p, shapes, core_flops_per_s=core_flops_per_s, cached=cached, kv_cached=kv_cached)
+    alone = prefill_times(machine, p, shapes, core_flops_per_s=core_flops_per_s, in_l2=in_l2)
     block_s = tile_block_s(p, tiles, shapes, core_flops_per_s)
     number = tiles.number.sum(keepdims=True)
     waves = np.ceil(number / machine.num_cores)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from accelsim.cost.gpu.attention import PrefillParameters, makespan, overlapped, prefill_times
+from accelsim.cost.gpu.attention import InL2, PrefillParameters, makespan, overlapped, prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes, Body
 from accelsim.cost.gpu.attention_tiles import BACKWARD, Tiles, Tiling, tiling
 from accelsim.cost.gpu.machine import GpuMachine
@@ -92,7 +92,7 @@ def forward_times(
     forward = parameters.forward
     if dropout:
         forward = replace(forward, score_s=forward.score_s + parameters.dropout_s)
-    return prefill_times(machine, forward, shapes, core_flops_per_s=core_flops_per_s, cached=cached, kv_cached=cached)
+    return prefill_times(machine, forward, shapes, core_flops_per_s=core_flops_per_s, in_l2=InL2(cached, cached))
 
 
 def backward_times(

@@ -8,6 +8,7 @@ import numpy as np
 
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine
+from accelsim.cost.mesh.rows import CachedHeads
 from accelsim.cost.ragged import Batches
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.ragged_attention import RaggedAttention
@@ -68,10 +69,10 @@ def _few_queries(
     batch, tokens, seen = extents
     heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))
     kv_width = np.asarray(float(operator.kv_heads * operator.kv_elements / 2))
-    kernel = row_kernels.decode_attention
+    all_at_once, one = CachedHeads(heads * batch, dim, kv_width * batch, seen), CachedHeads(heads, dim, kv_width, seen)
     return {
-        "resident": kernel(machine, tokens, heads * batch, dim, kv_width * batch, seen, region),
-        "resident in turn": kernel(machine, tokens * batch, heads, dim, kv_width, seen, region),
+        "resident": row_kernels.decode_attention(machine, tokens, all_at_once, region),
+        "resident in turn": row_kernels.decode_attention(machine, tokens * batch, one, region),
     }
 
 

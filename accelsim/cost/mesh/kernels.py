@@ -50,7 +50,7 @@ def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array)
     )
 
 
-def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array) -> MeshCost:
+def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, region: tuple[Array, Array]) -> MeshCost:
     """``m`` vectors of length k times a resident k x n matrix: local products, then a sum over the rows of cores.
 
     k lies along ``rows`` and n along ``cols``.  The cores multiply one row of their tile at a time (a vector
@@ -62,9 +62,9 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, c
         m: Vectors.
         k: Length of each.
         n: Columns of the matrix.
-        rows: Cores along k.
-        cols: Cores along n.
+        region: Cores along k and along n.
     """
+    rows, cols = region
     inner, outer = ceil_div(k, rows), ceil_div(n, cols)
     size = machine.product
     touched = size.right + 2 * size.result  # bytes per multiply-accumulate: a weight, a sum read and written
@@ -82,7 +82,7 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, c
 
 
 def shift_gemm(
-    machine: MeshMachine, m: Array, k: Array, n: Array, rows: Array, cols: Array, sums: Array | None = None
+    machine: MeshMachine, m: Array, k: Array, n: Array, region: tuple[Array, Array], sums: Array | None = None
 ) -> MeshCost:
     """``m`` x k times k x n as P = max(rows, cols) steps of local products while tiles move two hops round.
 
@@ -97,11 +97,11 @@ def shift_gemm(
         m: Rows of the result.
         k: Contracted extent.
         n: Columns of the result.
-        rows: Rows of cores.
-        cols: Columns of cores.
+        region: Rows and columns of cores.
         sums: None, or the right matrix is stored n x k (keys): it alone moves, nothing is aligned, and in each step
             this many partial tiles per core (one per head it holds) are summed along the row of cores.
     """
+    rows, cols = region
     steps = np.maximum(rows, cols)
     mt, kt, nt = ceil_div(m, rows), ceil_div(k, steps), ceil_div(n, cols)
     size = machine.product

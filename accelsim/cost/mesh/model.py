@@ -183,9 +183,9 @@ def gemm_choices(
     sides = {"": (m, k, n)} if float(np.max(batch)) == 1 else side_by_side
     choices: dict[str, MeshCost] = {}
     for side, (rows_m, inner, cols_n) in sides.items():
-        choices[f"resident{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, rows, cols)
-        choices[f"resident turned{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, cols, rows)
-        choices[f"shift{side}"] = shift_gemm(machine, rows_m, inner, cols_n, rows, cols)
+        choices[f"resident{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, region)
+        choices[f"resident turned{side}"] = mesh_gemv(machine, rows_m, inner, cols_n, (cols, rows))
+        choices[f"shift{side}"] = shift_gemm(machine, rows_m, inner, cols_n, region)
     return choices
 
 

@@ -179,14 +179,30 @@ def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Arr
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedHeads:
+    """Heads side by side on the cores that hold their KV cache; those of several sequences count each.
+
+    Attributes:
+        heads: Query heads.
+        head_dim: Elements of one.
+        kv_width: Elements of the KV heads side by side.
+        kv_len: Attended positions.
+    """
+
+    heads: Array
+    head_dim: Array
+    kv_width: Array
+    kv_len: Array
+
+    @property
+    def width(self) -> Array:
+        """Elements of the query heads side by side."""
+        return self.heads * self.head_dim
+
+
 def decode_attention(
-    machine: MeshMachine,
-    queries: Array,
-    heads: Array,
-    head_dim: Array,
-    kv_width: Array,
-    kv_len: Array,
-    region: tuple[Array, Array],
+    machine: MeshMachine, queries: Array, cached: CachedHeads, region: tuple[Array, Array]
 ) -> MeshCost:
     """New tokens against a KV cache that stays: product, softmax, product, and the shift of the cache.
 
@@ -197,24 +213,21 @@ def decode_attention(
     Args:
         machine: The cores.
         queries: Queries one after another on all cores (of one sequence, or of one sequence each).
-        heads: Heads side by side; those of several sequences count each.
-        head_dim: Elements of one head.
-        kv_width: Elements of the KV heads side by side.
-        kv_len: Attended positions.
+        cached: Heads side by side.
         region: Rows and columns of cores.
     """
     rows, cols = region
     cores = rows * cols
-    positions, per_core = ceil_div(kv_len, rows), ceil_div(heads, cols)
-    scores = mesh_gemv(machine, queries, heads * head_dim, kv_len, cols, rows)
+    positions, per_core = ceil_div(cached.kv_len, rows), ceil_div(cached.heads, cols)
+    scores = mesh_gemv(machine, queries, cached.width, cached.kv_len, (cols, rows))
     further = queries * positions * (per_core - 1)  # score rows of a core's second, third ... head
     further_bytes = 3 * further * machine.element_bytes * cores
     more_heads = MeshCost(noc=3 * machine.words(further), sram_bytes=further_bytes, noc_bytes=further_bytes)
     exponentials = local_loop(machine, queries * per_core, positions, 4, 1.0, cores)
     reciprocal = MeshCost(compute=queries * per_core * machine.parameters.function_cycles)
     over_positions = all_reduce(machine, queries * per_core, rows, cols)
-    values = mesh_gemv(machine, queries, kv_len, heads * head_dim, rows, cols)
-    append = neighbour_shift(machine, 2 * queries * ceil_div(kv_width, cols), cores)
+    values = mesh_gemv(machine, queries, cached.kv_len, cached.width, region)
+    append = neighbour_shift(machine, 2 * queries * ceil_div(cached.kv_width, cols), cores)
     softmaxed = exponentials + reciprocal + over_positions + over_positions
     return scores + more_heads + softmaxed + values + append
 
@@ -244,8 +257,8 @@ def prefill_attention(
     """
     rows, cols = region
     width = heads * head_dim
-    scores = shift_gemm(machine, tokens, width, kv_len, rows, cols, sums=ceil_div(heads, cols))
+    scores = shift_gemm(machine, tokens, width, kv_len, region, sums=ceil_div(heads, cols))
     weights = softmax(machine, tokens * heads, kv_len, region)
-    values = shift_gemm(machine, tokens, kv_len, width, rows, cols)
+    values = shift_gemm(machine, tokens, kv_len, width, region)
     score_bytes = heads * ceil_div(tokens, rows) * ceil_div(kv_len, cols) * machine.element_bytes
     return scores + weights + values + MeshCost(tile_bytes=score_bytes)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
-from accelsim.cost.systolic.rows import row_times
+from accelsim.cost.systolic.rows import RowShapes, row_times
 from accelsim.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float64]
@@ -77,9 +77,8 @@ class MeasuredModules:
             elements = self.m[row] * self.n[row]
             moved = elements * self.operands[row]
             flops = elements * self.flops_per_element[row]
-            seconds[row] = row_times(
-                self.m[row], moved, moved * machine.element_bytes, flops, self.reduces[row], machine, parameters
-            ).total_s
+            shapes = RowShapes(self.m[row], moved, moved * machine.element_bytes, flops, self.reduces[row])
+            seconds[row] = row_times(shapes, machine, parameters).total_s
         return seconds
 
     def take(self, chosen: npt.NDArray[np.bool_]) -> MeasuredModules:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from accelsim.cost.base import CostModel, Region, register_cost_model
@@ -13,7 +13,7 @@ from accelsim.cost.residual import residual_of
 from accelsim.cost.systolic.attention import ArrayAttentionTimes, attention_times, ragged_attention_times
 from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
-from accelsim.cost.systolic.rows import row_times
+from accelsim.cost.systolic.rows import RowShapes, row_times
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -108,20 +108,19 @@ def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters:
         "tile": f"{times.tile_m[0]:.0f}x{times.tile_n[0]:.0f}x{times.tile_k[0]:.0f}",
         "cores": float(times.cores[0]),
     }
-    traffic = (float(times.hbm_bytes[0]), float(times.sram_bytes[0]))
+    work = _Work(float(times.hbm_bytes[0]), float(times.sram_bytes[0]), operator.flops)
     warnings = _dtype_warnings(operator.dtype, parameters) + _extent_warnings((m, n, k), parameters)
-    return _assembled(parts, traffic, chip, operator.flops, 0.0, warnings, detail)
+    return _assembled(parts, work, chip, warnings, detail)
 
 
 def _attention_cost(operator: Operator, times: ArrayAttentionTimes, chip: Chip, machine: SystolicMachine) -> Cost:
     busy = {"compute": times.compute_s, "vector": times.vector_s, chip.main_memory: times.hbm_s}
     longest = max(busy, key=lambda cause: busy[cause])
     parts = {longest: busy[longest], "launch": times.launch_s}  # the others are hidden under it
-    traffic = (times.hbm_bytes, times.sram_bytes)
     text = "attention on systolic arrays is assumed, not calibrated: no measurement is public"
     warnings = (warn("assumed-calibration", text),)
-    vector_flops = times.vector_s * machine.vector_ops_per_s
-    return _assembled(parts, traffic, chip, operator.flops, vector_flops, warnings, {"cores": float(times.cores)})
+    work = _Work(times.hbm_bytes, times.sram_bytes, operator.flops, times.vector_s * machine.vector_ops_per_s)
+    return _assembled(parts, work, chip, warnings, {"cores": float(times.cores)})
 
 
 def _row_cost(operator: Operator, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> Cost:
@@ -129,40 +128,50 @@ def _row_cost(operator: Operator, chip: Chip, machine: SystolicMachine, paramete
     moved = operator.reads + operator.writes
     reduces = operator.kind in _REDUCING_KINDS
     elements = moved / machine.element_bytes
-    times = row_times(rows, elements, moved, operator.flops, reduces, machine, parameters)
+    times = row_times(RowShapes(rows, elements, moved, operator.flops, reduces), machine, parameters)
     parts = {"vector": float(times.vector_s[0]), chip.main_memory: float(times.hbm_s[0])}
     parts["launch"] = float(times.launch_s[0])
-    traffic = (float(moved), 2.0 * moved)
+    work = _Work(float(moved), 2.0 * moved, vector_flops=times.vector_s[0] * machine.vector_ops_per_s)
     warnings = _dtype_warnings(_dtype(operator), parameters)
-    return _assembled(parts, traffic, chip, 0.0, times.vector_s[0] * machine.vector_ops_per_s, warnings, {})
+    return _assembled(parts, work, chip, warnings, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What an operator moves and computes, whatever time that takes."""
+
+    main_bytes: float
+    sram_bytes: float
+    matrix_flops: float = 0.0
+    vector_flops: float = 0.0
+
+    def energy_j(self, chip: Chip) -> float:
+        """Dynamic energy: arithmetic, core memory and main memory."""
+        main = chip.memories.get(chip.main_memory)
+        return (
+            self.matrix_flops * chip.matrix_energy_j_per_flop
+            + self.vector_flops * chip.vector_energy_j_per_flop
+            + self.sram_bytes * chip.sram_energy_j_per_byte
+            + self.main_bytes * (main.energy_j_per_byte if main is not None else 0.0)
+        )
 
 
 def _assembled(
     parts_s: Mapping[str, float],
-    main_and_sram_bytes: tuple[float, float],
+    work: _Work,
     chip: Chip,
-    matrix_flops: float,
-    vector_flops: float,
     warnings: tuple[str, ...],
     detail: Mapping[str, float | str],
 ) -> Cost:
-    """The cost with its limiter and its dynamic energy: arithmetic, core memory and main memory."""
-    main_bytes, sram_bytes = main_and_sram_bytes
-    main = chip.memories.get(chip.main_memory)
-    traffic_bytes = {"sram": sram_bytes}
-    traffic_bytes[chip.main_memory] = main_bytes + traffic_bytes.get(chip.main_memory, 0.0)
-    energy_j = (
-        matrix_flops * chip.matrix_energy_j_per_flop
-        + vector_flops * chip.vector_energy_j_per_flop
-        + sram_bytes * chip.sram_energy_j_per_byte
-        + main_bytes * (main.energy_j_per_byte if main is not None else 0.0)
-    )
+    """The cost with its limiter and its energy."""
+    traffic_bytes = {"sram": work.sram_bytes}
+    traffic_bytes[chip.main_memory] = work.main_bytes + traffic_bytes.get(chip.main_memory, 0.0)
     return Cost(
         work_s=sum(parts_s.values()),
         traffic_bytes=traffic_bytes,
         parts_s=parts_s,
         limiter=max(parts_s, key=lambda cause: parts_s[cause]),
-        energy_j=energy_j,
+        energy_j=work.energy_j(chip),
         warnings=warnings,
         detail=detail,
     )

@@ -39,29 +39,36 @@ class RowTimes:
         return self.hbm_s + self.vector_s + self.launch_s
 
 
-def row_times(
-    rows: npt.ArrayLike,
-    moved_elements: npt.ArrayLike,
-    moved_bytes: npt.ArrayLike,
-    flops: npt.ArrayLike,
-    reduces: npt.ArrayLike,
-    machine: SystolicMachine,
-    parameters: SystolicParameters,
-) -> RowTimes:
-    """Times of row operators; vectorised.
+@dataclass(frozen=True, slots=True, eq=False)
+class RowShapes:
+    """Row operators; numbers, or one entry per operator.
 
-    Args:
+    Attributes:
         rows: Rows of each operator.
         moved_elements: Elements read and written, each unpacked or packed once.
         moved_bytes: Bytes read and written.
         flops: Arithmetic operations, one per vector operation.
         reduces: Whether each row is reduced to a scalar (norms, softmax).
+    """
+
+    rows: npt.ArrayLike
+    moved_elements: npt.ArrayLike
+    moved_bytes: npt.ArrayLike
+    flops: npt.ArrayLike
+    reduces: npt.ArrayLike = False
+
+
+def row_times(shapes: RowShapes, machine: SystolicMachine, parameters: SystolicParameters) -> RowTimes:
+    """Times of row operators; vectorised.
+
+    Args:
+        shapes: The operators.
         machine: The cores.
         parameters: Calibrated numbers.
     """
-    counts = (
-        np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (rows, moved_elements, moved_bytes, flops, reduces)
-    )
+    x = shapes
+    columns = (x.rows, x.moved_elements, x.moved_bytes, x.flops, x.reduces)
+    counts = (np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in columns)
     num_rows, elements, num_bytes, operations, reducing = np.broadcast_arrays(*counts)
     groups = ceil_div(num_rows, machine.sublanes)
     return RowTimes(

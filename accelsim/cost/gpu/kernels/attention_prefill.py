@@ -9,7 +9,7 @@ import numpy as np
 
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.cost import Cost
-from accelsim.cost.gpu.attention import PrefillParameters, prefill_times
+from accelsim.cost.gpu.attention import InL2, PrefillParameters, prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.kernels._attention import COLUMNS, EXTENTS, INFERENCE_ROWS, is_decode, shapes_of
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
@@ -62,8 +62,7 @@ class PrefillKernels(KernelFamily):
             x,
             core_flops_per_s=site.core_flops_per_s(batch.dtype),
             appended=batch.rig.appends_kv,
-            cached=site.machine.cached_fraction(x.io_bytes + kept),
-            kv_cached=site.machine.cached_fraction(kept),
+            in_l2=InL2(site.machine.cached_fraction(x.io_bytes + kept), site.machine.cached_fraction(kept)),
         )
         return times.total_s + batch.rig.overhead_s
 
@@ -86,8 +85,7 @@ def _costs(operators: list[Any], site: Site) -> list[Cost]:
         parameters,
         shapes,
         core_flops_per_s=site.core_flops_per_s(operators[0].dtype),
-        cached=cached,
-        kv_cached=np.array([_new_share(op) for op in operators]) * cached,
+        in_l2=InL2(cached, np.array([_new_share(op) for op in operators]) * cached),
     )
     outside = site.calibration.outside(
         PREFILL, {"head_dim": shapes.head_dim, "kv_len": shapes.kv_len, "batch": shapes.batch}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cost.cost import Cost
-from accelsim.cost.gpu.attention import ragged_prefill_times
+from accelsim.cost.gpu.attention import InL2, ragged_prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.decode import MAX_DECODE_QUERIES, ragged_decode_times
@@ -95,8 +95,7 @@ def ragged_kernels(op: RaggedAttention, site: Site) -> list[Kernel]:
             prefill,
             shapes,
             core_flops_per_s=core_flops_per_s,
-            cached=cached,
-            kv_cached=shapes.q_len / shapes.kv_len * cached,
+            in_l2=InL2(cached, shapes.q_len / shapes.kv_len * cached),
         )
         kernels.append(Kernel(PREFILL, times, warnings, _outside(calibration, PREFILL, shapes)))
     return kernels

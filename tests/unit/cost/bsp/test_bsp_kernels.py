@@ -21,6 +21,7 @@ from accelsim.cost.bsp.exchange import (
 )
 from accelsim.cost.bsp.ladder import (
     LadderParameters,
+    Streams,
     all_to_all_across_s,
     broadcast_across_s,
     chip_latency_s,
@@ -32,7 +33,7 @@ from accelsim.cost.bsp.ladder import (
 )
 from accelsim.cost.bsp.machine import BspMachine, BspParameters
 from accelsim.cost.bsp.products import divided, divisions, multiply_s, product
-from accelsim.cost.bsp.rows import attention, elementwise, embedding, row_reduction
+from accelsim.cost.bsp.rows import RowWork, attention, elementwise, embedding, row_reduction
 from accelsim.cost.operands import ProductBytes
 from accelsim.errors import ConfigError
 
@@ -123,11 +124,11 @@ def test_chip_latency_counts_rails_rung_and_synchronised_rungs() -> None:
 def test_streams_are_held_up_by_the_slowest_of_stream_links_and_senders() -> None:
     cut = cut_bytes_per_s(LADDER, np.asarray(False))
     assert float(cut) == pytest.approx(16e9)  # 2 links x 10 GB/s x 0.8
-    one = streams_s(MACHINE, LADDER, x(0), cut, x(1), x(1), x(4000))
+    one = streams_s(MACHINE, LADDER, x(0), cut, Streams(x(1), x(1), x(4000)))
     assert float(one) == pytest.approx(2e-6)  # one stream at half of 4 GB/s
-    many = streams_s(MACHINE, LADDER, x(0), cut, x(100), x(100), x(4000))
+    many = streams_s(MACHINE, LADDER, x(0), cut, Streams(x(100), x(100), x(4000)))
     assert float(many) == pytest.approx(400_000 / 16e9)
-    words = streams_s(MACHINE, LADDER, x(0), cut, x(100), x(100), x(4))
+    words = streams_s(MACHINE, LADDER, x(0), cut, Streams(x(100), x(100), x(4)))
     assert float(words) == pytest.approx(200e-9)  # 100 senders x 2 ns against 25 ns of bytes
 
 
@@ -236,8 +237,8 @@ def test_elementwise_work_is_dealt_to_all_tiles_and_exchanges_nothing() -> None:
 
 
 def test_rows_shared_by_several_tiles_exchange_partial_sums() -> None:
-    alone = row_reduction(MACHINE, x(16), x(64), sums=1, flops=4.0, functions=0.0, roots=1.0)
-    shared = row_reduction(MACHINE, x(4), x(64), sums=1, flops=4.0, functions=0.0, roots=1.0)
+    alone = row_reduction(MACHINE, x(16), x(64), RowWork(sums=1, flops=4.0, functions=0.0, roots=1.0))
+    shared = row_reduction(MACHINE, x(4), x(64), RowWork(sums=1, flops=4.0, functions=0.0, roots=1.0))
     assert float(alone.sync) == pytest.approx(100e-9)
     assert float(shared.sync) == pytest.approx(200e-9)  # 4 tiles to a row: operands in, and 3 partials each
     assert float(shared.noc) == pytest.approx((44 + 16 * 2 / 4 + 44 + 3) * 1e-9)

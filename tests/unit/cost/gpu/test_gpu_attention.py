@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from gpu_examples import CORE_FLOPS_PER_S, MACHINE, PREFILL
 
-from accelsim.cost.gpu.attention import AttentionTimes, prefill_times
+from accelsim.cost.gpu.attention import AttentionTimes, InL2, prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.attention_tiles import FORWARD, tiling
 from accelsim.errors import ConfigError
@@ -107,6 +107,6 @@ def test_appending_to_the_cache_costs_at_least_its_bytes() -> None:
 
 def test_keys_in_the_l2_cost_no_main_memory_traffic() -> None:
     shapes = AttentionShapes.of(1, 8, 2, 64, 512, 512)
-    read, found = (prefill_times(MACHINE, PREFILL, shapes, core_flops_per_s=1e12, kv_cached=x) for x in (0.0, 1.0))
+    read, found = (prefill_times(MACHINE, PREFILL, shapes, core_flops_per_s=1e12, in_l2=InL2(kv=x)) for x in (0.0, 1.0))
     assert read.hbm_bytes[0] - found.hbm_bytes[0] == 512 * 2 * (64 + 64) * 2
     assert found.hbm_bytes[0] == 2 * 512 * 8 * 64 * 2  # queries and results

@@ -14,7 +14,7 @@ from gpu_examples import DECODE, MACHINE, PREFILL
 
 from accelsim.cost.base import Region
 from accelsim.cost.cost import Cost
-from accelsim.cost.gpu.attention import PrefillParameters, prefill_times, ragged_prefill_times
+from accelsim.cost.gpu.attention import InL2, PrefillParameters, prefill_times, ragged_prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.decode import DecodeParameters, decode_times, ragged_decode_times
 from accelsim.cost.gpu.model import GpuCostModel
@@ -84,8 +84,8 @@ def test_equal_prompts_in_several_rows_are_one_batch(library: str) -> None:
     parameters: PrefillParameters = replace(PREFILL, library=library, tile_s=1e-7, score_s=1e-12)
     split = AttentionShapes.of([1, 3], 8, 2, 128, [300, 300], [700, 700])
     whole = AttentionShapes.of(4, 8, 2, 128, 300, 700)
-    found = ragged_prefill_times(MACHINE, parameters, split, core_flops_per_s=1e12, cached=0.5, kv_cached=0.25)
-    expected = prefill_times(MACHINE, parameters, whole, core_flops_per_s=1e12, cached=0.5, kv_cached=0.25)
+    found = ragged_prefill_times(MACHINE, parameters, split, core_flops_per_s=1e12, in_l2=InL2(0.5, 0.25))
+    expected = prefill_times(MACHINE, parameters, whole, core_flops_per_s=1e12, in_l2=InL2(0.5, 0.25))
     for name in (one.name for one in fields(found)):
         assert getattr(found, name)[0] == pytest.approx(getattr(expected, name)[0], rel=1e-12), name
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from accelsim.cost.mesh import MeshCost, MeshMachine, MeshParameters
 from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
 from accelsim.cost.mesh.machine import fastest, vector_cycles
-from accelsim.cost.mesh.rows import decode_attention, elementwise, embedding, norm, prefill_attention, softmax
+from accelsim.cost.mesh.rows import (
+    CachedHeads,
+    decode_attention,
+    elementwise,
+    embedding,
+    norm,
+    prefill_attention,
+    softmax,
+)
 from accelsim.cost.operands import ProductBytes
 
 PARAMETERS = MeshParameters(
@@ -59,7 +67,7 @@ def test_all_reduce_over_one_core_is_free() -> None:
 
 
 def test_resident_product_is_local_rows_and_one_reduction() -> None:
-    cost = mesh_gemv(MACHINE, x(1), x(64), x(80), rows=x(16), cols=x(4))
+    cost = mesh_gemv(MACHINE, x(1), x(64), x(80), (x(16), x(4)))
     assert cost.compute == 4 * (5 + 6)  # tile 4 x 20: four rows of ceil(20 / 4) lanes
     assert cost.noc == 4 * 10 + 16 + 3 * 10  # 20 elements = 10 words
     assert cost.launch == 100
@@ -67,7 +75,7 @@ def test_resident_product_is_local_rows_and_one_reduction() -> None:
 
 
 def test_shift_product_hides_its_words_behind_arithmetic() -> None:
-    cost = shift_gemm(MACHINE, x(64), x(64), x(64), rows=x(8), cols=x(8))
+    cost = shift_gemm(MACHINE, x(64), x(64), x(64), (x(8), x(8)))
     assert cost.compute == 8 * (8 * 8 * (2 + 6))  # 8 steps; tiles 8 x 8 x 8, vectors of 8 = 2 lane cycles
     assert cost.noc == 4 * (32 + 2)  # only the 4 alignment shifts of 128 B (32 words) over two hops are bare
     assert cost.launch == 8 * 1.5 * 300 + 100
@@ -75,7 +83,7 @@ def test_shift_product_hides_its_words_behind_arithmetic() -> None:
 
 
 def test_shift_product_charges_the_words_that_arithmetic_does_not_hide() -> None:
-    cost = shift_gemm(MACHINE, x(8 * 64), x(8), x(8), rows=x(8), cols=x(8))
+    cost = shift_gemm(MACHINE, x(8 * 64), x(8), x(8), (x(8), x(8)))
     per_step = 1 * 1 * (16 + 6)  # one vector of 64
     words = 32 + 1 + 2  # 64 and 1 elements over the ramp, two hops
     assert cost.compute == 8 * per_step
@@ -83,18 +91,18 @@ def test_shift_product_charges_the_words_that_arithmetic_does_not_hide() -> None
 
 
 def test_transposed_shift_product_sums_a_tile_per_head_and_step_and_aligns_nothing() -> None:
-    cost = shift_gemm(MACHINE, x(64), x(64), x(64), rows=x(8), cols=x(8), sums=x(2))
+    cost = shift_gemm(MACHINE, x(64), x(64), x(64), (x(8), x(8)), sums=x(2))
     assert cost.noc == 8 * (2 * 8 * 8 / 2)  # two tiles of 64 elements = 64 words per step
     assert cost.launch == 8 * 300 + 100
 
 
 def test_shift_product_on_a_rectangle_takes_as_many_steps_as_its_longer_side() -> None:
-    cost = shift_gemm(MACHINE, x(64), x(64), x(64), rows=x(4), cols=x(8))
+    cost = shift_gemm(MACHINE, x(64), x(64), x(64), (x(4), x(8)))
     assert cost.compute == 8 * (8 * 8 * (4 + 6))  # tile 16 x 8 x 8
 
 
 def test_one_core_multiplies_without_a_network() -> None:
-    cost = shift_gemm(MACHINE, x(8), x(8), x(8), rows=x(1), cols=x(1))
+    cost = shift_gemm(MACHINE, x(8), x(8), x(8), (x(1), x(1)))
     assert cost.compute == 8 * 8 * (2 + 6)
     assert cost.noc == 0
     assert cost.noc_bytes == 0
@@ -106,8 +114,8 @@ def test_appending_to_the_cache_is_one_word_and_one_hop() -> None:
 
 def test_kernels_take_arrays_and_agree_with_single_shapes() -> None:
     sizes = np.array([1.0, 100.0, 1000.0])
-    together = shift_gemm(MACHINE, sizes, x(64), x(64), x(8), x(8)).cycles
-    alone = [float(shift_gemm(MACHINE, x(m), x(64), x(64), x(8), x(8)).cycles) for m in sizes]
+    together = shift_gemm(MACHINE, sizes, x(64), x(64), (x(8), x(8))).cycles
+    alone = [float(shift_gemm(MACHINE, x(m), x(64), x(64), (x(8), x(8))).cycles) for m in sizes]
     assert together == pytest.approx(alone)
 
 
@@ -144,8 +152,8 @@ def test_embedding_of_one_row_crosses_the_column_once() -> None:
 
 def test_decode_attention_is_its_products_its_softmax_and_the_shift() -> None:
     region = (x(16), x(16))
-    cost = decode_attention(MACHINE, x(1), x(4), x(16), x(32), x(64), region)
-    scores = mesh_gemv(MACHINE, x(1), x(64), x(64), x(16), x(16))
+    cost = decode_attention(MACHINE, x(1), CachedHeads(x(4), x(16), x(32), x(64)), region)
+    scores = mesh_gemv(MACHINE, x(1), x(64), x(64), (x(16), x(16)))
     over_positions = all_reduce(MACHINE, x(1), x(16), x(16))
     softmax_compute = 4 * (1 + 6) + 4 * 40 + 40  # 4 positions per core
     assert cost.compute == 2 * scores.compute + softmax_compute
@@ -154,8 +162,8 @@ def test_decode_attention_is_its_products_its_softmax_and_the_shift() -> None:
 
 def test_more_heads_than_columns_share_cores_and_pay_for_each_score() -> None:
     region = (x(16), x(2))
-    wide = decode_attention(MACHINE, x(1), x(2), x(32), x(64), x(64), region)
-    many = decode_attention(MACHINE, x(1), x(8), x(8), x(64), x(64), region)
+    wide = decode_attention(MACHINE, x(1), CachedHeads(x(2), x(32), x(64), x(64)), region)
+    many = decode_attention(MACHINE, x(1), CachedHeads(x(8), x(8), x(64), x(64)), region)
     assert many.cycles > wide.cycles
 
 
@@ -171,16 +179,16 @@ sides = st.integers(1, 1000)
 @given(m=extents, k=extents, n=extents, rows=sides, cols=sides, more=st.integers(1, 5000))
 def test_a_larger_product_never_takes_less_time(m: int, k: int, n: int, rows: int, cols: int, more: int) -> None:
     for kernel in (mesh_gemv, shift_gemm):
-        base = float(kernel(MACHINE, x(m), x(k), x(n), x(rows), x(cols)).cycles)
+        base = float(kernel(MACHINE, x(m), x(k), x(n), (x(rows), x(cols))).cycles)
         for bigger in ((m + more, k, n), (m, k + more, n), (m, k, n + more)):
-            assert float(kernel(MACHINE, *map(x, bigger), x(rows), x(cols)).cycles) >= base
+            assert float(kernel(MACHINE, *map(x, bigger), (x(rows), x(cols))).cycles) >= base
 
 
 @given(m=extents, k=extents, n=extents, rows=sides, cols=sides)
 def test_no_region_beats_its_peak(m: int, k: int, n: int, rows: int, cols: int) -> None:
     floor = m * k * n / (MACHINE.lanes * rows * cols)
     for kernel in (mesh_gemv, shift_gemm):
-        cost = kernel(MACHINE, x(m), x(k), x(n), x(rows), x(cols))
+        cost = kernel(MACHINE, x(m), x(k), x(n), (x(rows), x(cols)))
         assert float(cost.cycles) >= floor * (1 - 1e-12)
         assert min(float(part) for part in (cost.compute, cost.sram, cost.noc, cost.launch)) >= 0
 
@@ -189,8 +197,8 @@ def test_no_region_beats_its_peak(m: int, k: int, n: int, rows: int, cols: int) 
 def test_faster_links_never_slow_a_product(m: int, k: int, n: int, rows: int, cols: int, factor: float) -> None:
     faster = replace(MACHINE, link_bytes_per_cycle=4 * factor, hop_cycles=1 / factor)
     for kernel in (mesh_gemv, shift_gemm):
-        slow = kernel(MACHINE, x(m), x(k), x(n), x(rows), x(cols))
-        fast = kernel(faster, x(m), x(k), x(n), x(rows), x(cols))
+        slow = kernel(MACHINE, x(m), x(k), x(n), (x(rows), x(cols)))
+        fast = kernel(faster, x(m), x(k), x(n), (x(rows), x(cols)))
         assert float(fast.cycles) <= float(slow.cycles) * (1 + 1e-12)
 
 

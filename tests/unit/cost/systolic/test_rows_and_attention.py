@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.cost.systolic.attention import SOFTMAX_OPS_PER_PAIR, attention_times
-from accelsim.cost.systolic.rows import row_times
+from accelsim.cost.systolic.rows import RowShapes, row_times
 from accelsim.workload.operators.attention import Attention, Heads, Mask
 
 from .machines import IDEAL, MACHINE, ONE_CORE
@@ -17,7 +17,7 @@ from .machines import IDEAL, MACHINE, ONE_CORE
 
 def test_an_addition_copies_unpacks_adds_and_packs_in_turn() -> None:
     # 10 x 100 elements, three operands of 2 bytes: 6000 B at 1e9 B/s; 3000 conversions and 1000 sums at 1e9/s
-    times = row_times(10, 3000, 6000, 1000, False, ONE_CORE, replace(IDEAL, launch_s=1e-6))
+    times = row_times(RowShapes(10, 3000, 6000, 1000), ONE_CORE, replace(IDEAL, launch_s=1e-6))
     assert times.hbm_s[0] == pytest.approx(6e-6)
     assert times.vector_s[0] == pytest.approx(3e-6 + 1e-6)
     assert times.total_s[0] == pytest.approx(11e-6)
@@ -26,7 +26,7 @@ def test_an_addition_copies_unpacks_adds_and_packs_in_turn() -> None:
 def test_reductions_cost_one_step_per_eight_rows_and_a_set_up() -> None:
     parameters = replace(IDEAL, reduction_s=1e-6, reduction_setup_s=5e-6)
     plain, eight, nine = (
-        row_times(rows, 100, 200, 100, reduces, ONE_CORE, parameters).total_s[0]
+        row_times(RowShapes(rows, 100, 200, 100, reduces), ONE_CORE, parameters).total_s[0]
         for rows, reduces in ((8, False), (8, True), (9, True))
     )
     assert eight - plain == pytest.approx(6e-6)
@@ -35,7 +35,7 @@ def test_reductions_cost_one_step_per_eight_rows_and_a_set_up() -> None:
 
 def test_fp32_needs_no_conversion() -> None:
     wide = replace(ONE_CORE, element_bytes=4)
-    assert row_times(1, 1000, 4000, 0, False, wide, IDEAL).vector_s[0] == 0.0
+    assert row_times(RowShapes(1, 1000, 4000, 0), wide, IDEAL).vector_s[0] == 0.0
 
 
 def test_prefill_attention_is_the_longest_of_arrays_vector_unit_and_memory() -> None:
