@@ -30,6 +30,7 @@ class Falcon(Family):
     switches: ClassVar[Mapping[str, type]] = {
         "alibi": bool,
         "bias": bool,
+        "ff_factor": int,
         "multi_query": bool,
         "n_head_kv": int,
         "new_decoder_architecture": bool,
@@ -50,6 +51,8 @@ class Falcon(Family):
             config: Keys of the file; those of the older and of the newer architecture differ.
             fields: Fields of the model found so far, changed in place.
         """
+        if isinstance(fields.get("hidden_size"), int) and "ff_factor" in config:
+            fields.setdefault("intermediate_size", config["ff_factor"] * fields["hidden_size"])
         four_times(fields)
         new = config.get("new_decoder_architecture", "n_head_kv" in config)
         bias = config.get("bias", False)

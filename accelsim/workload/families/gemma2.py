@@ -22,7 +22,7 @@ class Gemma2(Family):
     }
     structure: ClassVar[Values] = {"norm_position": "both"}
     switches: ClassVar[Mapping[str, type]] = {"sliding_window": int}
-    supports: ClassVar[frozenset[str]] = frozenset({"layer_types"})
+    supports: ClassVar[frozenset[str]] = frozenset({"layer_types", "sliding_window_size"})
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 _HARMLESS = (
     r"_name_or_path|architectures|auto_map|model_type|name|transformers_version|id2label|label2id|task_specific_params",
     r".*_token_id|.*_token_ids|.*_token_index|.*dropout.*|.*_pdrop|layerdrop|initializer_.*|init_std|init_method.*|prefix",
-    r".*_eps|.*_epsilon|rope_theta|rope_scaling|rope_parameters|rope_type|rope_ratio|rotary_.*|partial_rotary_factor",
+    r".*_jitter_noise|.*_eps|.*_epsilon|rope_theta|rope_scaling|rope_parameters|rope_type|rope_ratio|rotary_.*|partial_rotary_factor",
     r"original_max_position_embeddings|use_cache|pretraining_tp|output_.*|return_.*|gradient_checkpointing",
     r"attn_implementation|_attn_implementation.*|.*_flash_attn|use_mup|cache_implementation|use_bfloat16|torchscript",
     r"summary_.*|scale_attn_.*|reorder_and_upcast_attn|n_ctx|apply_residual_connection_post_layernorm|original_rope",

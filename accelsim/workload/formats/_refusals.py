@@ -14,31 +14,31 @@ from accelsim.workload.formats._keys import HARMLESS
 #: Pattern of keys -> what they announce, which no family models.
 _UNMODELLED: Mapping[str, str] = {
     r"add_cross_attention|cross_attention_layers|cross_attn_.*": "cross-attention",
-    r"is_encoder_decoder|encoder_layers|num_encoder_layers": "an encoder-decoder",
+    r"is_encoder_decoder|encoder_layers|num_encoder_layers": "an encoder-decoder with cross-attention",
     r"index_topk|index_n_heads|index_head_dim|sparse_attention_config|sparse_.*block.*|use_nsa|dsa_.*": (
         "sparse attention"
     ),
     r"compress_ratios|compress_rope_theta": "compressed attention",
-    r"hc_mult": "hyper-connections",
+    r"hc_mult": "a residual stream of several lanes (hyper-connections)",
     r"o_lora_rank": "a compressed output projection",
-    r"state_size|ssm_.*|mamba_.*|conv_kernel|conv_L_cache": "a state-space model (Mamba)",
+    r"state_size|ssm_state_size|mamba_(?!.*dtype).*|conv_L_cache": "a state-space model (Mamba)",
     r"hybrid_override_pattern|layers_block_type|attn_layer_period|attn_layer_indices|block_types": (
-        "layers of different kinds (hybrid)"
+        "a hybrid of layers of different kinds"
     ),
     r"linear_num_key_heads|linear_num_value_heads|linear_attn_config|linear_attention_.*|full_attention_interval": (
         "linear attention"
     ),
-    r"attn_output_gate": "gated attention",
+    r"attn_output_gate|mla_use_output_gate": "gated attention",
     r"attention_chunk_size": "chunked attention",
-    r"attention_k_eq_v": "keys that are values too",
+    r"attention_k_eq_v": "one projection for keys and values",
     r"num_kv_shared_layers": "a cache that layers share",
-    r"hidden_size_per_layer_input|vocab_size_per_layer_input": "embeddings per layer",
-    r"global_head_dim|attention_other_setting|block_configs": "layers that differ in shape",
-    r"moe_latent_size": "experts on compressed activations",
-    r"enable_moe_block": "experts beside a dense MLP",
+    r"hidden_size_per_layer_input": "an embedding per layer",
+    r"global_head_dim|attention_other_setting|block_configs": "a shape that differs by layer",
+    r"moe_latent_size|routed_expert_hidden_size": "a mixture of experts on compressed activations",
+    r"enable_moe_block": "an MLP beside the experts of a layer",
     r"type_vocab_size": "an encoder (BERT)",
     r"encoder_stride|num_channels|image_size": "an encoder of images",
-    r"num_mel_bins": "an encoder of sound",
+    r"num_mel_bins": "an encoder of sound, with convolutions",
     r"num_timesteps|sample_size": "diffusion",
 }
 #: Features that some families model, by the key that announces them: those of a known family have to read them.
@@ -48,15 +48,16 @@ _KINDS = frozenset({"full_attention", "sliding_attention"})
 
 
 def unmodelled(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Keys that announce what no family models, with the words to say so.
+    """Keys that announce what no family models, with the words to say so; one per feature.
 
     Args:
         config: Keys and values.
     """
-    for key, value in config.items():
-        feature = next((feature for pattern, feature in _UNMODELLED.items() if re.fullmatch(pattern, key)), None)
-        if feature is not None and is_on(value):
-            yield key, f"{feature} is not modelled"
+    for pattern, feature in _UNMODELLED.items():
+        keys = [key for key, value in config.items() if is_on(value) and re.fullmatch(pattern, key)]
+        if keys:
+            others = f" ({', '.join(keys[1:])} too)" if len(keys) > 1 else ""
+            yield keys[0], f"{feature} is not modelled{others}"
     kinds = config.get("layer_types")
     unknown = sorted({str(kind) for kind in kinds} - _KINDS) if isinstance(kinds, list) else []
     if unknown:
@@ -71,9 +72,7 @@ def unsupported(config: Mapping[str, Any], family: type[Family]) -> Iterator[tup
         family: That reads them.
     """
     known = family.supports | family.notes.keys() | family.renames.keys() | family.switches.keys() | _fields_of(family)
-    for key, text in unmodelled(config):
-        if key not in known or (key == "layer_types" and "kind" in text):
-            yield key, text
+    yield from unmodelled({key: value for key, value in config.items() if key not in known or key == "layer_types"})
     has_experts = ExpertLayers in family.features
     for key, value in config.items():
         is_experts = _NESTED_EXPERTS.fullmatch(key) and not has_experts and not HARMLESS.fullmatch(key)

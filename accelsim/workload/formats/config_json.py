@@ -21,7 +21,7 @@ from accelsim.workload.features.ends import Ends
 from accelsim.workload.features.feed_forward import ACTIVATIONS, FeedForward
 from accelsim.workload.features.grouped import GroupedHeads
 from accelsim.workload.formats._keys import AGREEING, HARMLESS
-from accelsim.workload.formats._refusals import announces, unmodelled, unsupported
+from accelsim.workload.formats._refusals import announces, is_on, unmodelled, unsupported
 from accelsim.workload.formats._text_part import TOWERS, text_part, towers_of
 from accelsim.workload.formats.quantised import CONFIG_KEYS, stored_of
 from accelsim.workload.model import Model
@@ -215,12 +215,12 @@ def _warnings(config: Mapping[str, Any], family: type[Family], fields: Mapping[s
     read = {*_SHARED_KEYS, *CONFIG_KEYS, "dtype", "layer_types", *_own_keys(family), *family.supports}
     read |= {*family.renames, *family.switches, *family.notes}
     for key, text in family.notes.items():
-        if config.get(key) not in (None, 0, False):
+        if is_on(config.get(key)):
             yield warn("left-out", f"{key}: {text}")
     for key, value in config.items():
         agrees = key in AGREEING and value == fields.get(AGREEING[key], False)
         is_known = key in read or agrees or HARMLESS.fullmatch(key) or TOWERS.fullmatch(key)
-        if not is_known and not announces(key, value):
+        if value is not None and not is_known and not announces(key, value):
             yield warn("unknown-key", f"{key!r} of config.json is not modelled")
 
 
@@ -230,7 +230,7 @@ def _notices(config: Mapping[str, Any], family: str, has_head: bool, towers: tup
     if family != name and name is not None:
         yield warn("family-assumed", f"model_type {name!r} is read as {family}, as architectures says")
     if all(config.get(key) in (None, "auto") for key in ("torch_dtype", "dtype")):
-        yield warn("type-assumed", "config.json states no torch_dtype; bf16 is taken for what is not quantised")
+        yield warn("type-assumed", "the config states no torch_dtype; bf16 is taken for what is not quantised")
     if not has_head:
         names = ", ".join(_architectures(config))
         yield warn("no-head", f"{names} has no language-model head: no logits are computed, and no other head is")

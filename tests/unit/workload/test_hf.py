@@ -126,7 +126,7 @@ def test_torch_dtype_is_read_and_defaults_to_bf16(tmp_path: Path) -> None:
     for missing in (load_model(CONFIGS / "gpt2-xl"), load(tmp_path, config("llama-3-8b", torch_dtype="auto"))):
         assert missing.torch_dtype is DType.BF16
         assert missing.warnings == (
-            "type-assumed: config.json states no torch_dtype; bf16 is taken for what is not quantised",
+            "type-assumed: the config states no torch_dtype; bf16 is taken for what is not quantised",
         )
     assert load(tmp_path, config("llama-3-8b", torch_dtype=..., dtype="float32")).torch_dtype is DType.FP32
     with pytest.raises(ConfigError, match=r"torch_dtype: .*'complex64'"):
@@ -134,14 +134,20 @@ def test_torch_dtype_is_read_and_defaults_to_bf16(tmp_path: Path) -> None:
 
 
 def test_an_unsupported_family_names_itself_the_supported_ones_and_its_features(tmp_path: Path) -> None:
-    changes = {"model_type": "jamba", "architectures": ["JambaForCausalLM"], "mamba_d_state": 16, "index_topk": 64}
+    changes = {
+        "model_type": "jamba",
+        "architectures": ["JambaForCausalLM"],
+        "index_topk": 64,
+        "mamba_d_state": 16,
+        "mamba_expand": 2,
+    }
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, config("mixtral-8x7b", **changes))
     family, *reasons = str(caught.value).splitlines()
     assert "model_type: family 'jamba' is not supported. Supported: chatglm, cohere, deepseek_v2" in family
     assert [reason.split(": ", 1)[1] for reason in reasons] == [  # not its experts, which are modelled
-        "mamba_d_state: a state-space model (Mamba) is not modelled",
         "index_topk: sparse attention is not modelled",
+        "mamba_d_state: a state-space model (Mamba) is not modelled (mamba_expand too)",
     ]
     assert "Did you mean" not in family
 
