@@ -171,7 +171,7 @@ def test_a_misspelt_family_is_suggested(tmp_path: Path) -> None:
         ({"moe_layer_freq": [0, 1]}, "moe_layer_freq: mixture of experts is not modelled"),
         ({"kv_lora_rank": 512}, r"kv_lora_rank: latent attention \(MLA\) is not modelled"),
         ({"quantization_config": {"bits": 4}}, "quantization_config: quant_method None is not read"),
-        ({"is_encoder_decoder": True}, "is_encoder_decoder: an encoder-decoder is not modelled"),
+        ({"is_encoder_decoder": True}, "is_encoder_decoder: an encoder-decoder with cross-attention is"),
         ({"layer_types": ["full_attention", "sliding_attention"]}, "layer_types: layers of different kinds"),
         ({"hidden_act": "mish"}, "hidden_act: unknown activation 'mish'. Known: gelu"),
         ({"hidden_size": ...}, "config.json:1: missing key 'hidden_size'"),
