@@ -10,9 +10,11 @@ from typing import Any
 from accelsim.case.content import file_sha256, system_content, topology_files, workload_content
 from accelsim.catalog import Catalog
 from accelsim.config.document import Document
+from accelsim.config.loader import load_document
+from accelsim.cost.needs import missing_for
 from accelsim.errors import ConfigError
 from accelsim.hardware.profile import LaunchProfile, load_profile
-from accelsim.hardware.system import System, load_system
+from accelsim.hardware.system import System, load_system, split_size
 from accelsim.mapping.job import Job
 from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES
 from accelsim.mapping.placement.constraints import as_constraints
@@ -145,12 +147,45 @@ def load_inputs(
             raise ConfigError("overrides of the model need a model given by name or path.")
         subject = Given(model) if isinstance(model, Workload) else model
     if isinstance(system, str):
-        system = load_system(system, of_system, catalog)
+        system = _load_system(system, of_system, catalog)
     elif of_system:
         raise ConfigError("overrides of the hardware need a system given by name or path.")
     inputs |= {Path(path).name: sha256 for path, sha256 in system.files}
     inputs |= {path.name: file_sha256(path) for path in topology_files(system).values()}
     return subject, system, inputs
+
+
+def _load_system(reference: str, overrides: Sequence[tuple[str, str]], catalog: Catalog) -> System:
+    """The system, whose chip states what its cost model needs; all that is missing is told at once.
+
+    Raises:
+        ConfigError: As :func:`~accelsim.hardware.system.load_system`, or a key that the cost model needs is missing.
+    """
+    try:
+        system = load_system(reference, overrides, catalog)
+    except ConfigError as error:
+        further = _missing_in_file(reference, catalog) if ": missing. " in str(error) else []
+        raise ConfigError("\n".join([str(error), *further])) from error
+    chip = system.chip
+    missing = list(missing_for(chip.cost_model, {**dict(chip), "calibration": chip.calibration}))
+    if missing:
+        problems = "\n".join(f"chip {chip.name}: {path}: {text}" for path, text in missing)
+        raise ConfigError(f"{problems}\n{_TEMPLATE}")
+    return system
+
+
+_TEMPLATE = "accelsim new chip NAME --like CHIP writes a file that has all of it."
+
+
+def _missing_in_file(reference: str, catalog: Catalog) -> list[str]:
+    """What the cost model that an unfinished chip's file names needs, too."""
+    _, path = catalog.find_any(("systems", "chips"), split_size(reference)[0])
+    document = load_document(path)
+    data: Any = document.data
+    if data.get("kind") != "chip":
+        return []
+    missing = missing_for(str(data.get("cost_model")), data)
+    return [*(f"{document.root.where}: {name}: {text}" for name, text in missing), _TEMPLATE]
 
 
 def choose_profile(

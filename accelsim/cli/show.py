@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,10 @@ import typer
 from accelsim.cli import options as o
 from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.cli.command import add_command
+from accelsim.cli.groups import grouped
+from accelsim.cli.output import write_json
 from accelsim.errors import ConfigError
+from accelsim.registry import did_you_mean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +34,7 @@ _REGISTRIES = {
     "cost-models": "accelsim.cost.base:COST_MODELS",
     "kernel-families": "accelsim.cost.gpu.kernels.base:KERNEL_FAMILIES",
 }
-_LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "schema", "graph", "tasks")
+LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "schema", "graph", "tasks")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,24 +42,39 @@ def register(app: typer.Typer) -> None:
     add_command(app, "show", show)
 
 
+@dataclass(frozen=True)
+class Form:
+    """How one file is shown."""
+
+    yaml: Annotated[bool, typer.Option("--yaml", help="The file as it is, with its sources.")] = False
+    json_: o.JsonOption = None
+
+
+@grouped
 @takes_case(model=o.DEFAULT_MODEL, system=o.DEFAULT_SYSTEMS[0])
 def show(
     what: Annotated[
         str,
         typer.Argument(
-            help=", ".join(_LISTS) + " (of a run), or a NAME.",
+            help=", ".join(LISTS) + " (of a run), or a NAME.",
         ),
     ] = "systems",
     *,
     stated: Stated,
+    form: Form = Form(),
 ) -> None:
     """List models, systems, chips, profiles, members of a registry, plugins; print one; or a graph or its tasks.
 
+    NAME is a model, system, chip or profile, by name, path or id at Hugging Face: its card, or with --yaml its file.
     With graph or tasks, MODEL and the options of a run say of what; with schema, MODEL is chip, system or model.
     """
-    from rich.console import Console
+    from accelsim.cli.tables import make_console
 
-    console = Console(highlight=False)
+    if (form.yaml or form.json_ is not None) and what in LISTS:
+        raise ConfigError(
+            f"--yaml and --json are of one NAME, not of {what}. Write e.g. accelsim show llama3-8b --json -."
+        )
+    console = make_console()
     if what in _CATALOG:
         _show_catalog(console, what)
     elif what in _REGISTRIES:
@@ -70,7 +89,7 @@ def show(
         case = make_case(stated, default=(o.DEFAULT_SYSTEMS[0], "tp=1"))
         (_show_graph if what == "graph" else _show_tasks)(console, case)
     else:
-        _show_file(console, what)
+        _show_name(console, what, form)
 
 
 def _show_catalog(console: Console, kind: str) -> None:
@@ -108,7 +127,7 @@ def _show_plugins(console: Console) -> None:
 
 
 def _show_schema(kind: str) -> None:
-    """JSON Schema of a kind of file, for editors and other tools."""
+    """JSON Schema of a kind of file, or of each kind by its name, for editors and other tools."""
     import json
 
     from accelsim.config.explain import json_schema
@@ -118,21 +137,29 @@ def _show_schema(kind: str) -> None:
     from accelsim.workload.model import Model
 
     kinds: dict[str, type[Spec]] = {"chip": Chip, "system": SystemSpec, "model": Model}
-    if kind not in kinds:
-        raise ConfigError(f"show schema: {f'unknown kind {kind!r}' if kind else 'of what'}. Known: {', '.join(kinds)}.")
-    typer.echo(json.dumps(json_schema(kinds[kind]), indent=2))
+    if kind and kind not in kinds:
+        near = did_you_mean(kind, [*kinds])
+        raise ConfigError(f"show schema: unknown kind {kind!r}. Known: {', '.join(kinds)}.{near}")
+    schema = json_schema(kinds[kind]) if kind else {name: json_schema(one) for name, one in kinds.items()}
+    typer.echo(json.dumps(schema, indent=2))
 
 
-def _show_file(console: Console, name: str) -> None:
-    """The YAML of a model, system or chip, as it is: every value with its source."""
-    from accelsim.catalog import Catalog
-    from accelsim.reading import read_text
+def _show_name(console: Console, name: str, form: Form) -> None:
+    """The card of a model, system, chip or profile; or its file as it is: every value with its source."""
+    from accelsim.cli.cards import card_of, find_file
 
-    try:
-        _, path = Catalog().find_any(("systems", "chips", "models", "profiles"), name)
-    except ConfigError as error:
-        raise ConfigError(f"{error}\nOr one of: {', '.join(_LISTS)}.") from error
-    console.print(read_text(path), markup=False, soft_wrap=True)
+    if form.yaml:
+        from accelsim.reading import read_text
+
+        console.print(read_text(find_file(name, LISTS)), markup=False, soft_wrap=True)
+        return
+    card = card_of(name, LISTS)
+    if form.json_ is not None:
+        write_json(card, form.json_)
+    if form.json_ != "-":
+        from accelsim.cli.render_cards import print_card
+
+        print_card(card)
 
 
 def _show_graph(console: Console, case: Case) -> None:

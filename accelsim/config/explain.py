@@ -20,7 +20,7 @@ from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 from accelsim.units import dimension_example, dimension_noun, dimension_units, repr_quantity
 
-__all__ = ["FieldHelp", "explain", "field_paths", "json_schema"]
+__all__ = ["FieldHelp", "attribute_text", "explain", "field_paths", "json_schema"]
 
 Roots = Mapping[str, type[BaseModel]]
 
@@ -168,7 +168,7 @@ def _help(path: str, owner: type[BaseModel], info: FieldInfo, stated: Mapping[st
     quantity = quantity_of(info)
     inner = _inside(info.annotation)
     keys = tuple(key for spec_class in inner for key in fields_by_key(spec_class))
-    meaning = info.description or _from_docstring(owner, name) or _summary(inner)
+    meaning = info.description or attribute_text(owner, name) or _summary(inner)
     return FieldHelp(
         path=path,
         meaning=meaning,
@@ -192,8 +192,13 @@ def _summary(classes: list[type[BaseModel]]) -> str:
     return " ".join(doc.strip().partition("\n\n")[0].split())
 
 
-def _from_docstring(owner: type[BaseModel], name: str) -> str:
-    """Entry of ``name`` in the ``Attributes:`` section of the class that owns the field."""
+def attribute_text(owner: type[Any], name: str) -> str:
+    """Entry of a name in the ``Attributes:`` section of the docstring of its class; empty if there is none.
+
+    Args:
+        owner: The class that owns the field.
+        name: Of the field.
+    """
     for base in owner.__mro__:
         section = (base.__doc__ or "").partition("Attributes:")[2]
         entry = re.search(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from accelsim.cost.cost import Cost
 from accelsim.cost.residual import UNMEASURED_RUN, Residual
@@ -49,11 +49,20 @@ class CostModel(Protocol):
         unread: Fields of the chip that change no figure of a run, by pattern of their key path, with the reason or what
             to set instead; see :func:`unread_remark`; a plugin may leave it out.
         reads_cache_as_queries: Whether a KV cache is priced in the type of the queries, whatever its own.
+        needs: Keys of a chip's file that it cannot do without, beside those of every chip; a plugin may leave it out.
+        needed_sections: Sections of the calibration for which nothing stands in; a plugin may leave it out.
     """
 
     reads_cache_as_queries: ClassVar[bool] = False
     whole_run: ClassVar[Residual] = UNMEASURED_RUN
     unread: ClassVar[Mapping[str, str]] = {}
+    needs: ClassVar[tuple[str, ...]] = ()
+    needed_sections: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def sections(cls) -> Mapping[str, type[Any]]:
+        """Sections of the calibration that it reads, with the dataclass of their numbers."""
+        return {}
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of ``operator`` on ``region`` of ``chip``.

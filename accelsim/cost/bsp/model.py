@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.bsp import rows as row_kernels
-from accelsim.cost.bsp.machine import BspCost, BspMachine, bsp_machine
+from accelsim.cost.bsp.ladder import LadderParameters
+from accelsim.cost.bsp.machine import BspCost, BspMachine, BspParameters, bsp_machine
 from accelsim.cost.bsp.products import product
 from accelsim.cost.bsp.rows import SOFTMAX, RowWork
 from accelsim.cost.cost import Cost, sum_costs
@@ -66,11 +67,18 @@ class BspCostModel(CostModel):
     """
 
     reads_cache_as_queries: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("noc",)
+    needed_sections: ClassVar[tuple[str, ...]] = ("bsp",)
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "the start of a program is calibrated: set chip.calibration.bsp.program",
         "vector_flops_per_cycle.{other}": "tiles compute in the type of the run",
         "vector_energy": "all arithmetic costs the matrix energy",
     }
+
+    @classmethod
+    def sections(cls) -> Mapping[str, type[Any]]:
+        """The section ``bsp``, and the ladder between chips."""
+        return {"bsp": BspParameters, "ladder": LadderParameters}
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of ``operator`` on ``region`` of ``chip``.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.columns import CostColumns
 from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.kernels.base import Families, Site, in_groups
+from accelsim.cost.gpu.machine import CacheParameters
 from accelsim.cost.residual import KERNEL_STACK, Residual
 from accelsim.errors import CapacityError
 from accelsim.hardware.chip import Chip
@@ -27,6 +28,7 @@ class GpuCostModel(CostModel):
     """
 
     whole_run: ClassVar[Residual] = KERNEL_STACK
+    needs: ClassVar[tuple[str, ...]] = ("memories",)
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "kernels launch as calibrated: set chip.calibration.SECTION.launch",
         "sram_per_core": "tiles are those of the library: set chip.calibration.gemm.tile_rows and tile_cols",
@@ -34,6 +36,14 @@ class GpuCostModel(CostModel):
         "memories.*.latency": "latencies are in the calibrated times: set chip.calibration.SECTION",
         "vector_flops_per_cycle.*": "row kernels are priced by their bytes",
     }
+
+    @classmethod
+    def sections(cls) -> Mapping[str, type[Any]]:
+        """Those of all kernel families, each with its ``_range``, and that of the cache."""
+        found: dict[str, type[Any]] = {"l2": CacheParameters}
+        for section in Families.known().sections:
+            found |= {section.name: section.parameters, f"{section.name}_range": section.range}
+        return found
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of one operator; see :meth:`costs`.

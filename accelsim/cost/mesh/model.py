@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import singledispatch
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -63,11 +63,18 @@ class MeshCostModel(CostModel):
 
     whole_run: ClassVar[Residual] = FITTED_ON_RUNS
     reads_cache_as_queries: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("noc",)
+    needed_sections: ClassVar[tuple[str, ...]] = ("mesh",)
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "fixed costs are calibrated: set chip.calibration.mesh.phase_cycles",
         "vector_flops_per_cycle.*": "all arithmetic runs at the matrix rate",
         "vector_energy": "all arithmetic costs the matrix energy",
     }
+
+    @classmethod
+    def sections(cls) -> Mapping[str, type[Any]]:
+        """The section ``mesh``."""
+        return {"mesh": MeshParameters}
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of ``operator`` on ``region`` of ``chip``.

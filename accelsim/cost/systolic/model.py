@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.cost import Cost, sum_costs
@@ -36,6 +36,8 @@ class SystolicCost(CostModel):
     (:mod:`.rows`).  Not modelled: fusion of operators, operands kept on chip between them.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("systolic",)
+    needed_sections: ClassVar[tuple[str, ...]] = ("systolic",)
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "the start of a module is calibrated: set chip.calibration.systolic.launch",
         "sram_bandwidth_per_core": "core memory is taken to keep up with the arrays",
@@ -44,6 +46,11 @@ class SystolicCost(CostModel):
         "vector_flops_per_cycle.[!f]*": "the vector unit computes in fp32",
         "vector_flops_per_cycle.fp16": "the vector unit computes in fp32",
     }
+
+    @classmethod
+    def sections(cls) -> Mapping[str, type[Any]]:
+        """The section ``systolic``."""
+        return {"systolic": SystolicParameters}
 
     def __init__(self) -> None:
         self._last: tuple[Chip, SystolicParameters] | None = None

@@ -173,6 +173,17 @@ class Families:
         """Those registered."""
         return cls(_instances(tuple(family for _, family in KERNEL_FAMILIES.items())))
 
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """Every section that some family's rows determine."""
+        found = [
+            section
+            for family in self.members
+            for section in (family.own_section, *(family.section(op, t) for op in family.operations for t in DType))
+            if section is not None
+        ]
+        return tuple({section.name: section for section in found}.values())
+
     @cached_property
     def _by_kind(self) -> Mapping[str, list[KernelFamily]]:
         found: dict[str, list[KernelFamily]] = {}
