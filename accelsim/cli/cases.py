@@ -47,17 +47,7 @@ def make_case(
 def stated_case(
     stated: Stated, system: str | None = None, plan: str | None = None, default: tuple[str, str] = ("", "")
 ) -> Case:
-    """The case that flags state; of one sequence, where the largest batch is asked for.
-
-    Args:
-        stated: What was given.
-        system: In place of what was given.
-        plan: In place of what was given.
-        default: System and plan where neither a flag nor a case file names one.
-
-    Raises:
-        ConfigError: A value that no run can have, or no system.
-    """
+    """As :func:`make_case`, but of one sequence where the largest batch is asked for."""
     base = base_case(stated.model)
     options: dict[str, Any] = dict(stated.options)
     if (system or stated.system) is not None:

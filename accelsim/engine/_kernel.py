@@ -153,16 +153,7 @@ def end_task(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array
 
 @jit_inline
 def serve(columns: Columns, tasks: Tasks, servers: Servers, count: Int64Array, server: int, now: int) -> None:
-    """Have a server take the head of its queue, if it is free and somebody waits.
-
-    Args:
-        columns: The graph.
-        tasks: State of all tasks.
-        servers: State of all servers.
-        count: Counters.
-        server: Which one, or -1 for none.
-        now: This tick.
-    """
+    """Have a server (-1 is none) take the head of its queue, if it is free and somebody waits."""
     if server < 0 or servers.running[server] != 0 or servers.head[server] == servers.tail[server]:
         return
     servers.running[server] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
@@ -36,6 +36,26 @@ class _OnGrid(NamedTuple):
     job: Job
     largest: Sequence[Segment]
     book: PriceBook
+
+
+class Changes(TypedDict, total=False):
+    """Settings that an exploration can change.
+
+    Attributes:
+        placer: Name of a placer, or a placement file.
+        seed: Seed of the placer.
+        kind: ``prefill`` or ``decode``.
+        batch: Sequences.
+        tokens: Prompt of each sequence, or tokens in its KV cache.
+        grid: Rows and columns of tiles of the chip.
+    """
+
+    placer: str | None
+    seed: int | None
+    kind: PhaseKind | None
+    batch: int | None
+    tokens: int | None
+    grid: tuple[int, int] | None
 
 
 class Exploration:
@@ -120,34 +140,21 @@ class Exploration:
         """Take the last change back; without one nothing happens."""
         self.history.undo()
 
-    def change(
-        self,
-        *,
-        placer: str | None = None,
-        seed: int | None = None,
-        kind: PhaseKind | None = None,
-        batch: int | None = None,
-        tokens: int | None = None,
-        grid: tuple[int, int] | None = None,
-    ) -> None:
-        """Place anew with other settings; what is None stays.
+    def change(self, **settings: Unpack[Changes]) -> None:
+        """Place anew with other settings; what is None or left out stays.
 
         Args:
-            placer: Name of a placer, or a placement file.
-            seed: Seed of the placer.
-            kind: ``prefill`` or ``decode``.
-            batch: Sequences.
-            tokens: Prompt of each sequence, or tokens in its KV cache.
-            grid: Rows and columns of tiles of the chip.
+            **settings: Those of :class:`Changes`.
 
         Raises:
             AccelsimError: The settings are not possible; nothing has changed then.
         """
         old = self.now.settings
+        placer, seed, grid = settings.get("placer"), settings.get("seed"), settings.get("grid")
         new = Settings(
             placer=old.placer if placer is None else placer,
             seed=old.seed if seed is None else seed,
-            phase=_phase(old.phase, kind, batch, tokens),
+            phase=_phase(old.phase, settings.get("kind"), settings.get("batch"), settings.get("tokens")),
             grid=old.grid if grid is None else grid,
         )
         self._place(new, f"placed again by {new.placer}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import anywidget
 import traitlets
 
 from accelsim.errors import AccelsimError
-from accelsim.exploration.floor import Exploration, PhaseKind
+from accelsim.exploration.floor import Changes, Exploration
 from accelsim.exploration.history import Step
 from accelsim.mapping.placement.placement import Placement
 
@@ -65,29 +65,13 @@ class FloorplanWidget(anywidget.AnyWidget):
         """As :meth:`Exploration.undo`, and drawn."""
         self._do(self.exploration.undo)
 
-    def change(
-        self,
-        *,
-        placer: str | None = None,
-        seed: int | None = None,
-        kind: PhaseKind | None = None,
-        batch: int | None = None,
-        tokens: int | None = None,
-        grid: tuple[int, int] | None = None,
-    ) -> None:
+    def change(self, **settings: Unpack[Changes]) -> None:
         """As :meth:`Exploration.change`, and drawn.
 
         Args:
-            placer: Name of the placer to place everything anew with.
-            seed: Seed of that placer.
-            kind: Kind of phase.
-            batch: Sequences.
-            tokens: Prompt or context of each sequence.
-            grid: Rows and columns of tiles of a chip.
+            **settings: Those of :class:`Changes`.
         """
-        self._do(
-            lambda: self.exploration.change(placer=placer, seed=seed, kind=kind, batch=batch, tokens=tokens, grid=grid)
-        )
+        self._do(lambda: self.exploration.change(**settings))
 
     def _do(self, action: Callable[[], None]) -> None:
         action()

@@ -169,10 +169,11 @@ def _broadcast(row: Row, bench: Bench) -> Array:
 
 def _scatter(row: Row, bench: Bench) -> Array:
     tiles, nbytes = _tiles_and_bytes(row)
-    if _is_across(row):
-        time_s = ladder.scatter_across_s(bench.machine, bench.latency_s(row), tiles, nbytes)
-    else:
-        time_s = exchange.scatter_s(bench.machine, tiles, nbytes)
+    time_s = (
+        ladder.scatter_across_s(bench.machine, bench.latency_s(row), tiles, nbytes)
+        if _is_across(row)
+        else exchange.scatter_s(bench.machine, tiles, nbytes)
+    )
     return tiles * nbytes / time_s if row.is_rate else time_s
 
 

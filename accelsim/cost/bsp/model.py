@@ -19,6 +19,7 @@ from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.ragged import Batches
 from accelsim.cost.residual import residual_of
+from accelsim.cost.tiles import cost_on_tiles
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -102,19 +103,11 @@ class BspCostModel(CostModel):
         if cost.tile_bytes > machine.sram_bytes:
             warnings += (_too_large(operator, cost, machine, region),)
         parts_s = {cause: float(getattr(cost, cause)) for cause in CAUSES}
-        energy_j = operator.flops * chip.matrix_energy_j_per_flop + float(cost.sram_bytes) * chip.sram_energy_j_per_byte
-        if chip.noc is not None:
-            energy_j += float(cost.noc_bytes) * chip.noc.energy_j_per_byte
-        return Cost(
-            work_s=sum(parts_s.values()),
-            traffic_bytes={"sram": float(cost.sram_bytes), "noc": float(cost.noc_bytes)},
-            parts_s=parts_s,
-            limiter=max(parts_s, key=lambda cause: parts_s[cause]),
-            energy_j=energy_j,
+        return replace(
+            cost_on_tiles(operator, chip, cost, parts_s),
             warnings=warnings,
             residual=residual_of(chip, "bsp", is_outside=bool(warnings), inherited=not machine.parameters.measured),
             detail={**priced.detail, "region": str(region)},
-            tile_bytes=float(cost.tile_bytes),
         )
 
 

@@ -17,6 +17,7 @@ from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
 from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, MeshParameters
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import ASSUMED, FITTED_ON_RUNS, TYPICAL_DEVIATION, Residual, residual_of
+from accelsim.cost.tiles import cost_on_tiles
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -77,12 +78,7 @@ class MeshCostModel(CostModel):
         return {"mesh": MeshParameters}
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
-        """Cost of ``operator`` on ``region`` of ``chip``.
-
-        Args:
-            operator: What is computed.
-            chip: The chip with its calibration.
-            region: Rows and columns of cores that it spans.
+        """Cost of the fastest way to run an operator on cores; see :class:`~accelsim.cost.base.CostModel`.
 
         Raises:
             ConfigError: The chip has no ``noc``, no ``mesh`` calibration or no rate for the operator's element type,
@@ -109,19 +105,11 @@ class MeshCostModel(CostModel):
             residual = Residual("mesh", TYPICAL_DEVIATION, ASSUMED)
             warnings += (warn("predicted-kernels", _PREDICTED),)
         parts_s = {cause: float(getattr(cost, cause)) / machine.clock_hz for cause in CAUSES}
-        energy_j = operator.flops * chip.matrix_energy_j_per_flop + float(cost.sram_bytes) * chip.sram_energy_j_per_byte
-        if chip.noc is not None:
-            energy_j += float(cost.noc_bytes) * chip.noc.energy_j_per_byte
-        return Cost(
-            work_s=sum(parts_s.values()),
-            traffic_bytes={"sram": float(cost.sram_bytes), "noc": float(cost.noc_bytes)},
-            parts_s=parts_s,
-            limiter=max(parts_s, key=lambda cause: parts_s[cause]),
-            energy_j=energy_j,
+        return replace(
+            cost_on_tiles(operator, chip, cost, parts_s),
             warnings=warnings,
             residual=residual,
             detail={"algorithm": algorithm, "region": str(region)},
-            tile_bytes=float(cost.tile_bytes),
         )
 
     def _of_experts(self, part: Operator, chip: Chip, region: Region) -> Cost:

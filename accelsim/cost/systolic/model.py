@@ -56,12 +56,7 @@ class SystolicCost(CostModel):
         self._last: tuple[Chip, SystolicParameters] | None = None
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
-        """Cost of ``operator`` on ``region`` of ``chip``.
-
-        Args:
-            operator: What is computed.
-            chip: The chip with its calibration.
-            region: Rows and columns of cores that it spans.
+        """Cost of an operator on cores of the chip; see :class:`~accelsim.cost.base.CostModel`.
 
         Raises:
             ConfigError: The chip has no systolic array, no calibration, or does not run the operator's type.

@@ -24,12 +24,7 @@ class Exaone4(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The window; a pattern such as LLLG says the same as the kinds of layers, which may be left out.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
+        """The window; a pattern such as LLLG says the same as the kinds of layers, which may be left out."""
         fields["sliding_window"] = config.get("sliding_window")
         pattern = config.get("sliding_window_pattern", 4)
         layer_pattern(config, fields, len(pattern) if isinstance(pattern, str) else pattern)

@@ -29,10 +29,5 @@ class Glm4Moe(SharedByNumber):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The shared experts.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
+        """The shared experts."""
         cls.share(config, fields)

@@ -37,11 +37,6 @@ class Olmo3(Olmo2):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The window, and which layers have it.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
+        """The window, and which layers have it."""
         fields["sliding_window"] = config.get("sliding_window", 4096)
         layer_pattern(config, fields, 4)

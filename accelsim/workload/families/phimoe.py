@@ -31,10 +31,5 @@ class PhiMoE(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The window.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
+        """The window."""
         fields["sliding_window"] = config.get("sliding_window")

@@ -27,11 +27,6 @@ class SmolLM3(Family):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The window.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
+        """The window."""
         fields["sliding_window"] = config.get("sliding_window") if config.get("use_sliding_window", False) else None
         layer_pattern(config, fields, 1)

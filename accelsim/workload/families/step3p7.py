@@ -45,11 +45,6 @@ class Step3p7(SharedByNumber):
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:
-        """The window, and which layers have it.
-
-        Args:
-            config: Keys of the file.
-            fields: Of the model; changed.
-        """
+        """The window, and which layers have it."""
         fields["sliding_window"] = config.get("sliding_window")
         layer_pattern(config, fields, 4)

@@ -22,8 +22,8 @@ from accelsim.workload.operators.gemm import Gemm
 FP16 = DType.FP16
 REGION = Region(480, 480)
 OPERATORS = [
-    Gemm.of(4096, 4096, 4096, dtype=FP16),
     *tile_operators.OPERATORS,
+    Gemm.of(4096, 4096, 4096, dtype=FP16),
     Attention.of(2, Heads(32, 8, 128), 2048, 2048, dtype=FP16),
     Embedding.of(4096, 4096, 128256, FP16),
 ]
