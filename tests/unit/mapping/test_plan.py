@@ -9,7 +9,7 @@ from accelsim.mapping.plan import Plan, explain_key
 
 KEYS = (
     "tp, dp, pp, ep, dispatch, microbatches, schedule, order, ranks, execution, region, "
-    "kernels, placer, chunk, granularity, pieces, objective"
+    "kernels, placer, chunk, granularity, pieces, chips, objective"
 )
 
 

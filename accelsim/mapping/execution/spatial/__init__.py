@@ -9,12 +9,14 @@ task graph, ``booking`` lists what ran.  What operators cost is asked of one ``P
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from accelsim.mapping.execution.base import KERNELS_KEY, Execution, register_execution
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
+from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import Count, PlanKey, Word
 from accelsim.workload.steps import StepSeries
 
@@ -34,6 +36,7 @@ PIECES = PlanKey(
     "Rectangles that the operators of a group are divided over by heads, columns, experts or rows of tables; "
     "default: 1, or as many as it takes to fit.",
 )
+CHIPS = PlanKey("chips", Count(), "Chips that groups may fill; default: all of the system.")
 OBJECTIVE = PlanKey(
     "objective",
     Word(("byte_hops", "latency")),
@@ -46,7 +49,7 @@ OBJECTIVE = PlanKey(
 class Spatial(Execution):
     """Groups of operators on rectangles of tiles, through which units of activations walk one behind another."""
 
-    keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, PIECES, OBJECTIVE, KERNELS_KEY)
+    keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, PIECES, CHIPS, OBJECTIVE, KERNELS_KEY)
     places_groups: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
@@ -68,3 +71,13 @@ class Spatial(Execution):
             warnings=run.warnings,
             on_tiles=run,
         )
+
+    def candidates(self, job: Job) -> Iterable[Plan]:
+        """A few on chips of tiles that keep all in their SRAM."""
+        if job.system.chip.noc is None or job.system.chip.memories:
+            return ()
+        from accelsim.mapping.execution.spatial.candidates import candidate_plans
+        from accelsim.mapping.execution.spatial.run import price_book
+
+        job = replace(job, plan=Plan(execution="spatial"))
+        return candidate_plans(job, job.passes[-1].last.segments, price_book(job))

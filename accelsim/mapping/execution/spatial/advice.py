@@ -31,6 +31,8 @@ def map_groups(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> Spat
     try:
         return run_on_tiles(job, fullest.segments, book, Searching(budget))
     except CapacityError as error:
+        if not job.gives_advice:
+            raise
         change = next(_changes_that_fit(job, book), None)
         fix = f"Of the job: {change} fits." if change else "No half, quarter ... of the batch or length fits."
         raise CapacityError(f"{error} {fix}") from error

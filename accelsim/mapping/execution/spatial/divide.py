@@ -48,8 +48,10 @@ def divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
 
     Raises:
         CapacityError: Groups that cannot be cut further, or all together, need more SRAM than there is.
-        PlanError: Unknown granularity, or pieces of whole layers.
+        PlanError: Unknown granularity, pieces of whole layers, or more chips than there are.
     """
+    if job.plan.chips is not None and job.plan.chips > job.system.num_chips:
+        raise PlanError(f"plan: chips={job.plan.chips}, {job.system.name} has {job.system.num_chips}.")
     most = most_pieces(largest) if job.plan.granularity != "layer" else {}
     if job.plan.pieces is not None and not most:
         raise PlanError("pieces: a layer as a whole is not cut. Use granularity=block or operator.")
@@ -69,6 +71,6 @@ def _divided(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
     pipeline = build_pipeline(largest, job.plan.granularity, job.phase.feeds_back)
     names = [group.name for group in pipeline.groups]
     constraints = job.constraints.resolve(names) if job.constraints is not None else ResolvedConstraints()
-    space = free_space(job.system.chip, job.system.num_chips, constraints)
+    space = free_space(job.system.chip, job.plan.chips or job.system.num_chips, constraints)
     stream, sizes = choose_chunk(job, pipeline, space, book)
     return Divided(pipeline, stream, sizes, book, constraints)

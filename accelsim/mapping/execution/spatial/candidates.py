@@ -1,0 +1,84 @@
+"""Spatial plans worth a run for ``--plan auto``: few, picked by the estimate of their sizing.
+
+The estimate of a plan is that of its groups on rectangles of their sizes and, for groups in pieces, of the multicast to
+them and the sum from them across the tiles they take.  It ranks; what is picked is run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from accelsim.errors import CapacityError
+from accelsim.mapping.execution.spatial.divide import Divided, divide
+from accelsim.mapping.execution.spatial.groups import flow_bytes
+from accelsim.mapping.execution.spatial.prices import PriceBook
+from accelsim.mapping.job import Job
+from accelsim.mapping.plan import Plan
+from accelsim.workload.graph import Segment
+
+#: Pieces tried beside as few as fit.
+PIECES = (2, 4, 8)
+#: A plan in pieces is run if its estimate is that much below the one in as few as fit: it has more tasks to play.
+WORTH_A_RUN = 0.97
+#: Numbers of chips tried beside all: the next smaller ones, because more chips are longer ways.
+FEWER_CHIPS = 3
+
+
+def candidate_plans(job: Job, largest: Sequence[Segment], book: PriceBook) -> Iterator[Plan]:
+    """Whole groups on all chips and on fewer, and the best number of pieces where it promises a gain.
+
+    Args:
+        job: What is run; its own plan is left aside.
+        largest: Segments of the traversal that holds most, all sequences.
+        book: Of the job's model and chip.
+    """
+    plan = Plan(execution="spatial")
+    try:
+        whole = divide(replace(job, plan=plan), largest, book)
+    except CapacityError:
+        yield plan  # the run says what is short
+        return
+    used = max(whole.sizes.chip_of) + 1
+    plan = plan.replace(chunk=max(shape.tokens for shape in whole.stream.shapes))
+    yield plan
+    for chips in range(used - 1, max(0, used - 1 - FEWER_CHIPS), -1):
+        yield plan.replace(chips=chips)
+    cut = [(_estimated_s(job, divided), one) for one, divided in _in_pieces(job, plan, largest, book)]
+    if cut:
+        seconds, best = min(cut, key=lambda pair: pair[0])
+        if seconds < WORTH_A_RUN * _estimated_s(job, whole):
+            yield best
+
+
+def _in_pieces(job: Job, plan: Plan, largest: Sequence[Segment], book: PriceBook) -> Iterator[tuple[Plan, Divided]]:
+    for pieces in PIECES:
+        one = plan.replace(pieces=pieces)
+        try:
+            yield one, divide(replace(job, plan=one), largest, book)
+        except CapacityError:
+            return
+
+
+def _estimated_s(job: Job, divided: Divided) -> float:
+    stream, sizes = divided.stream, divided.sizes
+    once_s = sizes.pipelined_s(stream.in_flight, stream.num_units // stream.in_flight)
+    return once_s + stream.num_units // stream.in_flight * _crossing_s(job, divided)
+
+
+def _crossing_s(job: Job, divided: Divided) -> float:
+    """Time of one unit on its way to pieces and from them, over half of the square that they take."""
+    noc, pipeline = job.system.chip.noc, divided.pipeline
+    assert noc is not None
+    sizes = flow_bytes(pipeline.flows, divided.book.segments(divided.stream.typical))
+    summed = {flow.consumer: int(nbytes) for flow, nbytes in zip(pipeline.flows, sizes, strict=True) if flow.total}
+    mean_bytes = sum(summed.values()) / max(1, len(summed))
+    total_s = 0.0
+    for family in pipeline.families:
+        if pipeline.parts[family.part].is_piece:
+            tiles = divided.sizes.tiles[family.part]
+            side, own = math.sqrt(tiles * family.groups / family.passes), math.sqrt(tiles)
+            wires_s = mean_bytes / (own * noc.link_bandwidth_bytes_per_s)
+            total_s += 2 * family.passes * (side / 2 * noc.hop_latency_s + wires_s)
+    return total_s
