@@ -1,5 +1,7 @@
 """What ``--plan auto`` tries on tiles, and that it takes the best of it."""
 
+import itertools
+
 import pytest
 
 from accelsim.errors import PlanError
@@ -23,14 +25,13 @@ def test_a_model_on_more_chips_is_not_slower(tiny, small_arrays):
     times = [
         simulate(tiny, f"{small_arrays}:{chips}", Decode(1, 500), what_ifs=False).latency_s for chips in (1, 2, 3, 4)
     ]
-    assert all(more <= fewer * (1 + 1e-9) for fewer, more in zip(times, times[1:], strict=False))
+    assert all(more <= fewer * (1 + 1e-9) for fewer, more in itertools.pairwise(times))
 
 
 def test_chips_are_left_out_when_the_plan_says_so(tiny, small_arrays):
     # 4 layers of two groups: tiles are shared out over as many chips as there are
-    chips = [
-        place(tiny, f"{small_arrays}:4", Decode(1, 500), f"execution=spatial,chips={n}").floor.num_chips for n in (2, 4)
-    ]
-    assert chips == [2, 4]
+    plans = [f"execution=spatial,chips={chips}" for chips in (2, 4)]
+    runs = [place(tiny, f"{small_arrays}:4", Decode(1, 500), plan) for plan in plans]
+    assert [run.floor.num_chips for run in runs] == [2, 4]
     with pytest.raises(PlanError, match="chips=9, small-arrays has 8"):
         place(tiny, f"{small_arrays}:8", Decode(1, 500), "execution=spatial,chips=9")
