@@ -6,7 +6,8 @@ engines use one thread, so on an idle machine that is the wall time, and on a bu
 neighbours disturb it less.  ``run`` includes the verification that ``simulate`` always
 does; ``kernel`` is the engine alone.  Before it stands what the first compiled run of a process takes.  The next
 table holds whole runs through the pipeline (without what-ifs unless it says so), the last the command line with empty
-and with full caches; there wall times stand beside CPU times.
+and with full caches; there wall times stand beside CPU times.  ``--part targets`` prints the figures that are promised,
+each beside its bound, and nothing else.
 """
 
 from __future__ import annotations
@@ -138,10 +139,25 @@ def print_report(quick: bool) -> None:
     """Print all tables."""
     from start_cases import print_start
 
+    print_targets(quick)
     print_start(quick)
     print_engine(quick)
     print_pipeline(quick)
     print_commands(quick)
+
+
+def print_targets(quick: bool) -> None:
+    """Print a line per promise."""
+    from target_cases import TARGETS
+
+    print(f"{'promised, CPU times':38s}{'measured':>14s}{'bound':>14s}")
+    for name, target in TARGETS.items():
+        if quick and "100,000" in name:
+            continue
+        value = in_own_process("--target", name)["value"]
+        kept = "" if target.holds(value) else "  missed"
+        print(f"{name:38s}{value:10.3g} {target.unit:3s}{target.bound:10.3g} {target.unit:3s}{kept}", flush=True)
+    print()
 
 
 def print_pipeline(quick: bool) -> None:
@@ -203,15 +219,19 @@ def print_engine(quick: bool) -> None:
 
 def main() -> None:
     """Parse the command line."""
+    from start_cases import print_start
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="skip what takes more than seconds")
     parser.add_argument("--one", nargs=3, metavar=("CASE", "SIZE", "ENGINE"), help="measure one case, print JSON")
     parser.add_argument("--run", metavar="NAME", help="measure one run through the pipeline, print JSON")
-    parser.add_argument("--part", choices=("start", "engine", "pipeline", "commands"), help="print one table only")
+    parser.add_argument("--target", metavar="NAME", help="measure one promise, print JSON")
+    parts = {
+        "targets": print_targets, "start": print_start, "engine": print_engine, "pipeline": print_pipeline,
+        "commands": print_commands,
+    }  # fmt: skip
+    parser.add_argument("--part", choices=tuple(parts), help="print one table only")
     arguments = parser.parse_args()
-    from start_cases import print_start
-
-    parts = {"start": print_start, "engine": print_engine, "pipeline": print_pipeline, "commands": print_commands}
     if arguments.one:
         case, size, engine = arguments.one
         print(json.dumps(asdict(measure(case, int(size), engine))))
@@ -219,6 +239,10 @@ def main() -> None:
         from pipeline_cases import measure_run
 
         print(json.dumps(asdict(measure_run(arguments.run))))
+    elif arguments.target:
+        from target_cases import TARGETS
+
+        print(json.dumps({"value": TARGETS[arguments.target].measure()}))
     else:
         parts.get(arguments.part, print_report)(arguments.quick)
 
