@@ -41,10 +41,10 @@ def cost_on_tiles(operator: Operator, chip: Chip, moved: TileBytes, parts_s: dic
     if chip.noc is not None:
         energy_j += traffic_bytes["noc"] * chip.noc.energy_j_per_byte
     return Cost(
-        work_s=sum(parts_s.values()),
+        tile_bytes=float(moved.tile_bytes),
         traffic_bytes=traffic_bytes,
+        energy_j=energy_j,
+        work_s=sum(parts_s.values()),
         parts_s=parts_s,
         limiter=max(parts_s, key=lambda cause: parts_s[cause]),
-        energy_j=energy_j,
-        tile_bytes=float(moved.tile_bytes),
     )

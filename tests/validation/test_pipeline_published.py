@@ -14,12 +14,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from compared import Compared
 
 from accelsim import Decode, Prefill, Result, load_model, simulate
 from accelsim.validation.rigs import rig_of
@@ -45,19 +45,8 @@ COMPONENTS = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    name: str
-    measured_s: float
-    predicted_s: float
-
-    @property
-    def error(self) -> float:
-        return self.predicted_s / self.measured_s - 1
-
-
 @cache
-def wafer_rows() -> tuple[Row, ...]:
+def wafer_rows() -> tuple[Compared, ...]:
     rows = []
     with files("accelsim.validation").joinpath("data", "waferllm.csv").open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
@@ -68,7 +57,7 @@ def wafer_rows() -> tuple[Row, ...]:
             result = simulate(
                 MODELS[row["model"]], "cerebras-cs2", phase, f"region={region}", ignore_capacity=True, what_ifs=False
             )
-            rows.append(Row(f"{row['model']} {row['phase']} {region}", float(row["time_s"]), result.latency_s))
+            rows.append(Compared(f"{row['model']} {row['phase']} {region}", float(row["time_s"]), result.latency_s))
     return tuple(rows)
 
 
@@ -86,7 +75,7 @@ def gpt3(phase: str) -> Result:
 
 
 @cache
-def gpt3_rows() -> tuple[Row, ...]:
+def gpt3_rows() -> tuple[Compared, ...]:
     rows = []
     with (Path(__file__).parent / "data" / "llmcompass_gpt3_layer.csv").open(encoding="utf-8") as stream:
         for row in csv.DictReader(line for line in stream if not line.startswith("#")):
@@ -94,7 +83,7 @@ def gpt3_rows() -> tuple[Row, ...]:
             layer = {r.operator: r for r in gpt3(row["phase"]).ledger.rows if r.block == "decoder"}
             kernel_s = layer[operator].time_s / layer[operator].count / count
             name = f"GPT-3 {row['phase']} {row['component']}"
-            rows.append(Row(name, float(row["time_s"]), kernel_s + host_overhead_s(row["op"])))
+            rows.append(Compared(name, float(row["time_s"]), kernel_s + host_overhead_s(row["op"])))
     return tuple(rows)
 
 

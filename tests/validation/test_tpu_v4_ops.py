@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 import pytest
+from compared import Compared
 
 from accelsim.catalog import Catalog
 from accelsim.config.loader import load_document
@@ -32,19 +32,6 @@ BIAS_LIMIT = 0.04
 SIZES = ((0.0, 4e-6, "< 4 us"), (4e-6, 43e-6, "4-43 us"), (43e-6, 1.0, "> 43 us"))
 
 
-@dataclass(frozen=True)
-class Point:
-    """One measured row with its prediction."""
-
-    op: str
-    measured_s: float
-    predicted_s: float
-
-    @property
-    def error(self) -> float:
-        return self.predicted_s / self.measured_s - 1
-
-
 def operator_of(row: dict[str, str]) -> Operator:
     m, n, dtype = int(row["m"]), int(row["n"]), DType(row["dtype"])
     if row["op"] == "gemm":
@@ -55,18 +42,18 @@ def operator_of(row: dict[str, str]) -> Operator:
 
 
 @cache
-def points() -> tuple[Point, ...]:
+def points() -> tuple[Compared, ...]:
     chip = validate(load_document(Catalog().find("chips", "google-tpu-v4")), Chip).spec
     model = COST_MODELS.get(chip.cost_model)()
     text = (files("accelsim.validation") / "data" / "tpu_v4_ops.csv").read_text()
     return tuple(
-        Point(row["op"], float(row["time_s"]), model.cost(operator_of(row), chip, Region(*chip.core_grid)).work_s)
+        Compared(row["op"], float(row["time_s"]), model.cost(operator_of(row), chip, Region(*chip.core_grid)).work_s)
         for row in csv.DictReader(text.splitlines())
     )
 
 
 def errors(op: str, low_s: float = 0.0, high_s: float = 1.0) -> np.ndarray:
-    return np.array([p.error for p in points() if p.op == op and low_s <= p.measured_s < high_s])
+    return np.array([p.error for p in points() if p.name == op and low_s <= p.measured_s < high_s])
 
 
 def table() -> Iterator[str]:

@@ -105,9 +105,9 @@ def rowwise_times(machine: GpuMachine, parameters: RowwiseParameters, shapes: Ro
     """Time of row-wise operators.
 
     Args:
-        machine: What the kernel runs on.
-        parameters: Calibration.
-        shapes: The operators.
+        machine: Cores, L2 and main memory that the kernels run on.
+        parameters: The calibrated numbers of one make of kernels.
+        shapes: The operators, one entry each.
     """
     p = parameters
     m, n, reads, writes, by_row, repeats, most, hit, looks_up = shapes

@@ -64,13 +64,13 @@ class MeshCostModel(CostModel):
 
     whole_run: ClassVar[Residual] = FITTED_ON_RUNS
     reads_cache_as_queries: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("noc",)
-    needed_sections: ClassVar[tuple[str, ...]] = ("mesh",)
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "fixed costs are calibrated: set chip.calibration.mesh.phase_cycles",
         "vector_flops_per_cycle.*": "all arithmetic runs at the matrix rate",
         "vector_energy": "all arithmetic costs the matrix energy",
     }
+    needs: ClassVar[tuple[str, ...]] = ("noc",)
+    needed_sections: ClassVar[tuple[str, ...]] = ("mesh",)
 
     @classmethod
     def sections(cls) -> Mapping[str, type[Any]]:

@@ -94,11 +94,10 @@ def test_the_compiled_loops_see_tasks_of_no_length_between_others() -> None:
     # On one server: 0..5, nothing at 5, 5..9; then a timeline with two real tasks from 5.
     builder = TaskGraphBuilder()
     core = builder.server("core")
-    for work in (5, 0, 4):
-        builder.task("t", server=core, work_s=work * TICK_S)
+    tasks = [builder.task("t", server=core, work_s=work * TICK_S) for work in (5, 0, 4)]
     graph = builder.build()
     timeline = simulate(graph, "compiled")
-    assert timeline.start_ticks.tolist() == [0, 5, 5]
+    assert timeline.start_ticks[tasks].tolist() == [0, 5, 5]
     assert _laws_hold(graph, timeline)
     longer = changed(changed(timeline, "end_ticks", 1, 6), "server_busy_ticks", 0, 10)
     with pytest.raises(VerificationError, match=r"busy 10 of 9 ticks|at once"):

@@ -11,20 +11,14 @@ from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import load_chip
 from accelsim.workload.group import Group
 from accelsim.workload.operator import Operator
-from accelsim.workload.operators.attention import Attention, Heads
+from accelsim.workload.operators.attention import Heads
 from accelsim.workload.operators.collective import Collective
-from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
 
 FP16 = DType.FP16
 #: Products come first.
-OPERATORS = [
-    Gemm.of(2048, 2048, 2048, dtype=FP16),
-    *tile_operators.OPERATORS,
-    Attention.of(2, Heads(16, 8, 128), 512, 512, dtype=FP16),
-    Embedding.of(4096, 4096, 50257, FP16),
-]
+OPERATORS = tile_operators.operators(2048, Heads(16, 8, 128), 512, 50257)
 
 
 @pytest.fixture(scope="module")

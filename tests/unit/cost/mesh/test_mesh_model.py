@@ -16,17 +16,11 @@ from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.elementwise import Elementwise
-from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.gemm import Gemm
 
 FP16 = DType.FP16
 REGION = Region(480, 480)
-OPERATORS = [
-    *tile_operators.OPERATORS,
-    Gemm.of(4096, 4096, 4096, dtype=FP16),
-    Attention.of(2, Heads(32, 8, 128), 2048, 2048, dtype=FP16),
-    Embedding.of(4096, 4096, 128256, FP16),
-]
+OPERATORS = tile_operators.operators(4096, Heads(32, 8, 128), 2048, 128256)
 
 
 @pytest.fixture(scope="module")
