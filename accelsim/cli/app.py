@@ -16,6 +16,7 @@ from accelsim.cli import (
     explain,
     optics,
     place,
+    plan,
     run,
     sensitivity,
     show,
@@ -55,6 +56,7 @@ diff.register(app)
 sensitivity.register(app)
 show.register(app)
 explain.register(app)
+plan.register(app)
 place.register(app)
 cost.register(app)
 collective.register(app)

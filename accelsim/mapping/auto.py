@@ -1,9 +1,9 @@
-"""``--plan auto``: the plans that the executions of a machine offer, and the fastest of them."""
+"""``--plan auto``: the plans that the executions of a machine offer, each tried, and the fastest of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from accelsim.errors import CapacityError, PlanError
 from accelsim.mapping.execution.base import EXECUTIONS
@@ -11,10 +11,23 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A candidate and how it did.
+
+    Attributes:
+        plan: The candidate.
+        latency_s: Time of the job, of a long decode that of its first step; infinite where it was refused.
+        refused: Why it cannot be run.
+    """
+
+    plan: Plan
+    latency_s: float
+    refused: CapacityError | PlanError | None = None
+
+
 def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) -> Plan:
     """The plan given, or the candidate with the smallest simulated latency among those that fit.
-
-    A long decode is judged by its first step, which ranks the plans at a fraction of the time.
 
     Args:
         job: What is run; its own plan is left aside.
@@ -32,27 +45,42 @@ def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) 
     candidates = tuple(_candidates(job))
     if len(candidates) == 1:
         return candidates[0]  # whether it fits is seen when it is run
-    trial = replace(job, phase=job.phase.first(), gives_advice=False)
-    trials = [replace(trial, plan=candidate) for candidate in candidates]
+    tried = _tried(job, candidates, latency_of)
+    if not tried:
+        raise PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
+    if tried[0].refused is None:
+        return tried[0].plan
+    latency_of(replace(_trial(job), plan=tried[0].plan, gives_advice=True))  # raises, with the change that would fit
+    raise tried[0].refused
+
+
+def try_plans(job: Job, latency_of: Callable[[Job], float]) -> tuple[Tried, ...]:
+    """Every candidate of ``--plan auto``, the fastest first; behind those that run, what does not fit, then the rest.
+
+    A long decode is judged by its first step, which ranks the plans at a fraction of the time.
+
+    Args:
+        job: What is run; its own plan is left aside.
+        latency_of: Seconds of a job with a plan.
+    """
+    return _tried(job, tuple(_candidates(job)), latency_of)
+
+
+def _tried(job: Job, candidates: tuple[Plan, ...], latency_of: Callable[[Job], float]) -> tuple[Tried, ...]:
+    trials = [replace(_trial(job), plan=candidate) for candidate in candidates]
     for name, execution in EXECUTIONS.items():
         execution().prepare([one for one in trials if one.plan.execution == name])
-    best: tuple[float, Plan] | None = None
-    refused: tuple[Plan, CapacityError | PlanError] | None = None
+    found = []
     for one in trials:
         try:
-            latency_s = latency_of(one)
+            found.append(Tried(one.plan, latency_of(one)))
         except (CapacityError, PlanError) as error:
-            if refused is None or isinstance(error, CapacityError):
-                refused = one.plan, error
-            continue
-        if best is None or latency_s < best[0]:
-            best = latency_s, one.plan
-    if best is not None:
-        return best[1]
-    if refused is None:
-        raise PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
-    latency_of(replace(trial, plan=refused[0], gives_advice=True))  # raises, with the change that would fit
-    raise refused[1]
+            found.append(Tried(one.plan, float("inf"), error))
+    return tuple(sorted(found, key=lambda one: (one.latency_s, not isinstance(one.refused, CapacityError))))
+
+
+def _trial(job: Job) -> Job:
+    return replace(job, phase=job.phase.first(), gives_advice=False)
 
 
 def _candidates(job: Job) -> Iterator[Plan]:

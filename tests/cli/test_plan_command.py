@@ -1,0 +1,34 @@
+"""``accelsim plan``: what auto tries, the best first, and why the rest is not run."""
+
+import json
+
+
+def test_the_best_plan_is_what_auto_takes(accelsim):
+    work = ("llama3-8b", "--on", "nvidia-dgx-h100", "--context", "2048", "--json", "-")
+    found, auto = json.loads(accelsim("plan", *work).out), json.loads(accelsim("run", *work).out)
+    latencies = [plan["latency_s"] for plan in found["plans"]]
+    assert latencies == sorted(latencies)
+    assert (found["plans"][0]["plan"], latencies[0]) == (auto["plan"], auto["latency_s"])
+    assert len(found["tried"]) == 4  # tp = 1, 2, 4, 8
+
+
+def test_plans_that_do_not_fit_are_counted_with_a_reason(accelsim):
+    done = accelsim("plan", "llama3-70b", "--on", "nvidia-dgx-h100", "--context", "2048", "--best", "2")
+    assert done.code == 0
+    assert "4 tried, 3 run." in done.out
+    assert "1 refused" in done.out and "needs 141.8 GB of 80 GiB hbm" in " ".join(done.out.split())
+    assert sum(line.startswith("tp=") for line in done.out.splitlines()) == 2
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_both_executions_of_a_wafer_are_tried(accelsim):
+    done = accelsim("plan", "llama3-8b", "--on", "cerebras-cs3", "--context", "256", "--best", "1", "--json", "-")
+    plans = [one["plan"] for one in json.loads(done.out)["tried"]]
+    assert any(plan.startswith("region=") for plan in plans)
+    assert any(plan.startswith("execution=spatial") for plan in plans)
+
+
+def test_a_model_that_fits_nowhere_ends_as_a_run_does(accelsim):
+    done = accelsim("plan", "llama3-70b", "--on", "nvidia-h100-sxm", "--prompt", "64")
+    assert done.code == 3
+    assert "short" in done.err and not done.out
