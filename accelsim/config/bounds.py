@@ -74,7 +74,7 @@ def range_problem(value: float, dimension: str) -> str:
     least, most = QUANTITY_RANGES[dimension]
     if value == 0 or least <= abs(value) <= most:
         return ""
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return "is not a finite number"
     low, high = format_quantity(least, dimension), format_quantity(most, dimension)
     return f"is out of range; expected {dimension_noun(dimension)} from {low} to {high}"

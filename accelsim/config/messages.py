@@ -73,6 +73,15 @@ def bound_text(value: float) -> str:
     return f"{value:,}".replace(",", "_") if isinstance(value, int) else f"{value:g}"
 
 
+def expected_form(detail: ErrorDetails) -> str:
+    """The form of value that was expected, as :func:`describe` says it; blank where the form is right.
+
+    Args:
+        detail: The finding.
+    """
+    return _EXPECTED.get(detail["type"], "")
+
+
 def shown(node: Node) -> str:
     """A value as a message shows it: as written, in quotes, cut when long."""
     if isinstance(node.value, Mapping):

@@ -54,7 +54,7 @@ class Quantity:
             value = self._parsed(raw, from_file=bool(info.context and info.context.get("from_file")))
         except UnitError as err:
             raise _problem(str(err)) from err
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise _problem(f"{raw!r} is not a finite number. Write e.g. '{dimension_example(self.dimension)}'.")
         if value < 0:
             raise _problem(f"{raw!r} is negative; expected {dimension_noun(self.dimension)} of 0 or more.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -22,7 +22,7 @@ from accelsim.config.document import (
     value_of,
     value_paths,
 )
-from accelsim.config.messages import describe
+from accelsim.config.messages import describe, expected_form
 from accelsim.config.quantity import FROM_FILE
 from accelsim.config.schema import Spec
 from accelsim.config.tree import Node
@@ -50,12 +50,21 @@ class Loaded(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong, and where."""
+    """One thing that is wrong, and where.
+
+    Attributes:
+        origin: File, or what set the value.
+        line: Line in it, 0 where it has none.
+        path: Key path.
+        text: What is wrong.
+        expected: The form that was expected, where the value has another; blank where the value itself is wrong.
+    """
 
     origin: str
     line: int
     path: str
     text: str
+    expected: str = ""
 
     def __str__(self) -> str:
         where = f"{self.origin}:{self.line}" if self.line else self.origin
@@ -105,8 +114,22 @@ def _validated(document: Document, spec_class: type[S], at: str) -> Loaded[S]:
 
 def in_order(mistakes: list[Mistake]) -> str:
     """All mistakes as text, ordered by file and line, duplicates once."""
-    ordered = sorted(mistakes, key=lambda mistake: (mistake.origin, mistake.line))
+    ordered = sorted(_together(mistakes), key=lambda mistake: (mistake.origin, mistake.line))
     return "\n".join(dict.fromkeys(str(mistake) for mistake in ordered))
+
+
+def _together(mistakes: list[Mistake]) -> Iterator[Mistake]:
+    """One mistake per key that may have several forms: all of them, or what is wrong with the one that it has."""
+    places: dict[tuple[str, int, str], list[Mistake]] = {}
+    for mistake in mistakes:
+        places.setdefault((mistake.origin, mistake.line, mistake.path), []).append(mistake)
+    for found in places.values():
+        of_form = [mistake for mistake in found if mistake.expected]
+        if len(of_form) < len(found):
+            yield from (mistake for mistake in found if not mistake.expected)
+        else:
+            forms = " or ".join(dict.fromkeys(mistake.expected for mistake in of_form))
+            yield replace(found[0], text=found[0].text.replace(found[0].expected, forms, 1))
 
 
 def _at(node: Node, parts: tuple[str, ...]) -> Node:
@@ -135,7 +158,7 @@ def _mistake(detail: ErrorDetails, tree: Node, spec_class: type[BaseModel], pref
     text = describe(detail, node, annotations)
     if detail["type"] == "extra_forbidden" and (near := _elsewhere(tree, str(location[-1]))):
         text = f"{text.partition(' Did you mean')[0]} Did you mean {near!r}?"
-    return Mistake(node.origin, node.line, ".".join(path), text)
+    return Mistake(node.origin, node.line, ".".join(path), text, expected_form(detail))
 
 
 def _elsewhere(tree: Node, key: str) -> str:

@@ -25,6 +25,8 @@ Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 NO_SERVER = -1
+#: Bytes per second of a link: below, rates round to nothing; above, a byte takes no tick.
+CAPACITY_RANGE = (2.0**-14, 1e24)
 
 _DTYPES: dict[str, type[np.int32] | type[np.int64]] = {
     "server": np.int32,
@@ -234,11 +236,12 @@ def _check_ranges(graph: TaskGraph) -> None:
             allowed = f">= {low}" if high is None else f"in [{low}, {high})"
             raise TaskGraphError(f"task graph: {name}[{bad}] = {values[bad]}; must be {allowed}.")
     capacity = graph.capacity_bytes_per_s
-    good = np.isfinite(capacity) & (capacity > 0)
+    good = (capacity >= CAPACITY_RANGE[0]) & (capacity <= CAPACITY_RANGE[1])
     if not good.all():
         bad = int(np.argmin(good))
         raise TaskGraphError(
-            f"link {graph.links[bad]!r}: capacity_bytes_per_s must be finite and > 0, got {capacity[bad]}."
+            f"link {graph.links[bad]!r}: capacity_bytes_per_s must be from {CAPACITY_RANGE[0]:g} to "
+            f"{CAPACITY_RANGE[1]:g}, got {capacity[bad]}."
         )
 
 
@@ -339,7 +342,7 @@ class TaskGraphBuilder:
 
     def build(self) -> TaskGraph:
         """Return the frozen graph of everything added so far."""
-        arrays = {name: np.array(values, dtype=np.int64) for name, values in self._columns.items()}
+        arrays = {name: np.array(values) for name, values in self._columns.items()}
         return TaskGraph(
             **arrays,  # type: ignore[arg-type]
             servers=tuple(self._servers),
@@ -382,7 +385,9 @@ def make_task_graph(
     for name in _PER_TASK:
         default = NO_SERVER if name == "server" else 0
         value = np.asarray(columns.pop(name, default))
-        arrays[name] = np.full(num_tasks, value, dtype=_DTYPES[name]) if value.ndim == 0 else value
+        if value.ndim == 0:
+            value = np.repeat(_frozen_ints(name, value[None], _DTYPES[name]), num_tasks)
+        arrays[name] = value
     route_link = np.asarray(columns.pop("route_link", np.empty(0, dtype=np.int32)))
     one_each = np.arange(num_tasks + 1) if route_link.size else np.zeros(num_tasks + 1, dtype=np.int64)
     arrays["route_link"] = route_link

@@ -54,7 +54,10 @@ def _check_section(section: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _problem_of(key: str, value: Any) -> str:
     most = MAX_ERROR if key in _ERRORS else _MOST
-    for number in value if isinstance(value, list | tuple) else [value]:
+    is_list = isinstance(value, list | tuple)
+    if isinstance(value, Mapping) or (is_list and any(not isinstance(item, int | float | str) for item in value)):
+        return f"got {value!r}; must be a number, a quantity, a text, or a list of them."
+    for number in value if is_list else [value]:
         if isinstance(number, int | float) and not isinstance(number, bool) and not abs(number) <= most:
             return f"got {number:g}; must be finite and at most {most:g}."
         if key in _ERRORS and (isinstance(number, bool) or not isinstance(number, int | float) or number < 0):

@@ -50,7 +50,7 @@ def _quick_launch(chip: Chip, factor: float) -> Chip | None:
     """Every calibrated ``launch`` shorter; None for a chip whose cost model has none."""
     calibration = {
         section: {
-            key: f"{parse_quantity(value, 'time') / factor!r} s" if key == "launch" else value
+            key: f"{parse_quantity(str(value), 'time') / factor!r} s" if key == "launch" else value
             for key, value in values.items()
         }
         if "launch" in values

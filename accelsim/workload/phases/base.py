@@ -42,6 +42,20 @@ class Phase(ABC):
     __slots__ = ()
 
     kind: ClassVar[str]
+
+    def __new__(cls, *_: Any, **sizes: Any) -> Self:
+        """Refuse sizes that the phase does not have.
+
+        Raises:
+            ConfigError: One is unknown; suggests the nearest.
+        """
+        known = [one.name for one in dataclasses.fields(cls)]  # type: ignore[arg-type]  # members are dataclasses
+        for name in sizes:
+            if name not in known:
+                listed = ", ".join(known)
+                raise ConfigError(f"{cls.__name__} has no {name!r}. It has: {listed}.{did_you_mean(name, known)}")
+        return super().__new__(cls)
+
     #: Whether a traversal starts from the tokens that the one before it ended with.
     feeds_back: ClassVar[bool] = False
 
