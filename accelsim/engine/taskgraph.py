@@ -239,10 +239,8 @@ def _check_ranges(graph: TaskGraph) -> None:
     good = (capacity >= CAPACITY_RANGE[0]) & (capacity <= CAPACITY_RANGE[1])
     if not good.all():
         bad = int(np.argmin(good))
-        raise TaskGraphError(
-            f"link {graph.links[bad]!r}: capacity_bytes_per_s must be from {CAPACITY_RANGE[0]:g} to "
-            f"{CAPACITY_RANGE[1]:g}, got {capacity[bad]}."
-        )
+        what = f"link {graph.links[bad]!r}: capacity_bytes_per_s = {capacity[bad]}"
+        raise TaskGraphError(f"{what}; must be in {CAPACITY_RANGE}.")
 
 
 def _check_routes(graph: TaskGraph) -> None:
@@ -385,9 +383,9 @@ def make_task_graph(
     for name in _PER_TASK:
         default = NO_SERVER if name == "server" else 0
         value = np.asarray(columns.pop(name, default))
-        if value.ndim == 0:
-            value = np.repeat(_frozen_ints(name, value[None], _DTYPES[name]), num_tasks)
-        arrays[name] = value
+        arrays[name] = (
+            np.repeat(_frozen_ints(name, value[None], _DTYPES[name]), num_tasks) if value.ndim == 0 else value
+        )
     route_link = np.asarray(columns.pop("route_link", np.empty(0, dtype=np.int32)))
     one_each = np.arange(num_tasks + 1) if route_link.size else np.zeros(num_tasks + 1, dtype=np.int64)
     arrays["route_link"] = route_link

@@ -50,7 +50,7 @@ def load_optics(name: str, overrides: Iterable[tuple[str, str]] = (), catalog: C
     document = resolve_extends(document, lambda parent, child: _parent(parent, child, catalog))
     overrides = tuple(overrides)
     node = document.unwrapped().children.get("kind")
-    if node is None or node.value not in _KINDS:
+    if node is None or str(node.value) not in _KINDS:
         where, got = (f"{document.path.name}:1", "nothing") if node is None else (node.where, repr(node.text))
         raise ConfigError(f"{where}: kind: {got} is no optics. Allowed: {', '.join(_KINDS)}.")
     spec = validate(document, _KINDS[str(node.value)]).spec
