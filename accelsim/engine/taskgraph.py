@@ -25,8 +25,7 @@ Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 NO_SERVER = -1
-#: Bytes per second of a link: below, rates round to nothing; above, a byte takes no tick.
-CAPACITY_RANGE = (2.0**-14, 1e24)
+CAPACITY_RANGE = (2.0**-14, 1e24)  # bytes/s of a link: below, rates round to nothing; above, a byte takes no tick
 
 _DTYPES: dict[str, type[np.int32] | type[np.int64]] = {
     "server": np.int32,
@@ -235,11 +234,9 @@ def _check_ranges(graph: TaskGraph) -> None:
             bad = int(np.argmax((values < low) | (values >= (np.iinfo(np.int64).max if high is None else high))))
             allowed = f">= {low}" if high is None else f"in [{low}, {high})"
             raise TaskGraphError(f"task graph: {name}[{bad}] = {values[bad]}; must be {allowed}.")
-    capacity = graph.capacity_bytes_per_s
-    good = (capacity >= CAPACITY_RANGE[0]) & (capacity <= CAPACITY_RANGE[1])
-    if not good.all():
-        bad = int(np.argmin(good))
-        what = f"link {graph.links[bad]!r}: capacity_bytes_per_s = {capacity[bad]}"
+    capacity, (least, most) = graph.capacity_bytes_per_s, CAPACITY_RANGE
+    for link in np.flatnonzero(~((capacity >= least) & (capacity <= most))):
+        what = f"link {graph.links[link]!r}: capacity_bytes_per_s = {capacity[link]}"
         raise TaskGraphError(f"{what}; must be in {CAPACITY_RANGE}.")
 
 
