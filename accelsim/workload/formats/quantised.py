@@ -137,5 +137,15 @@ def _kv(stated: Stated) -> DType | None:
 
 
 def _ignored(stated: Stated) -> tuple[str, ...]:
-    patterns = [pattern for key in _IGNORED_KEYS for pattern in stated.get(key) or ()]
-    return tuple(pattern for pattern in patterns if isinstance(pattern, str))
+    """Patterns of modules that are left alone.
+
+    Raises:
+        ConfigError: They are no list of names.
+    """
+    found: list[str] = []
+    for key in _IGNORED_KEYS:
+        names = stated.get(key) or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ConfigError(f"{key}: expected names or patterns of modules, got {names!r}.")
+        found += names
+    return tuple(found)

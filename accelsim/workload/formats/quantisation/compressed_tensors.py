@@ -38,6 +38,8 @@ def _group(stated: Stated) -> Group:
 
 def _format(weights: Stated) -> Format:
     bits, kind, group = weights.get("num_bits"), weights.get("type"), weights.get("group_size")
+    if any(isinstance(value, list | dict) for value in (bits, kind, group, weights.get("strategy"))):
+        raise ConfigError(f"config_groups: weights: expected plain values, got {dict(weights)}.")
     strategy = weights.get("strategy") or ("group" if group else "tensor")
     name = _FLOATS.get((bits, strategy, group if bits == 4 else None)) if kind == "float" else None
     if kind == "float" and strategy == "block":

@@ -44,6 +44,8 @@ def read_modelopt(stated: Stated) -> Scheme:
         by_group: dict[Group, list[str]] = {}
         for name, own in layers.items():
             by_group.setdefault(_group(own if isinstance(own, Mapping) else {}), []).append(name)
+        if not by_group:
+            raise ConfigError("quantized_layers: expected modules with their quant_algo, got none.")
         groups = (Group(one.weights, one.inputs, one.weight_only, tuple(names)) for one, names in by_group.items())
         return Scheme(tuple(groups), ALL_LINEAR)
     return Scheme((_group(stated),), ALL_LINEAR)
