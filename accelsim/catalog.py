@@ -13,6 +13,8 @@ from accelsim.registry import did_you_mean, known_names
 
 PATH_VARIABLE = "ACCELSIM_PATH"
 SUFFIXES = (".yaml", ".yml", ".json")
+#: Files that describe the model of a checkpoint's folder; the first there is.
+MODEL_FILES = ("config.json", "params.json")
 
 _FOLDERS: Mapping[str, str] = {
     "chips": "hw_configs",
@@ -65,7 +67,7 @@ class Catalog:
         object.__setattr__(self, "environment", listed)
 
     def find(self, kind: str, name: str | Path) -> Path:
-        """File of ``name``, or ``name`` itself when it is the path of an existing file.
+        """File of ``name``, or ``name`` itself when it is the path of a file, or the config in a checkpoint's folder.
 
         Args:
             kind: ``chips``, ``systems``, ``optics``, ``profiles``, ``models``, ``runs`` or ``traces``.
@@ -75,8 +77,9 @@ class Catalog:
             ConfigError: There is none; suggests the nearest name.
         """
         text = str(name)
-        if _is_file(Path(text)) and (_looks_like_path(text) or self._named((kind,), text) is None):
-            return Path(text)
+        path = _model_of_folder(Path(text)) or Path(text)
+        if _is_file(path) and (_looks_like_path(text) or self._named((kind,), text) is None):
+            return path
         if (hit := self._named((kind,), text)) is not None:
             return hit[1]
         if _looks_like_path(text):
@@ -97,7 +100,7 @@ class Catalog:
         text = str(name)
         if (hit := self._named(kinds, text)) is not None:
             return hit
-        if _is_file(Path(text)) or _looks_like_path(text):
+        if _is_file(Path(text)) or _model_of_folder(Path(text)) or _looks_like_path(text):
             return kinds[0], self.find(kinds[0], name)
         raise ConfigError(self._unknown(kinds, text))
 
@@ -162,6 +165,12 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a name too long, or with a zero byte
         return False
+
+
+def _model_of_folder(path: Path) -> Path | None:
+    """The config of the checkpoint in a folder, if ``path`` is one."""
+    inside = (path / name for name in MODEL_FILES)
+    return next((file for file in inside if _is_file(file)), None)
 
 
 def _has_suffix(name: str) -> bool:

@@ -15,8 +15,6 @@ from accelsim.workload.model import Model
 
 #: Beside a config: how its checkpoint is quantised.
 SIDECAR_NAME = "hf_quant_config.json"
-#: Of a folder that holds a model; the first there is.
-_NAMES_IN_FOLDERS = (CONFIG_NAME, "params.json")
 
 
 def load_model(name_or_path: str | Path, catalog: Catalog | None = None) -> Model:
@@ -48,10 +46,7 @@ def load_model_file(
         ConfigError: As :func:`load_model`; an override names no key.
     """
     catalog = catalog or Catalog()
-    folder = Path(name_or_path)
-    inside = (folder / name for name in _NAMES_IN_FOLDERS)
-    path = next((file for file in inside if folder.is_dir() and file.is_file()), name_or_path)
-    document = load_document(find_model(path, catalog))
+    document = load_document(find_model(name_or_path, catalog))
     document = resolve_extends(document, lambda name, _: catalog.find("models", name))
     document = _with_sidecar(document)
     overrides = tuple(overrides)

@@ -144,3 +144,12 @@ def test_a_package_that_announces_no_folder_is_named(package: Callable[[str], Pa
     assert Catalog(environment=()).find("chips", "nvidia-h100-sxm").is_file()  # our own names need no package
     with pytest.raises(ConfigError, match=rf"plugin 'mine' \({value}\).*brings-files 1.0"):
         Catalog(environment=()).names("chips")
+
+
+def test_a_folder_of_a_checkpoint_stands_for_its_config(tmp_path: Path) -> None:
+    (tmp_path / "params.json").write_text("{}")
+    assert Catalog().find("models", tmp_path) == tmp_path / "params.json"
+    (tmp_path / "config.json").write_text("{}")
+    assert Catalog().find_any(("systems", "models"), tmp_path) == ("systems", tmp_path / "config.json")
+    with pytest.raises(ConfigError, match="no such file"):
+        Catalog().find("models", tmp_path / "empty")

@@ -216,6 +216,9 @@ def test_a_file_beside_the_config_states_it_too_and_the_cache(tmp_path: Path) ->
         ({"quant_method": "fp8", "weight_block_size": [0, 32]}, r"weight_block_size \[0, 32\]"),
         ({"quant_method": "modelopt", "quant_algo": "FP6"}, "quant_algo 'FP6' is not read. Known: FP8"),
         ({"quant_method": "compressed-tensors", "config_groups": {}}, "expected groups of modules, each with weights"),
+        ({"quant_method": "fp8", "ignored_layers": 5}, "ignored_layers: expected names or patterns of modules, got 5"),
+        ({"quant_algo": "MIXED_PRECISION", "quantized_layers": {}}, "quantized_layers: expected modules"),
+        ({"quant_method": "bitsandbytes"}, "expected load_in_4bit or load_in_8bit"),
         ({"quant_method": "fp8", "kv_cache_quant_algo": "FP3"}, "'FP3' is not read. Known: FP8, INT8"),
     ],
 )
