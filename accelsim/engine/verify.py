@@ -192,17 +192,8 @@ def _laws_hold(graph: TaskGraph, timeline: Timeline) -> bool:
 
     if len(timeline.start_ticks) != graph.num_tasks or len(timeline.end_ticks) != graph.num_tasks:
         return False
-    asked = kernel.Asked(
-        server=graph.server,
-        work_ticks=graph.work_ticks,
-        nbytes=graph.nbytes,
-        latency_ticks=graph.latency_ticks,
-        route_ptr=graph.route_ptr,
-        route_link=graph.route_link,
-        bytes_per_tick=graph.capacity_bytes_per_s / TICKS_PER_S,
-        pred_ptr=graph.pred_ptr,
-        pred_task=graph.pred_task,
-    )
+    own = {name: getattr(graph, name) for name in kernel.Asked._fields if name != "bytes_per_tick"}
+    asked = kernel.Asked(**own, bytes_per_tick=graph.capacity_bytes_per_s / TICKS_PER_S)
     done = kernel.Done(**{name: getattr(timeline, name) for name in kernel.Done._fields})
     scratch = kernel.Scratch(
         server_ptr=np.zeros(graph.num_servers + 1, dtype=np.int64),

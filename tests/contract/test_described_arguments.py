@@ -15,7 +15,7 @@ from pathlib import Path
 import accelsim
 
 #: Share of described functions; it only rises.
-FLOOR = 0.82
+FLOOR = 0.83
 
 PACKAGE = Path(accelsim.__file__).parent
 
