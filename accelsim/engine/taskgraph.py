@@ -235,7 +235,7 @@ def _check_ranges(graph: TaskGraph) -> None:
             allowed = f">= {low}" if high is None else f"in [{low}, {high})"
             raise TaskGraphError(f"task graph: {name}[{bad}] = {values[bad]}; must be {allowed}.")
     capacity, (least, most) = graph.capacity_bytes_per_s, CAPACITY_RANGE
-    for link in np.flatnonzero(~((capacity >= least) & (capacity <= most))):
+    for link in np.flatnonzero(~((capacity >= least) & (capacity <= most))).tolist():
         what = f"link {graph.links[link]!r}: capacity_bytes_per_s = {capacity[link]}"
         raise TaskGraphError(f"{what}; must be in {CAPACITY_RANGE}.")
 
