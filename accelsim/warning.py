@@ -39,7 +39,7 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "Nothing, if the key is about training or tokens; else describe the model in a YAML, docs/models.md.",
         ),
         "family-assumed": WarningHelp(
-            "The model_type of a config is unknown; its architectures name a class of a known family, which is taken.",
+            "A config names no known family but a class of one in its architectures, or has the keys of a params.json.",
             "Compare the parameters that accelsim show prints with the published count.",
         ),
         "type-assumed": WarningHelp(

@@ -21,6 +21,7 @@ from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.cut import cut_levels
+from accelsim.hardware.foreign import refuse_foreign
 from accelsim.hardware.inherit import inherit_calibration, without_stale_checks
 from accelsim.hardware.level import Level, SystemLevel
 from accelsim.hardware.link import LinkSpec
@@ -283,6 +284,7 @@ def _kind(document: Document, found: str, catalog: Catalog) -> str:
         except ConfigError:
             break  # told with its line where the parents are put together
     if node is None:
+        refuse_foreign(document)
         return found.removesuffix("s")
     if node.value not in _SECTIONS:
         raise ConfigError(f"{node.where}: kind: {node.text!r} is no hardware. Allowed: chip, system.")

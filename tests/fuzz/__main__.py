@@ -14,10 +14,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from inputs import make_input
-from judge import LIMIT_S, Verdict, judge
+from judge import WALL_LIMIT_S, Verdict, judge
 
 #: Wall seconds after which a process that answers nothing is ended: in machine code no alarm is heard.
-_PATIENCE_S = 3 * LIMIT_S
+_PATIENCE_S = 1.5 * WALL_LIMIT_S
 
 
 class Worker:

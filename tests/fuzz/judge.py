@@ -19,7 +19,9 @@ from inputs import Input
 from accelsim.cli.main import main
 from accelsim.errors import AccelsimWarning
 
+#: CPU seconds of one input, and wall seconds: more only where the machine is busy, or the command waits for something.
 LIMIT_S = 20.0
+WALL_LIMIT_S = 240.0
 LIMIT_BYTES = 2 * 2**30
 ALLOWED = (0, 2, 3)
 _SAID = "error:"
@@ -60,7 +62,7 @@ def judge(given: Input, folder: Path) -> Verdict:
             except SystemExit as stop:
                 code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
             except _TooLong:
-                problem = f"more than {LIMIT_S:g} s"
+                problem = f"more than {LIMIT_S:g} s of CPU, or {WALL_LIMIT_S:g} s"
             except BaseException as error:
                 problem = f"raised {type(error).__name__}"
     said = out.getvalue()[-300:] + err.getvalue()[-600:]
@@ -95,14 +97,17 @@ def _guards() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise _TooLong
 
-    before = signal.signal(signal.SIGALRM, stop)
+    alarms = ((signal.SIGPROF, signal.ITIMER_PROF, LIMIT_S), (signal.SIGALRM, signal.ITIMER_REAL, WALL_LIMIT_S))
+    before = [signal.signal(number, stop) for number, _, _ in alarms]
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limits = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + LIMIT_BYTES, limits[1]))
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    for _, timer, seconds in alarms:
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for (number, timer, _), handler in zip(alarms, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
         resource.setrlimit(resource.RLIMIT_AS, limits)

@@ -229,6 +229,8 @@ def _notices(config: Mapping[str, Any], family: str, has_head: bool, towers: tup
     name = config.get("model_type")
     if family != name and name is not None:
         yield warn("family-assumed", f"model_type {name!r} is read as {family}, as architectures says")
+    if family == _PARAMS_FAMILY:
+        yield warn("family-assumed", "read as a params.json of Meta or Mistral, which leaves the positions open")
     if all(config.get(key) in (None, "auto") for key in ("torch_dtype", "dtype")):
         yield warn("type-assumed", "the config states no torch_dtype; bf16 is taken for what is not quantised")
     if not has_head:

@@ -101,7 +101,7 @@ def test_params_json_of_meta_is_read_alone_or_from_its_folder(tmp_path: Path) ->
               "ffn_dim_multiplier": 1.3, "norm_eps": 1e-05, "rope_theta": 500000.0}  # fmt: skip
     llama3 = load(tmp_path, params, "params.json")
     assert llama3.num_parameters == 8_030_261_248  # as released
-    assert [warning.partition(":")[0] for warning in llama3.warnings] == ["type-assumed"]
+    assert [warning.partition(":")[0] for warning in llama3.warnings] == ["family-assumed", "type-assumed"]
     llama2 = {"dim": 4096, "multiple_of": 256, "n_heads": 32, "n_layers": 32, "norm_eps": 1e-05, "vocab_size": -1}
     assert load(tmp_path, llama2, "params.json").num_parameters == 6_738_415_616
     with pytest.raises(ConfigError, match="ffn_dim_multiplier, multiple_of: expected numbers above 0, got 'wide'"):
