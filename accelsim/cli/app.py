@@ -14,6 +14,7 @@ from accelsim.cli import (
     diff,
     experts,
     explain,
+    new,
     optics,
     place,
     plan,
@@ -57,6 +58,7 @@ sensitivity.register(app)
 show.register(app)
 explain.register(app)
 plan.register(app)
+new.register(app)
 place.register(app)
 cost.register(app)
 collective.register(app)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.markup import escape
 
-from accelsim.cli.render import describe_phase, joules, make_console, make_table, seconds
+from accelsim.cli.render import describe_phase, joules, make_console, seconds
+from accelsim.cli.tables import Columns, fitted_table
 from accelsim.results.format import change_text
 from accelsim.results.result import Result
 from accelsim.study.break_even import RANGE, BreakEven
-from accelsim.study.sensitivity import Influence, Sensitivity
+from accelsim.study.sensitivity import LARGE_STEP, Influence, Sensitivity
 
 TOP_PARAMETERS = 12
 
@@ -28,14 +31,12 @@ def print_sensitivity(result: Result, found: Sensitivity, verbose: bool = False)
     )
     shown = found.influences if verbose else found.influences[:TOP_PARAMETERS]
     step = f"{found.step:.3g}".rstrip("0") if found.step < 0.01 else f"{found.step:.0%}"
-    columns = ("parameter", "value", "kind", f"latency at -{step}", f"at +{step}", "elasticity", "of energy")
-    title = f"What the answer depends on ({len(shown)} of {len(found.influences)} parameters)"
-    table = make_table(title, (*columns, "source") if verbose else columns, numeric=columns[3:])
-    for one in shown:
-        change = [change_text(side.latency_s / found.base.latency_s - 1, 2) for side in (one.low, one.high)]
-        row = [one.parameter.path, one.parameter.text, one.parameter.kind, *change]
-        row += [f"{one.latency_elasticity:+.3f}", f"{one.energy_elasticity:+.3f}"]
-        table.add_row(*map(escape, [*row, one.parameter.source] if verbose else row))
+    down = f"-{step}" if found.step < LARGE_STEP else f"1/{1 + found.step:g}"
+    names = ("parameter", "value", "kind", f"at {down}", f"at +{step}", "elasticity", "of energy")
+    rows = [_cells(one, found, names) for one in shown]
+    columns = Columns((*names, "source") if verbose else names, names[3:], optional=("of energy", "kind"), gap=1)
+    title = f"What the latency depends on ({len(shown)} of {len(found.influences)} parameters)"
+    table = fitted_table(console, title, columns, rows)
     console.print(table, "")
     latency, energy = found.most_assumed, found.most_assumed_for_energy
     console.print(_assumed_sentence("latency", latency, latency.latency_elasticity if latency else 0.0))
@@ -46,6 +47,14 @@ def print_sensitivity(result: Result, found: Sensitivity, verbose: bool = False)
         console.print(f"[yellow]not moved:[/] {escape(path)}: {escape(reason)}")
     if found.failed and not verbose:
         console.print(f"{len(found.failed)} parameters could not be moved (-v lists them).")
+
+
+def _cells(one: Influence, found: Sensitivity, names: Sequence[str]) -> dict[str, str]:
+    """One parameter by column; the last is its source."""
+    changes = [change_text(side.latency_s / found.base.latency_s - 1, 2) for side in (one.low, one.high)]
+    texts = [one.parameter.path, one.parameter.text, one.parameter.kind, *changes]
+    texts += [f"{one.latency_elasticity:+.3f}", f"{one.energy_elasticity:+.3f}", one.parameter.source]
+    return dict(zip((*names, "source"), map(escape, texts), strict=True))
 
 
 def _assumed_sentence(what: str, one: Influence | None, elasticity: float) -> str:

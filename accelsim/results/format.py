@@ -9,6 +9,8 @@ from typing import Any
 from accelsim.units import format_quantity
 
 _BAND_DIGITS = 3
+#: A broken number of bytes is a mean; a point in ``5.969 B`` would read as billions.
+_WHOLE_BELOW = 1000
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
@@ -45,8 +47,13 @@ def watts_text(value_w: float) -> str:
 
 
 def size_text(value_bytes: float) -> str:
-    """Decimal bytes with four significant digits, e.g. ``16.06 GB``."""
-    return f"{count_text(value_bytes)}B"
+    """Decimal bytes with four significant digits, e.g. ``16.06 GB``; below a thousand whole bytes.
+
+    Examples:
+        >>> size_text(16.06e9), size_text(5.969)
+        ('16.06 GB', '6 B')
+    """
+    return f"{count_text(value_bytes if abs(value_bytes) >= _WHOLE_BELOW else round(value_bytes))}B"
 
 
 def count_text(number: float) -> str:

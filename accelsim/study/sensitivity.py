@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_STEP = 0.1
+#: A step of this and more down would leave nothing: down is then as many times smaller as up is larger.
+LARGE_STEP = 1.0
+#: The largest step.
+MOST_STEP = 9.0
 #: Elasticities below this are rounding.
 NO_INFLUENCE = 1e-6
 
@@ -198,7 +202,7 @@ def sensitivity(
         system: As of :func:`accelsim.simulate`.
         phase: As of :func:`accelsim.simulate`.
         plan: As of :func:`accelsim.simulate`; ``auto`` is chosen once, on the machine as described.
-        step: Relative step up and down, between 0 and 1.
+        step: Relative step up and down; from 100 % on, down means as many times smaller as up is larger.
         only: Beginnings of paths; empty means every parameter.
         options: Further options of a case.
 
@@ -224,15 +228,15 @@ def measure(
 
     Args:
         experiment: The run.
-        step: Relative step up and down, between 0 and 1.
+        step: Relative step up and down; from 100 % on, down means as many times smaller as up is larger.
         only: Beginnings of paths; empty means every parameter.
         progress: Called with (done, all) after each parameter.
 
     Raises:
         ConfigError: A step out of range, or ``only`` that begins no path.
     """
-    if not 0.0 < step < 1.0:
-        raise ConfigError(f"step: {step:g} is not between 0 and 1. Write e.g. 10%.")
+    if not 0.0 < step <= MOST_STEP:
+        raise ConfigError(f"step: {step:.0%} is not above 0 and at most {MOST_STEP:.0%}. Write e.g. 10%.")
     chosen = _chosen(experiment.system, only)
     base = experiment.run()
     found: list[Influence] = []
@@ -256,9 +260,18 @@ def _chosen(system: System, only: Sequence[str]) -> list[Parameter]:
     return [p for p in known if not only or p.path.startswith(tuple(only))]
 
 
+def lower_factor(step: float) -> float:
+    """What a parameter is multiplied by on the way down: 0.9 for 10 %, 1/2 for 100 %, where nothing would be left.
+
+    Args:
+        step: Relative step.
+    """
+    return 1.0 - step if step < LARGE_STEP else 1.0 / (1.0 + step)
+
+
 def _influence(experiment: Experiment, parameter: Parameter, base: Outcome, step: float) -> Influence:
     sides = []
-    for factor in (1.0 - step, 1.0 + step):
+    for factor in (lower_factor(step), 1.0 + step):
         system, real = scaled(experiment.system, parameter.path, factor)
         sides.append((real, experiment.run(system) if real != 1.0 else base))
     (low_factor, low), (high_factor, high) = sides

@@ -39,7 +39,7 @@ def test_break_even_says_where_the_order_turns(accelsim):
         (("--against", "nvidia-h100-sxm"), "--against and --vary belong together"),
         (("--vary", "chip.clock"), "--against and --vary belong together"),
         (("--step", "5 GB"), "--step: "),
-        (("--step", "100%"), "step: 1 is not between 0 and 1"),
+        (("--step", "1000%"), "step: 1000% is not above 0 and at most 900%"),
         (("--against", "nvidia-h100-sxm", "--vary", "chip.clok"), "Did you mean 'chip.clock'?"),
         (("--against", "nvidia-h100-sxm", "--vary", "chip.clock", *ONLY), "leave them out with --against"),
     ],

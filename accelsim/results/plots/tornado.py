@@ -52,7 +52,7 @@ def plot_tornado(
     ax = new_axes(ax, 9.0, 1.4 + 0.34 * len(shown))
     places = [-index for index in range(len(shown))]
     sides = [
-        ("low", f"parameter {step:.0%} smaller", BLUE, ""),
+        ("low", f"parameter {step:.0%} smaller" if step < 1 else f"parameter {1 + step:g} times smaller", BLUE, ""),
         ("high", f"parameter {step:.0%} larger", VERMILLION, "//"),
     ]
     for side, label, colour, hatch in sides:

@@ -24,6 +24,8 @@ FloatArray = npt.NDArray[np.float64]
 #: Most bars of the timeline and of the chart by operator.
 MAX_BARS, MAX_OPERATORS = 3_000, 20
 #: Most points of a curve, most bars of links, most links with a row in the timeline, most blocks named above an axis.
+#: Row of tasks that wait and hold neither server nor link.
+NO_SERVER = "no server"
 MAX_POINTS, MAX_LINK_BARS, MAX_LINK_ROWS, MAX_BLOCK_NAMES = 2_000, 40, 16, 12
 #: Hatches of the pictures as plotly patterns.
 _LIMIT = "#CC79A7"
@@ -116,7 +118,7 @@ def _timeline(result: Result) -> Figure:
     if (tasks["server"] == "").any() and tasks["first_link"].nunique() > MAX_LINK_ROWS:
         notes.append("Transfers are left out: see the links below.")
         tasks = tasks[tasks["server"] != ""]
-    tasks = tasks.assign(row=np.where(tasks["server"] != "", tasks["server"], tasks["first_link"]), tasks=1)
+    tasks = _in_rows(tasks)
     bars = _merged(tasks)
     if len(bars) < len(tasks):
         notes.append(f"{len(tasks)} tasks are drawn as {len(bars)} bars: neighbours of one operator are one bar.")
@@ -144,6 +146,14 @@ def _timeline(result: Result) -> Figure:
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, type="category")
     figure.update_yaxes(categoryorder="array", categoryarray=list(order))
     return _close("timeline", "Timeline", figure, " ".join(notes))
+
+
+def _in_rows(tasks: pd.DataFrame) -> pd.DataFrame:
+    """The tasks with the row that each is drawn in; joints of the graph, which take no time anywhere, are left out."""
+    is_joint = (tasks["server"] == "") & (tasks["first_link"] == "") & (tasks["start_s"] == tasks["end_s"])
+    drawn = tasks[~is_joint]
+    row = np.where(drawn["server"] != "", drawn["server"], drawn["first_link"])
+    return drawn.assign(row=np.where(row != "", row, NO_SERVER), tasks=1)
 
 
 def _merged(tasks: pd.DataFrame) -> pd.DataFrame:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from accelsim import Decode, simulate
+from accelsim import Decode, Prefill, simulate
 from accelsim.errors import ConfigError
 from accelsim.results.bill import Rates
+from accelsim.results.report.figures import _in_rows
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,12 @@ def test_a_result_shows_itself_in_a_notebook_with_every_name_escaped(result):
     assert "&lt;script&gt;" in html
     assert "&lt;b&gt;careful" in html
     assert result.bottleneck.sentence in html
+
+
+def test_every_row_of_the_timeline_of_a_pipeline_has_a_name() -> None:
+    result = simulate("llama3-8b", "nvidia-dgx-h100", Prefill(4, 64), "tp=2,pp=2,microbatches=4", what_ifs=False)
+    tasks = result.table("tasks")
+    assert ((tasks["server"] == "") & (tasks["first_link"] == "")).any()  # joints of the graph
+    rows = set(_in_rows(tasks)["row"])
+    assert "" not in rows
+    assert {"stream", "stream@1"} <= rows

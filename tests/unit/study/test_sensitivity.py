@@ -96,8 +96,8 @@ def test_where_the_order_never_turns_there_is_no_break_even_point(experiment):
 
 
 def test_bad_requests_are_refused_in_words(experiment):
-    with pytest.raises(ConfigError, match=r"step: 1 is not between 0 and 1"):
-        measure(experiment, step=1.0)
+    with pytest.raises(ConfigError, match=r"step: 1000% is not above 0 and at most 900%"):
+        measure(experiment, step=10.0)
     with pytest.raises(ConfigError, match=r"--only chip\.foo: no parameter"):
         measure(experiment, only=["chip.foo"])
     with pytest.raises(ConfigError, match=r"Did you mean 'chip\.clock'"):
@@ -110,3 +110,11 @@ def test_a_wafer_has_parameters_of_its_network_and_none_of_links():
     found = measure(experiment, only=["chip.noc"])
     assert {i.parameter.path for i in found.influences} >= {"chip.noc.hop_latency", "chip.noc.link_bandwidth"}
     assert found.influences[0].latency_elasticity > 0  # a slower hop is a slower token
+
+
+def test_a_step_of_all_of_it_halves_and_doubles(experiment):
+    path = "chip.memories.hbm.bandwidth"
+    (found,) = measure(experiment, step=1.0, only=[path]).influences
+    run = ("llama3-8b", "nvidia-dgx-a100:2", Prefill(1, 256), "tp=2")
+    half, twice = (simulate(*run, what_ifs=False, overrides={path: text}).latency_s for text in ("0.5x", "2x"))
+    assert (found.low.latency_s, found.high.latency_s) == (pytest.approx(half), pytest.approx(twice))
