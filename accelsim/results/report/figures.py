@@ -23,9 +23,9 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Most bars of the timeline and of the chart by operator.
 MAX_BARS, MAX_OPERATORS = 3_000, 20
-#: Most points of a curve, most bars of links, most links with a row in the timeline, most blocks named above an axis.
 #: Row of tasks that wait and hold neither server nor link.
 NO_SERVER = "no server"
+#: Most points of a curve, most bars of links, most links with a row in the timeline, most blocks named above an axis.
 MAX_POINTS, MAX_LINK_BARS, MAX_LINK_ROWS, MAX_BLOCK_NAMES = 2_000, 40, 16, 12
 #: Hatches of the pictures as plotly patterns.
 _LIMIT = "#CC79A7"
