@@ -1,16 +1,13 @@
 """Heaps over plain arrays for the compiled kernel; each function works in place.
 
-Three kinds: timers (tick, item), a server's queue (priority, ready tick, id), and an
-indexed heap that can move an entry when its key changes.
+Two kinds: timers (tick, item), and a server's queue (priority, ready tick, id).
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from accelsim.engine._jit import jit, jit_inline
-from accelsim.engine._state import Records, Servers
-from accelsim.engine.taskgraph import FloatArray, Int32Array, Int64Array
+from accelsim.engine._state import Servers
+from accelsim.engine.taskgraph import Int32Array, Int64Array
 
 
 @jit
@@ -141,114 +138,3 @@ def queue_pop(servers: Servers, server: int) -> int:
         hole = child
     heap[head + hole] = last
     return first
-
-
-@jit
-def end_move(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, hole: int, item: int) -> None:
-    """Bring link ``item`` to where its end belongs, starting at the free place ``hole``.
-
-    Args:
-        heap_ticks: When the flows of each link end, in the order of the heap.
-        heap: Links, likewise.
-        links: State of all links; each knows its place.
-        size: Links in the heap.
-        hole: The free place.
-        item: The link.
-    """
-    tick = links[item]["end_ticks"]
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if heap_ticks[parent] <= tick:
-            break
-        heap_ticks[hole] = heap_ticks[parent]
-        heap[hole] = heap[parent]
-        links[heap[hole]]["end_place"] = hole
-        hole = parent
-    while True:
-        child = 2 * hole + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap_ticks[child + 1] < heap_ticks[child]:
-            child += 1
-        if heap_ticks[child] >= tick:
-            break
-        heap_ticks[hole] = heap_ticks[child]
-        heap[hole] = heap[child]
-        links[heap[hole]]["end_place"] = hole
-        hole = child
-    heap_ticks[hole] = tick
-    heap[hole] = item
-    links[item]["end_place"] = hole
-
-
-@jit
-def end_set(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, item: int, tick: int) -> int:
-    """Have link ``item`` come up at ``tick``, adding it if it is not there; return the new size."""
-    hole = int(np.int64(links[item]["end_place"]))
-    if hole >= 0 and links[item]["end_ticks"] == tick:
-        return size
-    links[item]["end_ticks"] = tick
-    if hole < 0:
-        hole = size
-        size += 1
-    end_move(heap_ticks, heap, links, size, hole, item)
-    return size
-
-
-@jit
-def end_remove(heap_ticks: Int64Array, heap: Int32Array, links: Records, size: int, item: int) -> int:
-    """Take link ``item`` out, if it is there, and return the new size."""
-    hole = int(np.int64(links[item]["end_place"]))
-    if hole < 0:
-        return size
-    links[item]["end_place"] = -1
-    size -= 1
-    last = heap[size]
-    if last != item:
-        end_move(heap_ticks, heap, links, size, hole, last)
-    return size
-
-
-@jit
-def share_push(shares: FloatArray, heap: Int32Array, size: int, share: float, link: int) -> int:
-    """Add a link to the heap by (share, id) and return the new size.
-
-    Args:
-        shares: Share of each link, in the order of the heap.
-        heap: Links, likewise.
-        size: Links in the heap.
-        share: Of the new one.
-        link: The new one.
-    """
-    hole = size
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if shares[parent] < share or (shares[parent] == share and heap[parent] < link):
-            break
-        shares[hole] = shares[parent]
-        heap[hole] = heap[parent]
-        hole = parent
-    shares[hole] = share
-    heap[hole] = link
-    return size + 1
-
-
-@jit
-def share_replace(shares: FloatArray, heap: Int32Array, size: int, share: float, link: int) -> None:
-    """Replace the root of the heap by another entry."""
-    hole = 0
-    while True:
-        child = 2 * hole + 1
-        if child >= size:
-            break
-        if child + 1 < size and (
-            shares[child + 1] < shares[child] or (shares[child + 1] == shares[child] and heap[child + 1] < heap[child])
-        ):
-            child += 1
-        if share < shares[child] or (share == shares[child] and link < heap[child]):
-            break
-        shares[hole] = shares[child]
-        heap[hole] = heap[child]
-        hole = child
-    shares[hole] = share
-    heap[hole] = link

@@ -23,8 +23,8 @@ _LOG = logging.getLogger(__name__)
 
 _FOLDER = first_writable(folders())
 
-#: Machine code alone: no function here is handed to C as a callback.
-_ALWAYS = {"nogil": True, "no_cfunc_wrapper": True}
+#: Machine code alone: no function here is handed to C as a callback, and none looks whether it divides by zero.
+_ALWAYS = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 
 #: Nor is there a door for Python to what only compiled functions call.
 _INNER = {**_ALWAYS, "_nrt": False, "no_cpython_wrapper": True}

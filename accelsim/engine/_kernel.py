@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from accelsim.engine._flow_state import Links, Moving
 from accelsim.engine._heaps import queue_pop, queue_push, timer_pop, timer_push
 from accelsim.engine._jit import jit_entry, jit_inline
 from accelsim.engine._kernel_flows import end_flows, refill, start_flows
 from accelsim.engine._state import (
-    DIRTY,
     DONE,
     ENDING,
     ENDS,
     FINISHED,
     FREE,
     JOINING,
+    MARKED,
     NOW,
     OVERFLOW,
     PIECES,
@@ -23,8 +24,6 @@ from accelsim.engine._state import (
     STATUS,
     TIMERS,
     Columns,
-    Links,
-    Moving,
     Servers,
     Tasks,
 )
@@ -208,7 +207,7 @@ def next_tick(tasks: Tasks, links: Links, count: Int64Array) -> int:
     if count[TIMERS] > 0:
         tick = int(tasks.timer_ticks[0])
     if count[ENDS] > 0:
-        flow_tick = int(links.heap_ticks[0])
+        flow_tick = int(links.ends.entries[0]["key"])
         if tick < 0 or flow_tick < tick:
             tick = flow_tick
     return tick
@@ -236,8 +235,8 @@ def run_kernel(columns: Columns, tasks: Tasks, servers: Servers, moving: Moving,
             count[STATUS] = SHORT_OF_ROOM
             return
         start_flows(columns, tasks, flows, links, count, now)
-        if count[DIRTY] > 0:
-            refill(flows, links, moving.filling, pieces, count, now)
+        if count[MARKED] > 0:
+            refill(moving, count, now)
         tick = next_tick(tasks, links, count)
         if count[STATUS] != FINISHED or tick < 0:
             return

@@ -1,7 +1,7 @@
 """The compiled twin of the SimPy engine: the same timeline to the tick, for millions of tasks.
 
-Struct-of-arrays state, reversed CSR dependencies, binary heaps and water filling of only
-the components of links that changed, compiled by numba and cached on disk.  What a task
+Struct-of-arrays state, reversed CSR dependencies, binary heaps, and rates of only the flows
+whose level changes (:mod:`accelsim.engine.fair`), compiled by numba and cached on disk.  What a task
 graph means is said in :mod:`accelsim.engine.simpy_engine`; a property test holds the two
 together.  Not offered here: processes of the user's own, capacities that change.
 """
@@ -13,9 +13,20 @@ import time
 import numpy as np
 
 from accelsim.engine import _state as state
+from accelsim.engine._flow_state import (
+    Flows,
+    Moving,
+    Pieces,
+    grown_flows,
+    grown_pieces,
+    new_flows,
+    new_links,
+    new_pieces,
+)
 from accelsim.engine._kernel import run_kernel, turn_round
 from accelsim.engine.clock import MAX_TICKS, OVERFLOW_REMEDY, TICKS_PER_S, ClockOverflowError
 from accelsim.engine.deadlock import deadlock_error
+from accelsim.engine.fair.grid import RateGrid
 from accelsim.engine.taskgraph import Int64Array, TaskGraph
 from accelsim.engine.template import root_tasks
 from accelsim.engine.timeline import LinkRates, Timeline, sorted_rates
@@ -37,9 +48,11 @@ def run_compiled(graph: TaskGraph, record_rates: bool = False) -> Timeline:
     began_s = time.perf_counter()
     tasks = state.new_tasks(graph)
     servers = state.new_servers(graph, tasks)
-    links = state.new_links(graph)
+    grid = RateGrid.of(graph.capacity_bytes_per_s)
+    links = new_links(graph, grid)
     count = np.zeros(state.NUM_COUNTERS, dtype=np.int64)
-    pieces = _run_with_room(graph, tasks, servers, links, count, record_rates)
+    moving = Moving(_first_flows(graph, grid), links, new_pieces(graph.num_links, record_rates))
+    pieces = _run_with_room(graph, tasks, servers, moving, count)
     now = int(count[state.NOW])
     if count[state.STATUS] == state.OVERFLOW:
         raise ClockOverflowError(f"the run passes {MAX_TICKS / TICKS_PER_S:.0f} s: {OVERFLOW_REMEDY}")
@@ -48,32 +61,28 @@ def run_compiled(graph: TaskGraph, record_rates: bool = False) -> Timeline:
     return Timeline(
         start_ticks=tasks.start_ticks,
         end_ticks=tasks.end_ticks,
-        link_bytes=links.nbytes,
+        link_bytes=links.links["nbytes"].copy(),
         link_busy_ticks=links.links["busy_ticks"].copy(),
         server_busy_ticks=servers.busy_ticks,
         makespan_ticks=now,
         engine="compiled",
         wall_s=time.perf_counter() - began_s,
-        rates=_rates(pieces, int(count[state.PIECES])) if record_rates else None,
+        rates=_rates(pieces, int(count[state.PIECES]), grid) if record_rates else None,
     )
 
 
-def _run_with_room(
-    graph: TaskGraph,
-    tasks: state.Tasks,
-    servers: state.Servers,
-    links: state.Links,
-    count: Int64Array,
-    record_rates: bool,
-) -> state.Pieces:
-    """Run the kernel, making room for flows and pieces whenever it asks for it; return the pieces."""
+def _first_flows(graph: TaskGraph, grid: RateGrid) -> Flows:
+    """Slots for the first flows of a graph."""
     max_hops = max(1, int(graph.num_hops.max(initial=0)))
+    return new_flows(_FIRST_SLOTS, max_hops, grid)
+
+
+def _run_with_room(
+    graph: TaskGraph, tasks: state.Tasks, servers: state.Servers, moving: Moving, count: Int64Array
+) -> Pieces:
+    """Run the kernel, making room for flows and pieces whenever it asks for it; return the pieces."""
     columns = _columns(graph)
-    flows = state.new_flows(_FIRST_SLOTS, max_hops)
-    filling = state.new_filling(graph.num_links)
-    moving = state.Moving(flows, links, filling, state.new_pieces(graph.num_links, record_rates))
     count[state.FREE] = _FIRST_SLOTS
-    count[state.EPOCH] = 1
     roots = root_tasks(graph)
     tasks.ready[: len(roots)] = roots
     count[state.READY] = len(roots)
@@ -83,9 +92,9 @@ def _run_with_room(
             return moving.pieces
         count[state.STATUS] = state.FINISHED
         if count[state.JOINING] > count[state.FREE]:
-            moving = moving._replace(flows=state.grown_flows(moving.flows, int(count[state.JOINING]), count))
+            moving = moving._replace(flows=grown_flows(moving.flows, int(count[state.JOINING]), count))
         if len(moving.pieces.link) - count[state.PIECES] < len(moving.pieces.open_rate):
-            moving = moving._replace(pieces=state.grown_pieces(moving.pieces))
+            moving = moving._replace(pieces=grown_pieces(moving.pieces))
 
 
 def _columns(graph: TaskGraph) -> state.Columns:
@@ -109,6 +118,7 @@ def _really_started(tasks: state.Tasks) -> Int64Array:
     return np.where(tasks.end_ticks >= 0, tasks.start_ticks, -1)
 
 
-def _rates(pieces: state.Pieces, used: int) -> LinkRates:
+def _rates(pieces: Pieces, used: int, grid: RateGrid) -> LinkRates:
     """Cut the recorded pieces to length; all are closed, since every flow has arrived."""
-    return sorted_rates(pieces.link[:used], pieces.start_ticks[:used], pieces.end_ticks[:used], pieces.rate[:used])
+    bytes_per_s = grid.bytes_per_s(pieces.rate[:used])
+    return sorted_rates(pieces.link[:used], pieces.start_ticks[:used], pieces.end_ticks[:used], bytes_per_s)

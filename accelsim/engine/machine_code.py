@@ -18,9 +18,9 @@ _HERE = Path(__file__).parent
 
 
 def source_stamp(folder: Path) -> str:
-    """Return a digest of the kernel files (those whose name starts with one underscore) in ``folder``."""
+    """Return a digest of the kernel files (those whose name starts with one underscore) in and below ``folder``."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("_[a-z]*.py")):
+    for path in sorted(folder.rglob("_[a-z]*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

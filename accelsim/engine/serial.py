@@ -22,7 +22,8 @@ from heapq import heappop, heappush
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engine.clock import MAX_TICKS, TICKS_PER_S
+from accelsim.engine.clock import MAX_TICKS
+from accelsim.engine.fair.grid import RateGrid
 from accelsim.engine.runs import Runs
 from accelsim.engine.taskgraph import NO_SERVER, FloatArray, Int64Array, TaskGraph, successors
 from accelsim.engine.verify import verify_timeline
@@ -117,7 +118,8 @@ def _transfer_ticks(graph: TaskGraph, nbytes: Int64Array) -> Int64Array:
     """Time of each transfer alone on its route, as the engines round it; 0 without bytes or route."""
     rate = np.full(graph.num_tasks, np.inf)
     routed = np.flatnonzero(graph.num_hops > 0)
-    capacity = graph.capacity_bytes_per_s / TICKS_PER_S
+    grid = RateGrid.of(graph.capacity_bytes_per_s)
+    capacity = grid.units(graph.capacity_bytes_per_s) / grid.units_per_byte_per_tick
     if routed.size:
         rate[routed] = np.minimum.reduceat(capacity[graph.route_link], graph.route_ptr[routed])
     with np.errstate(divide="ignore", invalid="ignore"):

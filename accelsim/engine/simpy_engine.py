@@ -19,9 +19,9 @@ Ticks
     first, then the rounds, then the rates.
 
 Flows
-    Bytes are a fluid.  All flows now on the links share them max-min fair
-    (:mod:`accelsim.engine.fairshare`); rates are float64 bytes per tick.  A flow whose rate
-    changes has moved ``rate * (now - last change)`` bytes and now ends at
+    Bytes are a fluid.  All flows now on the links share them max-min fair, in whole numbers of a
+    small unit (:mod:`accelsim.engine.fair`); divided by it they are float64 bytes per tick.  A
+    flow whose rate changes has moved ``rate * (now - last change)`` bytes and now ends at
     ``now + max(1, ceil(remaining / rate))``; a flow whose rate stays is left untouched.
 
 Not modelled: packets, flow control, preemption, fractional servers.
@@ -41,8 +41,8 @@ from typing import Any
 import numpy as np
 import simpy
 
-from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.deadlock import deadlock_error
+from accelsim.engine.fair.grid import RateGrid
 from accelsim.engine.simpy_links import SETTLE, Link, SharedLinks, TaskPhase, timeout
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph, successors
 from accelsim.engine.timeline import Timeline
@@ -69,11 +69,12 @@ class SimpyEngine:
     def __init__(self, graph: TaskGraph, record_rates: bool = False, arbiter: Arbiter | None = None) -> None:
         self.graph = graph
         self.env = simpy.Environment()
-        capacity = (graph.capacity_bytes_per_s / TICKS_PER_S).tolist()
-        self.links = [Link(name, rate) for name, rate in zip(graph.links, capacity, strict=True)]
+        self._grid = RateGrid.of(graph.capacity_bytes_per_s)
+        units = self._grid.units(graph.capacity_bytes_per_s).tolist()
+        self.links = [Link(name, capacity) for name, capacity in zip(graph.links, units, strict=True)]
         self.start_ticks = [-1] * graph.num_tasks
         self.end_ticks = [-1] * graph.num_tasks
-        self._shared = SharedLinks(self.env, self.links, record_rates)
+        self._shared = SharedLinks(self.env, self.links, self._grid, record_rates)
         self._arbiter = arbiter
         self._columns()
         self._queues: list[list[tuple[int, int, int]]] = [[] for _ in graph.servers]
@@ -82,7 +83,7 @@ class SimpyEngine:
         self._left = graph.num_tasks
         self._ended: list[int] = []
         self._ended_events: dict[int, simpy.Event] = {}
-        self._highest_capacity = list(capacity)
+        self._highest_capacity_bytes_per_s = graph.capacity_bytes_per_s.tolist()
         self._background_bytes = [0] * graph.num_links
 
     def _columns(self) -> None:
@@ -124,9 +125,9 @@ class SimpyEngine:
         """
         if not 0.0 <= capacity_bytes_per_s < float("inf"):
             raise ValueError(f"link {self.links[link].name!r}: capacity must be >= 0, got {capacity_bytes_per_s!r}.")
-        rate = capacity_bytes_per_s / TICKS_PER_S
-        self.links[link].capacity_bytes_per_tick = rate
-        self._highest_capacity[link] = max(self._highest_capacity[link], rate)
+        self.links[link].capacity_units = self._grid.units_of(capacity_bytes_per_s)
+        highest = self._highest_capacity_bytes_per_s
+        highest[link] = max(highest[link], capacity_bytes_per_s)
         self._shared.touch((link,))
 
     def transfer(self, nbytes: int, route: Sequence[int]) -> simpy.Event:
@@ -160,13 +161,14 @@ class SimpyEngine:
             try:
                 self.env.step()
             except simpy.core.EmptySchedule:
+                self._shared.refuse_crowds()
                 raise deadlock_error(self.graph, self.start_ticks, self.end_ticks, self.now_ticks) from None
         timeline = self._timeline(began_s)
         verify_timeline(
             self.graph,
             timeline,
             background_bytes=np.array(self._background_bytes, dtype=np.int64),
-            capacity_bytes_per_s=np.array(self._highest_capacity) * TICKS_PER_S,
+            capacity_bytes_per_s=np.array(self._highest_capacity_bytes_per_s),
         )
         return timeline
 

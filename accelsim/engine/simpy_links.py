@@ -1,6 +1,6 @@
 """Links shared by flows, on SimPy: the fluid half of the engine's definition.
 
-Bytes on the links move at max-min fair rates (:mod:`accelsim.engine.fairshare`), set anew
+Bytes on the links move at max-min fair rates (:mod:`accelsim.engine.fair`), set anew
 once at the end of every tick in which a flow joined or left or a capacity changed.
 """
 
@@ -14,7 +14,8 @@ from operator import attrgetter
 import simpy
 
 from accelsim.engine.clock import MAX_TICKS, OVERFLOW_REMEDY, TICKS_PER_S, ClockOverflowError
-from accelsim.engine.fairshare import component, fill
+from accelsim.engine.fair.filling import component, fill
+from accelsim.engine.fair.grid import RateGrid
 from accelsim.engine.timeline import RateRecorder
 
 # SimPy runs events of one time by priority; 0 and 1 are its own (urgent, normal).
@@ -52,7 +53,7 @@ class Link:
     """State of one link: who is on it, and what it has carried so far."""
 
     name: str
-    capacity_bytes_per_tick: float
+    capacity_units: int
     flows: dict[TaskFlow, None] = field(default_factory=dict)
     nbytes: int = 0
     busy_ticks: int = 0
@@ -65,13 +66,15 @@ class SharedLinks:
     Args:
         env: The SimPy environment, its time in integer ticks.
         links: One state per link.
+        grid: Unit of their capacities.
         record_rates: Record the piecewise rate of every link.
     """
 
-    def __init__(self, env: simpy.Environment, links: Sequence[Link], record_rates: bool) -> None:
+    def __init__(self, env: simpy.Environment, links: Sequence[Link], grid: RateGrid, record_rates: bool) -> None:
         self.env = env
         self.links = links
-        self.recorder = RateRecorder(len(links)) if record_rates else None
+        self.recorder = RateRecorder(len(links), grid) if record_rates else None
+        self._units_per_byte_per_tick = grid.units_per_byte_per_tick
         self._flows_on_link = [link.flows for link in links]
         self._dirty: set[int] = set()
 
@@ -105,6 +108,17 @@ class SharedLinks:
             TaskPhase(self.env, REFILL, self._refill)
         self._dirty.update(links)
 
+    def refuse_crowds(self) -> None:
+        """Raise if a flow stands still although its links have capacity: less than a unit for each flow.
+
+        Raises:
+            ClockOverflowError: There is one; not even a byte of each would arrive within the clock.
+        """
+        for link in self.links:
+            for flow in link.flows:
+                if not flow.rate and all(self.links[index].capacity_units for index in flow.route):
+                    raise _overflow()
+
     def _arrive(self, flow: TaskFlow) -> None:
         if flow.end_ticks != self.now_ticks:
             return  # A timer from before the rate changed.
@@ -121,9 +135,10 @@ class SharedLinks:
     def _refill(self) -> None:
         links = component(self._dirty, self._flows_on_link, _route)
         self._dirty.clear()
-        capacity = {index: self.links[index].capacity_bytes_per_tick for index in links}
-        rates, used = fill(links, self._flows_on_link, _route, capacity)
-        for flow, rate in rates.items():
+        capacity = {index: self.links[index].capacity_units for index in links}
+        levels, used = fill(links, self._flows_on_link, _route, capacity)
+        for flow, level in levels.items():
+            rate = level / self._units_per_byte_per_tick
             if rate != flow.rate:
                 self._change_rate(flow, rate)
         if self.recorder is not None:
@@ -152,5 +167,9 @@ def timeout(env: simpy.Environment, ticks: int) -> simpy.Event:
         ClockOverflowError: The clock would pass its last tick.
     """
     if env.now + ticks > MAX_TICKS:
-        raise ClockOverflowError(f"the run passes {MAX_TICKS / TICKS_PER_S:.0f} s: {OVERFLOW_REMEDY}")
+        raise _overflow()
     return env.timeout(ticks)
+
+
+def _overflow() -> ClockOverflowError:
+    return ClockOverflowError(f"the run passes {MAX_TICKS / TICKS_PER_S:.0f} s: {OVERFLOW_REMEDY}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engine.clock import TICKS_PER_S, to_seconds
+from accelsim.engine.clock import to_seconds
+from accelsim.engine.fair.grid import RateGrid
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -33,40 +34,46 @@ class LinkRates:
 
 
 class RateRecorder:
-    """Collects the changes of link rates of one run, in any order of links."""
+    """Collects the changes of link rates of one run, in any order of links.
 
-    def __init__(self, num_links: int) -> None:
-        self._rate_bytes_per_tick = [0.0] * num_links
+    Args:
+        num_links: Links of the graph.
+        grid: Unit of the rates.
+    """
+
+    def __init__(self, num_links: int, grid: RateGrid) -> None:
+        self._grid = grid
+        self._units = [0] * num_links
         self._since_ticks = [0] * num_links
-        self._rows: list[tuple[int, int, int, float]] = []
+        self._rows: list[tuple[int, int, int, int]] = []
 
-    def change(self, link: int, now_ticks: int, rate_bytes_per_tick: float) -> None:
+    def change(self, link: int, now_ticks: int, units: int) -> None:
         """Note the rate of a link from ``now_ticks`` on.
 
         Args:
             link: Index of the link.
             now_ticks: From when on.
-            rate_bytes_per_tick: Sum over the flows that cross it.
+            units: Sum of the rates of the flows that cross it.
         """
-        old = self._rate_bytes_per_tick[link]
-        if rate_bytes_per_tick == old:
+        old = self._units[link]
+        if units == old:
             return
         since = self._since_ticks[link]
-        if old > 0.0 and now_ticks > since:
+        if old > 0 and now_ticks > since:
             self._rows.append((link, since, now_ticks, old))
-        self._rate_bytes_per_tick[link] = rate_bytes_per_tick
+        self._units[link] = units
         self._since_ticks[link] = now_ticks
 
     def rates(self, now_ticks: int) -> LinkRates:
         """Close what is open and return all pieces."""
         for link in range(len(self._since_ticks)):
-            self.change(link, now_ticks, 0.0)
+            self.change(link, now_ticks, 0)
         rows = self._rows
         return sorted_rates(
             np.array([row[0] for row in rows], dtype=np.int32),
             np.array([row[1] for row in rows], dtype=np.int64),
             np.array([row[2] for row in rows], dtype=np.int64),
-            np.array([row[3] for row in rows], dtype=np.float64),
+            self._grid.bytes_per_s(np.array([row[3] for row in rows], dtype=np.int64)),
         )
 
 
@@ -74,22 +81,22 @@ def sorted_rates(
     link: npt.NDArray[np.int32],
     start_ticks: Int64Array,
     end_ticks: Int64Array,
-    bytes_per_tick: npt.NDArray[np.float64],
+    bytes_per_s: npt.NDArray[np.float64],
 ) -> LinkRates:
-    """Bring pieces into the order of :class:`LinkRates` and to bytes/s.
+    """Bring pieces into the order of :class:`LinkRates`.
 
     Args:
         link: Index of the link of each piece. int32[pieces].
         start_ticks: Where it begins. int64[pieces].
         end_ticks: Where it ends. int64[pieces].
-        bytes_per_tick: Rate in between. float64[pieces].
+        bytes_per_s: Rate in between. float64[pieces].
     """
     order = np.lexsort((start_ticks, link))
     return LinkRates(
         link=link[order],
         start_ticks=start_ticks[order],
         end_ticks=end_ticks[order],
-        bytes_per_s=bytes_per_tick[order] * TICKS_PER_S,
+        bytes_per_s=bytes_per_s[order],
     )
 
 

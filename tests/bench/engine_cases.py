@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.engine import (
     CrossEdges,
@@ -17,6 +18,8 @@ from accelsim.engine import (
     instantiate,
     make_task_graph,
 )
+
+Int64Array = npt.NDArray[np.int64]
 
 LINK_BYTES_PER_S = 50e9
 LATENCY_TICKS = 500_000_000
@@ -128,14 +131,40 @@ def torus_all_reduce(side: int) -> TaskGraph:
 
 def mesh_permutation(side: int) -> TaskGraph:
     """Every node of a mesh sends 64 KiB to a random other, first along x, then along y."""
+    source, target = _permutation(side)
+    return _mesh(side, source, target, nbytes=65536)
+
+
+def mesh_random_sizes(side: int) -> TaskGraph:
+    """The same permutation with sizes from 16 to 128 KiB, so that every transfer ends at a time of its own."""
+    source, target = _permutation(side)
+    return _mesh(side, source, target, nbytes=np.random.default_rng(1).integers(16384, 131072, side * side))
+
+
+def mesh_uniform(percent: int, side: int = 16, num_tasks: int = 40_000) -> TaskGraph:
+    """Messages of 4 KiB between random nodes of a mesh, at random times; ``percent`` of what its middle can carry."""
     rng = np.random.default_rng(0)
     nodes = side * side
-    source, target = np.arange(nodes), rng.permutation(nodes)
+    # Half of the traffic crosses the middle, half of that in each direction, over ``side`` links.
+    every_s = 4096 / (percent / 100 * 4 * side * LINK_BYTES_PER_S)
+    start_ticks = np.cumsum(rng.exponential(every_s * 1e15, num_tasks)).astype(np.int64)
+    source, target = rng.integers(0, nodes, num_tasks), rng.integers(0, nodes, num_tasks)
+    return _mesh(side, source, target, nbytes=4096, latency_ticks=start_ticks)
+
+
+def _permutation(side: int) -> tuple[Int64Array, Int64Array]:
+    """Every node, and whom it sends to."""
+    nodes = side * side
+    return np.arange(nodes), np.random.default_rng(0).permutation(nodes)
+
+
+def _mesh(side: int, source: Int64Array, target: Int64Array, **columns: Int64Array | int) -> TaskGraph:
+    """Transfers over a mesh, first along x, then along y."""
     hops_x = target % side - source % side
     hops_y = target // side - source // side
     hops = np.abs(hops_x) + np.abs(hops_y)
     route_ptr = np.concatenate([[0], np.cumsum(hops)])
-    flow = np.repeat(source, hops)
+    flow = np.repeat(np.arange(len(source)), hops)
     hop = np.arange(route_ptr[-1]) - route_ptr[flow]
     on_x = hop < np.abs(hops_x)[flow]
     step_x, step_y = np.sign(hops_x)[flow], np.sign(hops_y)[flow]
@@ -143,11 +172,11 @@ def mesh_permutation(side: int) -> TaskGraph:
     y = (source // side)[flow] + np.where(on_x, 0, step_y * (hop - np.abs(hops_x)[flow]))
     direction = np.where(on_x, (step_x > 0) * 1, 2 + (step_y > 0) * 1)
     return make_task_graph(
-        nodes,
-        nbytes=65536,
+        len(source),
         route_ptr=route_ptr,
         route_link=(y * side + x) * 4 + direction,
-        capacity_bytes_per_s=np.full(4 * nodes, LINK_BYTES_PER_S),
+        capacity_bytes_per_s=np.full(4 * side * side, LINK_BYTES_PER_S),
+        **columns,
     )
 
 
@@ -158,4 +187,6 @@ GRAPHS: dict[str, Callable[[int], TaskGraph]] = {
     "ring_all_reduce": ring_all_reduce,
     "torus_all_reduce": torus_all_reduce,
     "mesh_permutation": mesh_permutation,
+    "mesh_random_sizes": mesh_random_sizes,
+    "mesh_uniform": mesh_uniform,
 }

@@ -38,6 +38,8 @@ TRANSFERS = [
     ("torus_all_reduce", 8),
     ("torus_all_reduce", 16),
     ("mesh_permutation", 64),
+    ("mesh_random_sizes", 64),
+    *(("mesh_uniform", percent) for percent in (10, 30, 50, 70)),
 ]
 FOLDED = [64, 1024, 4096, 1_048_576]
 SIMPY_UP_TO = 10**5

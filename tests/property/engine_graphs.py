@@ -83,3 +83,53 @@ def small_graphs(draw: st.DrawFn) -> TaskGraph:
             after=draw(st.lists(st.integers(0, task - 1), max_size=3, unique=True)) if task else (),
         )
     return builder.build()
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Transfers between random nodes of a mesh: how many, over how many ticks they begin, and which numbers tie."""
+
+    side: int
+    num_tasks: int
+    window_ticks: int
+    equal_sizes: bool
+    equal_capacities: bool
+    seed: int
+
+
+def mesh_traffics() -> st.SearchStrategy[TaskGraph]:
+    return st.builds(
+        Traffic,
+        side=st.integers(2, 6),
+        num_tasks=st.integers(1, 150),
+        window_ticks=st.sampled_from([1, 100, 10_000]),
+        equal_sizes=st.booleans(),
+        equal_capacities=st.booleans(),
+        seed=st.integers(0, 2**32 - 1),
+    ).map(mesh_traffic)
+
+
+def mesh_traffic(traffic: Traffic) -> TaskGraph:
+    """The transfers, first along x, then along y; link ``4 * node + direction``."""
+    rng = np.random.default_rng(traffic.seed)
+    side, size = traffic.side, traffic.num_tasks
+    routes = [_mesh_route(side, *rng.integers(0, side * side, 2).tolist()) for _ in range(size)]
+    capacity = np.full(4 * side * side, 10) if traffic.equal_capacities else rng.integers(1, 30, 4 * side * side)
+    return make_task_graph(
+        size,
+        nbytes=1000 if traffic.equal_sizes else rng.integers(1, 4000, size),
+        latency_ticks=rng.integers(0, traffic.window_ticks, size),
+        route_ptr=np.concatenate([[0], np.cumsum([len(route) for route in routes])]),
+        route_link=np.concatenate([np.array(route, dtype=np.int32) for route in routes]),
+        capacity_bytes_per_s=capacity * 1e15,
+    )
+
+
+def _mesh_route(side: int, source: int, target: int) -> list[int]:
+    route = []
+    for step, along in ((1, lambda node: node % side), (side, lambda node: node // side)):
+        while along(source) != along(target):
+            is_up = along(target) > along(source)
+            route.append(4 * source + 2 * (step > 1) + is_up)
+            source += step if is_up else -step
+    return route

@@ -1,29 +1,36 @@
-"""Properties of max-min fair shares."""
+"""Properties of max-min fair rates in whole units."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.engine.fairshare import component, fill
+from accelsim.engine.fair.filling import component, fill
 
-Case = tuple[list[float], dict[int, list[int]]]
+Case = tuple[list[int], dict[int, list[int]]]
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    capacity = draw(st.lists(st.floats(0.01, 100.0), min_size=1, max_size=8))
+    largest = draw(st.sampled_from([3, 50, 2**61]))
+    capacity = draw(st.lists(st.integers(0, largest), min_size=1, max_size=8))
     links = st.sampled_from(range(len(capacity)))
     routes = draw(st.lists(st.lists(links, min_size=1, max_size=4, unique=True), min_size=1, max_size=12))
     return capacity, dict(enumerate(routes))
 
 
-def on_links(capacity: list[float], routes: dict[int, list[int]]) -> list[list[int]]:
+def on_links(capacity: list[int], routes: dict[int, list[int]]) -> list[list[int]]:
     return [[flow for flow, route in routes.items() if link in route] for link in range(len(capacity))]
 
 
+def is_full_at(level: int, capacity: int, rates: list[int]) -> bool:
+    """The definition, word by word: ``C - S < (L + 1) n``."""
+    below = [rate for rate in rates if rate < level]
+    return capacity - sum(below) < (level + 1) * (len(rates) - len(below))
+
+
 @given(cases())
-def test_filling_each_component_alone_gives_the_same_bits_as_filling_all(case: Case) -> None:
+def test_filling_each_component_alone_gives_the_same_rates_as_filling_all(case: Case) -> None:
     capacity, routes = case
     flows = on_links(capacity, routes)
     all_rates, all_used = fill(range(len(capacity)), flows, routes.__getitem__, capacity)
@@ -35,17 +42,28 @@ def test_filling_each_component_alone_gives_the_same_bits_as_filling_all(case: C
 
 
 @given(cases())
-def test_shares_are_max_min_fair(case: Case) -> None:
+def test_each_flow_has_the_least_level_at_which_a_link_of_its_route_is_full(case: Case) -> None:
     capacity, routes = case
     flows = on_links(capacity, routes)
-    rates, _ = fill(range(len(capacity)), flows, routes.__getitem__, capacity)
-    load = [sum(rates[flow] for flow in here) for here in flows]
-    assert all(value <= limit * (1 + 1e-9) for value, limit in zip(load, capacity, strict=True))
+    rates, used = fill(range(len(capacity)), flows, routes.__getitem__, capacity)
+    here = [[rates[flow] for flow in crossing] for crossing in flows]
+    assert used == {link: sum(those) for link, those in enumerate(here)}
+    assert all(used[link] <= most for link, most in enumerate(capacity))
+    for flow, route in routes.items():
+        assert any(is_full_at(rates[flow], capacity[link], here[link]) for link in route)
+        assert not any(is_full_at(rates[flow] - 1, capacity[link], here[link]) for link in route)
+
+
+@given(cases())
+def test_a_full_link_leaves_less_than_a_unit_for_each_of_its_fastest_flows(case: Case) -> None:
+    capacity, routes = case
+    flows = on_links(capacity, routes)
+    rates, used = fill(range(len(capacity)), flows, routes.__getitem__, capacity)
     # The classic criterion: each flow crosses a full link on which nobody is faster.
     for flow, route in routes.items():
+        fastest = {link: [rates[other] for other in flows[link]].count(rates[flow]) for link in route}
         assert any(
-            load[link] >= capacity[link] * (1 - 1e-9)
-            and rates[flow] >= max(rates[other] for other in flows[link]) * (1 - 1e-9)
+            capacity[link] - used[link] < fastest[link] and rates[flow] == max(rates[other] for other in flows[link])
             for link in route
         )
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[3] / "docs" / "engine.md"
-MODULES = ("clock", "names", "taskgraph", "fairshare", "run")
+MODULES = ("clock", "names", "taskgraph", "fair.filling", "fair.grid", "run")
 
 
 def test_the_code_blocks_of_the_page_run() -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     namespace: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), namespace)
