@@ -83,6 +83,24 @@ def _command_s(name: str, is_cold: bool = False) -> float:
     return one.cold_cpu_s if is_cold else one.warm_cpu_s
 
 
+def _transfers_per_s(case: str, size: int) -> float:
+    """Of one run on the compiled engine, verified."""
+    from engine_cases import GRAPHS
+
+    from accelsim.engine import simulate
+
+    graph = GRAPHS[case](size)
+    simulate(graph, "compiled")
+    began = time.process_time()
+    simulate(graph, "compiled")
+    return graph.num_tasks / (time.process_time() - began)
+
+
+def _ring_s() -> float:
+    ranks = 1024
+    return 2 * (ranks - 1) * ranks / _transfers_per_s("ring_all_reduce", ranks)
+
+
 def _compile_s() -> float:
     with tempfile.TemporaryDirectory() as cache:
         return first_run_s(cache)
@@ -103,4 +121,11 @@ TARGETS = {
     "per distinct operator of 31 prefills": Target("us", 10, lambda: _per_operator_us("PREFILLS", distinct=True)),
     "candidates of --plan auto": Target("/s", 300, _candidates_per_s, is_rate=True),
     "first compiled run, nothing kept": Target("s", 8, _compile_s),
+    "ring of 1,024 ranks, unfolded": Target("s", 0.6, _ring_s),
+    "64 x 64 mesh, equal sizes": Target("/s", 40_000, lambda: _transfers_per_s("mesh_permutation", 64), is_rate=True),
+    "64 x 64 mesh, random sizes": Target("/s", 2000, lambda: _transfers_per_s("mesh_random_sizes", 64), is_rate=True),
+    "16 x 16 mesh, load 0.1": Target("/s", 29_000, lambda: _transfers_per_s("mesh_uniform", 10), is_rate=True),
+    "16 x 16 mesh, load 0.3": Target("/s", 29_000, lambda: _transfers_per_s("mesh_uniform", 30), is_rate=True),
+    "16 x 16 mesh, load 0.5": Target("/s", 29_000, lambda: _transfers_per_s("mesh_uniform", 50), is_rate=True),
+    "16 x 16 mesh, load 0.7": Target("/s", 29_000, lambda: _transfers_per_s("mesh_uniform", 70), is_rate=True),
 }
