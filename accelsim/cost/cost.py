@@ -79,6 +79,10 @@ class Cost:
             phases=tuple(phases),
         )
 
+    def __hash__(self) -> int:
+        """By its figures: mappings have no hash, and costs that differ hardly agree in both."""
+        return hash((self.work_s, self.energy_j))
+
     @property
     def on_cores(self) -> bool:
         """Whether it occupies the cores of a chip, not the links between chips."""

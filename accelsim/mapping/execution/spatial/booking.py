@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
 from accelsim.workload.operator import Operator
 
 
+@dataclass(slots=True)
+class _Counted:
+    """Equal executions of an operator, as they are found."""
+
+    cost: Cost
+    count: int = 0
+
+
 def book_run(run: Settled, book: PriceBook) -> list[Booking]:
     """Operators and transfers of ``run``; ``book`` knows the graphs of a shape.
 
@@ -24,19 +33,19 @@ def book_run(run: Settled, book: PriceBook) -> list[Booking]:
     """
     pipeline, stream = run.walk.pipeline, run.walk.stream
     alike = Counter((group.part, row) for group, row in zip(pipeline.groups, run.prices, strict=True))
-    counts: dict[tuple[str, str, int], int] = defaultdict(int)
-    found: dict[tuple[str, str, int], tuple[Operator, Cost]] = {}
+    found: dict[tuple[str, Operator, Cost], _Counted] = {}
     for (index, row), groups in alike.items():
         part = pipeline.parts[index]
-        block = part.block
+        latest: dict[str, _Counted] = {}  # most operators cost the same in every shape: one object
         for at, price in enumerate(row):
             if price is None:
                 continue
             for operator, cost in zip(book.operators(part, stream.shapes[at]), price.costs, strict=True):
-                key = block, operator.name, id(cost)  # the book has one object for equal costs
-                found[key] = operator, cost
-                counts[key] += groups * int(stream.counts[at])
-    return [Booking.of(key[0], *pair, counts[key]) for key, pair in found.items()] + _transfers(run)
+                one = latest.get(operator.name)
+                if one is None or one.cost is not cost:
+                    one = latest[operator.name] = found.setdefault((part.block, operator, cost), _Counted(cost))
+                one.count += groups * int(stream.counts[at])
+    return [Booking.of(*what, one.count) for what, one in found.items()] + _transfers(run)
 
 
 def _transfers(run: Settled) -> list[Booking]:

@@ -14,7 +14,7 @@ whole block, the rest of the repetitions are alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,7 +88,7 @@ class _Host:
     def __init__(self, profile: LaunchProfile, engine: EngineName) -> None:
         self._profile = profile
         self._engine = engine
-        self._structures: dict[tuple[int, int], TaskGraph] = {}
+        self._structures: dict[tuple[Hashable, ...], TaskGraph] = {}
         self._dispatched: dict[TaskGraph, _Dispatched] = {}
         self._runs: dict[tuple[_Dispatched, int], tuple[TaskGraph, int]] = {}
 
@@ -130,7 +130,7 @@ class _Host:
 
     def _graph(self, device: TaskGraph, host_ticks: Int64Array) -> TaskGraph:
         """The device's tasks, then one host task per label; blocks that differ in sizes only share the rest."""
-        key = id(device.server), id(device.label)
+        key = _all_but_sizes(device)
         structure = self._structures.get(key)
         if structure is None:
             structure = self._structures[key] = _structure(device, len(host_ticks))
@@ -140,6 +140,13 @@ class _Host:
             np.concatenate([device.nbytes, none]),
             np.concatenate([device.latency_ticks, none]),
         )
+
+
+def _all_but_sizes(graph: TaskGraph) -> tuple[Hashable, ...]:
+    """What tells graphs apart whose tasks may differ in work, bytes and latency."""
+    columns = (graph.server, graph.priority, graph.label, graph.route_ptr, graph.route_link, graph.pred_ptr)
+    arrays = (*columns, graph.pred_task, graph.capacity_bytes_per_s)
+    return tuple(graph.servers), tuple(graph.links), tuple(graph.labels), *(array.tobytes() for array in arrays)
 
 
 def _structure(device: TaskGraph, num_operators: int) -> TaskGraph:
