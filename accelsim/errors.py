@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 class AccelsimError(Exception):
     """Base of every error accelsim raises on purpose; the CLI prints its text without a traceback."""
@@ -28,7 +30,15 @@ class PlacementError(AccelsimError):
 
 
 class CapacityError(PlacementError):
-    """Something does not fit a memory; the text names what, where, by how much and what would fit."""
+    """Something does not fit a memory; the text names what, where, by how much and what would fit.
+
+    Attributes:
+        short_bytes: Bytes that are missing in the memory that is fullest; infinite where they were not counted.
+    """
+
+    def __init__(self, text: str, short_bytes: float = math.inf) -> None:
+        super().__init__(text)
+        self.short_bytes = short_bytes
 
 
 class RoutingError(AccelsimError):

@@ -6,10 +6,11 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+from accelsim.advice import advise
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
 from accelsim.engine.program import run_program
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, CapacityError
 from accelsim.hardware.profile import GRAPH
 from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System
@@ -56,7 +57,7 @@ def simulate(
 
     Raises:
         ConfigError: Bad input; the text says where and how to fix it.
-        CapacityError: The model does not fit and ``ignore_capacity`` is off.
+        CapacityError: The model does not fit and ``ignore_capacity`` is off; names changes with which it does.
         AccelsimError: ``strict``, and the result carries warnings.
 
     Examples:
@@ -67,9 +68,12 @@ def simulate(
     """
     case = Case.of(case, system, phase, plan, **options)
     loaded = case.load(catalog)  # names -> what they stand for
-    job = replace(loaded.job, plan=choose_plan(loaded.job, case.plan, latency_of))
-    check_placer(job.plan.placer)
-    run = play(job)
+    try:
+        job = replace(loaded.job, plan=choose_plan(loaded.job, case.plan, latency_of))
+        check_placer(job.plan.placer)
+        run = play(job)
+    except CapacityError as error:
+        raise advise(error, case, catalog) from error
     books = keep_books(run.mapped, run.timeline, job.system.chip.main_memory)  # every second, every byte
     tried = (_what_if(run, cause) for cause in (causes_to_relieve(books) if what_ifs else ()))
     alternatives = list(itertools.islice((found for found in tried if found is not None), NUM_WHAT_IFS))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from accelsim.advice import advise
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
+from accelsim.errors import CapacityError
 from accelsim.hardware.system import System
-from accelsim.mapping.execution.spatial.advice import map_groups
-from accelsim.mapping.execution.spatial.run import PLACER_BUDGET, SpatialRun
+from accelsim.mapping.execution.spatial.run import PLACER_BUDGET, SpatialRun, map_groups
 from accelsim.mapping.placement.base import check_placer
 from accelsim.mapping.plan import Plan, spatial_plan
 from accelsim.mapping.ranks import ChipGraph, RankPlacement, rank_traffic
@@ -43,7 +44,7 @@ def place(
 
     Raises:
         ConfigError: Bad input, or a plan that is not spatial.
-        CapacityError: The model does not fit.
+        CapacityError: The model does not fit; names changes with which it does.
         PlacementError: Constraints that cannot be met.
 
     Examples:
@@ -56,7 +57,10 @@ def place(
     case = Case.of(case, system, phase, **plans, **options)
     job = replace(case.load(catalog).job, plan=spatial_plan(case.plan))
     check_placer(job.plan.placer)
-    return map_groups(job, job.model.build(job.phase.fullest(), job.recipe), budget)
+    try:
+        return map_groups(job, job.model.build(job.phase.fullest(), job.recipe), budget)
+    except CapacityError as error:
+        raise advise(error, case.but(plan=job.plan), catalog) from error
 
 
 def place_ranks(

@@ -62,7 +62,7 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
         # The job: what of it is not taken into account
         "capacity-ignored": WarningHelp(
             "The model does not fit the memory, and the run went on because it was told to.",
-            "Leave --ignore-capacity out to see the smallest change that fits.",
+            "Leave --ignore-capacity out to see which changes fit.",
         ),
         "idle-chips": WarningHelp(
             "The plan uses fewer chips than the system has; these draw no power in the result.",

@@ -32,6 +32,7 @@ LAYERS = [
     {"mapping"},
     {"case"},
     {"results"},
+    {"advice"},
     {"pipeline", "placing"},
     {"exploration"},
     {"study"},

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from accelsim.errors import ConfigError
 from accelsim.hardware.level import Level, SystemLevel
 
 MAX_LISTED = 12
+_SIZED = re.compile(r"(?P<name>.+?):(?P<chips>[0-9][0-9xX]*|)")
 
 
 def cut_levels(name: str, levels: Mapping[str, Level], chips: str | int) -> dict[str, SystemLevel]:
@@ -44,6 +46,20 @@ def cut_levels(name: str, levels: Mapping[str, Level], chips: str | int) -> dict
     if remaining > 1:
         raise _wrong_size(name, levels, wanted)
     return found
+
+
+def split_size(reference: str) -> tuple[str, str | None]:
+    """``nvidia-dgx-a100:16`` as name and size; the size is None where there is none.
+
+    Raises:
+        ConfigError: A colon without a size after it.
+    """
+    match = _SIZED.fullmatch(reference)
+    if match is None:
+        return reference, None
+    if not match["chips"]:
+        raise ConfigError(f"{reference}: no number of chips after the colon. Write e.g. '{match['name']}:8'.")
+    return match["name"], match["chips"]
 
 
 def allowed_sizes(levels: Mapping[str, Level]) -> list[int]:

@@ -20,7 +20,7 @@ from accelsim.config.loader import MAX_EXTENDS, Document, Loaded, load_document,
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
-from accelsim.hardware.cut import cut_levels
+from accelsim.hardware.cut import cut_levels, split_size
 from accelsim.hardware.foreign import refuse_foreign
 from accelsim.hardware.inherit import inherit_calibration, without_stale_checks
 from accelsim.hardware.level import Level, SystemLevel
@@ -28,7 +28,6 @@ from accelsim.hardware.link import LinkSpec
 from accelsim.hardware.optical.load import with_optics
 from accelsim.registry import did_you_mean
 
-_SIZED = re.compile(r"(?P<name>.+?):(?P<chips>[0-9][0-9xX]*|)")
 _SECTIONS = ("chip", "system")
 
 Overrides = Iterable[tuple[str, str]]
@@ -220,6 +219,24 @@ def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | No
     return _assemble(chip.document, system.document, chips, overrides)
 
 
+def describe_system(name: str, catalog: Catalog | None = None) -> SystemSpec | None:
+    """A system at its largest, as its file describes it; None for a chip.
+
+    Args:
+        name: Name or path, without a size.
+        catalog: Where names are looked up.
+
+    Raises:
+        ConfigError: Unknown name or malformed file.
+    """
+    catalog = catalog or Catalog()
+    found, path = catalog.find_any(("systems", "chips"), name)
+    document = load_document(path)
+    if _kind(document, found, catalog) == "chip":
+        return None
+    return _checked(document, SystemSpec, [], "systems", catalog).spec
+
+
 def load_chip(reference: str, overrides: Overrides = (), catalog: Catalog | None = None) -> Chip:
     """The chip that ``reference`` names (or the chip of the system it names); see :func:`load_system`.
 
@@ -241,20 +258,6 @@ def provenance(catalog: Catalog | None = None) -> dict[str, Mapping[str, Source]
         name: load_document(catalog.find(kind, name)) for kind in ("chips", "systems") for name in catalog.names(kind)
     }
     return {name: document.sources() for name, document in documents.items()}
-
-
-def split_size(reference: str) -> tuple[str, str | None]:
-    """``nvidia-dgx-a100:16`` as name and size; the size is None where there is none.
-
-    Raises:
-        ConfigError: A colon without a size after it.
-    """
-    match = _SIZED.fullmatch(reference)
-    if match is None:
-        return reference, None
-    if not match["chips"]:
-        raise ConfigError(f"{reference}: no number of chips after the colon. Write e.g. '{match['name']}:8'.")
-    return match["name"], match["chips"]
 
 
 def _split_overrides(overrides: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from accelsim.errors import CapacityError, PlanError
 from accelsim.mapping.execution.base import EXECUTIONS
+from accelsim.mapping.fit import check_fit
 from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
 
@@ -50,14 +51,13 @@ def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) 
         raise PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
     if tried[0].refused is None:
         return tried[0].plan
-    latency_of(replace(_trial(job), plan=tried[0].plan, gives_advice=True))  # raises, with the change that would fit
     raise tried[0].refused
 
 
 def try_plans(job: Job, latency_of: Callable[[Job], float]) -> tuple[Tried, ...]:
     """Every candidate of ``--plan auto``, the fastest first; behind those that run, what does not fit, then the rest.
 
-    A long decode is judged by its first step, which ranks the plans at a fraction of the time.
+    A long decode is judged by its first step, which ranks the plans at a fraction of the time, where the last one fits.
 
     Args:
         job: What is run; its own plan is left aside.
@@ -67,20 +67,24 @@ def try_plans(job: Job, latency_of: Callable[[Job], float]) -> tuple[Tried, ...]
 
 
 def _tried(job: Job, candidates: tuple[Plan, ...], latency_of: Callable[[Job], float]) -> tuple[Tried, ...]:
-    trials = [replace(_trial(job), plan=candidate) for candidate in candidates]
+    first = job.phase.first()
+    trials = [replace(job, phase=first, plan=candidate) for candidate in candidates]
     for name, execution in EXECUTIONS.items():
         execution().prepare([one for one in trials if one.plan.execution == name])
     found = []
     for one in trials:
         try:
+            if first != job.phase and not job.ignore_capacity:
+                check_fit(replace(one, phase=job.phase))  # the first step holds less than the last
             found.append(Tried(one.plan, latency_of(one)))
         except (CapacityError, PlanError) as error:
             found.append(Tried(one.plan, float("inf"), error))
-    return tuple(sorted(found, key=lambda one: (one.latency_s, not isinstance(one.refused, CapacityError))))
+    return tuple(sorted(found, key=lambda one: (one.latency_s, _distance(one.refused))))
 
 
-def _trial(job: Job) -> Job:
-    return replace(job, phase=job.phase.first(), gives_advice=False)
+def _distance(refused: CapacityError | PlanError | None) -> tuple[bool, float]:
+    """How far a plan is from one that runs: least those that lack little memory."""
+    return (False, refused.short_bytes) if isinstance(refused, CapacityError) else (True, 0.0)
 
 
 def _candidates(job: Job) -> Iterator[Plan]:

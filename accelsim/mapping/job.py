@@ -31,7 +31,6 @@ class Job:
         constraints: What placements must respect, in spatial execution.
         profile: How a host gets kernels to a GPU.
         warnings: What of the case was not taken as it was stated.
-        gives_advice: Whether an error about capacity names the smallest change that fits, which takes a search.
         known: What was worked out for it or for jobs that it was made from.
     """
 
@@ -46,7 +45,6 @@ class Job:
     constraints: PlacementConstraints | None = None
     profile: LaunchProfile = GRAPH
     warnings: tuple[str, ...] = ()
-    gives_advice: bool = True
     known: Known = field(default_factory=Known, repr=False, compare=False)
 
     @property

@@ -36,7 +36,7 @@ def largest_batch(case: Case, catalog: Catalog | None = None) -> Case:
     """
     if _BATCH not in case.phase.plain():
         raise ConfigError(f"batch: a {case.phase.kind} phase has none, so that there is no largest one. Leave it out.")
-    job = replace(case.load(catalog).job, gives_advice=False, ignore_capacity=False)
+    job = replace(case.load(catalog).job, ignore_capacity=False)
     plans = [case.plan] if isinstance(case.plan, Plan) else _plans(job)
     most = 0
     refused: CapacityError | PlanError

@@ -116,7 +116,7 @@ class OnePass(Phase):
             raise PlanError(f"plan: a workload without a model is one pass, which {dp} replicas cannot share. Use 1.")
         return self
 
-    def smaller(self) -> Iterator[Iterator[tuple[str, Self]]]:
+    def smaller(self) -> Iterator[Iterator[Self]]:
         """Nothing: the workload is what it is."""
         return iter((iter(()),))
 

@@ -85,7 +85,9 @@ def test_a_model_too_large_for_the_memory_exits_3_and_says_what_would_fit(accels
     # stream, 2048 x (57344 + 28672 + 8192) x 2 B = 368 MiB.
     assert text == (
         "llama3-70b on nvidia-a100-sxm-80gb:1, plan tp=1: needs 142.2 GB of 80 GiB hbm (weight 141.1 GB, "
-        "kv_cache 640 MiB, activation 368 MiB) per chip: 56.27 GB short. Smallest change that fits: tp=2 on 2 chips."
+        "kv_cache 640 MiB, activation 368 MiB) per chip: 56.27 GB short. "
+        "Each of these alone fits: --on nvidia-a100-cloud:2 --plan tp=2 or --on nvidia-dgx-a100:2 --plan tp=2; "
+        "--dtype int8."
     )
 
 

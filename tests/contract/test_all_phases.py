@@ -67,6 +67,6 @@ def test_replicas_without_equal_shares_are_refused(phase: Phase) -> None:
 
 def test_advice_gets_smaller_and_ends(phase: Phase) -> None:
     for steps in phase.smaller():
-        sizes = [phase.fullest().positions, *(smaller.fullest().positions for _, smaller in steps)]
+        sizes = [phase.fullest().positions, *(smaller.fullest().positions for smaller in steps)]
         assert len(sizes) > 1
         assert all(later < earlier for earlier, later in itertools.pairwise(sizes))

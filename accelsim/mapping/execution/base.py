@@ -63,6 +63,19 @@ class Execution(Protocol):
             CapacityError: The model does not fit, and the job does not say to go on.
         """
 
+    def check_fit(self, job: Job) -> None:
+        """Refuse what :meth:`map` refuses; an execution that can tell without prices and tasks does.
+
+        Raises:
+            PlanError: As :meth:`map`.
+            CapacityError: As :meth:`map`.
+        """
+        self.map(job, job.passes)
+
+    def lighter(self, job: Job) -> Iterable[Plan]:
+        """Plans near that of ``job`` which may hold less in a memory, as advice where it does not fit."""
+        return ()
+
     def candidates(self, job: Job) -> Iterable[Plan]:
         """Plans that ``--plan auto`` tries on the machine of ``job``; none where one has to ask for the execution."""
         return ()

@@ -100,11 +100,16 @@ class Phase(ABC):
         """
 
     @abstractmethod
-    def smaller(self) -> Iterator[Iterator[tuple[str, Self]]]:
-        """Less of the phase, for advice: first fewer sequences, then shorter ones, each halved again and again.
+    def smaller(self) -> Iterator[Iterator[Self]]:
+        """Less of the phase, for advice: first fewer sequences, then shorter ones, each halved again and again."""
 
-        Each comes with what was changed, e.g. ``("batch=4", ...)``.
-        """
+    def halfway(self, larger: Phase) -> Self | None:
+        """The phase between itself and a larger one that differs in whole numbers; None where there is none."""
+        mine, theirs = self.plain(), larger.plain()
+        apart = {name: (mine[name] + theirs[name]) // 2 for name in mine if mine[name] != theirs[name]}
+        if not apart or any(not isinstance(mine[name], int) or mine[name] == at for name, at in apart.items()):
+            return None
+        return dataclasses.replace(self, **apart)  # type: ignore[type-var]  # members are dataclasses
 
     @classmethod
     @abstractmethod
@@ -173,7 +178,7 @@ def share_of(count: int, dp: int, what: str) -> int:
     return count // dp
 
 
-def halved(phase: Any, name: str) -> Iterator[tuple[str, Any]]:
+def halved(phase: Any, name: str) -> Iterator[Any]:
     """The phase with the size ``name`` halved, and halved again, down to 1.
 
     Args:
@@ -182,7 +187,7 @@ def halved(phase: Any, name: str) -> Iterator[tuple[str, Any]]:
     """
     size = getattr(phase, name) // 2
     while size:
-        yield f"{name}={size}", dataclasses.replace(phase, **{name: size})
+        yield dataclasses.replace(phase, **{name: size})
         size //= 2
 
 

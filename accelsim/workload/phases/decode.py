@@ -70,7 +70,7 @@ class Decode(Phase):
         """What each of ``dp`` replicas works on."""
         return replace(self, batch=share_of(self.batch, dp, f"batch={self.batch}"))
 
-    def smaller(self) -> Iterator[Iterator[tuple[str, Self]]]:
+    def smaller(self) -> Iterator[Iterator[Self]]:
         """Fewer sequences, shorter contexts."""
         yield halved(self, "batch")
         yield halved(self, "context")

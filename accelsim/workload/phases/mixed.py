@@ -99,16 +99,15 @@ class Mixed(Phase):
             for span in self.spans
         )
 
-    def smaller(self) -> Iterator[Iterator[tuple[str, Self]]]:
+    def smaller(self) -> Iterator[Iterator[Self]]:
         """Fewer sequences in every span, shorter ones."""
         yield self._shrunk(lambda span: replace(span, count=max(1, span.count // 2)))
         yield self._shrunk(lambda span: replace(span, new=max(1, span.new // 2), cached=span.cached // 2))
 
-    def _shrunk(self, halve: Callable[[Span], Span]) -> Iterator[tuple[str, Self]]:
+    def _shrunk(self, halve: Callable[[Span], Span]) -> Iterator[Self]:
         spans, halves = self.spans, tuple(map(halve, self.spans))
         while halves != spans:
-            phase = type(self)(halves)
-            yield f"spans={phase._text}", phase
+            yield type(self)(halves)
             spans, halves = halves, tuple(map(halve, halves))
 
     @classmethod

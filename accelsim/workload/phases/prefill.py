@@ -61,7 +61,7 @@ class Prefill(Phase):
         """What each of ``dp`` replicas works on."""
         return replace(self, batch=share_of(self.batch, dp, f"batch={self.batch}"))
 
-    def smaller(self) -> Iterator[Iterator[tuple[str, Self]]]:
+    def smaller(self) -> Iterator[Iterator[Self]]:
         """Fewer prompts, shorter prompts."""
         yield halved(self, "batch")
         yield halved(self, "prompt")

@@ -101,6 +101,6 @@ def test_fp8_keeps_the_cache_in_16_bit_and_what_chips_add_up() -> None:
 def test_the_smallest_change_that_fits_does_fit() -> None:
     one_head = (("model.num_attention_heads", "1"), ("model.num_key_value_heads", "1"))  # which no tp divides
     run = {"system": "nvidia-h100-sxm", "phase": Decode(1, 128), "overrides": one_head}
-    with pytest.raises(CapacityError, match=r"fits: dtype=fp8\."):
+    with pytest.raises(CapacityError, match=r"alone fits: --dtype fp8\."):
         simulate("mixtral-8x7b", **run)
     assert simulate("mixtral-8x7b", **run, dtype="fp8").footprint.short_bytes == 0

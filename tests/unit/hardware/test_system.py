@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from accelsim.catalog import Catalog
 from accelsim.errors import ConfigError
-from accelsim.hardware.system import load_system, split_size
+from accelsim.hardware.cut import split_size
+from accelsim.hardware.system import load_system
 
 
 def shape(reference: str) -> tuple[int, ...]:

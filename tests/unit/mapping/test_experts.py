@@ -191,7 +191,7 @@ def test_experts_of_a_layer_share_a_rectangle_and_every_layer_has_its_own() -> N
 
 
 def test_what_does_not_fit_may_fit_with_divided_experts() -> None:
-    with pytest.raises(CapacityError, match="Smallest change that fits: ep=8"):
+    with pytest.raises(CapacityError, match="alone fits: --plan dp=8,ep=8; "):
         simulate("deepseek-v3", "nvidia-dgx-h200", Decode(8, 100), "dp=8", dtype=DType.FP8, what_ifs=False)
 
 

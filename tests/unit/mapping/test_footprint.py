@@ -56,26 +56,18 @@ def test_what_fits_gives_no_warning():
     assert check("llama3-8b", Decode(1, 2048), Plan(), A100) == ()
 
 
-def test_a_model_too_large_says_how_many_bytes_short_and_what_fits():
+def test_a_model_too_large_says_how_many_bytes_short():
     with pytest.raises(CapacityError) as error:
         check("llama3-70b", Decode(1, 2048), Plan(), A100)
     text = str(error.value)
     assert "llama3-70b on nvidia-a100-sxm-80gb:1, plan tp=1: needs " in text
     assert "per chip" in text
     assert " short." in text
-    assert "Smallest change that fits: tp=2 on 2 chips." in text
 
 
 def test_capacity_can_be_ignored_with_a_named_warning():
     (warning,) = check("llama3-70b", Decode(1, 2048), Plan(), A100, ignore=True)
     assert warning.startswith("capacity-ignored: llama3-70b on nvidia-a100-sxm-80gb:1")
-
-
-def test_a_batch_too_large_is_answered_with_a_smaller_one():
-    with pytest.raises(CapacityError) as error:
-        check("llama2-7b", Decode(1024, 4000), Plan(tp=8), load_system("nvidia-dgx-a100:8"))
-    # 1024 x 4001 tokens x 512 KiB / 8 chips = 268 GB; batch 256 is 67 GB + 1.7 GB of weights.
-    assert "batch=256" in str(error.value) or "tp=" in str(error.value)
 
 
 def test_layers_fill_as_many_regions_as_their_weights_need():

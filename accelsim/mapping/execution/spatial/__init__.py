@@ -59,7 +59,7 @@ class Spatial(Execution):
             job: Model, system and plan as values.
             passes: All passes of the phase; the last one holds most and sizes the groups.
         """
-        from accelsim.mapping.execution.spatial.advice import map_groups
+        from accelsim.mapping.execution.spatial.run import map_groups
 
         run = map_groups(job, passes[-1].last)
         return Mapped(
@@ -81,3 +81,18 @@ class Spatial(Execution):
 
         job = replace(job, plan=Plan(execution="spatial"))
         return candidate_plans(job, job.passes[-1].last.segments, price_book(job))
+
+    def check_fit(self, job: Job) -> None:
+        """Sizes of the groups, with the share of a chip that layouts reach; the layout itself takes a search."""
+        from accelsim.mapping.execution.spatial.run import check_sizes
+
+        check_sizes(job)
+
+    def lighter(self, job: Job) -> Iterable[Plan]:
+        """Shorter units, smaller groups."""
+        from accelsim.mapping.execution.spatial.groups import GRANULARITIES
+
+        if job.plan.chunk not in (None, 1):
+            yield job.plan.replace(chunk=1)
+        for finer in GRANULARITIES[GRANULARITIES.index(job.plan.granularity) + 1 :]:
+            yield job.plan.replace(granularity=finer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from accelsim.cost.base import Region
 from accelsim.errors import CapacityError
@@ -54,6 +55,11 @@ def choose_chunk(job: Job, pipeline: Pipeline, space: Space, book: PriceBook) ->
     return best[1], best[2]
 
 
+def with_least_chunk(job: Job) -> Job:
+    """The job with the smallest chunk that is tried for it: if that does not fit, none does."""
+    return replace(job, plan=job.plan.replace(chunk=next(_chunks(job))))
+
+
 def _chunks(job: Job) -> Iterator[int]:
     longest = longest_unit(job.phase)
     if job.plan.chunk is not None:
@@ -66,14 +72,15 @@ def _chunks(job: Job) -> Iterator[int]:
 
 def _sized(pipeline: Pipeline, stream: Stream, space: Space, book: PriceBook) -> Sizes:
     """Tiles of each group, by the price of a typical unit where the largest fits."""
-    for shape in (stream.shapes[0], stream.typical, stream.largest):
+    typical, fullest = stream.typical, stream.largest
+    for shape in (stream.shapes[0], typical, fullest):
         check_grouped(pipeline, book.segments(shape))
     prices = StreamPrices(pipeline, stream, book)
     buffers = [prices.part_buffer_bytes(part) for part in range(len(pipeline.parts))]
 
     def price(index: int, region: Region) -> GroupPrice:
         part = pipeline.parts[index]
-        largest = book.price(part, stream.largest, region, buffers[index])
-        return largest if largest.short_bytes > 0 else book.price(part, stream.typical, region, buffers[index])
+        largest = book.price(part, fullest, region, buffers[index])
+        return largest if largest.short_bytes > 0 else book.price(part, typical, region, buffers[index])
 
     return size_groups(pipeline, space, stream.in_flight, price)

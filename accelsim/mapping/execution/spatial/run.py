@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from accelsim.engine.program import Program
-from accelsim.errors import CapacityError, PlanError
+from accelsim.errors import PlanError
 from accelsim.mapping.booking import Overlapped
 from accelsim.mapping.execution.spatial.booking import book_run
+from accelsim.mapping.execution.spatial.chunk import with_least_chunk
 from accelsim.mapping.execution.spatial.divide import divide
 from accelsim.mapping.execution.spatial.faults import check_reachable, fault_warnings
 from accelsim.mapping.execution.spatial.fill import fill_sram, fullest_chip
@@ -30,7 +31,7 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES
 from accelsim.mapping.placement.placement import load_placement
 from accelsim.mapping.plan import Plan
-from accelsim.workload.graph import Segment
+from accelsim.workload.graph import Segment, Workload
 
 DEFAULT_PLACER = "snake"
 #: Evaluations of the cost a placer may spend inside a run.
@@ -157,16 +158,30 @@ def run_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook, how: Sea
     )
 
 
-def fits_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook) -> bool:
-    """Whether the groups fit the chips by their sizes; their rectangles are not looked for.
+def map_groups(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> SpatialRun:
+    """Groups of the job's operators on tiles.
 
     Args:
-        job: Model, system and plan as values.
-        largest: Graphs of the pass that fills SRAM most.
-        book: Prices of groups on regions.
+        job: What is mapped.
+        fullest: The pass that holds most.
+        budget: Evaluations that the placer may make.
+
+    Raises:
+        CapacityError: They do not fit.
+        PlacementError: No layout on the grid.
     """
-    try:
-        divide(job, largest, book)
-    except (CapacityError, PlanError):
-        return False
-    return True
+    return run_on_tiles(job, fullest.segments, price_book(job), Searching(budget))
+
+
+def check_sizes(job: Job) -> None:
+    """Refuse groups whose sizes do not fit the chips; their rectangles, which take a search, are not looked for.
+
+    Args:
+        job: What would be mapped.
+
+    Raises:
+        CapacityError: They do not fit.
+        PlanError: The chip has no on-chip network.
+    """
+    largest = job.model.build(job.phase.fullest(), job.recipe).segments
+    divide(with_least_chunk(job), largest, price_book(job))

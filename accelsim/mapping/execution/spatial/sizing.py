@@ -290,8 +290,7 @@ def _part_too_large(part: BlockPart, chip: Chip, region: Region, price: GroupPri
     scratch = format_quantity(price.scratch_bytes, "bytes")
     return (
         f"chip {chip.name}: {part.name} does not fit the largest rectangle of tiles, {region}: {short} short "
-        f"(weights {weights}, KV cache {kv}, operator scratch {scratch} per tile). "
-        "Lower chunk or batch, or use a finer granularity."
+        f"(weights {weights}, KV cache {kv}, operator scratch {scratch} per tile)."
     )
 
 
@@ -301,7 +300,6 @@ def _too_many(
     chip, num_chips, budget = space.chip, len(space.budgets), sum(space.budgets)
     tiles = [menu[0].tiles for menu in menus]
     needed = sum(tiles[family] for family in sequence if family is not None)
-    chips = _chips(tiles, sequence, space)[-1] + 1
     short = format_quantity(max(1, needed - budget) * chip.sram_per_core_bytes, "bytes")
     rows = sorted(
         (
@@ -317,6 +315,5 @@ def _too_many(
     )
     return (
         f"spatial on {num_chips} x {chip.name}: the groups need {needed} tiles, {budget} of "
-        f"{chip.num_cores * num_chips} can be given to rectangles: {short} of SRAM short. Most go to {most}. "
-        f"Smallest change that fits: {chips} chips."
+        f"{chip.num_cores * num_chips} can be given to rectangles: {short} of SRAM short. Most go to {most}."
     )

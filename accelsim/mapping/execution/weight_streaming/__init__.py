@@ -36,3 +36,9 @@ class WeightStreaming(Execution):
         from accelsim.mapping.execution.weight_streaming.run import map_streams
 
         return map_streams(job, passes)
+
+    def check_fit(self, job: Job) -> None:
+        """Two blocks of weights beside KV cache and activations against the SRAM."""
+        from accelsim.mapping.execution.weight_streaming.footprint import streaming_footprint
+
+        streaming_footprint(job.model.build(job.phase.fullest(), job.recipe), job.system, job.ignore_capacity)

@@ -51,4 +51,4 @@ def streaming_footprint(workload: Workload, system: System, ignore_capacity: boo
     )
     if ignore_capacity:
         return need, (warn("capacity-ignored", problem),)
-    raise CapacityError(f"{problem} Lower batch, prompt or context.")
+    raise CapacityError(problem, need.short_bytes)

@@ -39,6 +39,19 @@ class WholeChip(Execution):
 
         return map_stages(job) if job.plan.pp > 1 else map_blocks(job, passes)
 
+    def check_fit(self, job: Job) -> None:
+        """One rank's share of the fullest pass, or that of every stage, against the memory of a chip."""
+        from accelsim.mapping.execution.whole_chip.run import check_blocks
+        from accelsim.mapping.execution.whole_chip.stages import check_stages
+
+        return check_stages(job) if job.plan.pp > 1 else check_blocks(job)
+
+    def lighter(self, job: Job) -> Iterable[Plan]:
+        """The whole grid in place of a region, experts divided over more ranks."""
+        from accelsim.mapping.execution.whole_chip.candidates import lighter_plans
+
+        return lighter_plans(job.model.sample, job.plan)
+
     def candidates(self, job: Job) -> Iterable[Plan]:
         """Degrees that divide the model and the batch, with and without experts divided; a few regions on a wafer."""
         from accelsim.mapping.execution.whole_chip.candidates import candidate_plans

@@ -36,6 +36,19 @@ def candidate_plans(sample: Workload, system: System, batch: int) -> tuple[Plan,
     )
 
 
+def lighter_plans(sample: Workload, plan: Plan) -> Iterator[Plan]:
+    """The plan without a region, and with experts divided over its tensor-parallel group or all its ranks.
+
+    Args:
+        sample: A workload with all axes that ranks can share.
+        plan: The plan.
+    """
+    if plan.region is not None:
+        yield plan.replace(region=None)
+    num_experts = ParallelAxes.of(sample).num_experts
+    yield from (plan.replace(ep=ep) for ep in (plan.tp, plan.tp * plan.dp) if plan.ep < ep <= num_experts)
+
+
 def _degrees(axes: ParallelAxes, chips: int) -> list[int]:
     """Degrees that divide heads and widths, the largest first; the vocabulary is padded."""
     return [tp for tp in range(min(chips, axes.most), 0, -1) if axes.divides(tp)]

@@ -1,6 +1,7 @@
 """Blocks onto regions of one chip: the weights of a block stay in its region's SRAM, a token visits them in turn.
 
-Blocks are laid down in model order, each region filled before the next is opened.  Regions are counted by cores,
+Blocks are laid down in model order, each region filled before the next is opened: with weights, KV cache and the
+activations of the block that holds most of them.  Regions are counted by cores,
 not packed as rectangles: the last ones may be folded into the strips the first ones leave
 (docs/assumptions.md#region-count).
 """
@@ -72,12 +73,12 @@ def lay_out(workload: Workload, chip: Chip, plan: Plan) -> RegionLayout:
     """
     region = region_of(plan, chip)
     region_bytes = region.num_cores * chip.sram_per_core_bytes
-    num_regions, used, largest = 1, 0, 0
+    num_regions, used, buffers, largest = 1, 0, 0, 0
     for segment, activations in zip(workload.segments, activation_peaks(workload), strict=True):
         resident = sum(tensor.size_bytes for tensor in segment.graph.weights) + kv_cache_bytes(segment.graph)
         largest = max(largest, resident + activations)
         for _ in range(segment.repeat):
-            if used + resident > region_bytes:
-                num_regions, used = num_regions + 1, 0
-            used += resident
+            if used + resident + max(buffers, activations) > region_bytes:
+                num_regions, used, buffers = num_regions + 1, 0, 0
+            used, buffers = used + resident, max(buffers, activations)
     return RegionLayout(region, num_regions, max(1, chip.num_cores // region.num_cores), largest, region_bytes)

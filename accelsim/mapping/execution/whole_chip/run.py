@@ -14,12 +14,14 @@ from accelsim.mapping.execution.whole_chip.host import with_host
 from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.mapping.execution.whole_chip.symmetry import symmetry_broken_by
 from accelsim.mapping.footprint import footprint
+from accelsim.mapping.fuse import fuse_all
 from accelsim.mapping.job import Job
 from accelsim.mapping.lower import lower
 from accelsim.mapping.mapped import Mapped, ServerRoles
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.seating import seat, seats_of, unfolded_seats
 from accelsim.mapping.servers import COMM, HOST, STREAM
+from accelsim.mapping.shard import shard
 from accelsim.warning import warn
 from accelsim.workload.graph import Workload
 from accelsim.workload.steps import StepSeries
@@ -48,8 +50,23 @@ def price_together(jobs: Iterable[Job]) -> None:
 
 def _shares(job: Job, passes: Sequence[StepSeries]) -> tuple[StepSeries, ...]:
     """One rank's share of each pass, as its chip runs it."""
-    fuses_rows = job.profile.fuses_rows and launches_kernels(job.system.chip)
-    return job.known.shares(tuple(passes), job.plan, fuses_rows)
+    return job.known.shares(tuple(passes), job.plan, _is_fused(job))
+
+
+def check_blocks(job: Job) -> None:
+    """Refuse what :func:`map_blocks` refuses, from the fullest pass alone.
+
+    Args:
+        job: The job.
+
+    Raises:
+        CapacityError: It does not fit.
+        PlanError: The degrees do not divide the model, or the ranks are not alike and cannot be told apart.
+    """
+    fullest = shard(job.model.build(job.phase.replica(job.plan.dp).fullest(), job.recipe), job.plan)
+    check_capacity(job, fuse_all([fullest])[0] if _is_fused(job) else fullest)
+    region_of(job.plan, job.system.chip)
+    _broken_symmetry(job)
 
 
 def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
@@ -64,19 +81,16 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
         PlanError: The degrees do not divide the model, or the ranks are not alike and cannot be told apart.
     """
     system, plan = job.system, job.plan
-    has_kernels = launches_kernels(system.chip)
     shares = _shares(job, passes)
     fullest = shares[-1].last
     warnings = check_capacity(job, fullest)
     seating = seat(fullest, plan, system, job.seed)
     seats = seats_of(plan, seating)
     pricer = Pricer(system, region_of(plan, system.chip), seats, job.known)
-    unfolded = symmetry_broken_by(system, max(plan.tp, plan.ep))
-    if unfolded and plan.ep > plan.tp:
-        raise PlanError(f"plan: ep={plan.ep} > tp={plan.tp} cannot be simulated rank by rank: {unfolded[0]}.")
+    unfolded = _broken_symmetry(job)
     priced = [pricer.price_series(share) for share in shares]
     lowered = lower(priced, system, unfolded_seats(plan, seats) if unfolded else None)
-    dispatches = bool(job.profile.dispatch_s) and has_kernels
+    dispatches = bool(job.profile.dispatch_s) and launches_kernels(system.chip)
     if dispatches:
         lowered = with_host(lowered.unrolled(), job.profile, len(priced[0]), job.engine)
     return Mapped(
@@ -93,3 +107,21 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
         ),
         seating=seating,
     )
+
+
+def _is_fused(job: Job) -> bool:
+    """Whether chains of row operators are one kernel each."""
+    return job.profile.fuses_rows and launches_kernels(job.system.chip)
+
+
+def _broken_symmetry(job: Job) -> tuple[str, ...]:
+    """Why ranks are simulated one by one.
+
+    Raises:
+        PlanError: They cannot be told apart.
+    """
+    plan = job.plan
+    unfolded = symmetry_broken_by(job.system, max(plan.tp, plan.ep))
+    if unfolded and plan.ep > plan.tp:
+        raise PlanError(f"plan: ep={plan.ep} > tp={plan.tp} cannot be simulated rank by rank: {unfolded[0]}.")
+    return unfolded

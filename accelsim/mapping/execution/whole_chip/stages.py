@@ -40,11 +40,7 @@ def map_stages(job: Job) -> Mapped:
         CapacityError: A stage does not fit and ``ignore_capacity`` is off.
     """
     plan, system = job.plan, job.system
-    _check(job)
-    has_kernels = launches_kernels(system.chip)
-    share = shard(job.model.build(_microbatch(job).fullest(), job.recipe), plan)
-    share = fuse_all([share])[0] if job.profile.fuses_rows and has_kernels else share
-    parts = deal(share, plan.pp)
+    share, parts = _dealt(job)
     need, warnings = _check_stages(job, parts)
     seating = None
     if plan.ranks is not None:
@@ -52,7 +48,7 @@ def map_stages(job: Job) -> Mapped:
         seating = seat(whole, plan, system, job.seed, share)
     pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, seating), job.known)
     lowered = [lower([blocks], system) for blocks in map(pricer.price, parts)]
-    if job.profile.dispatch_s and has_kernels:
+    if job.profile.dispatch_s and launches_kernels(system.chip):
         lowered = [with_host(one, job.profile, len(one.blocks), job.engine) for one in lowered]
     links = [*(pricer.priced(operator) for operator in sends(share, parts, plan.mesh)), None]
     stages = [StageProgram(one, send) for one, send in zip(lowered, links, strict=True)]
@@ -69,6 +65,28 @@ def map_stages(job: Job) -> Mapped:
         seating=seating,
         cells=cells,
     )
+
+
+def check_stages(job: Job) -> None:
+    """Refuse what :func:`map_stages` refuses.
+
+    Raises:
+        PlanError: As :func:`map_stages`.
+        CapacityError: A stage does not fit and ``ignore_capacity`` is off.
+    """
+    _check_stages(job, _dealt(job)[1])
+
+
+def _dealt(job: Job) -> tuple[Workload, tuple[Workload, ...]]:
+    """A rank's share of one microbatch, and what each stage has of it.
+
+    Raises:
+        PlanError: As :func:`map_stages`.
+    """
+    _check(job)
+    share = shard(job.model.build(_microbatch(job).fullest(), job.recipe), job.plan)
+    share = fuse_all([share])[0] if job.profile.fuses_rows and launches_kernels(job.system.chip) else share
+    return share, tuple(deal(share, job.plan.pp))
 
 
 def _microbatch(job: Job) -> Phase:
@@ -140,4 +158,4 @@ def _check_stages(job: Job, parts: Sequence[Workload]) -> tuple[Footprint, tuple
     )
     if job.ignore_capacity:
         return need, (warn("capacity-ignored", problem),)
-    raise CapacityError(f"{problem} Raise pp or tp, or lower the batch or length.")
+    raise CapacityError(problem, need.short_bytes)

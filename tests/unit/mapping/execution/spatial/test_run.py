@@ -88,12 +88,12 @@ def test_layers_that_do_not_fit_one_chip_continue_on_the_next(tiny, small_arrays
 
 def test_what_does_not_fit_says_what_is_short_and_how_many_chips_would_do(tiny, small_array, small_arrays):
     with pytest.raises(CapacityError) as error:
-        run(tiny, small_array, Decode(32, 4000), "execution=spatial,chunk=1")
+        run(tiny, f"{small_arrays}:1", Decode(32, 4000), "execution=spatial,chunk=1")
     # 4 layers x 2 x 32 x 4001 x 256 x 2 bytes = 524 MB of cache against 64 x 64 x 64 KiB = 268 MB
     assert "decoder.attn" in str(error.value)
     assert "SRAM short" in str(error.value)
     # a quarter of that is one layer's; with the embedding on the first chip only one fits there, so four chips
-    assert "Smallest change that fits: 4 chips" in str(error.value)
+    assert f"--on {small_arrays}:4 --plan execution=spatial,chunk=1; " in str(error.value)
     assert run(tiny, f"{small_arrays}:4", Decode(32, 4000), "execution=spatial,chunk=1").mapped.num_chips == 4
 
 
@@ -130,5 +130,5 @@ def test_a_pin_that_is_too_small_names_group_tiles_tensors_moment_and_the_tiles_
 
 
 def test_too_much_says_which_smaller_job_fits(tiny, small_array):
-    with pytest.raises(CapacityError, match=r"Of the job: batch=\d+ fits"):
+    with pytest.raises(CapacityError, match=r"alone fits: --batch \d+; --context \d+\."):
         place(tiny, small_array, Decode(256, 3000), "execution=spatial,chunk=1")

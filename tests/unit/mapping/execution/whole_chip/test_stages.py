@@ -150,7 +150,9 @@ def test_a_stage_holds_its_weights_and_the_cache_of_all_microbatches():
 
 
 def test_a_stage_that_does_not_fit_is_named():
-    with pytest.raises(CapacityError, match=r"stage \d of 0 to 1 needs .* short\. Raise pp or tp"):
+    with pytest.raises(
+        CapacityError, match=r"stage \d of 0 to 1 needs .* short\. Each of these alone fits: --on nvidia-dgx-h100:"
+    ):
         simulate("llama3-405b", "nvidia-dgx-h100:2", Prefill(1, 16), "pp=2")
     result = simulate("llama3-405b", "nvidia-dgx-h100:2", Prefill(1, 16), "pp=2", ignore_capacity=True, what_ifs=False)
     assert result.warnings[0].startswith("capacity-ignored: ") or any("stage" in text for text in result.warnings)
