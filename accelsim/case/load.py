@@ -13,8 +13,9 @@ from accelsim.config.document import Document
 from accelsim.config.loader import load_document
 from accelsim.cost.needs import missing_for
 from accelsim.errors import ConfigError
+from accelsim.hardware.cut import split_size
 from accelsim.hardware.profile import LaunchProfile, load_profile
-from accelsim.hardware.system import System, load_system, split_size
+from accelsim.hardware.system import System, load_system
 from accelsim.mapping.job import Job
 from accelsim.mapping.placement.base import PLACEMENT_SUFFIXES
 from accelsim.mapping.placement.constraints import as_constraints
