@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from accelsim.case.read import read_overrides
 from accelsim.cli import checks, optics_circuits, output
 from accelsim.cli import options as o
+from accelsim.cli.groups import grouped
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -185,15 +187,23 @@ def _print_crossover(content: dict[str, Any]) -> None:
     make_console().print(table)
 
 
+@dataclass(frozen=True)
+class Palette:
+    """Wavelengths, and how paths get theirs."""
+
+    count: Annotated[int, typer.Option("--count", help="Wavelengths of each path.", min=1)] = 1
+    available: Annotated[int | None, typer.Option("--available", help="Wavelengths there are; default: any.")] = None
+    strategy: Annotated[str, typer.Option("--strategy", help="Order of the colouring, or best.")] = "best"
+
+
+@grouped
 def wavelengths(
     shape: Annotated[str, typer.Argument(help="Waveguide that the stations share: bus or ring.")],
     stations: Annotated[int, typer.Argument(help="Stations on it.", min=2)],
     traffic: Annotated[
         str, typer.Option("--traffic", help="all_to_all, neighbours, or a CSV of src,dst.")
     ] = "all_to_all",
-    count: Annotated[int, typer.Option("--count", help="Wavelengths of each path.", min=1)] = 1,
-    available: Annotated[int | None, typer.Option("--available", help="Wavelengths there are; default: any.")] = None,
-    strategy: Annotated[str, typer.Option("--strategy", help="Order of the colouring, or best.")] = "best",
+    palette: Palette = Palette(),
     json_: o.JsonOption = None,
 ) -> None:
     """Wavelengths that light paths on a shared waveguide need, used again on segments that are apart."""
@@ -201,12 +211,12 @@ def wavelengths(
 
     pairs = _pairs(traffic, stations)
     if shape == "ring":
-        paths = ring_paths(stations, pairs, count)
+        paths = ring_paths(stations, pairs, palette.count)
     elif shape == "bus":
-        paths = bus_paths(pairs, count)
+        paths = bus_paths(pairs, palette.count)
     else:
         raise ConfigError(f"optics wavelengths: unknown waveguide {shape!r}. Use bus or ring.")
-    found = assign_wavelengths(paths, available, strategy)
+    found = assign_wavelengths(paths, palette.available, palette.strategy)
     content = {
         "shape": shape,
         "stations": stations,

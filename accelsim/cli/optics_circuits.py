@@ -114,15 +114,23 @@ def _print_policies(content: dict[str, Any]) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Tori:
+    """Which shapes are tried."""
+
+    block: Annotated[int, typer.Option("--block", help="Extent of a block that is wired electrically.", min=1)] = 4
+    longest: Annotated[int, typer.Option("--longest", help="Longest dimension.", min=1)] = 16
+    twisted: Annotated[bool, typer.Option("--twisted/--regular", help="Whether to try twists.")] = True
+
+
+@grouped
 def torus(
     chips: Annotated[int, typer.Argument(help="Chips of the slice, a multiple of 64.", min=1)],
     traffic: Annotated[
         Path | None, typer.Option("--traffic", help="CSV of src,dst,bytes; default: all to all.")
     ] = None,
     rate: Annotated[str, typer.Option("--rate", help="Bandwidth of a link, per direction.")] = "50 GB/s",
-    block: Annotated[int, typer.Option("--block", help="Extent of a block that is wired electrically.", min=1)] = 4,
-    longest: Annotated[int, typer.Option("--longest", help="Longest dimension.", min=1)] = 16,
-    twisted: Annotated[bool, typer.Option("--twisted/--regular", help="Whether to try twists.")] = True,
+    tried: Tori = Tori(),
     json_: o.JsonOption = None,
 ) -> None:
     """Shapes and twists that circuit switches between blocks can set, best first for the traffic."""
@@ -131,7 +139,7 @@ def torus(
 
     matrix = None if traffic is None else _matrix(output.read_numbers(traffic, ("src", "dst", "bytes")), chips, traffic)
     floats = None if matrix is None else matrix.astype("float64")
-    ranked = rank_tori(chips, read_quantity(rate, "bytes_per_s"), floats, block, longest, twisted)
+    ranked = rank_tori(chips, read_quantity(rate, "bytes_per_s"), floats, tried.block, tried.longest, tried.twisted)
     content = {
         "chips": chips,
         "tori": [

@@ -39,14 +39,21 @@ class Turn:
     vary: Annotated[str | None, typer.Option("--vary", help="With --against: the parameter of --on to vary.")] = None
 
 
+@dataclass(frozen=True)
+class Moved:
+    """Which parameters move, and how far."""
+
+    step: Annotated[str, typer.Option("--step", help="How far each parameter is moved up and down.")] = DEFAULT_STEP
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only parameters whose path begins like this; may be repeated.")
+    ] = None
+
+
 @grouped
 @takes_case(model=o.DEFAULT_MODEL, system=o.DEFAULT_SYSTEMS[0])
 def sensitivity(
     stated: Stated,
-    step: Annotated[str, typer.Option("--step", help="How far each parameter is moved up and down.")] = DEFAULT_STEP,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", help="Only parameters whose path begins like this; may be repeated.")
-    ] = None,
+    moved: Moved = Moved(),
     turn: Turn = Turn(),
     json_: o.JsonOption = None,
     png: Annotated[
@@ -58,9 +65,9 @@ def sensitivity(
     against, vary = turn.against, turn.vary
     if (against is None) != (vary is None):
         raise ConfigError("--against and --vary belong together, e.g. --against nvidia-h100-sxm --vary chip.clock.")
-    if against is not None and (png is not None or only or step != DEFAULT_STEP):
+    if against is not None and (png is not None or moved != Moved()):
         raise ConfigError("--png, --only and --step are of the sensitivities: leave them out with --against.")
-    moved = _fraction(step)
+    step = _fraction(moved.step)
     from accelsim.cli.cases import make_case
     from accelsim.pipeline import simulate
     from accelsim.study.sensitivity import Experiment
@@ -73,7 +80,7 @@ def sensitivity(
         other = simulate(case.but(system=against, plan="auto", overrides=kept), what_ifs=False)
         _break_even(experiment, vary, (against, other.latency_s), json_)
         return
-    found = _measure(experiment, moved, only or ())
+    found = _measure(experiment, step, moved.only or ())
     if json_ is not None:
         write_json(found.to_dict(), json_)
     if png is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ import typer
 from accelsim.cli import checks
 from accelsim.cli import options as o
 from accelsim.cli.command import add_command
+from accelsim.cli.groups import grouped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,24 +30,32 @@ def register(app: typer.Typer) -> None:
     add_command(app, "validate", validate)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Where the errors go."""
+
+    json_: o.JsonOption = None
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False
+    update: Annotated[
+        list[Path] | None,
+        typer.Option("--update", help="Renew the tables between the markers of a Markdown file; may be given often."),
+    ] = None
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw predicted against measured times.", callback=checks.picture)
+    ] = None
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also errors by size of the work.")] = False
+
+
+@grouped
 def validate(
     names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suites; default: all.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="CSV with measurements of your own, with time_s.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the suites with their sources.")] = False,
-    json_: o.JsonOption = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
-    update: Annotated[
-        list[Path] | None,
-        typer.Option("--update", help="Renew the tables between the markers of a Markdown file; may be given often."),
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw predicted against measured times.", callback=checks.picture)
-    ] = None,
+    shown: Shown = Shown(),
     unseen: Annotated[
         bool, typer.Option("--unseen", help="Price every chip with the numbers of the vendor's other chips instead.")
     ] = False,
     strict: o.StrictOption = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also errors by size of the work.")] = False,
 ) -> None:
     """Compare predictions with the measurements shipped with accelsim, or with your own."""
     if list_:
@@ -56,18 +66,18 @@ def validate(
         from accelsim.validation.predict import refuse_notes
 
         refuse_notes(f"{one.suite}: {note}" for one in found for note in one.notes)
-    if plot is not None:
-        _draw(found, plot)
-    for page in update or ():
+    if shown.plot is not None:
+        _draw(found, shown.plot)
+    for page in shown.update or ():
         _renew(found, page)
-    if json_ is not None:
-        _write_json(found, json_, verbose)
-    if markdown:
+    if shown.json_ is not None:
+        _write_json(found, shown.json_, shown.verbose)
+    if shown.markdown:
         from accelsim.validation.markdown import accuracy_table
 
         sys.stdout.write(accuracy_table(found))
-    elif json_ != "-":
-        _print_tables(found, verbose)
+    elif shown.json_ != "-":
+        _print_tables(found, shown.verbose)
 
 
 def _comparisons(names: list[str], data: Path | None) -> list[MeasuredComparison]:
