@@ -14,6 +14,7 @@ from accelsim.cli import (
     diff,
     experts,
     explain,
+    measure,
     new,
     optics,
     place,
@@ -66,3 +67,4 @@ experts.register(app)
 optics.register(app)
 validate.register(app)
 calibrate.register(app)
+measure.register(app)

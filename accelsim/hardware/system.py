@@ -22,9 +22,9 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.cut import cut_levels, split_size
 from accelsim.hardware.foreign import refuse_foreign
+from accelsim.hardware.host import Host
 from accelsim.hardware.inherit import inherit_calibration, without_stale_checks
 from accelsim.hardware.level import Level, SystemLevel
-from accelsim.hardware.link import LinkSpec
 from accelsim.hardware.optical.load import with_optics
 from accelsim.registry import did_you_mean
 
@@ -32,13 +32,6 @@ _SECTIONS = ("chip", "system")
 
 Overrides = Iterable[tuple[str, str]]
 S = TypeVar("S", bound=Spec)
-
-
-class Host(Spec):
-    """The computer that chips are attached to."""
-
-    link: LinkSpec = Field(description="Link from a chip to its host, per direction.")
-    chips_per_host: Count | None = Field(None, description="Chips attached to one host.")
 
 
 class SystemSpec(Spec):
@@ -54,7 +47,9 @@ class SystemSpec(Spec):
     chip: str = Field(min_length=1, description="Name or path of the chip.")
     levels: dict[str, Level] = Field(default_factory=dict, description="How chips are joined, innermost level first.")
     host: Host | None = Field(None, description="Host of the chips.")
-    default_chips: Count = Field(1, description="Chips in use when the command names no number.")
+    default_chips: Count | None = Field(
+        None, description="Chips in use when the command names no number; default: one whole innermost level."
+    )
 
     @field_validator("levels")
     @classmethod
@@ -63,6 +58,11 @@ class SystemSpec(Spec):
         if chips > MAX_CHIPS:
             raise ValueError(f"hold {chips} chips; at most {MAX_CHIPS} are modelled.")
         return levels
+
+    @property
+    def chips_in_use(self) -> int:
+        """Chips in use where no number is named."""
+        return self.default_chips or next((level.max_members for level in self.levels.values()), 1)
 
     @property
     def max_chips(self) -> int:
@@ -373,7 +373,7 @@ def _assemble(
 ) -> System:
     """The system of checked documents, cut to ``chips``; of one chip where there is no document of a system."""
     spec = validate(system, SystemSpec).spec if system is not None else None
-    levels = cut_levels(spec.name, spec.levels, chips or spec.default_chips) if spec is not None else {}
+    levels = cut_levels(spec.name, spec.levels, chips or spec.chips_in_use) if spec is not None else {}
     documents = {"chip": chip} if system is None else {"chip": chip, "system": system}
     return System(
         name=(spec or validate(chip, Chip).spec).name,

@@ -171,3 +171,10 @@ def test_calibrate_with_too_few_rows_writes_nothing(accelsim, table):
 def test_calibrate_checks_the_folder_before_it_fits(accelsim, table):
     text = refused(accelsim("calibrate", A100, "-o", "none/out.yaml"))
     assert text == "none/out.yaml: the folder none does not exist. Make it, or choose another."
+
+
+def test_the_command_ends_with_exit_code_2_where_there_is_no_gpu(accelsim, tmp_path):
+    done = accelsim("measure", "nvidia-h100-sxm", "-o", str(tmp_path / "mine.csv"))
+    assert done.code == 2
+    assert "measure: PyTorch" in done.err
+    assert not list(tmp_path.iterdir())

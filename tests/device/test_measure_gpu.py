@@ -1,18 +1,22 @@
-"""The measuring script without torch: what it would measure, and that its table is one that accelsim reads."""
+"""``accelsim measure`` without torch: what it would measure, and that its table is one that accelsim reads."""
 
 import csv
+import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from accelsim.errors import ConfigError
 from accelsim.hardware.system import load_chip
 from accelsim.validation.compare import compare_table
+from accelsim.validation.measure import COLD, MOST_COPIES, ROW_OPS, WARM, Row, measure, rows, write
+from accelsim.validation.measure_torch import Torch, load_torch
 from accelsim.validation.refit import refit
 from accelsim.validation.rigs import rig_of
 from accelsim.validation.table import read_table
-from tests.device.measure_gpu import COLD, MOST_COPIES, ROW_OPS, WARM, Row, measure, rows, write
 
 CHIP = "nvidia-h100-sxm"
 
@@ -78,3 +82,12 @@ def test_validate_and_calibrate_take_the_table(table: Path) -> None:
     assert comparison.num_unpriced == 0
     found = refit(load_chip(CHIP), measured, ["elementwise"], folds=0).fits[0]
     assert found.error.mape < found.before.mape
+
+
+def test_without_pytorch_or_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ConfigError, match="PyTorch is not installed"):
+        load_torch("cuda")
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False)))
+    with pytest.raises(ConfigError, match="sees no GPU"):
+        Torch("cuda")

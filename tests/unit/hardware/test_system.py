@@ -151,3 +151,12 @@ def test_an_extended_file_that_is_missing_or_in_a_circle_is_named(tmp_path: Path
     (tmp_path / "variant.yaml").write_text(f"extends: {parent}\nname: variant\n")
     with pytest.raises(ConfigError, match=complaint):
         load_system(str(tmp_path / "variant.yaml"))
+
+
+@pytest.mark.parametrize("name", ["switch8", "graph8"])
+def test_a_system_without_a_number_of_chips_is_one_whole_innermost_level(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2] / "data" / "inputs")
+    assert load_system(f"{name}.yaml").num_chips == 8
+    assert load_system(f"{name}.yaml:1").num_chips == 1
