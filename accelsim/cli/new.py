@@ -15,7 +15,7 @@ from accelsim.errors import ConfigError
 TEMPLATES = Path(__file__).parent / "templates"
 #: Kind -> where the catalog has files of it, and a command that uses a new one.
 KINDS = {
-    "chip": ("chips", "accelsim run llama3-8b --on {file}"),
+    "chip": ("chips", "accelsim run llama3-8b --on {file} --plan tp=1"),
     "system": ("systems", "accelsim run llama3-8b --on {file}"),
     "model": ("models", "accelsim run {file} --on nvidia-h100-sxm"),
     "optics": ("optics", "accelsim optics budget {file} --length 10m"),
