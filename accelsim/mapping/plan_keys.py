@@ -65,7 +65,7 @@ class Count:
         if not isinstance(value, int) or value < 1:
             raise PlanError(f"plan: {name} must be an integer >= 1, got {value!r}.")
         if value > MAX_COUNT:
-            raise PlanError(f"plan: {name} must be at most {MAX_COUNT}, got {value:.3g}.")
+            raise PlanError(f"plan: {name} must be at most {MAX_COUNT}, got more.")
 
     def show(self, value: int) -> int:
         """The number."""

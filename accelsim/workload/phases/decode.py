@@ -6,8 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self, overload
 
+from accelsim.errors import ConfigError
 from accelsim.workload.phases.base import Phase, halved, phase_field, register_phase, share_of
 from accelsim.workload.traversal import Traversal, check_at_least
+
+#: Most steps of one run: each has its own prices, which take about 3 kB.
+MAX_STEPS = 200_000
 
 
 @register_phase("decode")
@@ -22,7 +26,7 @@ class Decode(Phase):
         steps: Tokens generated per sequence.
 
     Raises:
-        ConfigError: ``batch`` or ``steps`` is below 1, or ``context`` below 0.
+        ConfigError: ``batch`` or ``steps`` is below 1, ``context`` below 0, or there are more than :data:`MAX_STEPS`.
     """
 
     kind: ClassVar[str] = "decode"
@@ -35,6 +39,11 @@ class Decode(Phase):
     def __post_init__(self) -> None:
         check_at_least(1, batch=self.batch, steps=self.steps)
         check_at_least(0, context=self.context)
+        if self.steps > MAX_STEPS:
+            raise ConfigError(
+                f"steps must be at most {MAX_STEPS}, got {self.steps}. Run a longer decode in segments, each with "
+                "the context that the one before ended with."
+            )
 
     def __str__(self) -> str:
         return f"decode batch={self.batch} context={self.context} steps={self.steps}"

@@ -210,6 +210,13 @@ def test_a_tied_embedding_is_stored_once_and_read_by_the_head() -> None:
         (lambda: Prefill(1, -5), "prompt must be >= 1, got -5"),
         (lambda: Decode(1, -1), "context must be >= 0, got -1"),
         (lambda: Decode(1, 1, 0), "steps must be >= 1, got 0"),
+        (lambda: Decode(1, 1, 200_001), "steps must be at most 200000, got 200001"),
+        (lambda: Decode(2**32 + 1, 1), "batch must be at most 4294967296"),
+        (lambda: Decode(1, 10**5000), "context must be at most 4294967296"),
+        (
+            lambda: Decode(batc=1, context=1),
+            "Decode has no 'batc'. It has: batch, context, steps. Did you mean 'batch'?",
+        ),
         (lambda: Prefill(1.5, 1), "batch must be a whole number, got 1.5"),
         (lambda: Prefill(True, 1), "batch must be a whole number, got True"),
         (
