@@ -51,9 +51,10 @@ def missing_for(cost_model: str, stated: Mapping[str, Any]) -> Iterator[tuple[st
         if not stated.get(key):
             yield key, f"missing. The {cost_model} cost model needs it: {fields_by_key(Chip)[key].description}"
     calibration = stated.get("calibration") or {}
-    for section, parameters in getattr(model, "sections", dict)().items():
+    needed = getattr(model, "needed_sections", ())
+    for section, parameters in getattr(model, "sections", dict)().items() if needed else ():
         own = calibration.get(section) or {}
-        if section not in getattr(model, "needed_sections", ()):
+        if section not in needed:
             continue
         for key, (meaning, is_required) in section_keys(parameters).items():
             if is_required and key not in own:

@@ -96,13 +96,14 @@ def run_serial(graph: TaskGraph, sizes: Sequence[Int64Array], order: SerialOrder
     took = np.maximum(work, latency + transfer_ticks)
     if took.sum(axis=1, dtype=np.float64).max() >= _LONGEST or (took[:, order.must_last] == 0).any():
         return None
+    on_links = _per_link(graph, np.concatenate([nbytes, transfer_ticks]))
     end = np.empty_like(took)
     end[:, order.tasks] = np.cumsum(took[:, order.tasks], axis=1)
     runs = Runs(
         start_ticks=end - took,
         end_ticks=end,
-        link_bytes=_per_link(graph, nbytes),
-        link_busy_ticks=_per_link(graph, transfer_ticks),
+        link_bytes=on_links[: len(took)],
+        link_busy_ticks=on_links[len(took) :],
         server_busy_ticks=_per_group(graph.server, took, graph.num_servers),
         makespan_ticks=end[:, order.tasks[-1]].copy(),
         engine="serial",
@@ -130,7 +131,7 @@ def _transfer_ticks(graph: TaskGraph, nbytes: Int64Array) -> Int64Array:
 
 
 def _per_link(graph: TaskGraph, values: Int64Array) -> Int64Array:
-    """Sum over the tasks that cross each link; a row per run."""
+    """Sum over the tasks that cross each link, row by row."""
     crossing = np.repeat(np.arange(graph.num_tasks), graph.num_hops)
     return _per_group(graph.route_link, values[:, crossing], graph.num_links)
 

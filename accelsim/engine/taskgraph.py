@@ -132,11 +132,6 @@ class TaskGraph:
         """Tasks that each task waits for. int64[T]."""
         return np.diff(self.pred_ptr)
 
-    @property
-    def nbytes_in_memory(self) -> int:
-        """Bytes the arrays of this graph occupy on the host."""
-        return self.capacity_bytes_per_s.nbytes + sum(int(getattr(self, name).nbytes) for name in _DTYPES)
-
     def task_name(self, task: int) -> str:
         """Label and id of one task, as error messages spell it."""
         return f"{self.labels[int(self.label[task])]}#{task}"
@@ -288,6 +283,7 @@ class TaskGraphBuilder:
         self._columns: dict[str, list[int]] = {name: [] for name in _DTYPES}
         self._columns["route_ptr"].append(0)
         self._columns["pred_ptr"].append(0)
+        self._seconds: dict[str, list[float]] = {"work_ticks": [], "latency_ticks": []}
 
     def server(self, name: str) -> int:
         """Add a server and return its id; a known name is an error."""
@@ -325,9 +321,9 @@ class TaskGraphBuilder:
         columns = self._columns
         columns["label"].append(self._labels.setdefault(label, len(self._labels)))
         columns["server"].append(NO_SERVER if server is None else server)
-        columns["work_ticks"].append(to_ticks(work_s))
+        self._seconds["work_ticks"].append(work_s)
         columns["nbytes"].append(nbytes)
-        columns["latency_ticks"].append(to_ticks(latency_s))
+        self._seconds["latency_ticks"].append(latency_s)
         columns["priority"].append(priority)
         columns["route_link"].extend(route)
         columns["route_ptr"].append(len(columns["route_link"]))
@@ -338,6 +334,7 @@ class TaskGraphBuilder:
     def build(self) -> TaskGraph:
         """Return the frozen graph of everything added so far."""
         arrays = {name: np.array(values) for name, values in self._columns.items()}
+        arrays |= {name: to_ticks(np.array(values, dtype=np.float64)) for name, values in self._seconds.items()}
         return TaskGraph(
             **arrays,  # type: ignore[arg-type]
             servers=tuple(self._servers),
