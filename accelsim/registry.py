@@ -41,7 +41,9 @@ def nearest_name(name: str, known: list[str]) -> str | None:
     """
     folded = {_fold(candidate): candidate for candidate in reversed(known)}
     wanted = _fold(name)
-    hits = difflib.get_close_matches(wanted, list(folded), n=1, cutoff=0.6)
+    holders = [candidate for candidate in folded if all(word in candidate for word in _words(name))]
+    hits = difflib.get_close_matches(wanted, holders, n=1, cutoff=0.6)
+    hits = hits or difflib.get_close_matches(wanted, list(folded), n=1, cutoff=0.6)
     if not hits and len(wanted) >= _MIN_PART:
         hits = sorted(candidate for candidate in folded if wanted in candidate)
     return folded[hits[0]] if hits else None
@@ -58,7 +60,7 @@ def ranked_names(name: str, known: list[str]) -> list[str]:
         >>> ranked_names("h100", ["nvidia-a100-sxm", "nvidia-dgx-h100", "nvidia-h100-nvl"])
         ['nvidia-dgx-h100', 'nvidia-h100-nvl', 'nvidia-a100-sxm']
     """
-    words = [word for word in re.split(r"[_/.:]", _fold(name)) if word]
+    words = _words(name)
 
     def distance(candidate: str) -> tuple[bool, float]:
         folded = _fold(candidate)
@@ -92,6 +94,10 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """
     near = nearest_name(name, known)
     return f" Did you mean {near!r}?" if near is not None else ""
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[_/.:]", _fold(name)) if word]
 
 
 def _fold(name: str) -> str:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 #: Kinds of the catalog that have a card, in the order in which a name is looked up.
 KINDS = ("systems", "chips", "models", "profiles")
-_NOT_STRUCTURE = ("schema_version", "kind", "name", "description", "source", "hf_ids", "checks", "warnings", "stored")
+_NOT_STRUCTURE = (
+    *("schema_version", "kind", "name", "description", "source", "hf_ids", "checks", "warnings"),
+    *("stored", "tower_params"),  # said in lines of their own
+)
 
 
 def find_file(name: str, others: Iterable[str]) -> Path:

@@ -19,18 +19,19 @@ Row = tuple[str, str]
 _MOST_ASSUMED = 8
 
 
-def print_card(card: Mapping[str, Any]) -> None:
+def print_card(card: Mapping[str, Any], asked: str) -> None:
     """Name, description, figures; how many values have which source, and where the file itself is shown.
 
     Args:
         card: As of :func:`accelsim.cli.cards.card_of`.
+        asked: Name or path that finds its file.
     """
     console = make_console()
     console.print(f"[bold]{escape(card['name'])}[/] ({card['kind']})")
     if card.get("description"):
         console.print(escape(card["description"]), style="dim")
     _print_rows(console, _ROWS[card["kind"]](card))
-    console.print(f"[dim]file with sources: accelsim show {escape(card['name'])} --yaml[/]")
+    console.print(f"[dim]file with sources: accelsim show {escape(asked)} --yaml[/]", soft_wrap=True)
 
 
 def _print_rows(console: Console, rows: Iterator[Row]) -> None:

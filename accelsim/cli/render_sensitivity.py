@@ -34,7 +34,8 @@ def print_sensitivity(result: Result, found: Sensitivity, verbose: bool = False)
     down = f"-{step}" if found.step < LARGE_STEP else f"1/{1 + found.step:g}"
     names = ("parameter", "value", "kind", f"at {down}", f"at +{step}", "elasticity", "of energy")
     rows = [_cells(one, found, names) for one in shown]
-    columns = Columns((*names, "source") if verbose else names, names[3:], optional=("of energy", "kind"), gap=1)
+    optional = ("of energy", "kind", "value")
+    columns = Columns((*names, "source") if verbose else names, names[3:], optional, gap=1)
     title = f"What the latency depends on ({len(shown)} of {len(found.influences)} parameters)"
     table = fitted_table(console, title, columns, rows)
     console.print(table, "")

@@ -159,7 +159,7 @@ def _show_name(console: Console, name: str, form: Form) -> None:
     if form.json_ != "-":
         from accelsim.cli.render_cards import print_card
 
-        print_card(card)
+        print_card(card, name)
 
 
 def _show_graph(console: Console, case: Case) -> None:

@@ -144,3 +144,7 @@ def test_nearest_name_forgives_spelling_case_and_parts(name: str, near: str | No
     known = ["torus", "fat_tree", "nvidia-a100"]
     assert nearest_name(name, known) == near
     assert did_you_mean(name, known) == (f" Did you mean {near!r}?" if near else "")
+
+
+def test_a_name_that_holds_every_word_is_nearer_than_one_of_like_letters() -> None:
+    assert nearest_name("nvidia-a100-sxm", ["nvidia-h100-sxm", "nvidia-a100-sxm-40gb"]) == "nvidia-a100-sxm-40gb"
