@@ -22,7 +22,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.servers import HOST
 from accelsim.results.assemble import assemble
 from accelsim.results.books import keep_books
-from accelsim.results.bottleneck import WhatIf, causes_to_relieve
+from accelsim.results.bottleneck import WhatIf, causes_to_relieve, relieved_by
 from accelsim.results.provenance import Provenance
 from accelsim.results.result import Result
 from accelsim.results.run import Run
@@ -111,7 +111,13 @@ def latency_of(job: Job) -> float:
 
 
 def _what_if(run: Run, cause: str) -> WhatIf | None:
-    """The same run with the resource behind ``cause`` twice as fast; None if no resource stands behind it."""
+    """The what-if that gains most among the resources behind ``cause``; None if there is none."""
+    found = [what_if for part in relieved_by(cause) if (what_if := _relieved(run, part)) is not None]
+    return max(found, key=lambda one: one.speedup, default=None)
+
+
+def _relieved(run: Run, cause: str) -> WhatIf | None:
+    """The same run with one resource twice as fast; None if no field stands behind it."""
     job, latency_s = run.job, run.timeline.makespan_s
     if cause == HOST:
         faster_s = play(replace(job, profile=GRAPH)).timeline.makespan_s

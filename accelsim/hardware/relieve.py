@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from accelsim.hardware.chip import Chip
+from accelsim.hardware.level import CollectiveSpec, Level, ProtocolSpec
 from accelsim.hardware.link import LinkSpec
 from accelsim.hardware.system import System
 from accelsim.units import parse_quantity
+
+#: What communication between chips takes whatever its bytes: latency of links, launch and steps of collectives.
+LINK_LATENCY = "link latency"
 
 
 def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | None:
@@ -15,7 +20,8 @@ def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | N
 
     ``compute`` raises the clock of the cores and leaves every memory and link as it is (their bandwidths are
     absolute); a memory level, ``sram`` or ``noc`` gets ``factor`` times its bandwidth; ``exposed communication``
-    does so for every level of links; ``launch`` divides every launch overhead of the chip by ``factor``.
+    does so for every level of links; ``link latency`` divides the latency of every link, and the fixed times of
+    collectives and their steps, by ``factor``; ``launch`` does so with every launch overhead of the chip.
 
     Args:
         system: The system as described.
@@ -29,6 +35,9 @@ def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | N
     if cause == "exposed communication":
         levels = {name: level.with_link(_faster_link(level.link, factor)) for name, level in system.levels.items()}
         return replace(system, levels=levels), f"{times} link bandwidth"
+    if cause == LINK_LATENCY:
+        calls = {name: replace(level, spec=_quick_calls(level.spec, factor)) for name, level in system.levels.items()}
+        return replace(system, levels=calls), f"1/{factor:g} latency and launch of collectives"
     if cause == "launch":
         quick = _quick_launch(system.chip, factor)
         return None if quick is None else (replace(system, chip=quick), f"1/{factor:g} launch overhead")
@@ -40,6 +49,36 @@ def relieve(system: System, cause: str, factor: float) -> tuple[System, str] | N
         return None
     what = "core clock" if cause == "compute" else f"{cause} bandwidth"
     return replace(system, chip=chip), f"{times} {what}"
+
+
+def _quick_calls(level: Level, factor: float) -> Level:
+    """The level with shorter fixed times, those of its libraries too."""
+    link = level.link.model_copy(update={"latency_s": level.link.latency_s / factor})
+    libraries = {name: _quick_library(library, factor) for name, library in level.libraries.items()}
+    own = _quick_library(level.collectives, factor)
+    return level.model_copy(update={"link": link, "collectives": own, "libraries": libraries})
+
+
+def _quick_library(library: CollectiveSpec, factor: float) -> CollectiveSpec:
+    algorithms = {
+        name: one.model_copy(
+            update={
+                "launch_s": None if one.launch_s is None else one.launch_s / factor,
+                "protocols": _quick_protocols(one.protocols, factor),
+            }
+        )
+        for name, one in library.algorithms.items()
+    }
+    protocols = _quick_protocols(library.protocols, factor)
+    changed = {"launch_s": library.launch_s / factor, "protocols": protocols, "algorithms": algorithms}
+    return library.model_copy(update=changed)
+
+
+def _quick_protocols(protocols: Mapping[str, ProtocolSpec], factor: float) -> dict[str, ProtocolSpec]:
+    return {
+        name: one.model_copy(update={"launch_s": one.launch_s / factor, "step_latency_s": one.step_latency_s / factor})
+        for name, one in protocols.items()
+    }
 
 
 def _faster_link(link: LinkSpec, factor: float) -> LinkSpec:

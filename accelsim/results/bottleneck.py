@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accelsim.hardware.relieve import LINK_LATENCY
 from accelsim.mapping.servers import HOST
 from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, Ledger
 
 #: Kinds of operators that move bytes between chips.
 COMMUNICATION_KINDS = frozenset({"collective", "exchange"})
+#: Least gain of a what-if that is worth the word.
+MOVES = 1.005
 #: How a cause reads in a sentence; a cause not named here is a memory level or link and reads as "NAME-bound".
 _PHRASES = {
     "compute": "compute-bound",
@@ -60,6 +63,8 @@ class Bottleneck:
         if self.operator:
             text += f", most of it in {self.operator}"
         gains = ", ".join(f"{w.change} gives {w.speedup:.2f}x" for w in self.what_ifs)
+        if self.what_ifs and max(w.speedup for w in self.what_ifs) < MOVES:
+            gains += ": that moves nothing"
         return f"{text}; {gains}." if gains else f"{text}."
 
 
@@ -91,6 +96,11 @@ def find_bottleneck(ledger: Ledger, what_ifs: Sequence[WhatIf] = ()) -> Bottlene
 def causes_to_relieve(ledger: Ledger) -> tuple[str, ...]:
     """The causes on the critical path that faster hardware could relieve, largest first."""
     return tuple(cause for cause in _causes(ledger) if cause not in (IDLE, CONTENTION))
+
+
+def relieved_by(cause: str) -> tuple[str, ...]:
+    """What may stand behind a cause; communication between chips waits for bandwidth or for what any call takes."""
+    return (EXPOSED_COMMUNICATION, LINK_LATENCY) if cause == EXPOSED_COMMUNICATION else (cause,)
 
 
 def _causes(ledger: Ledger) -> dict[str, float]:
