@@ -9,7 +9,7 @@ import pytest
 from accelsim import Decode, Prefill, simulate
 from accelsim.cost.gpu.model import GpuCostModel
 from accelsim.dtypes import DType
-from accelsim.hardware.relieve import relieve
+from accelsim.hardware.relieve import LINK_LATENCY, relieve
 from accelsim.hardware.system import load_system
 from accelsim.mapping.job import Job
 from accelsim.mapping.known import Known
@@ -96,6 +96,6 @@ def test_what_ifs_of_a_run_are_runs_of_relieved_systems():
     result = simulate("llama3-8b", job.system, job.phase, "tp=8")
     assert len(result.bottleneck.what_ifs) == 2
     for what_if in result.bottleneck.what_ifs:
-        by_change = {relieve(job.system, cause, 2.0)[1]: cause for cause in CAUSES}
+        by_change = {relieve(job.system, cause, 2.0)[1]: cause for cause in (*CAUSES, LINK_LATENCY)}
         alone = play(replace(relieved(job, by_change[what_if.change]), known=Known()))
         assert what_if.latency_s == alone.timeline.makespan_s
