@@ -51,6 +51,7 @@ def test_a_case_ends_as_it_should(case: dict[str, str]) -> None:
     assert not re.search(r"\b\w+\.py:\d+: \w*Warning", said), said
     assert re.search(case["must"], said), said[-2000:]
     assert not (case["must_not"] and re.search(case["must_not"], said)), said[-2000:]
-    if len(done) > 1 and "switch-of-kernel" not in said:
-        first, second = (json.loads(one.stdout)["latency_s"] for one in done)
-        assert first <= second
+    if len(done) > 1:
+        first, second = (json.loads(one.stdout) for one in done)
+        told = [warning for warning in (*first["warnings"], *second["warnings"]) if "other kernel" in warning]
+        assert first["latency_s"] <= second["latency_s"] or told
