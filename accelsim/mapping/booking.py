@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +71,32 @@ class Booking:
         return {role.value: nbytes * moved for role, nbytes in compulsory.items() if nbytes}
 
 
+class OnDemand(Sequence[Booking]):
+    """Bookings that are worked out when they are first read: a plan that is only timed needs none.
+
+    Args:
+        book: Gives them.
+    """
+
+    def __init__(self, book: Callable[[], Iterable[Booking]]) -> None:
+        self._book = book
+
+    @cached_property
+    def _all(self) -> tuple[Booking, ...]:
+        return tuple(self._book())
+
+    @overload
+    def __getitem__(self, index: int) -> Booking: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Booking]: ...
+    def __getitem__(self, index: int | slice) -> Booking | Sequence[Booking]:
+        """One of them, or several."""
+        return self._all[index]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlapped:
     """What one graph executes whose tasks run side by side and are not one operator each.
@@ -80,7 +108,7 @@ class Overlapped:
         alike: Chips that each do what one of them does; every count of a booking is a multiple of it.
     """
 
-    bookings: tuple[Booking, ...]
+    bookings: Sequence[Booking]
     alone_s: Mapping[str, FloatArray]
     kinds: tuple[str, ...]
     alike: int = 1

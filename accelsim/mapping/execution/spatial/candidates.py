@@ -22,6 +22,8 @@ from accelsim.workload.graph import Segment
 PIECES = (2, 4, 8)
 #: A plan in pieces is run if its estimate is that much below the one in as few as fit: it has more tasks to play.
 WORTH_A_RUN = 0.97
+#: Units up to which plans in pieces are tried: each has as many tasks as groups and ways between them.
+MOST_UNITS = 64
 #: Numbers of chips tried beside all: the next smaller ones, because more chips are longer ways.
 FEWER_CHIPS = 3
 
@@ -45,6 +47,8 @@ def candidate_plans(job: Job, largest: Sequence[Segment], book: PriceBook) -> It
     yield plan
     for chips in range(used - 1, max(0, used - 1 - FEWER_CHIPS), -1):
         yield plan.replace(chips=chips)
+    if whole.stream.num_units > MOST_UNITS:
+        return
     cut = [(_estimated_s(job, divided), one) for one, divided in _in_pieces(job, plan, largest, book)]
     if cut:
         seconds, best = min(cut, key=lambda pair: pair[0])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from accelsim.engine.program import Program
 from accelsim.errors import PlanError
-from accelsim.mapping.booking import Overlapped
+from accelsim.mapping.booking import OnDemand, Overlapped
 from accelsim.mapping.execution.spatial.booking import book_run
 from accelsim.mapping.execution.spatial.chunk import with_least_chunk
 from accelsim.mapping.execution.spatial.divide import divide
@@ -154,7 +154,7 @@ def run_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook, how: Sea
         footprint=fullest_chip(settled, occupancy),
         warnings=fault_warnings(job.system.chip, sum(settled.tiles)),
         program=program,
-        overlapped=Overlapped(tuple(book_run(settled, book)), alone_s, kinds),
+        overlapped=Overlapped(OnDemand(partial(book_run, settled, book)), alone_s, kinds),
     )
 
 
