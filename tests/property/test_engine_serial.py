@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from engine_graphs import Shape, random_graph
@@ -95,7 +97,7 @@ def test_a_series_is_its_rounds_one_after_the_other(seed: int, rounds: int, engi
     shape = Shape(12, 2, 3, 2, 2, ties=seed % 2 == 0, seed=seed)
     varying = random_graph(shape)
     other = random_graph(Shape(5, 2, 3, 2, 2, ties=True, seed=seed + 1))
-    steady = TaskGraph(**{**vars(other), "capacity_bytes_per_s": varying.capacity_bytes_per_s})
+    steady = dataclasses.replace(other, capacity_bytes_per_s=varying.capacity_bytes_per_s)
     sizes = shuffled_sizes(varying, seed, rounds)
     series = Series((Stage(steady, 3, "steady"), Stage(varying, 2, "varying", sizes)), rounds)
     program = Program((series, Series((Stage(steady, 1, "last"),))))

@@ -106,8 +106,11 @@ class Phase(ABC):
     def halfway(self, larger: Phase) -> Self | None:
         """The phase between itself and a larger one that differs in whole numbers; None where there is none."""
         mine, theirs = self.plain(), larger.plain()
-        apart = {name: (mine[name] + theirs[name]) // 2 for name in mine if mine[name] != theirs[name]}
-        if not apart or any(not isinstance(mine[name], int) or mine[name] == at for name, at in apart.items()):
+        names = [name for name in mine if mine[name] != theirs[name]]
+        if not names or not all(isinstance(mine[name], int) for name in names):
+            return None
+        apart = {name: (mine[name] + theirs[name]) // 2 for name in names}
+        if any(mine[name] == at for name, at in apart.items()):
             return None
         return dataclasses.replace(self, **apart)  # type: ignore[type-var]  # members are dataclasses
 
