@@ -97,7 +97,7 @@ def test_the_best_torus_of_128_chips_is_the_twisted_one(accelsim):
         (("budget", "cwdm4-bidi", "--through", "teraphy-like"), "is no circuit switch"),
         (("torus", "100"), "multiples of 4"),
         (("policies", "--shifts", "1,16"), "is no whole number from 1 to 15"),
-        (("policies", "--traffic", "missing.csv"), "cannot read"),
+        (("policies", "--traffic", "missing.csv"), "no such file"),
         (("wavelengths", "star", "4"), "unknown waveguide 'star'"),
     ],
 )

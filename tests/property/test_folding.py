@@ -39,7 +39,8 @@ def compare(system, phase):
         folded = play(stage.graph, engine="simpy")
         graph = unfold_block(block, system, Seats(system.num_chips))
         unfolded = play(graph, engine="simpy")
-        assert unfolded.makespan_ticks == folded.makespan_ticks, block.name
+        later = unfolded.makespan_ticks - folded.makespan_ticks
+        assert 0 <= later <= steps_of(block), block.name
         # Every rank loads its memory as the one did, and is busy as long.
         memory = system.chip.main_memory
         ranks = [list(graph.links).index(name) for name in graph.links if name.partition("@")[0] == memory]
@@ -51,8 +52,18 @@ def compare(system, phase):
         assert_links_carry_what_the_price_says(block, graph, unfolded, system)
 
 
+def steps_of(block):
+    """Steps of the collectives; one in which flows share a link (all into one port of a switch) may end a tick later.
+
+    A share of a link is a whole number of 2**-14 bytes/s, rounded down; the folded rank has the link to itself.
+    """
+    phases = [phase for priced in block.operators for phase in priced.cost.phases]
+    return sum(step.repeat for phase in phases for step in phase.steps)
+
+
 def assert_links_carry_what_the_price_says(block, graph, timeline, system):
-    sent = sum(p.cost.sent_bytes for p in block.operators if p.operator.kind == "collective") * system.num_chips
+    collectives = [p.cost for p in block.operators if p.operator.kind == "collective"]
+    sent = sum(sum(cost.traffic_bytes.values()) for cost in collectives) * system.num_chips
     hops = np.diff(graph.route_ptr)
     of_collective = np.isin(graph.label, [i for i, p in enumerate(block.operators) if p.operator.kind == "collective"])
     # Chunks of a buffer that does not divide differ by a byte; folding counts the largest for all of them.
@@ -134,7 +145,7 @@ def test_folded_and_unfolded_ranks_agree_for_groups_of_ranks_apart(name, plan, l
     share = shard(build_workload(MODEL, Prefill(1, 256)), plan)
     blocks = Pricer(system, region_of(plan, system.chip), seats).price(share)
     costs = [p.cost for block in blocks for p in block.operators if p.operator.kind == "collective"]
-    assert {cost.level for cost in costs} == {level}
+    assert {name for cost in costs for name in cost.traffic_bytes} == {level}
     for block, stage in zip(blocks, lower([blocks], system).program.stages, strict=True):
         folded, unfolded = play(stage.graph), play(unfold_block(block, system, seats))
         assert unfolded.makespan_ticks == folded.makespan_ticks, block.name

@@ -122,7 +122,7 @@ def test_a_bad_line_is_named_with_its_number(tmp_path: Path) -> None:
             build("graph", 3, links=("0 1", line))
     with pytest.raises(ConfigError, match="from 'file' or from 'links'"):
         build("graph", 2, file=str(path), links=("0 1",))
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(ConfigError, match="no such file"):
         build("graph", 2, file=str(tmp_path / "none.txt"))
 
 
