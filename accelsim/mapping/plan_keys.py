@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from accelsim.config.bounds import MAX_COUNT, read_whole
@@ -209,18 +211,23 @@ def keys_of(execution: str) -> tuple[PlanKey, ...]:
         raise PlanError(f"plan: {error}") from None
 
 
-def known_keys() -> dict[str, PlanKey]:
+def known_keys() -> Mapping[str, PlanKey]:
     """Keys of all executions by name, those of the default execution first.
 
     Raises:
         ConfigError: Two executions declare different keys of one name.
     """
+    return _merged(tuple(KEY_READERS.items()))
+
+
+@lru_cache(maxsize=8)
+def _merged(readers: tuple[tuple[str, type[ReadsKeys]], ...]) -> Mapping[str, PlanKey]:
     known: dict[str, PlanKey] = {}
-    for execution in sorted(KEY_READERS, key=lambda name: (name != DEFAULT_EXECUTION, name)):
-        for key in KEY_READERS.get(execution).keys:
+    for execution, reader in sorted(readers, key=lambda item: (item[0] != DEFAULT_EXECUTION, item[0])):
+        for key in reader.keys:
             if known.setdefault(key.name, key) != key:
                 raise ConfigError(f"two keys of plans are named {key.name!r}, one of execution={execution}. Rename it.")
-    return known
+    return MappingProxyType(known)
 
 
 def readers_of(key: PlanKey) -> list[str]:
