@@ -80,6 +80,8 @@ class RowShapes(Shapes):
         block_threads: Threads of a block at most; default :data:`BLOCK_THREADS`.
         cached: Share of operands and results that stays in the L2, 0 to 1; default 0.
         gathers: 1 where the kernel looks a place up before it can load from it; default 0.
+        shared_bytes: Of ``read_bytes`` what every block reads alike (the weights of a norm): part of the calibrated
+            rate of a block, whose measured rows count activations alone; default 0.
     """
 
     defaults: ClassVar[Mapping[str, ArrayLike | str]] = {
@@ -88,6 +90,7 @@ class RowShapes(Shapes):
         "block_threads": BLOCK_THREADS,
         "cached": 0.0,
         "gathers": 0.0,
+        "shared_bytes": 0.0,
     }
 
     rows: Array
@@ -99,6 +102,7 @@ class RowShapes(Shapes):
     block_threads: Array
     cached: Array
     gathers: Array
+    shared_bytes: Array
 
 
 def rowwise_times(machine: GpuMachine, parameters: RowwiseParameters, shapes: RowShapes) -> KernelTimes:
@@ -110,7 +114,7 @@ def rowwise_times(machine: GpuMachine, parameters: RowwiseParameters, shapes: Ro
         shapes: The operators, one entry each.
     """
     p = parameters
-    m, n, reads, writes, by_row, repeats, most, hit, looks_up = shapes
+    m, n, reads, writes, by_row, repeats, most, hit, looks_up, shared = shapes
     again = (repeats - 1.0) * reads
     moved = reads + writes + again
     blocks = np.where(by_row > 0, m, np.ceil(m * n / ELEMENTS_PER_BLOCK))
@@ -120,7 +124,8 @@ def rowwise_times(machine: GpuMachine, parameters: RowwiseParameters, shapes: Ro
     hbm_bytes = (reads + writes) * (1.0 - hit) + again * (1.0 - machine.cached_fraction(in_flight))
     hbm_s = hbm_bytes / (machine.hbm_bandwidth_bytes_per_s * p.hbm_efficiency)
     cores_s = moved / (machine.num_cores * p.core_bandwidth_bytes_per_s)
-    blocks_s = np.ceil(blocks / resident) * moved / blocks / p.block_bandwidth_bytes_per_s
+    own_bytes = moved - repeats * shared
+    blocks_s = np.ceil(blocks / resident) * own_bytes / blocks / p.block_bandwidth_bytes_per_s
     parts = np.stack([blocks_s, cores_s, hbm_s])
     slowest = parts.argmax(axis=0)
     body_s = np.linalg.norm(parts, ord=p.overlap_norm, axis=0)

@@ -20,8 +20,8 @@ EXTENTS = {"batch": "batch", "head_dim": "head_dim", "kv_len": "kv_len"}
 
 
 def is_decode(operator: Any) -> bool:
-    """Whether the keys are divided: few queries, and more keys than queries."""
-    return bool(operator.q_len <= MAX_DECODE_QUERIES and operator.kv_len > operator.q_len)
+    """Whether the keys are divided: one query, or few and more keys than queries."""
+    return bool(operator.q_len == 1 or (operator.q_len <= MAX_DECODE_QUERIES and operator.kv_len > operator.q_len))
 
 
 def shapes_of(operators: Sequence[Any]) -> AttentionShapes:

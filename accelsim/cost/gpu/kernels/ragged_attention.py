@@ -79,7 +79,7 @@ def ragged_kernels(op: RaggedAttention, site: Site) -> list[Kernel]:
     """
     machine, calibration, core_flops_per_s = site.machine, site.calibration, site.core_flops_per_s(op.dtype)
     _, new, lengths = op.extents
-    is_decode = (new <= MAX_DECODE_QUERIES) & (lengths > new)
+    is_decode = (new == 1) | ((new <= MAX_DECODE_QUERIES) & (lengths > new))
     kernels = []
     if is_decode.any():
         decode, warnings = calibration.read(DECODE)

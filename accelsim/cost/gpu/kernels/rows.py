@@ -194,6 +194,7 @@ def _costs(operators: list[Any], site: Site) -> list[Cost]:
         block_threads=threads,
         cached=np.where(weights > reads, 0.0, machine.cached_fraction(reads + writes)),
         gathers=gathers,
+        shared_bytes=np.where(whole_rows > 0.0, np.minimum(weights, reads), 0.0),
     )
     times = rowwise_times(machine, parameters, shapes)
     outside = site.calibration.outside(section, {"rows": rows, "width": width})
