@@ -120,8 +120,9 @@ def test_a_few_new_tokens_behind_a_cache_run_with_the_decodes(new: int, kernel: 
     assert ragged(Span(new, 100), Span(new, 200)).detail["kernel"] == kernel
 
 
-def test_a_prompt_of_one_token_is_no_decode() -> None:
-    assert ragged(Span(1), Span(1, 1)).detail["kernel"] == "attention_decode + attention_prefill"
+def test_a_prompt_of_one_token_runs_as_a_decode_does_and_one_of_two_does_not() -> None:
+    assert ragged(Span(1), Span(1, 1)).detail["kernel"] == "attention_decode"
+    assert ragged(Span(2), Span(1, 1)).detail["kernel"] == "attention_decode + attention_prefill"
 
 
 @pytest.mark.parametrize(
