@@ -45,6 +45,10 @@ class RoutingError(AccelsimError):
     """There is no route between two endpoints."""
 
 
+#: What says that one plan does not suit or does not fit: another one may.
+REFUSALS = (PlanError, PlacementError, RoutingError)
+
+
 class DeadlockError(AccelsimError):
     """A run cannot finish; the text names the tasks that wait on each other."""
 

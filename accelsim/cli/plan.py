@@ -10,6 +10,7 @@ from accelsim.cli import options as o
 from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.cli.command import add_command
 from accelsim.cli.output import write_json
+from accelsim.errors import ConfigError
 
 _BEST = 10
 
@@ -28,12 +29,14 @@ def plan(
     """Try every plan that --plan auto considers on a machine; show the best with latency, memory and what limits each.
 
     Executions are tried as the machine has them: whole chips or regions one operator after another, groups on
-    rectangles of tiles, in pieces, on fewer chips than there are. A plan of the case is left aside.
+    rectangles of tiles, in pieces, on fewer chips than there are. The plan of a case file is left aside.
     """
-    from accelsim.cli.cases import stated_case
+    from accelsim.cli.cases import make_case
     from accelsim.study.plans import plans
 
-    found = plans(stated_case(stated, default=(o.DEFAULT_SYSTEMS[0], "auto")), best)
+    if stated.options.get("plan", "auto") != "auto":
+        raise ConfigError("--plan: this command tries every plan. Leave --plan out, or use accelsim run.")
+    found = plans(make_case(stated, plan="auto", default=(o.DEFAULT_SYSTEMS[0], "auto")), best)
     if json_ is not None:
         write_json(found.to_dict(), json_)
     if json_ != "-":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from accelsim.errors import CapacityError, PlanError
+from accelsim.errors import REFUSALS, AccelsimError, CapacityError, PlanError
 from accelsim.mapping.execution.base import EXECUTIONS
 from accelsim.mapping.fit import check_fit
 from accelsim.mapping.job import Job
@@ -24,7 +24,7 @@ class Tried:
 
     plan: Plan
     latency_s: float
-    refused: CapacityError | PlanError | None = None
+    refused: AccelsimError | None = None
 
 
 def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) -> Plan:
@@ -38,6 +38,8 @@ def choose_plan(job: Job, plan: Plan | str, latency_of: Callable[[Job], float]) 
     Raises:
         CapacityError: No candidate fits.
         PlanError: No candidate suits the machine.
+        PlacementError: The only candidates left find no layout.
+        RoutingError: The only candidates left find no route.
     """
     if isinstance(plan, Plan):
         return plan
@@ -77,12 +79,12 @@ def _tried(job: Job, candidates: tuple[Plan, ...], latency_of: Callable[[Job], f
             if first != job.phase and not job.ignore_capacity:
                 check_fit(replace(one, phase=job.phase))  # the first step holds less than the last
             found.append(Tried(one.plan, latency_of(one)))
-        except (CapacityError, PlanError) as error:
+        except REFUSALS as error:
             found.append(Tried(one.plan, float("inf"), error))
     return tuple(sorted(found, key=lambda one: (one.latency_s, _distance(one.refused))))
 
 
-def _distance(refused: CapacityError | PlanError | None) -> tuple[bool, float]:
+def _distance(refused: AccelsimError | None) -> tuple[bool, float]:
     """How far a plan is from one that runs: least those that lack little memory."""
     return (False, refused.short_bytes) if isinstance(refused, CapacityError) else (True, 0.0)
 

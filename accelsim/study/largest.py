@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from accelsim.advice import advise
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
-from accelsim.errors import CapacityError, ConfigError, PlanError
+from accelsim.errors import REFUSALS, AccelsimError, CapacityError, ConfigError, PlanError
 from accelsim.mapping.execution.base import EXECUTIONS, check_job
 from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
@@ -30,7 +31,7 @@ def largest_batch(case: Case, catalog: Catalog | None = None) -> Case:
         catalog: Where names are looked up; None is the packaged catalog.
 
     Raises:
-        CapacityError: Not even the smallest batch fits.
+        CapacityError: Not even the smallest batch fits; names changes with which it does.
         PlanError: No plan suits the machine.
         ConfigError: The phase has no batch.
     """
@@ -39,15 +40,15 @@ def largest_batch(case: Case, catalog: Catalog | None = None) -> Case:
     job = replace(case.load(catalog).job, ignore_capacity=False)
     plans = [case.plan] if isinstance(case.plan, Plan) else _plans(job)
     most = 0
-    refused: CapacityError | PlanError
-    refused = PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
+    refused: AccelsimError = PlanError(f"no plan of {job.model.name} uses {job.system.name}: give one with --plan.")
     for plan in plans:
         try:
             most = max(most, _most(replace(job, plan=plan)))
-        except (CapacityError, PlanError) as error:
+        except REFUSALS as error:
             refused = error
     if not most:
-        raise refused
+        least = case.but(phase=_with_batch(job, 1).phase)
+        raise advise(refused, least, catalog) if isinstance(refused, CapacityError) else refused
     return case.but(phase=_with_batch(job, most).phase)
 
 

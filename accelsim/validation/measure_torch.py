@@ -84,7 +84,7 @@ class Torch:
             if nbytes > MOST_BYTES:
                 return [], nbytes
             return [self._gemm(row) for _ in range(copies)], nbytes
-        make = self._attention if row.op.startswith("attention") else self._row_operator
+        make = self._attention if "heads" in x else self._row_operator
         size = x.get("batch", 1) * x.get("heads", 1) * x.get("head_dim", 1) * (x.get("kv_len", 0) + x.get("q_len", 0))
         nbytes = 4.0 * (size + 3 * x.get("m", 0) * x.get("n", 0))
         return ([make(row)] if nbytes <= MOST_BYTES else []), nbytes

@@ -32,3 +32,16 @@ def test_a_model_that_fits_nowhere_ends_as_a_run_does(accelsim):
     done = accelsim("plan", "llama3-70b", "--on", "nvidia-h100-sxm", "--prompt", "64")
     assert done.code == 3
     assert "short" in done.err and not done.out
+
+
+def test_a_plan_that_is_given_is_refused(accelsim):
+    done = accelsim("plan", "llama3-8b", "--on", "nvidia-dgx-h100", "--context", "2048", "--plan", "tp=2")
+    assert done.code == 2
+    assert "--plan: this command tries every plan" in done.err
+
+
+def test_the_largest_batch_is_that_of_the_best_plan(accelsim):
+    work = ("llama3-8b", "--on", "nvidia-h100-sxm", "--phase", "decode", "--batch", "max", "--json", "-")
+    found, run = json.loads(accelsim("plan", *work).out), json.loads(accelsim("run", *work).out)
+    assert found["plans"][0]["phase"] == run["phase"]
+    assert run["phase"]["batch"] > 1

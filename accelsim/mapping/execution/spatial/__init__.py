@@ -77,10 +77,8 @@ class Spatial(Execution):
         if job.system.chip.noc is None or job.system.chip.memories:
             return ()
         from accelsim.mapping.execution.spatial.candidates import candidate_plans
-        from accelsim.mapping.execution.spatial.run import price_book
 
-        job = replace(job, plan=Plan(execution="spatial"))
-        return candidate_plans(job, job.passes[-1].last.segments, price_book(job))
+        return candidate_plans(replace(job, plan=Plan(execution="spatial")))
 
     def check_fit(self, job: Job) -> None:
         """Sizes of the groups, with the share of a chip that layouts reach; the layout itself takes a search."""

@@ -10,10 +10,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from accelsim.errors import CapacityError
+from accelsim.errors import REFUSALS
 from accelsim.mapping.execution.spatial.divide import Divided, divide
 from accelsim.mapping.execution.spatial.groups import flow_bytes
 from accelsim.mapping.execution.spatial.prices import PriceBook
+from accelsim.mapping.execution.spatial.run import price_book
 from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
 from accelsim.workload.graph import Segment
@@ -28,19 +29,18 @@ MOST_UNITS = 64
 FEWER_CHIPS = 3
 
 
-def candidate_plans(job: Job, largest: Sequence[Segment], book: PriceBook) -> Iterator[Plan]:
+def candidate_plans(job: Job) -> Iterator[Plan]:
     """Whole groups on all chips and on fewer, and the best number of pieces where it promises a gain.
 
     Args:
-        job: What is run; its own plan is left aside.
-        largest: Segments of the traversal that holds most, all sequences.
-        book: Of the job's model and chip.
+        job: What is run, with a spatial plan of defaults.
     """
-    plan = Plan(execution="spatial")
+    plan = job.plan
     try:
-        whole = divide(replace(job, plan=plan), largest, book)
-    except CapacityError:
-        yield plan  # the run says what is short
+        largest, book = job.passes[-1].last.segments, price_book(job)
+        whole = divide(job, largest, book)
+    except REFUSALS:
+        yield plan  # its run says why
         return
     used = max(whole.sizes.chip_of) + 1
     plan = plan.replace(chunk=max(shape.tokens for shape in whole.stream.shapes))
@@ -61,7 +61,7 @@ def _in_pieces(job: Job, plan: Plan, largest: Sequence[Segment], book: PriceBook
         one = plan.replace(pieces=pieces)
         try:
             yield one, divide(replace(job, plan=one), largest, book)
-        except CapacityError:
+        except REFUSALS:
             return
 
 

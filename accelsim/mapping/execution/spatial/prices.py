@@ -45,7 +45,7 @@ class PriceBook:
         self._pieces: Pieces = {}
         self._pricer = GroupPricer(chip, kernels)
         self._segments: dict[Shape, Sequence[Segment]] = {}
-        self._operators: dict[tuple[Shape, int | None], dict[tuple[int, str], tuple[Operator, ...]]] = {}
+        self._operators: dict[tuple[Shape, int], dict[tuple[int, str], tuple[Operator, ...]]] = {}
 
     def cut(self, pieces: Pieces) -> PriceBook:
         """The book of the same model with groups cut into pieces; both know the prices that either has asked for."""
@@ -70,10 +70,10 @@ class PriceBook:
             part: A part of a block, such as its attention.
             shape: Of the unit.
         """
-        key = shape, piece_number(part.name)
+        key = shape, piece_number(part.name) or 0
         if key not in self._operators:
             whole = segments_of(self._model, shape, self._recipe)
-            self._operators[key] = by_part(cut(whole, self._pieces, only=key[1] or 0))
+            self._operators[key] = by_part(cut(whole, self._pieces, only=key[1]))
         return self._operators[key].get((part.segment, part.name), ())
 
     def price(self, part: BlockPart, shape: Shape, region: Region, buffers: int) -> GroupPrice:

@@ -35,3 +35,11 @@ def test_chips_are_left_out_when_the_plan_says_so(tiny, small_arrays):
     assert [run.floor.num_chips for run in runs] == [2, 4]
     with pytest.raises(PlanError, match="chips=9, small-arrays has 8"):
         place(tiny, f"{small_arrays}:8", Decode(1, 500), "execution=spatial,chips=9")
+
+
+def test_a_chip_that_cannot_be_walked_in_space_still_runs_one_operator_after_another():
+    cut_off = "chip.noc.dead_links=[[[0, 0], [0, 1]], [[0, 0], [1, 0]]]"
+    result = simulate(
+        "gpt2-xl", "sram-array", Prefill(1, 64), ignore_capacity=True, what_ifs=False, overrides=[cut_off]
+    )
+    assert result.plan.execution == "whole_chip"
