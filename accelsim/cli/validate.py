@@ -49,7 +49,7 @@ class Shown:
 @grouped
 def validate(
     names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suites; default: all.")] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="CSV with measurements of your own, with time_s.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="CSV with time_s, or in the columns of SUITE.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the suites with their sources.")] = False,
     shown: Shown = Shown(),
     unseen: Annotated[
@@ -81,12 +81,18 @@ def validate(
 
 
 def _comparisons(names: list[str], data: Path | None) -> list[MeasuredComparison]:
+    from accelsim.errors import ConfigError
     from accelsim.validation.compare import OWN_DATA, compare_table
-    from accelsim.validation.suites import run_suites
+    from accelsim.validation.suites import run_suite, run_suites
     from accelsim.validation.table import read_table
 
-    found = [] if data is None else [compare_table(OWN_DATA, read_table(data))]
-    return found + (run_suites(names) if names or data is None else [])
+    if data is None:
+        return run_suites(names)
+    if not names:
+        return [compare_table(OWN_DATA, read_table(data))]
+    if len(names) > 1:
+        raise ConfigError(f"--data: one suite says what the columns of the file are, got {', '.join(names)}.")
+    return [run_suite(names[0], data=data)]
 
 
 def _unseen(names: list[str], data: Path | None) -> list[MeasuredComparison]:

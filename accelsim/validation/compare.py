@@ -49,9 +49,12 @@ class ErrorRow:
         found: dict[str, Any] = {"suite": self.suite, "hardware": self.hardware, "op": self.op, "dtype": self.dtype}
         if self.size:
             found["size"] = self.size
-        s = self.summary
-        errors = {"points": s.points, "mape": s.mape, "median_ape": s.median, "p90_ape": s.p90, "bias": s.bias}
-        return {**found, **errors}
+        return {**found, **errors_to_dict(self.summary)}
+
+
+def errors_to_dict(s: ErrorSummary) -> dict[str, Any]:
+    """A summary as plain values; the keys are a contract."""
+    return {"points": s.points, "mape": s.mape, "median_ape": s.median, "p90_ape": s.p90, "bias": s.bias}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +96,11 @@ class MeasuredComparison:
                 if part.size:
                     found.append(self._row(label, size, part))
         return found
+
+    def summary(self) -> ErrorSummary | None:
+        """Errors over all rows that have a prediction, None where none has."""
+        priced = np.flatnonzero(~np.isnan(self.predicted_s))
+        return ErrorSummary.of(self.predicted_s[priced], self.measured_s[priced]) if priced.size else None
 
     def _by_label(self) -> Mapping[tuple[str, str, str], Any]:
         found: dict[tuple[str, str, str], list[int]] = {}
@@ -190,6 +198,8 @@ def to_dict(comparisons: Iterable[MeasuredComparison], by_size: bool = False) ->
     """
     comparisons = list(comparisons)
     found: dict[str, Any] = {"rows": [row.to_dict() for one in comparisons for row in one.rows()]}
+    totals = [(one.suite, one.summary()) for one in comparisons]
+    found["suites"] = [{"suite": suite, **errors_to_dict(total)} for suite, total in totals if total is not None]
     if by_size:
         found["sizes"] = [row.to_dict() for one in comparisons for row in one.rows(by_size=True)]
     found["points"] = sum(len(one.labels) for one in comparisons)

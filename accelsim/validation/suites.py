@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -13,10 +14,11 @@ from accelsim.config.loader import load_document, validate
 from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
-from accelsim.validation.compare import MeasuredComparison, compare_table
+from accelsim.validation.compare import MeasuredComparison
+from accelsim.validation.kinds.base import SUITE_KINDS
 from accelsim.validation.machines import Machines
 from accelsim.validation.rigs import our_name
-from accelsim.validation.table import Table, joined, parse_table
+from accelsim.validation.table import Table, joined, parse_table, read_table
 
 
 class LeftOut(Spec):
@@ -30,7 +32,7 @@ class SuiteSpec(Spec):
     """One measured set."""
 
     file: str = Field(description="Table beside the index.")
-    through: Literal["operators", "pipeline", "memory"] = Field("operators", description="What its rows are.")
+    through: str = Field("operators", description="What its rows are: a kind of suite.")
     hardware: str = Field("", description="Hardware of all rows, where the table has no such column.")
     title: str = Field(description="What was measured.")
     source: str = Field(description="Where the numbers come from.")
@@ -74,13 +76,7 @@ def suite_table(name: str) -> Table:
     """
     spec = suite(name)
     text = (files("accelsim.validation") / "data" / spec.file).read_text(encoding="utf-8")
-    table = parse_table(text, spec.file)
-    if spec.hardware:
-        table = table.with_column("hardware", [spec.hardware] * len(table))
-    for left_out in spec.leaves_out:
-        columns = [(table.text(column), cell) for column, cell in left_out.where.items()]
-        table = table.take(row for row in range(len(table)) if any(cells[row] != cell for cells, cell in columns))
-    return table
+    return _as_in(spec, parse_table(text, spec.file))
 
 
 def calibration_table(chip: str) -> Table:
@@ -101,26 +97,19 @@ def calibration_table(chip: str) -> Table:
     return joined(parts)
 
 
-def run_suite(name: str, machines: Machines | None = None) -> MeasuredComparison:
+def run_suite(name: str, machines: Machines | None = None, data: Path | None = None) -> MeasuredComparison:
     """Predictions against the measurements of one suite.
 
     Args:
         name: One of the shipped sets.
         machines: Chips and systems by the hardware names of the table; None: those of the catalog.
+        data: A table in the columns of the suite to compare instead of the shipped one.
 
     Raises:
-        ConfigError: Unknown suite, or one none of whose rows can be priced.
+        ConfigError: Unknown suite, one none of whose rows can be priced, or a file in other columns.
     """
-    table = suite_table(name)
-    if suite(name).through == "memory":
-        from accelsim.validation.memory import compare_memory
-
-        return compare_memory(name, table)
-    if suite(name).through == "pipeline":
-        from accelsim.validation.models import compare_models
-
-        return compare_models(name, table)
-    return compare_table(name, table, machines)
+    table = suite_table(name) if data is None else _as_in(suite(name), read_table(data))
+    return SUITE_KINDS.get(suite(name).through)().compare(name, table, machines or Machines())
 
 
 def run_suites(names: Iterable[str] = ()) -> list[MeasuredComparison]:
@@ -130,3 +119,13 @@ def run_suites(names: Iterable[str] = ()) -> list[MeasuredComparison]:
         suite(name)  # a wrong name is told before minutes of work
     machines = Machines()
     return [run_suite(name, machines) for name in chosen]
+
+
+def _as_in(spec: SuiteSpec, table: Table) -> Table:
+    """``table`` with the hardware of the suite, where it names none, less the rows its rules leave out."""
+    if spec.hardware and "hardware" not in table.columns:
+        table = table.with_column("hardware", [spec.hardware] * len(table))
+    for left_out in spec.leaves_out:
+        columns = [(table.text(column), cell) for column, cell in left_out.where.items()]
+        table = table.take(row for row in range(len(table)) if any(cells[row] != cell for cells, cell in columns))
+    return table

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from importlib.resources import files
 
 import pytest
 
@@ -178,3 +179,18 @@ def test_the_command_ends_with_exit_code_2_where_there_is_no_gpu(accelsim, tmp_p
     assert done.code == 2
     assert "measure: PyTorch" in done.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_suite_takes_a_file_in_its_own_columns_and_sums_it_up(accelsim, table):
+    shipped = (files("accelsim.validation") / "data" / "attention_memory.csv").read_text().splitlines(keepends=True)
+    table.write_text("".join(shipped[:3]))
+    done = accelsim("validate", "attention_memory", "--data", "mine.csv", "--json", "-")
+    assert done.code == 0
+    (total,) = json.loads(done.out)["suites"]
+    assert (total["suite"], total["points"]) == ("attention_memory", 2)
+    assert total["mape"] == pytest.approx(abs(total["bias"])) and total["median_ape"] < 0.1
+
+
+def test_a_file_is_in_the_columns_of_one_suite_only(accelsim, table):
+    text = refused(accelsim("validate", "attention_memory", "waferllm", "--data", "mine.csv"))
+    assert text == "--data: one suite says what the columns of the file are, got attention_memory, waferllm."

@@ -26,7 +26,7 @@ from accelsim.config.validate import validate
 from accelsim.cost.base import COST_MODELS, Region
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
-from accelsim.validation.models import model_of
+from accelsim.validation.kinds.models import model_of
 from accelsim.workload.build import build_workload
 from accelsim.workload.graph import Workload
 from accelsim.workload.operators.gemm import Gemm

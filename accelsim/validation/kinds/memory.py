@@ -8,6 +8,8 @@ from accelsim.cost.gpu.attention_tiles import BACKWARD, tiling
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.validation.compare import MeasuredComparison
+from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.machines import Machines
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.table import Table
 from accelsim.workload.operators.attention import Attention, Heads, Mask
@@ -18,25 +20,21 @@ MEASURED_BYTES = "memory_bytes"
 _EXTENTS = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
 
 
-def compare_memory(suite: str, table: Table) -> MeasuredComparison:
-    """Predicted against measured peaks of each row; the comparison holds bytes.
+@register_suite_kind("memory")
+class Memory:
+    """Bytes alive at the peak; the comparison holds bytes, the table a column of them."""
 
-    Args:
-        suite: Name that the rows of errors carry.
-        table: Shapes of attentions with the measured peak of memory, in bytes.
-
-    Raises:
-        ConfigError: A row that is no attention of training.
-    """
-    every = np.arange(len(table))
-    shapes = np.stack([table.numbers(name, every) for name in _EXTENTS], axis=1).astype(int).tolist()
-    ops, dtypes = table.text("op"), table.text("dtype")
-    predicted = [_peak(op, shape, DType(dtype)) for op, shape, dtype in zip(ops, shapes, dtypes, strict=True)]
-    kinds = [f"{op} memory" for op in ops]
-    labels = list(zip(table.text("hardware"), kinds, dtypes, strict=True))
-    work = np.array([float(np.prod(shape)) for shape in shapes])
-    measured = table.numbers(MEASURED_BYTES, every)
-    return MeasuredComparison(suite, labels, work, np.array(predicted, dtype=np.float64), measured, unit="B")
+    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
+        """See :class:`~accelsim.validation.kinds.base.SuiteKind`; one attention of training a row."""
+        every = np.arange(len(table))
+        shapes = np.stack([table.numbers(name, every) for name in _EXTENTS], axis=1).astype(int).tolist()
+        ops, dtypes = table.text("op"), table.text("dtype")
+        predicted = [_peak(op, shape, DType(dtype)) for op, shape, dtype in zip(ops, shapes, dtypes, strict=True)]
+        kinds = [f"{op} memory" for op in ops]
+        labels = list(zip(table.text("hardware"), kinds, dtypes, strict=True))
+        work = np.array([float(np.prod(shape)) for shape in shapes])
+        measured = table.numbers(MEASURED_BYTES, every)
+        return MeasuredComparison(suite, labels, work, np.array(predicted, dtype=np.float64), measured, unit="B")
 
 
 def _peak(op: str, shape: list[int], dtype: DType) -> int:

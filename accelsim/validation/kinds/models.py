@@ -18,6 +18,8 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.system import System, load_system
 from accelsim.pipeline import simulate
 from accelsim.validation.compare import MeasuredComparison
+from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.machines import Machines
 from accelsim.validation.predict import Note
 from accelsim.validation.table import MEASURED, Table
 from accelsim.workload.model import Model
@@ -29,20 +31,19 @@ _CAPACITY_NOTE = "capacity is not checked: the measured models were scaled up fr
 Row = Mapping[str, str]
 
 
-def compare_models(suite: str, table: Table) -> MeasuredComparison:
-    """Simulated against measured seconds of each row.
+@register_suite_kind("pipeline")
+class Models:
+    """Seconds of whole models."""
 
-    Args:
-        suite: Name that the rows of errors carry.
-        table: One model and phase a row, with its measured seconds.
-    """
-    rows = [dict(zip(table.columns, cells, strict=True)) for cells in zip(*table.columns.values(), strict=True)]
-    system = cache(load_system)
-    seconds = np.array([_seconds(row, system(row["hardware"])) for row in rows])
-    labels = [(row["hardware"], row["phase"], row["dtype"]) for row in rows]
-    work = np.array([float(row["prompt"]) + float(row["steps"] or 0) for row in rows])
-    note = Note(rows[0]["hardware"], "", "", len(rows), False, _CAPACITY_NOTE)
-    return MeasuredComparison(suite, labels, work, seconds, table.numbers(MEASURED, np.arange(len(table))), (note,))
+    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
+        """See :class:`~accelsim.validation.kinds.base.SuiteKind`; one model and phase a row."""
+        rows = [dict(zip(table.columns, cells, strict=True)) for cells in zip(*table.columns.values(), strict=True)]
+        system = cache(load_system)
+        seconds = np.array([_seconds(row, system(row["hardware"])) for row in rows])
+        labels = [(row["hardware"], row["phase"], row["dtype"]) for row in rows]
+        work = np.array([float(row["prompt"]) + float(row["steps"] or 0) for row in rows])
+        note = Note(rows[0]["hardware"], "", "", len(rows), False, _CAPACITY_NOTE)
+        return MeasuredComparison(suite, labels, work, seconds, table.numbers(MEASURED, np.arange(len(table))), (note,))
 
 
 def _seconds(row: Row, system: System) -> float:
