@@ -63,6 +63,7 @@ def print_result(result: Result, verbose: bool = False) -> None:
     console.print(_causes(result, verbose), "")
     console.print(_operators(console, result, None if verbose else TOP_OPERATORS), "")
     console.print(_traffic(console, result))
+    _print_levels(console, result)
     _print_busiest_link(console, result)
     for warning in result.warnings if verbose else one_per_kind(result.warnings):
         console.print(f"[yellow]warning:[/] {escape(warning)}")
@@ -187,6 +188,17 @@ def _traffic(console: Console, result: Result) -> Table:
             }
         )
     return fitted_table(console, "Traffic, all chips", _TRAFFIC, cells)
+
+
+def _print_levels(console: Console, result: Result) -> None:
+    """Bytes, time and energy of each level of links, where chips are joined by several (a package, a network)."""
+    levels = [row for row in by_row(result.columns("traffic")) if row["level"] in result.machine.levels]
+    if len(levels) > 1:
+        parts = (
+            f"[bold]{row['level']}[/] {size(row['bytes'])} in {seconds(row['time_s'])} for {joules(row['energy_j'])}"
+            for row in levels
+        )
+        console.print(f"between chips: {', '.join(parts)} (times of all transfers, which overlap)")
 
 
 def _print_busiest_link(console: Console, result: Result) -> None:

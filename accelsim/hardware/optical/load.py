@@ -14,16 +14,18 @@ from accelsim.config.schema import Spec
 from accelsim.errors import ConfigError
 from accelsim.hardware.link import LinkSpec
 from accelsim.hardware.optical.copper import CopperLink
+from accelsim.hardware.optical.die_link import DieLink
 from accelsim.hardware.optical.link import OpticalLink, Reach
 from accelsim.hardware.optical.switch import OpticalSwitch
 from accelsim.units import repr_quantity
 
-Optics: TypeAlias = OpticalLink | OpticalSwitch | CopperLink
+Optics: TypeAlias = OpticalLink | OpticalSwitch | CopperLink | DieLink
 
 _KINDS: dict[str, type[Spec]] = {
     "optical_link": OpticalLink,
     "optical_switch": OpticalSwitch,
     "copper_link": CopperLink,
+    "die_link": DieLink,
 }
 #: Keys of a link that its optics decide, with their dimensions.
 _DECIDED = {
@@ -35,7 +37,7 @@ _DECIDED = {
 
 
 def load_optics(name: str, overrides: Iterable[tuple[str, str]] = (), catalog: Catalog | None = None) -> Optics:
-    """The optical link, circuit switch or copper link that ``name`` (or a path) names.
+    """The optical link, circuit switch, copper link or link between dies that ``name`` (or a path) names.
 
     Args:
         name: Name in the catalog's ``optics`` or path of a file.
@@ -61,7 +63,7 @@ def load_optics(name: str, overrides: Iterable[tuple[str, str]] = (), catalog: C
         for path, text in overrides:
             document = document.apply_override(path, text)
         spec = validate(document, _KINDS[str(node.value)]).spec
-    if not isinstance(spec, OpticalLink | OpticalSwitch | CopperLink):  # for the type checker
+    if not isinstance(spec, OpticalLink | OpticalSwitch | CopperLink | DieLink):  # for the type checker
         raise TypeError(f"{spec!r} is no optics")
     return spec
 
@@ -72,7 +74,7 @@ def link_from_optics(
     """A level's link made of the optics ``name``, ``length_m`` long, through the circuit switch ``through``.
 
     Args:
-        name: Optical or copper link, a name of the catalog's ``optics`` or a path.
+        name: Optical or electrical link, a name of the catalog's ``optics`` or a path.
         length_m: Length of fibre or cable, in metres.
         through: Circuit switch on the way, which adds its loss and latency; None is a direct link.
         catalog: Where names are looked up.
@@ -89,7 +91,7 @@ def link_from_optics(
         raise ConfigError(f"optical: {name} is a circuit switch. Name a link there and write 'through: {name}'.")
     if switch is not None and not isinstance(switch, OpticalSwitch):
         raise ConfigError(f"through: {through} is no circuit switch.")
-    if isinstance(optics, CopperLink):
+    if isinstance(optics, CopperLink | DieLink):
         if switch is not None:
             raise ConfigError(f"through: {through} switches light, and {name} is copper. Use an optical link.")
         return optics.to_link(length_m)

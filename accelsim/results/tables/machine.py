@@ -9,21 +9,26 @@ from accelsim.engine.taskgraph import TaskGraph
 from accelsim.mapping.servers import HOST_LINK
 from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column, text_column
+from accelsim.results.tables.energy import energy_table
 
 
 def traffic_table(result: RunData) -> Columns:
     """Bytes by memory level or network, all chips, with mean and peak bandwidth and what it is of the peak.
 
     ``peak_bytes_per_s`` is the published peak of all chips in use (one link per chip and direction on a system level);
-    0 where the description states none for the chip as a whole.
+    0 where the description states none for the chip as a whole.  ``time_s`` is what operators and transfers spend on
+    the level, summed over executions, so that what overlaps both counts; ``energy_j`` is that of the bytes.
     """
     rows = []
+    moved = energy_table(result)
     for level, nbytes in result.ledger.traffic_bytes.items():
         kind, peak = _kind_and_peak(result, level)
         mean = nbytes / result.latency_s
-        rows.append((level, kind, nbytes, mean, peak, mean / peak if peak else 0.0))
+        time_s = sum(row.parts_s.get(level, 0.0) for row in result.ledger.rows)
+        energy_j = sum(j for name, j in zip(moved["component"], moved["energy_j"], strict=True) if name == level)
+        rows.append((level, kind, nbytes, mean, peak, mean / peak if peak else 0.0, time_s, energy_j))
     names = ("level", "kind", "bytes", "mean_bytes_per_s", "peak_bytes_per_s", "utilisation_fraction")
-    return by_column(rows, names)
+    return by_column(rows, (*names, "time_s", "energy_j"))
 
 
 def _kind_and_peak(result: RunData, level: str) -> tuple[str, float]:
