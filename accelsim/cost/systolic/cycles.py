@@ -9,11 +9,13 @@ result) stays in the array, the others stream through it in a skewed wave::
     os        C           m          n             k
 
 Modelled: whole folds, each filled, streamed and drained before the next begins, as SCALE-Sim counts them.  Not
-modelled here: memory stalls, and weights loaded under the stream of the fold before (:mod:`.gemm` does that).
+modelled here: memory stalls (:mod:`.buffers` adds them), and weights loaded under the stream of the fold before
+(:mod:`.gemm` does that).
 
 Source:
     Samajdar et al., *A Systematic Methodology for Characterizing Scalability of DNN Accelerators using SCALE-Sim*,
-    ISPASS 2020, section III; equal to every stall-free run of SCALE-Sim v3 in ``tests/data/scalesim_cycles.csv``.
+    ISPASS 2020, section III; equal to every stall-free run of SCALE-Sim v3 in the suite
+    ``scalesim_gemm_cycles``.
 """
 
 from __future__ import annotations
@@ -29,6 +31,25 @@ IntArray = npt.NDArray[np.int64]
 DATAFLOWS = ("ws", "os", "is")
 
 
+def oriented(
+    m: npt.ArrayLike, n: npt.ArrayLike, k: npt.ArrayLike, dataflow: str
+) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]:
+    """Which extent lies along the rows of the array, which along its columns, and which is streamed.
+
+    Args:
+        m: Rows of the result.
+        n: Columns of the result.
+        k: What is summed over.
+        dataflow: ``ws``, ``is`` or ``os``: what stays in the array.
+
+    Raises:
+        ConfigError: Unknown dataflow.
+    """
+    if dataflow not in DATAFLOWS:
+        raise ConfigError(f"systolic array: unknown dataflow {dataflow!r}. Use one of: {', '.join(DATAFLOWS)}.")
+    return {"ws": (k, n, m), "is": (k, m, n), "os": (m, n, k)}[dataflow]
+
+
 def fold_grid(
     m: npt.ArrayLike, n: npt.ArrayLike, k: npt.ArrayLike, rows: int, cols: int, dataflow: str
 ) -> tuple[IntArray, IntArray, IntArray]:
@@ -39,11 +60,7 @@ def fold_grid(
     """
     if rows <= 0 or cols <= 0:
         raise ConfigError(f"systolic array: rows and cols must be > 0, got {rows} x {cols}")
-    extents = {axis: np.asarray(extent, dtype=np.int64) for axis, extent in (("m", m), ("n", n), ("k", k))}
-    held = {"ws": ("k", "n", "m"), "is": ("k", "m", "n"), "os": ("m", "n", "k")}.get(dataflow)
-    if held is None:
-        raise ConfigError(f"systolic array: unknown dataflow {dataflow!r}. Use one of: {', '.join(DATAFLOWS)}.")
-    down, across, streamed = (extents[axis] for axis in held)
+    down, across, streamed = (np.asarray(extent, dtype=np.int64) for extent in oriented(m, n, k, dataflow))
     return ceil_div(down, rows), ceil_div(across, cols), streamed
 
 
