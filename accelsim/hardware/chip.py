@@ -44,11 +44,17 @@ class Memory(Spec):
 
 
 class SystolicArray(Spec):
-    """The weight-stationary matrix units of one core."""
+    """The matrix units of one core."""
 
     rows: Count = Field(description="Rows of processing elements (the contracted axis).")
     cols: Count = Field(description="Columns of processing elements (the output axis).")
     arrays_per_core: Count = Field(1, description="Arrays of this shape in one core.")
+    stationary: Literal["weights", "results"] = Field(
+        "weights", description="What stays in an array while the other operands stream through it."
+    )
+    shapes: tuple[tuple[Count, Count], ...] = Field(
+        (), description="Further rows and columns that an array of results can be configured to."
+    )
 
 
 #: A core as (row, column) from 0.

@@ -96,15 +96,16 @@ def _on(
     units = operator.batch * operator.kv_heads
     share = -(-units // cores) / units  # of the core that has most
     pairs = operator.attended_pairs * operator.batch * operator.heads
-    widths = sum(-(-dim // machine.array_cols) * machine.array_cols for dim in (operator.head_dim, operator.value_dim))
     rows = operator.q_len * operator.heads // operator.kv_heads
-    padding = max(rows, machine.array_rows) / rows  # weights (keys, values) load under at least array_rows rows
+    keys = operator.attended_pairs / operator.q_len
+    head, value = (machine.array.width(extent) for extent in (operator.head_dim, operator.value_dim))
+    macs = units * float(machine.array.macs(rows, keys, head) + machine.array.macs(rows, value, keys))
     reached = parameters.matrix_efficiency if machine.is_converted else parameters.native_matrix_efficiency
     moved = operator.traffic_bytes(int(machine.sram_bytes) // 2)
     elements = moved / machine.element_bytes
     softmax_s = pairs * max(1.0, machine.sublanes / rows) * SOFTMAX_OPS_PER_PAIR / machine.vector_ops_per_s
     return ArrayAttentionTimes(
-        compute_s=share * pairs * widths * padding / (machine.macs_per_s * reached),
+        compute_s=share * macs / (machine.macs_per_s * reached),
         vector_s=share * (softmax_s + elements * machine.conversion_s(parameters)),
         hbm_s=share * moved / machine.core_bytes_per_s(cores, parameters),
         launch_s=parameters.launch_s + parameters.step_s + (parameters.second_core_s if cores > 1 else 0.0),

@@ -151,7 +151,7 @@ class _Tiles:
         bm, bn, bk = (np.array(extent, dtype=np.float64)[:, None] for extent in zip(*_CANDIDATES, strict=True))
         tile_m = np.minimum(bm, ceil_div(m, machine.sublanes) * machine.sublanes)
         tile_n = np.minimum(bn, ceil_div(n, machine.lanes) * machine.lanes)
-        tile_k = np.minimum(bk, ceil_div(k, machine.array_rows) * machine.array_rows)
+        tile_k = np.minimum(bk, ceil_div(k, machine.array.rows) * machine.array.rows)
         across, blocks = ceil_div(n, tile_n), ceil_div(k, tile_k)
         tiles = batch * ceil_div(m, tile_m) * across
         buffers = np.where(tiles * blocks == 1, 1, 2)
@@ -194,10 +194,10 @@ class _Tiles:
         )
 
     def _multiply_s(self, machine: SystolicMachine, parameters: SystolicParameters) -> FloatArray:
-        """Arrays busy with one block: the next weights are loaded while at least ``array_rows`` rows stream."""
+        """Arrays busy with one block, as :mod:`.array` counts it."""
         reached = parameters.matrix_efficiency if machine.is_converted else parameters.native_matrix_efficiency
-        streamed = np.maximum(self.tile_m, machine.array_rows)
-        return streamed * self.tile_n * self.tile_k / (machine.macs_per_s * reached)
+        busy: FloatArray = machine.array.macs(self.tile_m, self.tile_n, self.tile_k) / (machine.macs_per_s * reached)
+        return busy
 
     def _vector_s(self, machine: SystolicMachine, parameters: SystolicParameters) -> FloatArray:
         """Results packed, a share in each step, and packed weights unpacked.
@@ -209,7 +209,7 @@ class _Tiles:
 
     def _sram_bytes(self, machine: SystolicMachine) -> FloatArray:
         """Bytes one tile moves within a core: A streamed once per column of arrays, B once, partial sums, result."""
-        a_passes = ceil_div(self.tile_n, machine.array_cols)
+        a_passes = ceil_div(self.tile_n, machine.array.cols)
         rows_bytes = self.tile_m * a_passes * machine.product.left + self.tile_n * machine.product.right
         operands = rows_bytes * self.tile_k * self.blocks
         sums = 2 * self.tile_m * self.tile_n * _ACCUMULATOR_BYTES * (self.blocks - 1)

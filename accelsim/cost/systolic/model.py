@@ -70,7 +70,7 @@ class SystolicCost(CostModel):
         parameters = self._parameters(chip)
         if region.num_cores > chip.num_cores:
             raise ConfigError(f"chip {chip.name}: region {region} exceeds its {chip.num_cores} cores")
-        machine = SystolicMachine.of(chip, _dtype(operator), region.num_cores, parameters)
+        machine = SystolicMachine.of(chip, _multiplied(operator, chip), region.num_cores, parameters)
         if isinstance(operator, Gemm):
             machine = replace(machine, product=ProductBytes.of(operator, chip))
             return _gemm_cost(operator, chip, machine, parameters)
@@ -89,6 +89,13 @@ class SystolicCost(CostModel):
         if self._last is None or self._last[0] is not chip:
             self._last = (chip, chip.calibrated("systolic", SystolicParameters))
         return self._last[1]
+
+
+def _multiplied(operator: Operator, chip: Chip) -> DType:
+    """Type that the arrays multiply: that of an 8-bit cache where they have a rate for it, queries alike."""
+    dtype = _dtype(operator)
+    stored = operator.kv_dtype if isinstance(operator, Attention | RaggedAttention) else dtype
+    return stored if stored.bits < dtype.bits and stored in chip.matrix_flops_per_cycle else dtype
 
 
 def _dtype(operator: Operator) -> DType:

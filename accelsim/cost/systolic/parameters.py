@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelsim.cost.operands import ProductBytes
+from accelsim.cost.systolic.array import ArrayUse
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
@@ -64,8 +65,7 @@ class SystolicMachine:
     """What the kernels need to know of a chip (or a region of it) for one element type.
 
     Attributes:
-        array_rows: Rows of one array (the contracted axis).
-        array_cols: Columns of one array.
+        array: Shape of one array, and what stays in it; the contracted axis is padded to its rows.
         lanes: Elements across one vector register row; the last axis is padded to it.
         sublanes: Rows of one vector register; the axis before the last is padded to it.
         num_cores: Cores of the region.
@@ -79,8 +79,7 @@ class SystolicMachine:
         is_converted: Whether the type must be converted for the array and the vector unit.
     """
 
-    array_rows: int
-    array_cols: int
+    array: ArrayUse
     lanes: int
     sublanes: int
     num_cores: int
@@ -109,8 +108,7 @@ class SystolicMachine:
         if chip.systolic is None:
             raise ConfigError(f"chip {chip.name}: cost model 'systolic' needs the key 'systolic' (rows, cols). Add it.")
         return cls(
-            array_rows=chip.systolic.rows,
-            array_cols=chip.systolic.cols,
+            array=ArrayUse.of(chip.systolic),
             lanes=chip.systolic.cols,
             sublanes=8,
             num_cores=num_cores,

@@ -7,12 +7,12 @@ from dataclasses import replace
 from ideal import ideal
 
 from accelsim.cost.operands import ProductBytes
+from accelsim.cost.systolic.array import ArrayUse
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 
 #: 1e12 MAC/s and 1e9 vector operations/s per core, 1e9 B/s, 16 MiB of core memory, 2-byte elements the array takes.
 MACHINE = SystolicMachine(
-    array_rows=128,
-    array_cols=128,
+    array=ArrayUse(128, 128),
     lanes=128,
     sublanes=8,
     num_cores=2,
