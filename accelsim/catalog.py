@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from accelsim.arguments import shown
 from accelsim.errors import ConfigError
 from accelsim.plugins import plugin_folders
 from accelsim.registry import did_you_mean, known_names
@@ -62,6 +63,8 @@ class Catalog:
     environment: tuple[Path, ...] = field(default_factory=_user_paths)
 
     def __init__(self, paths: Iterable[str | Path] = (), environment: Iterable[str | Path] | None = None) -> None:
+        if isinstance(paths, str | Path) or not isinstance(paths, Iterable):
+            raise ConfigError(f"catalog: paths is a list of folders, got {shown(paths)}. Write e.g. Catalog(['mine']).")
         object.__setattr__(self, "paths", tuple(Path(path).expanduser() for path in paths))
         listed = _user_paths() if environment is None else tuple(Path(path).expanduser() for path in environment)
         object.__setattr__(self, "environment", listed)

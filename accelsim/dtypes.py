@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from accelsim.arguments import checked_call, expect, shown
 from accelsim.errors import ConfigError
 
 _BITS = {"fp32": 32, "tf32": 32, "int32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "fp4": 4, "int4": 4}
@@ -31,6 +32,11 @@ class DType(Enum):
 
     def __init__(self, spelling: str) -> None:
         self.bits = _BITS[spelling]
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        """Words for a name that is none; blocks of quantised types are formats, not element types."""
+        raise ConfigError(f"unknown element type {shown(value)}. Known: {', '.join(one.value for one in cls)}.")
 
     def size_bytes(self, num_elements: int) -> int:
         """Bytes of ``num_elements`` packed elements, rounded up once to a whole byte."""
@@ -79,6 +85,7 @@ def _blocks(extent: int, block: int) -> int:
     return -(-extent // block) if block else 1
 
 
+@checked_call('Format.parse("fp8")')
 @dataclass(frozen=True, slots=True)
 class Format:
     """How numbers are stored: elements of one type, and scales beside them.
@@ -112,6 +119,7 @@ class Format:
         Raises:
             ConfigError: No such format; the known ones are named.
         """
+        expect(text, str, "type", "'fp8'")
         name = SHORT_NAMES.get(text, text)
         if name in FORMATS:
             return FORMATS[name]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from accelsim.advice import advise
+from accelsim.arguments import checked_call
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
 from accelsim.engine.program import run_program
@@ -33,6 +34,7 @@ from accelsim.workload.phase import Phase
 NUM_WHAT_IFS, WHAT_IF_FACTOR = 2, 2.0
 
 
+@checked_call('simulate("llama3-8b", "nvidia-dgx-h100:8", Decode(batch=8, context=4096), plan="tp=8")')
 def simulate(
     case: Case | Model | Workload | OperatorGraph | str,
     system: System | str | None = None,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from accelsim.advice import advise
+from accelsim.arguments import checked_call
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
 from accelsim.errors import CapacityError
@@ -21,6 +22,7 @@ from accelsim.workload.model import Model
 from accelsim.workload.phase import Phase
 
 
+@checked_call('place("llama3-8b", "cerebras-cs2", Decode(batch=1, context=2048), "granularity=layer")')
 def place(
     case: Case | Model | str,
     system: System | str | None = None,

@@ -18,10 +18,10 @@ PACKAGE = ROOT / "accelsim"
 LAYERS = [
     {"errors", "progress", "warning", "version"},
     {"files"},
-    {"dtypes"},
     {"plugins"},
     {"registry"},
-    {"reading", "units"},
+    {"arguments"},
+    {"dtypes", "reading", "units"},
     {"catalog"},
     {"config"},
     {"engine"},

@@ -12,6 +12,7 @@ from dataclasses import MISSING, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelsim.arguments import checked_call, expect, listed
 from accelsim.case import read
 from accelsim.case.option import Option, check_names, option, options_of
 from accelsim.errors import ConfigError
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from accelsim.workload.routing import Routing
 
 
+_EXAMPLE = '"llama3-8b", "nvidia-dgx-h100:8", Decode(batch=8, context=4096)'
+
+
+@checked_call(f"Case({_EXAMPLE})")
 @dataclass(frozen=True)
 class Case:
     """Everything that decides a run: what is computed, where, how.
@@ -192,7 +197,7 @@ class Case:
         Raises:
             ConfigError: There is no such option, or no such value.
         """
-        check_names(changes, [one.name for one in OPTIONS], "case")
+        check_names(changes, [one.name for one in OPTIONS], "case", read.place_of)
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -206,10 +211,11 @@ class Case:
         Raises:
             ConfigError: An unknown option, a value that no run can have, or a machine that was made in Python.
         """
-        check_names(dict(data), [one.name for one in OPTIONS], "case")
+        expect(data, Mapping, "case", "Case.from_dict(case.to_dict())")
+        check_names(data, [one.name for one in OPTIONS], "case", read.place_of)
         missing = [one.name for one in OPTIONS if one.is_required and one.name not in data]
         if missing:
-            raise ConfigError(f"case: {', '.join(missing)} missing.")
+            raise ConfigError(f"case: {listed(missing)} must be given. Write e.g. Case({_EXAMPLE}).")
         return cls(**data)
 
     def save(self, path: Path | str) -> None:

@@ -96,17 +96,19 @@ def _options(of: type) -> Iterator[Option]:
             yield Option(one.name, help, flag, parse, plain, default, required, switch, is_repeated)
 
 
-def check_names(given: Iterable[str], known: list[str], what: str) -> None:
+def check_names(given: Iterable[str], known: list[str], what: str, place_of: Callable[[str], str]) -> None:
     """Refuse names that are no option.
 
     Args:
         given: Names that a user states.
         known: Names there are.
         what: Where they stand, for the error.
+        place_of: Says where a name belongs that is no option; blank where it does not know.
 
     Raises:
         ConfigError: One is unknown; suggests the nearest.
     """
     for name in given:
         if name not in known:
-            raise ConfigError(f"{what}: unknown option {name!r}. Known: {', '.join(known)}.{did_you_mean(name, known)}")
+            hint = f" {place_of(str(name))}".rstrip() or did_you_mean(str(name), known)
+            raise ConfigError(f"{what}: unknown option {name!r}.{hint} Known: {', '.join(known)}.")

@@ -7,9 +7,11 @@ help, cost nothing then.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import isclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from accelsim.arguments import shown, whole
 from accelsim.config.bounds import MAX_SEED
 from accelsim.errors import ConfigError
 
@@ -92,7 +94,7 @@ def read_plan(value: Any) -> Plan | str:
     if value == AUTO or isinstance(value, Plan):
         return cast("Plan | str", value)
     if not isinstance(value, str):
-        raise ConfigError(f"plan: expected a text such as 'tp=8', 'auto' or a Plan, got {value!r}.")
+        raise ConfigError(f"plan: expected a text such as 'tp=8', 'auto' or a Plan, got {shown(value)}.")
     return Plan.parse(value)
 
 
@@ -106,9 +108,20 @@ def read_phase(value: Any) -> Phase:
         if sizes.get("kind") == OnePass.kind:
             return OnePass(sizes.get("tokens", 1))
         return phase_from(sizes.pop("kind", None), sizes)
-    if not hasattr(value, "traversals"):
-        raise ConfigError(f"phase: expected a phase such as Decode(batch=1, context=2048), got {value!r}.")
+    if isclass(value) or not hasattr(value, "traversals"):
+        raise ConfigError(f"phase: expected a phase such as Decode(batch=1, context=2048), got {shown(value)}.")
     return cast("Phase", value)
+
+
+def place_of(name: str) -> str:
+    """Where a size of a phase or a key of a plan belongs; blank for any other name."""
+    from accelsim.mapping.plan_keys import known_keys
+    from accelsim.workload.phase import PHASES
+
+    for _, phase in PHASES.items():
+        if name in [one.name for one in phase.fields()]:
+            return f"It is a size of the phase: phase={phase.example}."
+    return f"It is a key of the plan: plan='{name}=...'." if name in known_keys() else ""
 
 
 def own_phase(value: Any) -> dict[str, Phase]:
@@ -170,7 +183,7 @@ def read_engine(value: Any) -> str:
 def read_library(value: Any) -> str:
     """The name of a communication library; empty for the default."""
     if not isinstance(value, str):
-        raise ConfigError(f"expected the name of a communication library, got {value!r}.")
+        raise ConfigError(f"expected the name of a communication library, got {shown(value)}.")
     return value
 
 
@@ -219,7 +232,9 @@ def constraints_plain(value: PlacementConstraints | str | None) -> str | None:
 def read_overrides(value: Any) -> tuple[tuple[str, str], ...]:
     """Pairs of a key path and a text: from a mapping, from pairs, or from ``KEY=VALUE`` texts."""
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ConfigError(f"overrides: expected keys and values, got {value!r}. Write e.g. {{chip.clock: 1.5 GHz}}.")
+        raise ConfigError(
+            f"overrides: expected keys and values, got {shown(value)}. Write e.g. {{chip.clock: 1.5 GHz}}."
+        )
     return tuple(_override(item) for item in (value.items() if isinstance(value, Mapping) else value))
 
 
@@ -244,8 +259,9 @@ def whole_number(name: str, minimum: int = 0) -> Callable[[Any], int]:
     """
 
     def read(value: Any) -> int:
+        value = whole(value)
         if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            raise ConfigError(f"{name} must be a whole number of at least {minimum}, got {value!r}.")
+            raise ConfigError(f"{name} must be a whole number of at least {minimum}, got {shown(value)}.")
         if value > MAX_SEED:
             raise ConfigError(f"{name} must be at most {MAX_SEED}.")
         return value
@@ -258,7 +274,7 @@ def switch(name: str) -> Callable[[Any], bool]:
 
     def read(value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ConfigError(f"{name} must be true or false, got {value!r}.")
+            raise ConfigError(f"{name} must be true or false, got {shown(value)}.")
         return value
 
     return read
@@ -274,5 +290,5 @@ def _named(value: Any, kind: type, what: str) -> Any:
     if isinstance(value, Path):
         return str(value)
     if not isinstance(value, kind | str):
-        raise ConfigError(f"{what}: expected a name, a path or a {kind.__name__}, got {value!r}.")
+        raise ConfigError(f"{what}: expected a name, a path or a {kind.__name__}, got {shown(value)}.")
     return value

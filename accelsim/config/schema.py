@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from accelsim.arguments import listed, shown
 from accelsim.config.walk import has_quantity
+from accelsim.errors import ConfigError
 
 UNIT_SUFFIXES = (
     "_bytes_per_s",
@@ -55,6 +57,23 @@ class Spec(BaseModel):
         allow_inf_nan=False,
     )
 
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        """Fields by name.
+
+        Raises:
+            ConfigError: One is missing, unknown or none that it can be; all such are told at once.
+        """
+        kind = type(self).__name__
+        if args:
+            raise ConfigError(f"{kind}: {shown(args[0])} is given without a name. Fields go by name; files are loaded.")
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise ConfigError(f"{kind}: {'; '.join(_problems(error))}.") from error
+
+    #: Says to pydantic that it may build nested descriptions without calling the constructor, as without ours.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a class whose keys would surprise the people who write files for it."""
@@ -79,3 +98,11 @@ class Spec(BaseModel):
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[name]
         return copied
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    """What is wrong with the fields given; those that are missing together."""
+    told = [(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in error.errors(include_url=False)]
+    if missing := [path for path, kind, _ in told if kind == "missing"]:
+        yield f"{listed(missing)} must be given"
+    yield from (f"{path}: {text}" for path, kind, text in told if kind != "missing")

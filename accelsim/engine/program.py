@@ -15,13 +15,14 @@ one graph, see :func:`accelsim.engine.template.instantiate`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.arguments import checked_call
 from accelsim.engine.clock import TICKS_PER_S
 from accelsim.engine.run import EngineName
 from accelsim.engine.runs import Runs
@@ -33,6 +34,7 @@ from accelsim.engine.timeline import Timeline
 from accelsim.engine.totals import exact_ends, total_per_resource
 
 
+@checked_call("Program.of(stages)", series=Iterable)
 @dataclass(frozen=True, eq=False)
 class Program:
     """Series of stages one after the other, all over the same servers and links.
@@ -214,6 +216,7 @@ class ProgramTimeline:
         return iter(self.stages)
 
 
+@checked_call("run_program(result.mapped.program)", program=Program)
 def run_program(program: Program, engine: EngineName = "auto", record_rates: bool = False) -> ProgramTimeline:
     """Simulate every distinct graph of a program, in each of its variants, once and add up.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from accelsim.arguments import checked_call
 from accelsim.engine.choice import first_done, simpy_s
 from accelsim.engine.machine_code import is_kept, is_loaded
 from accelsim.engine.taskgraph import TaskGraph
@@ -36,6 +37,7 @@ def choose_engine(graphs: Iterable[tuple[TaskGraph, int]], engine: EngineName = 
     return engine
 
 
+@checked_call("simulate_tasks(TaskGraphBuilder().build())", graph=TaskGraph)
 def simulate(graph: TaskGraph, engine: EngineName = "auto", record_rates: bool = False) -> Timeline:
     """Simulate a task graph and verify the result.
 

@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.arguments import checked_call
 from accelsim.engine.clock import to_ticks
 from accelsim.engine.names import NumberedNames
 from accelsim.errors import AccelsimError
@@ -46,6 +47,7 @@ class TaskGraphError(AccelsimError, ValueError):
     """The arrays of a task graph contradict each other."""
 
 
+@checked_call("TaskGraphBuilder().build()")
 @dataclass(frozen=True, eq=False)
 class TaskGraph:
     """Tasks, servers and links; read-only once built.
@@ -259,6 +261,7 @@ def successors(graph: TaskGraph) -> tuple[Int64Array, Int32Array]:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), waiting[order]
 
 
+@checked_call("TaskGraphBuilder()")
 class TaskGraphBuilder:
     """Writes a small :class:`TaskGraph` task by task.
 

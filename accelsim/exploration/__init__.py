@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
+from accelsim.arguments import checked_call
 from accelsim.case.case import Case
 from accelsim.exploration.floor import DEFAULT_BUDGET, Exploration
 from accelsim.mapping.plan import Plan, spatial_plan
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Exploration", "explore"]
 
 
+@checked_call('explore("gpt2-xl", "cerebras-cs2", Decode(batch=1, context=64), "granularity=layer")')
 def explore(
     case: Case | Model | str,
     system: str | None = None,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from accelsim.arguments import checked_call, shown
 from accelsim.catalog import Catalog
 from accelsim.errors import ConfigError, UnitError
 from accelsim.hardware.cable import Cable
@@ -46,6 +47,7 @@ _BANDWIDTH = _EdgeQuantity(
 _LATENCY = _EdgeQuantity(("latency", "latency_s"), "time", 0.0, 1.0, "1e-6 or '1 us'")
 
 
+@checked_call('system_of_graph("nvidia-h100-sxm", graph)', chip=(Chip, System, str))
 def system_of_graph(
     chip: Chip | System | str,
     graph: Network,
@@ -111,6 +113,8 @@ def cables_of_graph(graph: Network, link: LinkSpec | None = None) -> tuple[int, 
     Raises:
         ConfigError: As :func:`system_of_graph`.
     """
+    if not hasattr(graph, "edges"):
+        raise ConfigError(f"graph: expected a graph of networkx, got {shown(graph)}. Write e.g. nx.cycle_graph(8).")
     names = _names(graph)
     links: dict[tuple[str, str], tuple[float, float]] = {}
     for src, dst, data in graph.edges(data=True):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from accelsim.arguments import checked_call
 from accelsim.catalog import Catalog
 from accelsim.config.file_form import file_form, yaml_text
 from accelsim.config.loader import parse_document, validate
@@ -23,6 +24,7 @@ from accelsim.hardware.system import System, SystemSpec, load_chip
 _OPTICAL_KEYS = ("optical", "length", "through")
 
 
+@checked_call('save_system(load_system("nvidia-dgx-h100:8"), "mine.yaml")', system=System, path=(str, Path))
 def save_system(
     system: System, path: Path | str, links: Path | str | None = None, catalog: Catalog | None = None
 ) -> list[Path]:

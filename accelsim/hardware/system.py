@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, field_validator
 
+from accelsim.arguments import checked_call
 from accelsim.catalog import Catalog
 from accelsim.config.bounds import MAX_CHIPS, Count
 from accelsim.config.document import MAX_KEPT, Source
@@ -26,11 +27,8 @@ from accelsim.hardware.host import Host
 from accelsim.hardware.inherit import inherit_calibration, without_stale_checks
 from accelsim.hardware.level import Level, SystemLevel
 from accelsim.hardware.optical.load import with_optics
-from accelsim.registry import did_you_mean
+from accelsim.hardware.overrides import SECTIONS, Overrides, by_section, override_pairs
 
-_SECTIONS = ("chip", "system")
-
-Overrides = Iterable[tuple[str, str]]
 S = TypeVar("S", bound=Spec)
 
 
@@ -85,6 +83,7 @@ class GroupLevel:
     stride: int
 
 
+@checked_call('load_system("nvidia-dgx-h100:8")')
 @dataclass(frozen=True)
 class System:
     """Chips in use and how they are joined.
@@ -183,13 +182,14 @@ class System:
         return tuple(found)
 
 
-def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | None = None) -> System:
+@checked_call('load_system("nvidia-dgx-a100:16", {"chip.clock": "1.5 GHz"})', reference=(str, Path), overrides=Iterable)
+def load_system(reference: str | Path, overrides: Overrides = (), catalog: Catalog | None = None) -> System:
     """The system that ``reference`` names, with ``overrides`` put over its files.
 
     Args:
         reference: Name or path of a system or a chip, with ``:CHIPS`` for a size: ``nvidia-dgx-a100:16``,
             ``google-tpu-v4-pod:4x4x8``, ``my-chip.yaml``. A chip is a system of one.
-        overrides: ``(key path, value)`` pairs; paths start with ``chip.`` or ``system.``:
+        overrides: Values by key path, or such pairs; paths start with ``chip.`` or ``system.``:
             ``("chip.sram_per_core", "64 KiB")``, ``("system.levels.nvlink.link.bandwidth", "600 GB/s")``.
         catalog: Where names are looked up.
 
@@ -201,9 +201,9 @@ def load_system(reference: str, overrides: Overrides = (), catalog: Catalog | No
             override that fits no key, or a size that cannot be cut.
     """
     catalog = catalog or Catalog()
-    overrides = tuple(overrides)
-    name, chips = split_size(reference)
-    parts = _split_overrides(overrides)
+    overrides = override_pairs(overrides)
+    name, chips = split_size(str(reference))
+    parts = by_section(overrides)
     found, path = catalog.find_any(("systems", "chips"), name)
     document = load_document(path)
     if _kind(document, found, catalog) == "chip":
@@ -237,7 +237,8 @@ def describe_system(name: str, catalog: Catalog | None = None) -> SystemSpec | N
     return _checked(document, SystemSpec, [], "systems", catalog).spec
 
 
-def load_chip(reference: str, overrides: Overrides = (), catalog: Catalog | None = None) -> Chip:
+@checked_call('load_chip("nvidia-h100-sxm")', reference=(str, Path), overrides=Iterable)
+def load_chip(reference: str | Path, overrides: Overrides = (), catalog: Catalog | None = None) -> Chip:
     """The chip that ``reference`` names (or the chip of the system it names); see :func:`load_system`.
 
     Args:
@@ -260,19 +261,6 @@ def provenance(catalog: Catalog | None = None) -> dict[str, Mapping[str, Source]
     return {name: document.sources() for name, document in documents.items()}
 
 
-def _split_overrides(overrides: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
-    parts: dict[str, list[tuple[str, str]]] = {section: [] for section in _SECTIONS}
-    for path, value in overrides:
-        section, _, rest = path.strip().partition(".")
-        if section not in parts or not rest:
-            raise ConfigError(
-                f"--set {path}={value}: hardware paths start with 'chip.' or 'system.', e.g. chip.sram_per_core."
-                f"{did_you_mean(section, list(_SECTIONS))}"
-            )
-        parts[section].append((rest, value))
-    return parts
-
-
 def _kind(document: Document, found: str, catalog: Catalog) -> str:
     """``chip`` or ``system`` as the file says, or a file it extends; else the folder that one was found in."""
     for _ in range(MAX_EXTENDS):
@@ -289,7 +277,7 @@ def _kind(document: Document, found: str, catalog: Catalog) -> str:
     if node is None:
         refuse_foreign(document)
         return found.removesuffix("s")
-    if node.value not in _SECTIONS:
+    if node.value not in SECTIONS:
         raise ConfigError(f"{node.where}: kind: {node.text!r} is no hardware. Allowed: chip, system.")
     return str(node.value)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from accelsim.arguments import checked_call, expect, whole
 from accelsim.errors import PlanError
 from accelsim.mapping.mesh import Mesh
 from accelsim.mapping.parallel.keys import NOT_MODELLED, PARALLEL_KEYS
@@ -28,6 +29,7 @@ _EXECUTION_HELP = (
 )
 
 
+@checked_call("Plan(tp=8, dp=2), or Plan.parse('tp=8,dp=2')")
 @dataclass(frozen=True, init=False, repr=False)
 class Plan:
     """Degrees of parallelism and the way one chip executes its share.
@@ -55,16 +57,17 @@ class Plan:
     def __init__(
         self, *, execution: str = DEFAULT_EXECUTION, settings: tuple[tuple[str, Any], ...] = (), **values: Any
     ) -> None:
-        given = {**dict(settings), **values}
+        given = {name: whole(value) for name, value in {**dict(settings), **values}.items()}
+        expect(execution, str, "plan: execution", "execution='spatial'")
         own, known = keys_of(execution), known_keys()
         refuse_foreign(execution, [key for key in map(_known, given) if given[key.name] != key.default])
-        whole = {name: given.get(name, key.default) for name, key in known.items()}
+        every = {name: given.get(name, key.default) for name, key in known.items()}
         for key in own:
-            key.check(whole)
-        changed = tuple((key.name, whole[key.name]) for key in own if whole[key.name] != key.default)
+            key.check(every)
+        changed = tuple((key.name, every[key.name]) for key in own if every[key.name] != key.default)
         object.__setattr__(self, "execution", execution)
         object.__setattr__(self, "settings", changed)
-        self.__dict__.update(whole)
+        self.__dict__.update(every)
 
     def __getattr__(self, name: str) -> Any:
         """The default of a key that was declared after the plan was made; the others are attributes."""
@@ -100,6 +103,7 @@ class Plan:
         Raises:
             PlanError: Unknown key, malformed value, or a key that is not modelled.
         """
+        expect(text, str, "plan", "'tp=8,dp=2'")
         texts: dict[str, str] = {}
         for key, value in _items(text):
             if key in texts:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
+from accelsim.arguments import shown
 from accelsim.config.bounds import MAX_COUNT, read_whole
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError, PlanError
@@ -64,8 +65,8 @@ class Count:
 
     def check(self, name: str, value: Any) -> None:
         """At least 1."""
-        if not isinstance(value, int) or value < 1:
-            raise PlanError(f"plan: {name} must be an integer >= 1, got {value!r}.")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise PlanError(f"plan: {name} must be an integer >= 1, got {shown(value)}.")
         if value > MAX_COUNT:
             raise PlanError(f"plan: {name} must be at most {MAX_COUNT}, got more.")
 
@@ -86,6 +87,8 @@ class Word:
 
     def check(self, name: str, value: Any) -> None:
         """One of the words allowed."""
+        if not isinstance(value, str):
+            raise PlanError(f"plan: {name} must be a text, got {shown(value)}.")
         if self.allowed and value not in self.allowed:
             raise PlanError(f"plan: unknown {name} {value!r}. Allowed: {', '.join(self.allowed)}.")
 
@@ -107,7 +110,9 @@ class RowsByCols:
         return rows, cols
 
     def check(self, name: str, value: Any) -> None:
-        """Both at least 1."""
+        """Two, both at least 1."""
+        if not isinstance(value, tuple) or len(value) != 2 or not all(type(extent) is int for extent in value):
+            raise PlanError(f"plan: {name} must be (ROWS, COLS), got {shown(value)}. Write e.g. {name}=(480, 480).")
         if min(value) < 1:
             raise PlanError(f"plan: {name} must be ROWSxCOLS with both >= 1, got {value!r}.")
         if max(value) > MAX_COUNT:
@@ -131,7 +136,9 @@ class ElementType:
             raise PlanError(f"plan: {name}: unknown type {text!r}. Known: {known}.") from None
 
     def check(self, name: str, value: Any) -> None:
-        """Every type is allowed."""
+        """Every type is allowed, nothing else."""
+        if not isinstance(value, DType):
+            raise PlanError(f"plan: {name} must be a DType, got {shown(value)}. Write e.g. {name}=DType.FP8.")
 
     def show(self, value: DType) -> str:
         """Its name."""
@@ -151,7 +158,7 @@ class PlanKey:
         name: As it is written, e.g. ``"tp"``.
         kind: How its values are read, checked and written.
         help: One sentence for ``accelsim explain plan.KEY``.
-        default: Value where the plan does not name it; None is "not given" and is never checked.
+        default: Value where the plan does not name it; None is "not given", and allowed of no other key.
         counts_ranks: Whether it multiplies the ranks, one chip each, that the plan needs.
         rule: What is wrong with the value beside those of the other keys, or None; asked where it is not the default.
     """
@@ -170,7 +177,7 @@ class PlanKey:
             PlanError: It is out of range, or does not go with the others.
         """
         value = values[self.name]
-        if value is not None:
+        if value is not None or self.default is not None:
             self.kind.check(self.name, value)
         problem = self.rule(value, values) if self.rule is not None and value != self.default else None
         if problem is not None:

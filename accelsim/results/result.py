@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelsim.arguments import checked_call
 from accelsim.results.bill import Rates, bill
 from accelsim.results.data import Power, RunData
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from accelsim.results.tables.columns import Columns
 
 
+@checked_call('simulate("llama3-8b", "nvidia-h100-sxm", Decode(batch=8, context=4096))')
 @dataclass(frozen=True, repr=False)
 class Result(RunData):
     """One simulated run: its values (:class:`~accelsim.results.data.RunData`) and what is made of them.

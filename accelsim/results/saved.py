@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from accelsim.arguments import checked_call
 from accelsim.case.case import Case
 from accelsim.errors import ConfigError
 from accelsim.reading import MAX_SAVED_BYTES, MAX_TABLE_BYTES, read_bytes, read_text
@@ -139,6 +140,7 @@ class SavedResult:
         return dict(self.data)
 
 
+@checked_call('load_result("runs/a")', path=(str, Path))
 def load_result(path: Path | str) -> SavedResult:
     """Open a folder written by :meth:`Result.save` (``accelsim run --save``) or a file of ``accelsim run --json``.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelsim.arguments import checked_call, expect
 from accelsim.case.case import Case
 from accelsim.case.load import load_inputs
 from accelsim.catalog import Catalog
@@ -135,6 +136,9 @@ def _row(result: Result) -> dict[str, Any]:
     }
 
 
+@checked_call(
+    'compare("llama3-8b", ["nvidia-a100-sxm-80gb", "nvidia-h100-sxm"], Decode(batch=1, context=2048))', systems=Iterable
+)
 def compare(
     case: Case | Model | Workload | OperatorGraph | str,
     systems: Sequence[System | str],
@@ -182,6 +186,7 @@ def known_cases(cases: Sequence[Case]) -> Sequence[Case]:
     return cases
 
 
+@checked_call('diff("runs/a", "runs/b")')
 def diff(before: AnyRun, after: AnyRun) -> Difference:
     """Two runs side by side, and which operators and causes the change of the latency is made of.
 
@@ -206,4 +211,5 @@ def _data(run: AnyRun) -> Mapping[str, Any]:
         run = simulate(run, what_ifs=False)
     if isinstance(run, str | Path):
         run = load_result(run)
+    expect(run, (Result, SavedResult), "diff", 'a result, the path of a saved one, or a case: diff("runs/a", case)')
     return run.to_dict()

@@ -9,10 +9,11 @@ the best plan for the changed machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from accelsim.arguments import checked_call
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
 from accelsim.errors import AccelsimError, ConfigError
@@ -185,6 +186,11 @@ class Sensitivity:
         }
 
 
+@checked_call(
+    'sensitivity("llama3-8b", "nvidia-dgx-h100:8", Decode(batch=8, context=4096), plan="tp=8")',
+    step=(float, int),
+    only=Iterable,
+)
 def sensitivity(
     case: Case | Model | Workload | OperatorGraph | str,
     system: System | str | None = None,

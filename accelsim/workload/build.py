@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from accelsim.arguments import checked_call, shown
 from accelsim.errors import ConfigError
 from accelsim.warning import warn
 from accelsim.workload.blocks.base import BLOCKS
@@ -17,6 +18,9 @@ from accelsim.workload.traversal import Traversal
 from accelsim.workload.wiring import Pass
 
 
+@checked_call(
+    'build_workload(load_model("llama3-8b"), Decode(batch=8, context=4096))', phase=Phase, recipe=(Recipe, type(None))
+)
 def build_workload(model: Subject, phase: Phase, recipe: Recipe | None = None) -> Workload:
     """Workload of the first pass of a phase: the whole prefill, or the first decode step.
 
@@ -31,6 +35,8 @@ def build_workload(model: Subject, phase: Phase, recipe: Recipe | None = None) -
     Raises:
         ConfigError: The sequence is longer than a learned position table.
     """
+    if not hasattr(model, "build"):
+        raise ConfigError(f"model: expected a Model, got {shown(model)}. Write e.g. load_model('llama3-8b').")
     return build_step(model, phase, 0, recipe)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from accelsim.arguments import checked_call, expect
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
 from accelsim.workload.operator import Operator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # importing networkx takes 0.1 s, which most runs can save
     import networkx as nx
 
 
+@checked_call('OperatorGraph("mine", operators)')
 @dataclass(frozen=True)
 class OperatorGraph:
     """A DAG of operators in topological order.
@@ -209,6 +211,7 @@ class Wire:
     tensor: Tensor
 
 
+@checked_call("Workload.of(graph)")
 @dataclass(frozen=True)
 class Workload:
     """A small graph of repeated blocks: what one pass of the model (a prefill, one decode step) computes.
@@ -250,6 +253,7 @@ class Workload:
             tokens: Tokens it advances, for throughput; None reads them off what enters: its axes ``batch`` and
                 ``q_len``, or ``tokens``; 1 if it has none of them.
         """
+        expect(graph, OperatorGraph, "workload", 'Workload.of(OperatorGraph("mine", operators))')
         sizes = {axis.name: axis.size for tensor in graph.entering for axis in tensor.axes}
         read = sizes.get("tokens") or sizes.get("batch", 1) * sizes.get("q_len", 1)
         return cls(graph.name, (Segment(graph),), tokens or read)

@@ -42,7 +42,7 @@ class Model(Description):
     Not modelled: encoders, layers that differ in shape, multi-token prediction, dropout.
 
     Raises:
-        pydantic.ValidationError: A value is impossible or a check fails; the loader turns it into a ConfigError.
+        ConfigError: A value is impossible or a check fails.
     """
 
     is_fixed: ClassVar[bool] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from accelsim.arguments import checked_call
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.workload.routing import RANDOM, Routing
@@ -14,6 +15,7 @@ AttentionName = Literal["flash", "standard"]
 LogitsName = Literal["last", "all"]
 
 
+@checked_call("Recipe.of(DType.BF16)", types=Types)
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a model is computed.

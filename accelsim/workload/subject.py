@@ -14,7 +14,7 @@ from accelsim.workload.graph import Segment, Workload
 from accelsim.workload.phases.base import Phase
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Role, Tensor
-from accelsim.workload.traversal import Traversal, check_at_least
+from accelsim.workload.traversal import Traversal, check_extents
 from accelsim.workload.types import Operands, Products, Types
 
 
@@ -81,7 +81,7 @@ class OnePass(Phase):
     passed: int
 
     def __post_init__(self) -> None:
-        check_at_least(1, tokens=self.passed)
+        check_extents(self, 1, "passed")
 
     @property
     def tokens(self) -> int:

@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
+from accelsim.arguments import checked_call, shown, whole
 from accelsim.config.bounds import MAX_TOKENS
 from accelsim.errors import ConfigError
 from accelsim.units import parse_count
@@ -14,6 +16,7 @@ from accelsim.units import parse_count
 _SPAN = re.compile(r"(\d+[kMG]?i?)(?:\+(\d+[kMG]?i?))?(?:x(\d+))?(\.\.\.)?")
 
 
+@checked_call("Span(1, cached=4096, count=31)")
 @dataclass(frozen=True, slots=True)
 class Span:
     """Sequences of one traversal that are alike.
@@ -38,8 +41,8 @@ class Span:
     goes_on: bool = False
 
     def __post_init__(self) -> None:
-        check_at_least(1, new=self.new, count=self.count)
-        check_at_least(0, cached=self.cached)
+        check_extents(self, 1, "new", "count")
+        check_extents(self, 0, "cached")
 
     @classmethod
     def parse(cls, text: str) -> Span:
@@ -146,19 +149,24 @@ class Traversal:
         return Traversal.ragged(replace(s, cached=min(s.cached, most), goes_on=False) for s in self.spans)
 
 
-def check_at_least(minimum: int, **extents: int) -> None:
+def check_extents(of: Any, minimum: int, *names: str) -> None:
     """Refuse extents that are no whole numbers, too small, or larger than any batch or sequence.
 
+    Whole numbers of numpy become Python's, whose digits do not end.
+
     Args:
+        of: A frozen value.
         minimum: The smallest allowed.
-        extents: Values by name.
+        *names: Its attributes.
 
     Raises:
         ConfigError: One is.
     """
-    for name, extent in extents.items():
+    for name in names:
+        extent = whole(getattr(of, name))
+        object.__setattr__(of, name, extent)
         if not isinstance(extent, int) or isinstance(extent, bool):
-            raise ConfigError(f"{name} must be a whole number, got {extent!r}")
+            raise ConfigError(f"{name} must be a whole number, got {shown(extent)}")
         if extent < minimum:
             raise ConfigError(f"{name} must be >= {minimum}, got {extent}")
         if extent > MAX_TOKENS:

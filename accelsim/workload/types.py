@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Self
 
+from accelsim.arguments import checked_call
 from accelsim.dtypes import DType, Format
 
 
@@ -83,6 +84,7 @@ PARTS = tuple(field.name for field in fields(Products))
 LINEAR_PARTS = ("attention", "mlp", "shared", "experts")
 
 
+@checked_call("Types.of(DType.BF16)")
 @dataclass(frozen=True, slots=True)
 class Types:
     """Element types by role.

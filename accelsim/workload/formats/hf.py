@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from accelsim.arguments import checked_call
 from accelsim.catalog import Catalog
 from accelsim.config.loader import Document, Loaded, load_document, resolve_extends, validate
 from accelsim.errors import ConfigError
@@ -17,6 +18,7 @@ from accelsim.workload.model import Model
 SIDECAR_NAME = "hf_quant_config.json"
 
 
+@checked_call('load_model("llama3-8b")', name_or_path=(str, Path))
 def load_model(name_or_path: str | Path, catalog: Catalog | None = None) -> Model:
     """Model of a catalog name, a YAML, a Hugging Face ``config.json`` or the folder that holds one.
 

@@ -6,8 +6,9 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
+from accelsim.arguments import checked_call
 from accelsim.errors import ConfigError, PlanError
 from accelsim.registry import Registry, did_you_mean
 from accelsim.units import parse_count
@@ -33,6 +34,9 @@ class PhaseField:
     is_length: bool = False
 
 
+Member = TypeVar("Member", bound="Phase")
+
+
 class Phase(ABC):
     """A kind of work on a model; a member is one file in this folder, a frozen dataclass with ``@register_phase``.
 
@@ -42,19 +46,8 @@ class Phase(ABC):
     __slots__ = ()
 
     kind: ClassVar[str]
-
-    def __new__(cls, *_: Any, **sizes: Any) -> Self:
-        """Refuse sizes that the phase does not have.
-
-        Raises:
-            ConfigError: One is unknown; suggests the nearest.
-        """
-        known = [one.name for one in dataclasses.fields(cls)]  # type: ignore[arg-type]  # members are dataclasses
-        for name in sizes:
-            if name not in known:
-                listed = ", ".join(known)
-                raise ConfigError(f"{cls.__name__} has no {name!r}. It has: {listed}.{did_you_mean(name, known)}")
-        return super().__new__(cls)
+    #: How one is made, for errors.
+    example: ClassVar[str] = ""
 
     #: Whether a traversal starts from the tokens that the one before it ended with.
     feeds_back: ClassVar[bool] = False
@@ -196,7 +189,19 @@ def halved(phase: Any, name: str) -> Iterator[Any]:
 
 #: Kind -> phase.
 PHASES: Registry[type[Phase]] = Registry("phase", "accelsim.workload.phases")
-register_phase = PHASES.register
+
+
+def register_phase(kind: str) -> Callable[[type[Member]], type[Member]]:
+    """Decorator that enters a phase under its kind, and makes it refuse sizes it does not have in words.
+
+    Args:
+        kind: Its name in files and on the command line.
+    """
+
+    def enter(phase: type[Member]) -> type[Member]:
+        return PHASES.register(kind)(checked_call(phase.example)(phase))
+
+    return enter
 
 
 def phase_of(values: Mapping[str, Any]) -> Phase:

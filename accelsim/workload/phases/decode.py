@@ -8,7 +8,7 @@ from typing import ClassVar, Self, overload
 
 from accelsim.errors import ConfigError
 from accelsim.workload.phases.base import Phase, halved, phase_field, register_phase, share_of
-from accelsim.workload.traversal import Traversal, check_at_least
+from accelsim.workload.traversal import Traversal, check_extents
 
 #: Most steps of one run: each has its own prices, which take about 3 kB.
 MAX_STEPS = 200_000
@@ -30,6 +30,7 @@ class Decode(Phase):
     """
 
     kind: ClassVar[str] = "decode"
+    example: ClassVar[str] = "Decode(batch=8, context=4096)"
     feeds_back: ClassVar[bool] = True
 
     batch: int = phase_field("Sequences; max: as many as fit.", default=1)
@@ -37,8 +38,8 @@ class Decode(Phase):
     steps: int = phase_field("Tokens to generate (decode).", default=1, optional=True)
 
     def __post_init__(self) -> None:
-        check_at_least(1, batch=self.batch, steps=self.steps)
-        check_at_least(0, context=self.context)
+        check_extents(self, 1, "batch", "steps")
+        check_extents(self, 0, "context")
         if self.steps > MAX_STEPS:
             raise ConfigError(
                 f"steps must be at most {MAX_STEPS}, got {self.steps}. Run a longer decode in segments, each with "

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+from accelsim.arguments import expect
 from accelsim.errors import ConfigError
 from accelsim.workload.phases.base import Phase, phase_field, register_phase, share_of
 from accelsim.workload.traversal import Span, Traversal
@@ -40,6 +41,7 @@ class Mixed(Phase):
     """
 
     kind: ClassVar[str] = "mixed"
+    example: ClassVar[str] = "Mixed('1+4096x31,512+2048')"
 
     spans: tuple[Span, ...] = phase_field(
         "Sequences of a mixed pass as NEW+CACHEDxCOUNT, e.g. 1+4096x31,512+2048; '...' after a piece: no logits.",
@@ -47,7 +49,7 @@ class Mixed(Phase):
     )
 
     def __init__(self, spans: Iterable[Span | Pair | Triple] | str) -> None:
-        object.__setattr__(self, "spans", Traversal.ragged(_spans(spans)).spans)
+        object.__setattr__(self, "spans", _traversal(spans).spans)
         if all(span.goes_on for span in self.spans):
             raise ConfigError(
                 f"spans {self}: no sequence has logits. Leave '...' off one; engines compute logits of a piece too."
@@ -120,10 +122,21 @@ class Mixed(Phase):
         return {"kind": self.kind, "spans": self._text}
 
 
-def _spans(given: Iterable[Span | Pair | Triple] | str) -> Iterator[Span]:
-    pieces = given.split(",") if isinstance(given, str) else given
-    for piece in pieces:
-        if isinstance(piece, str):
-            yield Span.parse(piece)
-        else:
-            yield piece if isinstance(piece, Span) else Span(*piece)
+def _traversal(given: Iterable[Span | Pair | Triple] | str) -> Traversal:
+    """What the spans say.
+
+    Raises:
+        ConfigError: One is no span, or there is none.
+    """
+    expect(given, Iterable, "spans", Mixed.example)
+    pieces = given.split(",") if isinstance(given, str) else list(given)
+    return Traversal.ragged(map(_span, pieces))
+
+
+def _span(piece: Span | Pair | Triple | str) -> Span:
+    if isinstance(piece, str):
+        return Span.parse(piece)
+    if isinstance(piece, Span):
+        return piece
+    expect(piece, (tuple, list), "span", "Span(1, cached=4096, count=31), (1, 4096, 31) or '1+4096x31'")
+    return Span(*piece)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from accelsim.workload.phases.base import Phase, halved, phase_field, register_phase, share_of
-from accelsim.workload.traversal import Traversal, check_at_least
+from accelsim.workload.traversal import Traversal, check_extents
 
 
 @register_phase("prefill")
@@ -24,12 +24,13 @@ class Prefill(Phase):
     """
 
     kind: ClassVar[str] = "prefill"
+    example: ClassVar[str] = "Prefill(batch=1, prompt=512)"
 
     batch: int = phase_field("Sequences; max: as many as fit.", default=1)
     prompt: int = phase_field("Prompt tokens of each sequence (prefill); 4k is 4000, 4Ki 4096.", is_length=True)
 
     def __post_init__(self) -> None:
-        check_at_least(1, batch=self.batch, prompt=self.prompt)
+        check_extents(self, 1, "batch", "prompt")
 
     def __str__(self) -> str:
         return f"prefill batch={self.batch} prompt={self.prompt}"

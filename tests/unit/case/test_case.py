@@ -71,7 +71,7 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path, monkeypatch: pytest.
     [
         ("kind: case\n", "schema_version: expected 1"),
         ("schema_version: 1\nkind: model\n", "not a case"),
-        ("schema_version: 1\nkind: case\nmodel: llama3-8b\n", "system, phase missing"),
+        ("schema_version: 1\nkind: case\nmodel: llama3-8b\n", "system and phase must be given"),
         (
             "schema_version: 1\nkind: case\nmodell: llama3-8b\n",
             r"case.yaml:3: unknown key 'modell'.*Did you mean 'model'",
@@ -174,7 +174,7 @@ def test_changes_of_unknown_options_are_refused_with_the_nearest_name() -> None:
         PLAIN.but(routin="balanced")
     with pytest.raises(ConfigError, match=r"unknown option 'd_type'"):
         simulate("llama3-8b", H100, STEP, d_type="fp8")
-    with pytest.raises(ConfigError, match="system, phase missing"):
+    with pytest.raises(ConfigError, match="system and phase must be given"):
         simulate("llama3-8b")
 
 

@@ -126,13 +126,13 @@ def test_python_takes_si_numbers_and_quantities_alike() -> None:
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
 def test_python_is_held_to_finite_values_of_at_least_zero(value: float) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigError):
         Memory(capacity_bytes=1, bandwidth_bytes_per_s=1.0, latency_s=value)
 
 
 def test_zero_is_allowed_and_the_bound_of_a_field_narrows_it() -> None:
     assert Memory(capacity_bytes=0, bandwidth_bytes_per_s=1.0).capacity_bytes == 0
-    with pytest.raises(ValidationError, match="greater than 0"):
+    with pytest.raises(ConfigError, match="greater than 0"):
         Memory(capacity_bytes=0, bandwidth_bytes_per_s=0.0)
 
 
