@@ -182,6 +182,7 @@ def _blocked(found: re.Match[str]) -> Format:
 _GROUP_SOURCE = "Frantar et al., GPTQ, 2022; Lin et al., AWQ, 2023 (-zp: zero points)"
 _FP8 = "Micikevicius et al., FP8 Formats for Deep Learning, 2022"
 _MX = "OCP Microscaling Formats (MX) Specification v1.0, 2023"
+_BFP = "tenstorrent/tt-isa-documentation@3930471: an 8-bit exponent per 16 elements"
 _NVFP4 = "NVIDIA, Introducing NVFP4, 2025: groups of 16, an fp8 scale each, one fp32 scale per tensor"
 _BLOCKS = "DeepSeek-AI, DeepSeek-V3 Technical Report, 2024, section 3.3"
 _NF4 = "Dettmers et al., QLoRA, 2023: blocks of 64 weights"
@@ -203,6 +204,8 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format("mxfp8", DType.FP8, Scales(8, 32, 1), Scales(8, 1, 32), source=_MX),
         Format("mxfp4", DType.FP4, Scales(8, 32, 1), Scales(8, 1, 32), quantises_inputs=False, source=_MX),
+        Format("bfp8", DType.FP8, Scales(8, 16, 1), Scales(8, 1, 16), source=_BFP),
+        Format("bfp4", DType.FP4, Scales(8, 16, 1), Scales(8, 1, 16), quantises_inputs=False, source=_BFP),
         Format("nvfp4", DType.FP4, Scales(8, 16, 1, 32), Scales(8, 1, 16), source=_NVFP4),
     )
 }

@@ -20,6 +20,7 @@ from accelsim.results.unread import unread_warnings
 SYSTEMS = {
     "bsp": ("graphcore-m2000", ("tp=1",)),
     "gpu": ("nvidia-dgx-h100:2", ("tp=2",)),
+    "manycore": ("tenstorrent-quietbox:2", ("tp=2",)),
     "mesh": ("cerebras-cs2", ("region=100x100",)),
     "systolic": ("google-tpu-v4-pod:4", ("tp=2",)),
 }
