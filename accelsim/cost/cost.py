@@ -28,6 +28,7 @@ class Cost:
             included; None if the model does not know.
         call: What the ranks of a group do together, of an operator between chips; :data:`ALONE` on cores.
         phases: Steps of the call, level after level; bytes of ``traffic_bytes`` beside them take no time of their own.
+        light_w: Power of lasers and rings over the cores that must be on for it, whether or not it runs.
     """
 
     work_s: float
@@ -41,6 +42,7 @@ class Cost:
     tile_bytes: float | None = None
     call: Call = ALONE
     phases: tuple[LevelSteps, ...] = ()
+    light_w: float = 0.0
 
     @classmethod
     def of_call(
@@ -114,4 +116,5 @@ def sum_costs(costs: Sequence[Cost]) -> Cost:
         detail=longest.detail,
         residual=longest.residual,
         tile_bytes=max((cost.tile_bytes for cost in costs if cost.tile_bytes is not None), default=None),
+        light_w=max(cost.light_w for cost in costs),
     )

@@ -64,13 +64,24 @@ Tile = tuple[CountOrNone, CountOrNone]
 class OpticalNoc(Spec):
     """A layer of waveguides over the core grid: every cluster of cores has a station on a row and a column of them.
 
-    It carries what moves between operators; within an operator's cores data stays on the electrical mesh.
+    It carries what moves between operators; within an operator's cores data stays on the electrical mesh, but for
+    sums and gathers where ``sums`` is ``best``.
     """
 
     optics: str = Field(min_length=1, description="Optical link of each stretch of waveguide; a name of optics.")
     cluster: Count = Field(description="Rows and columns of cores that share a station.")
     core_pitch_m: Metres = Field(gt=0, description="Distance of two neighbouring cores.")
     station_loss_db: LossDb = Field(0.0, alias="station_loss", description="Loss of light that passes one station.")
+    transceivers: Count | None = Field(
+        None,
+        description="Wavelengths that a station can send at once into one direction, and as many that it can receive; "
+        "default: all of the optics.",
+    )
+    switch_s: Seconds = Field(0.0, description="Time to set a station's wavelengths to another path.")
+    sums: Literal["electrical", "best"] = Field(
+        "electrical",
+        description="How sums and gathers inside an operator travel: over the mesh, or over light where faster.",
+    )
 
 
 class Noc(Spec):

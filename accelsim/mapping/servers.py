@@ -10,3 +10,5 @@ HOST = "host"
 HOST_LINK = "host link"
 #: Causes of the time of transfers between rectangles of tiles, and of those between chips.
 NOC, BETWEEN_CHIPS = "noc", "exposed communication"
+#: Cause of the time in which paths of light are set: wavelengths of a station, or circuits of a switch.
+SET_PATH = "setting light paths"

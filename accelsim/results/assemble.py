@@ -8,6 +8,7 @@ from dataclasses import replace
 from accelsim.hardware.profile import launches_kernels
 from accelsim.mapping.execution.base import EXECUTIONS
 from accelsim.mapping.job import Job
+from accelsim.mapping.lit import lit_w
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan import Plan
 from accelsim.network.optical.power import idle_w
@@ -66,7 +67,7 @@ def assemble(run: Run, ledger: Ledger, alternatives: Sequence[WhatIf], provenanc
         energy=Energy(
             dynamic_j=ledger.dynamic_energy_j,
             busy_j=chip.busy_w * num_chips * chip_busy_s(mapped, run.timeline, ledger),
-            static_j=idle_w(job.system, num_chips) * latency_s,
+            static_j=(idle_w(job.system, num_chips) + lit_w(mapped, chip)) * latency_s,
         ),
         bottleneck=find_bottleneck(ledger, alternatives),
         warnings=(

@@ -61,6 +61,7 @@ _CAUSES = {
     "exposed communication": "Transfers between chips that no work hides: what is left when all that overlaps is gone.",
     "exposed": "Not hidden by other work; see exposed communication.",
     "contention": "Operators that share a memory or link slow each other down; beyond what each takes alone.",
+    "setting light paths": "A station's wavelengths, or circuits of a switch, are set to another path; nothing passes.",
     "host": "The chip waits for the host to dispatch an operator (--profile eager).",
     "idle": "Nothing runs on the chip that is looked at: it waits for others.",
     "overlapped": "Operators that run at the same time; the shares are then of their summed time.",
@@ -71,6 +72,8 @@ _LEVELS = {
     "l2": "Cache shared by the cores (chip.memories.l2). As a cause: its bandwidth decides.",
     "sram": "Memory of each core (chip.sram_per_core); on chips without another one the model lives there.",
     "noc": "Network between neighbouring cores (chip.noc). As a cause: words and hops on it that no arithmetic hides.",
+    "optical_noc": "Waveguides over the cores (chip.noc.optical). As a cause: light and its conversions.",
+    "package": "Links between the dies of a package, a level of the system (system.levels.package).",
     "host link": "Link from a chip to its host (system.host.link), over which streamed weights come.",
 }
 _ROLES = {

@@ -16,7 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, vector_cycles
+from accelsim.cost.mesh.light import exchanges
+from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, fastest, vector_cycles
 from accelsim.cost.shares import ceil_div
 
 
@@ -27,6 +28,7 @@ def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array)
     adding as they go; the middles then do the same along the line, each send crossing one group; the last core
     sends the sum both ways to all.  The first word passes line / 2 hops inwards and line / 2 outwards, and about
     sqrt(line) adding cores; the other words follow one behind another, once in each of the three movements.
+    Where the machine has stations of light, clusters do so and their stations exchange the sums, if that is faster.
 
     Args:
         machine: The cores.
@@ -34,6 +36,47 @@ def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array)
         line: Cores of one line.
         lines: Lines doing the same side by side.
     """
+    over_mesh = _all_reduce_over_mesh(machine, elements, line, lines)
+    if machine.light is None or float(np.max(line)) <= machine.light.cluster:
+        return over_mesh
+    cluster = np.minimum(line, machine.light.cluster)
+    inside = _all_reduce_over_mesh(machine, elements, cluster, lines * line / cluster)
+    between = exchanges(machine, machine.light, elements, line, lines)
+    return fastest([over_mesh, *(inside + one for one in between)])
+
+
+def gather(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> MeshCost:
+    """A vector of ``elements``, whose parts lie on the cores of a line, onto all of them.
+
+    The words follow one behind another along the line, or from station to station where that is faster.
+
+    Args:
+        machine: The cores.
+        elements: The whole vector.
+        line: Cores of one line.
+        lines: Lines doing the same side by side.
+    """
+    over_mesh = _gather_over_mesh(machine, elements, line, lines)
+    if machine.light is None or float(np.max(line)) <= machine.light.cluster:
+        return over_mesh
+    cluster = np.minimum(line, machine.light.cluster)
+    inside = _gather_over_mesh(machine, elements, cluster, lines * line / cluster)
+    between = exchanges(machine, machine.light, elements, line, lines, gathers=True)
+    return fastest([over_mesh, *(inside + one for one in between)])
+
+
+def _gather_over_mesh(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> MeshCost:
+    size = elements * machine.element_bytes * line * lines
+    return MeshCost(
+        noc=machine.words(elements) + line * machine.hop_cycles,
+        launch=np.asarray(machine.parameters.phase_cycles),
+        sram_bytes=2 * size,
+        noc_bytes=size,
+        tile_bytes=elements * machine.element_bytes,
+    )
+
+
+def _all_reduce_over_mesh(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> MeshCost:
     groups = np.maximum(np.round(np.sqrt(line)), 1.0)
     stages = line / (2 * groups) + groups / 2
     moves = np.where(line > 1, 1.0, 0.0)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cost.operands import ProductBytes
+from accelsim.hardware.optical.array import LightArray
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -54,6 +55,7 @@ class MeshMachine:
         hop_cycles: From router to router.
         parameters: Calibrated costs.
         slices_rows: Whether a row that all rows of cores hold may be worked on in slices, one per row of cores.
+        light: Stations over which sums and gathers may travel; None keeps them on the mesh.
     """
 
     clock_hz: float
@@ -66,6 +68,7 @@ class MeshMachine:
     hop_cycles: float
     parameters: MeshParameters
     slices_rows: bool = False
+    light: LightArray | None = None
 
     def words(self, elements: Array, element_bytes: float | None = None) -> Array:
         """Cycles a link needs for a message of ``elements`` elements, by default of results.
@@ -87,23 +90,29 @@ class MeshCost:
         sram: Cycles the SRAM ports add to the arithmetic.
         noc: Cycles of words, hops and tree stages that no arithmetic hides.
         launch: Cycles of fixed costs: phases and shift steps.
+        optical_noc: Cycles of light between stations, and of words into and out of them.
         sram_bytes: Bytes read and written in the SRAM of all cores.
         noc_bytes: Bytes times hops they travel, over all links.
         tile_bytes: SRAM one core must hold at once, double buffers included.
+        optical_bytes: Bytes that stations read from the light.
+        light_w: Power of the lasers and rings that must be on for it.
     """
 
     compute: Array = field(default_factory=lambda: np.zeros(()))
     sram: Array = field(default_factory=lambda: np.zeros(()))
     noc: Array = field(default_factory=lambda: np.zeros(()))
     launch: Array = field(default_factory=lambda: np.zeros(()))
+    optical_noc: Array = field(default_factory=lambda: np.zeros(()))
     sram_bytes: Array = field(default_factory=lambda: np.zeros(()))
     noc_bytes: Array = field(default_factory=lambda: np.zeros(()))
     tile_bytes: Array = field(default_factory=lambda: np.zeros(()))
+    optical_bytes: Array = field(default_factory=lambda: np.zeros(()))
+    light_w: Array = field(default_factory=lambda: np.zeros(()))
 
     @property
     def cycles(self) -> Array:
         """All causes together."""
-        return self.compute + self.sram + self.noc + self.launch
+        return self.compute + self.sram + self.noc + self.launch + self.optical_noc
 
     def __add__(self, other: MeshCost) -> MeshCost:
         return MeshCost(
@@ -111,9 +120,12 @@ class MeshCost:
             self.sram + other.sram,
             self.noc + other.noc,
             self.launch + other.launch,
+            self.optical_noc + other.optical_noc,
             self.sram_bytes + other.sram_bytes,
             self.noc_bytes + other.noc_bytes,
             np.maximum(self.tile_bytes, other.tile_bytes),
+            self.optical_bytes + other.optical_bytes,
+            np.maximum(self.light_w, other.light_w),
         )
 
     def repeated(self, times: Array | float) -> MeshCost:
@@ -123,9 +135,12 @@ class MeshCost:
             self.sram * times,
             self.noc * times,
             self.launch * times,
+            self.optical_noc * times,
             self.sram_bytes * times,
             self.noc_bytes * times,
             self.tile_bytes,
+            self.optical_bytes * times,
+            self.light_w,
         )
 
 

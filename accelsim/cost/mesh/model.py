@@ -21,6 +21,7 @@ from accelsim.cost.tiles import cost_on_tiles
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
+from accelsim.hardware.optical.array import OPTICAL_NOC, LightArray, light_for_sums
 from accelsim.units import format_quantity
 from accelsim.warning import warn
 from accelsim.workload.operator import Operator
@@ -41,6 +42,7 @@ _PREDICTED = (
     "few rows are worked on in slices of their width by all rows of cores, which no measured kernel does; "
     "kernels=measured repeats them on every row of cores, as the published kernels do"
 )
+_BY_LIGHT = "sums and gathers travel over waveguides where that is faster; no array with such a layer was measured"
 CAUSES = ("compute", "sram", "noc", "launch")
 _ROPE_PASSES = 3.0  # four products and two sums per pair of elements
 _EXPENSIVE = {"gelu": 2.0, "gelu_mul": 2.0, "silu": 2.0, "silu_mul": 2.0}  # an exponential and a reciprocal each
@@ -105,8 +107,12 @@ class MeshCostModel(CostModel):
             residual = Residual("mesh", TYPICAL_DEVIATION, ASSUMED)
             warnings += (warn("predicted-kernels", _PREDICTED),)
         parts_s = {cause: float(getattr(cost, cause)) / machine.clock_hz for cause in CAUSES}
+        if cost.optical_bytes > 0:
+            parts_s[OPTICAL_NOC] = float(cost.optical_noc) / machine.clock_hz
+            residual = Residual("mesh", TYPICAL_DEVIATION, ASSUMED)
+            warnings += (warn("predicted-kernels", _BY_LIGHT),)
         return replace(
-            cost_on_tiles(operator, chip, cost, parts_s),
+            _with_light(cost_on_tiles(operator, chip, cost, parts_s), cost, machine.light),
             warnings=warnings,
             residual=residual,
             detail={"algorithm": algorithm, "region": str(region)},
@@ -153,8 +159,22 @@ def mesh_machine(chip: Chip, dtype: DType) -> tuple[MeshMachine, tuple[str, ...]
         link_bytes_per_cycle=chip.noc.link_bandwidth_bytes_per_s / chip.clock_hz,
         hop_cycles=chip.noc.hop_latency_s * chip.clock_hz,
         parameters=chip.calibrated("mesh", MeshParameters),
+        light=light_for_sums(chip),
     )
     return machine, warnings
+
+
+def _with_light(cost: Cost, moved: MeshCost, light: LightArray | None) -> Cost:
+    """The cost with what travels over light; that of the mesh alone where nothing does."""
+    nbytes = float(moved.optical_bytes)
+    if light is None or not nbytes:
+        return cost
+    return replace(
+        cost,
+        traffic_bytes={**cost.traffic_bytes, OPTICAL_NOC: nbytes},
+        energy_j=cost.energy_j + nbytes * light.link.dynamic_j_per_byte,
+        light_w=float(moved.light_w),
+    )
 
 
 def gemm_choices(

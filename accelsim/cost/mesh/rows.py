@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.cost.mesh.kernels import all_reduce, mesh_gemv, neighbour_shift, shift_gemm
+from accelsim.cost.mesh.kernels import all_reduce, gather, mesh_gemv, neighbour_shift, shift_gemm
 from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, fastest, vector_cycles
 from accelsim.cost.shares import ceil_div
 
@@ -43,22 +43,14 @@ def layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array
         region: Rows and columns of cores.
     """
     share, dealt = ceil_div(width, region[1]), ceil_div(rows, region[0])
-    message = rows * share
-    size = message * machine.element_bytes * region[0] * region[1]
-    gather = MeshCost(
-        noc=machine.words(message) + region[0] * machine.hop_cycles,
-        launch=np.asarray(machine.parameters.phase_cycles),
-        sram_bytes=2 * size,
-        noc_bytes=size,
-        tile_bytes=message * machine.element_bytes,
-    )
+    gathered = gather(machine, rows * share, region[0], region[1])
     along = (region[1], region[0])
     found = [
         Layout(np.where(rows >= region[0], dealt, rows), share, MeshCost(), (along,)),
-        Layout(dealt, share, gather, (along,)),
+        Layout(dealt, share, gathered, (along,)),
     ]
     if machine.slices_rows:
-        found.append(Layout(rows, ceil_div(share, region[0]), gather, (along, (region[0], region[1]))))
+        found.append(Layout(rows, ceil_div(share, region[0]), gathered, (along, (region[0], region[1]))))
     return found
 
 

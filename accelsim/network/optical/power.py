@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from accelsim.hardware.system import System
-from accelsim.network.optical.layer import optical_layer
 from accelsim.network.topology import build_topology
 
 
 def idle_w(system: System, num_chips: int) -> float:
-    """Idle power of ``num_chips`` chips, of their links at every level in use and of optical layers, in watts.
+    """Idle power of ``num_chips`` chips and of their links at every level in use, in watts.
 
-    A link counts once per direction; of a level's links each chip has an equal share. Not modelled: switches, hosts.
+    A link counts once per direction; of a level's links each chip has an equal share. Light over the cores depends on
+    what a run sends (:func:`accelsim.mapping.lit.lit_w`). Not modelled: switches, hosts.
 
     Args:
         system: The machine with its links of light.
@@ -20,6 +20,4 @@ def idle_w(system: System, num_chips: int) -> float:
     for level in system.levels.values():
         if level.link.static_w:
             per_chip_w += build_topology(level).num_links / level.size * level.link.static_w
-    if system.chip.noc is not None and system.chip.noc.optical is not None:
-        per_chip_w += optical_layer(system.chip).static_w
     return per_chip_w * num_chips

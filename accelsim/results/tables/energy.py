@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from accelsim.hardware.optical.array import OPTICAL_NOC
 from accelsim.mapping.servers import HOST_LINK
-from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
+from accelsim.network.optical.layer import optical_layer
 from accelsim.results.account import OperatorRow
 from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column

@@ -41,8 +41,6 @@ def test_the_layer_takes_the_place_of_the_mesh() -> None:
     optics = load_optics("passage-like")
     assert isinstance(optics, OpticalLink)
     assert set(layer.capacity_bytes_per_s.tolist()) == {optics.bandwidth_bytes_per_s}
-    # 2 x 2 x 8 x 7 stretches
-    assert math.isclose(layer.static_w, 224 * optics.static_w)
 
 
 def test_latency_is_one_conversion_and_time_of_flight_whatever_the_way() -> None:
@@ -53,22 +51,14 @@ def test_latency_is_one_conversion_and_time_of_flight_whatever_the_way() -> None
     assert np.allclose(layer.latency_s(routes), expected, rtol=1e-12)
 
 
-def test_light_that_does_not_cross_the_chip_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"corner to corner: optical link generic-microring-wdm: budget lacks"):
-        optical_layer(
-            chip(("chip.noc.optical.optics", "generic-microring-wdm"), ("chip.noc.optical.core_pitch", "3 mm"))
-        )
+def test_a_layer_needs_an_optical_link_with_as_many_wavelengths_as_a_station_sends() -> None:
     with pytest.raises(ConfigError, match="copper-1600g is no optical link"):
         optical_layer(chip(("chip.noc.optical.optics", "copper-1600g")))
     with pytest.raises(ConfigError, match=r"no 'noc\.optical'"):
         optical_layer(load_chip("sram-array"))
-
-
-def test_stations_on_the_way_cost_light() -> None:
-    # passage-like closes 7.08 dB; 128 cores x 0.75 mm = 9.6 cm x 0.1 dB/cm leave 6.12 dB for 16 stations
-    assert optical_layer(chip(("chip.noc.optical.station_loss", "0.38 dB"))).static_w > 0
-    with pytest.raises(ConfigError, match=r"budget lacks 0\.2.*Largest losses: optical switch"):
-        optical_layer(chip(("chip.noc.optical.station_loss", "0.4 dB")))
+    assert optical_layer(chip(("chip.noc.optical.transceivers", "128"))).light.transceivers == 128
+    with pytest.raises(ConfigError, match="transceivers: 129 wavelengths, but passage-like has 128"):
+        optical_layer(chip(("chip.noc.optical.transceivers", "129")))
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +93,11 @@ def test_traffic_over_the_layer_is_booked_on_it_at_its_energy(runs: tuple[Result
     assert math.isclose(booked, nbytes * 1.8e-12 * 8, rel_tol=1e-9)  # 0.4 + 0.5 + 0.9 pJ/bit
 
 
-def test_idle_power_of_links_and_layers_is_part_of_the_energy(runs: tuple[Result, Result]) -> None:
+def test_a_layer_burns_what_the_paths_of_the_run_need(runs: tuple[Result, Result]) -> None:
     mesh, layer = runs
     assert mesh.energy.static_j == 0.0  # the array idles at 0 W
-    assert math.isclose(layer.energy.static_j, optical_layer(chip()).static_w * layer.latency_s)
+    assert layer.spatial is not None and layer.spatial.floor.light_w > 0
+    assert math.isclose(layer.energy.static_j, layer.spatial.floor.light_w * layer.latency_s)
 
 
 def test_every_direction_of_every_link_of_a_level_burns() -> None:

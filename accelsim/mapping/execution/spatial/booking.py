@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from accelsim.cost.cost import Cost
+from accelsim.hardware.optical.array import OPTICAL_NOC
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
 from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.settle import Settled
-from accelsim.network.optical.layer import OPTICAL_NOC, optical_layer
+from accelsim.network.optical.layer import optical_layer
 from accelsim.workload.operator import Operator
 
 

@@ -53,6 +53,8 @@ class Lanes:
         hops: Core hops of each lane. float64[lanes].
         level: Name of the system level (or optical layer) that is crossed, or None on a chip's mesh.
         branches: Links of each lane to each spot, where there are several on the chip.
+        turns: For each lane, what it waits its turn for, as light paths that share wavelengths do; empty: nothing.
+        set_s: Part of the latency in which a light path is set. float64[lanes], where there are turns.
     """
 
     routes: tuple[tuple[int, ...], ...]
@@ -61,6 +63,8 @@ class Lanes:
     hops: FloatArray
     level: str | None = None
     branches: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    turns: tuple[str, ...] = ()
+    set_s: FloatArray | float = 0.0
 
     def lane_bytes(self, nbytes: int) -> npt.NDArray[np.int64]:
         """Whole bytes of each lane that sum to ``nbytes``. int64[lanes]."""
@@ -85,6 +89,11 @@ class Floor:
         """Coarse mesh of one chip; blocks are about as wide as a typical rectangle."""
         sides = [min(spot.rectangle.rows, spot.rectangle.cols) for spot in self.spots]
         return on_chip_network(self.system.chip, max(1, round(float(np.median(sides)) / _BLOCKS_PER_SIDE)))
+
+    @property
+    def light_w(self) -> float:
+        """Power of light over the chips: none over a mesh."""
+        return 0.0
 
     @cached_property
     def num_chips(self) -> int:

@@ -16,6 +16,7 @@ Not modelled: tokens entering from and logits leaving to the host.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
@@ -31,7 +32,7 @@ from accelsim.mapping.booking import TRANSFER
 from accelsim.mapping.execution.spatial.floor import Lanes
 from accelsim.mapping.execution.spatial.pieces import whole_name
 from accelsim.mapping.execution.spatial.settle import Settled
-from accelsim.mapping.servers import BETWEEN_CHIPS, NOC
+from accelsim.mapping.servers import BETWEEN_CHIPS, NOC, SET_PATH
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -77,6 +78,7 @@ def _template(run: Settled) -> _Template:
         builder.link(name, capacity)
     groups, flows, casts = run.walk.pipeline.groups, run.walk.pipeline.flows, run.casts
     lanes = tuple(run.lanes(cast) for cast in casts)
+    turns = {name: builder.server(name) for name in dict.fromkeys(turn for one in lanes for turn in one.turns) if name}
     compute, lane_tasks = np.zeros(len(groups), dtype=np.int64), [np.zeros(0, dtype=np.int64)] * len(casts)
     arriving: list[list[int]] = [[] for _ in groups]
     leaving: list[list[int]] = [[] for _ in groups]
@@ -89,7 +91,8 @@ def _template(run: Settled) -> _Template:
             senders = ", ".join(groups[producer].name for producer in casts[c].producers)
             label = f"{senders} > {', '.join(groups[consumer].name for consumer in casts[c].consumers)}"
             sent = compute[list(casts[c].producers)].tolist()
-            tasks = [builder.task(label, None, route=route, after=sent) for route in lanes[c].routes]
+            ways = itertools.zip_longest(lanes[c].routes, lanes[c].turns)
+            tasks = [builder.task(label, turns.get(turn), route=route, after=sent) for route, turn in ways]
             lane_tasks[c] = np.array(tasks, dtype=np.int64)
             for f in casts[c].flows:
                 if not flows[f].is_feedback:
@@ -140,11 +143,13 @@ def _columns(run: Settled, template: _Template) -> tuple[FloatArray, dict[str, F
                 parts_s[cause][shape, task] = seconds
     for cast, lanes, tasks in zip(run.casts, template.lanes, template.lane_tasks, strict=True):
         nbytes_of = run.cast_bytes(cast)
-        alone_s = parts_s[NOC if lanes.level == run.floor.mesh.level else BETWEEN_CHIPS]
+        alone_s = parts_s[(lanes.level or NOC) if lanes.level == run.floor.mesh.level else BETWEEN_CHIPS]
         for total in np.unique(nbytes_of).tolist():
             if total:
                 at = np.ix_(nbytes_of == total, tasks)
                 nbytes[at] = lanes.lane_bytes(total)
                 latency_s[at] = lanes.latency_s
-                alone_s[at] = run.floor.alone_s(lanes, lanes.lane_bytes(total))
+                alone_s[at] = run.floor.alone_s(lanes, lanes.lane_bytes(total)) - lanes.set_s
+                if lanes.turns:
+                    parts_s[SET_PATH][at] = lanes.set_s
     return work_s, parts_s, nbytes, latency_s

@@ -113,6 +113,7 @@ def _cost_between(left: Cost, right: Cost, fraction: float) -> Cost:
         detail=right.detail,
         tile_bytes=_mix_known(left.tile_bytes, right.tile_bytes, fraction),
         residual=max((left.residual, right.residual), key=lambda residual: residual.log_deviation),
+        light_w=max(left.light_w, right.light_w),
     )
 
 

@@ -96,6 +96,15 @@ class SpatialRun:
         return self.settled.walk.flow_total_bytes
 
     @cached_property
+    def light_w(self) -> float:
+        """Power of lasers and rings over all chips: of each group for its hungriest operator, and of the paths."""
+        of_groups = (
+            max((cost.light_w for price in prices if price is not None for cost in price.costs), default=0.0)
+            for prices in self.settled.prices
+        )
+        return sum(of_groups) + self.floor.light_w
+
+    @cached_property
     def link_byte_hops(self) -> float:
         """Bytes times core hops over all links of the on-chip networks, whole run; detours around faults included."""
         return sum(

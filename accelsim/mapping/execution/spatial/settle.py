@@ -16,6 +16,7 @@ from accelsim.mapping.execution.spatial.casts import Cast, casts_of
 from accelsim.mapping.execution.spatial.faults import WorkingTiles
 from accelsim.mapping.execution.spatial.floor import Floor, Lanes
 from accelsim.mapping.execution.spatial.judge import LatencyJudge
+from accelsim.mapping.execution.spatial.light import lit
 from accelsim.mapping.execution.spatial.placing import ChipProblem, chip_problems, place_groups, use_placement
 from accelsim.mapping.execution.spatial.prices import Prices, short_bytes
 from accelsim.mapping.execution.spatial.sizing import Sizes
@@ -114,6 +115,7 @@ def _priced(walk: Walk, sizes: Sizes, problems: tuple[ChipProblem, ...], floor: 
     working = WorkingTiles(floor.system.chip)
     regions = [working.region(spot.rectangle) for spot in floor.spots]
     prices = tuple(walk.prices.on(g.part, region) for g, region in zip(walk.pipeline.groups, regions, strict=True))
+    floor = lit(floor, casts_of(walk.pipeline.flows, [spot.chip for spot in floor.spots]))
     return Settled(walk, sizes, problems, floor, tuple(region.num_cores for region in regions), prices)
 
 
