@@ -98,7 +98,7 @@ def _chip_card(system: System) -> dict[str, Any]:
 def _chip_figures(chip: Chip) -> dict[str, Any]:
     memories = {
         name: {"capacity_bytes": one.capacity_bytes, "bandwidth_bytes_per_s": one.bandwidth_bytes_per_s}
-        for name, one in chip.memories.items()
+        for name, one in chip.all_memories.items()
     }
     noc = None
     if chip.noc is not None:

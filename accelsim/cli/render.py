@@ -88,8 +88,10 @@ def _summary(result: Result) -> Table:
     if u.mbu_fraction is not None:
         rows.append(("MBU", percent(u.mbu_fraction), MBU_DEFINITION))
     f = result.footprint
-    roles = ", ".join(f"{role} {size(n)}" for role, n in f.role_bytes.items() if n)
-    rows.append(("memory", size(f.total_bytes), f"of {size(f.capacity_bytes)} {f.memory} per chip: {roles}"))
+    for held in (f, *f.behind):
+        roles = ", ".join(f"{role} {size(n)}" for role, n in held.role_bytes.items() if n)
+        where = f"of {size(held.capacity_bytes)} {held.memory} per chip: {roles}"
+        rows.append(("memory", size(held.total_bytes), where))
     if result.bubble_fraction is not None:
         rows.append(("bubble", percent(result.bubble_fraction), BUBBLE_DEFINITION))
     if result.seating is not None:

@@ -26,21 +26,13 @@ from accelsim.config.schema import Spec
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.calibration import CalibrationSection, parameters_from
+from accelsim.hardware.memory import BackingMemory, Memory, Tile
 from accelsim.hardware.optical.decibel import LossDb
 from accelsim.warning import warn
 
 ParametersT = TypeVar("ParametersT")
 #: Forms of a calibration section that copies of a chip remember at once.
 _MOST_READ = 4
-
-
-class Memory(Spec):
-    """A memory shared by all cores of a chip (an L2, an HBM stack); one entry of ``chip.memories``."""
-
-    capacity_bytes: Bytes = Field(gt=0, description="Bytes a program can use.")
-    bandwidth_bytes_per_s: BytesPerS = Field(gt=0, description="Published peak bandwidth, reads and writes together.")
-    latency_s: Seconds = Field(0.0, description="Load-to-use latency of one access.")
-    energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy to move one byte between it and a core.")
 
 
 class SystolicArray(Spec):
@@ -55,10 +47,6 @@ class SystolicArray(Spec):
     shapes: tuple[tuple[Count, Count], ...] = Field(
         (), description="Further rows and columns that an array of results can be configured to."
     )
-
-
-#: A core as (row, column) from 0.
-Tile = tuple[CountOrNone, CountOrNone]
 
 
 class OpticalNoc(Spec):
@@ -157,6 +145,10 @@ class Chip(Spec):
     sram_per_core_bytes: Bytes = Field(gt=0, description="Software-managed SRAM of one core.")
     sram_bandwidth_per_core_bytes_per_s: BytesPerS = Field(gt=0, description="SRAM bandwidth of one core, all ports.")
     memories: Mapping[str, Memory] = Field(default_factory=dict, description="Shared memories, nearest the core first.")
+    behind: Mapping[str, BackingMemory] = Field(
+        default_factory=dict,
+        description="Memories behind the main one, the fastest first: what a plan places there streams in.",
+    )
     systolic: SystolicArray | None = Field(None, description="Shape of the matrix unit, for the systolic cost model.")
     noc: Noc | None = Field(None, description="On-chip network, for machines whose cores talk to neighbours.")
     launch_s: Seconds = Field(0.0, description="Time from one kernel's end to the next kernel's start on one stream.")
@@ -214,6 +206,11 @@ class Chip(Spec):
     def main_memory(self) -> str:
         """Where a model lives: the farthest shared memory, or ``"sram"`` on a chip that has none."""
         return [*self.memories][-1] if self.memories else "sram"
+
+    @property
+    def all_memories(self) -> dict[str, Memory]:
+        """Every memory but the SRAM of the cores, nearest the cores first."""
+        return {**self.memories, **self.behind}
 
     @property
     def main_memory_bytes(self) -> float:

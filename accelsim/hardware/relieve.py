@@ -104,10 +104,11 @@ def _quick_launch(chip: Chip, factor: float) -> Chip | None:
 def _faster_chip(chip: Chip, cause: str, factor: float) -> Chip | None:
     if cause == "compute":
         return chip.model_copy(update={"clock_hz": chip.clock_hz * factor})
-    if cause in chip.memories:
-        memory = chip.memories[cause]
-        faster = memory.model_copy(update={"bandwidth_bytes_per_s": memory.bandwidth_bytes_per_s * factor})
-        return chip.model_copy(update={"memories": {**chip.memories, cause: faster}})
+    for field, memories in (("memories", chip.memories), ("behind", chip.behind)):
+        if cause in memories:
+            bandwidth = memories[cause].bandwidth_bytes_per_s * factor
+            faster = memories[cause].model_copy(update={"bandwidth_bytes_per_s": bandwidth})
+            return chip.model_copy(update={field: {**memories, cause: faster}})
     if cause == "sram":
         bandwidth = chip.sram_bandwidth_per_core_bytes_per_s * factor
         return chip.model_copy(update={"sram_bandwidth_per_core_bytes_per_s": bandwidth})

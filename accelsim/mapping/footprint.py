@@ -25,11 +25,13 @@ class Footprint:
         memory: The memory that holds them, e.g. ``"hbm"`` or ``"sram"``.
         capacity_bytes: What that memory has.
         role_bytes: Bytes by tensor role: ``weight``, ``kv_cache``, ``activation``.
+        behind: What the memories behind it hold, where something lies there.
     """
 
     memory: str
     capacity_bytes: float
     role_bytes: Mapping[str, int]
+    behind: tuple[Footprint, ...] = ()
 
     @property
     def total_bytes(self) -> int:

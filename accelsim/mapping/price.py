@@ -11,6 +11,8 @@ from accelsim.cost.cost import Cost
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
 from accelsim.mapping.known import Known
+from accelsim.mapping.tiers.placing import TierPlacement
+from accelsim.mapping.tiers.streaming import Streaming
 from accelsim.network.pricing import NetworkPricer
 from accelsim.network.seats import Seats
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
@@ -106,8 +108,17 @@ class PricedBlock:
 class Pricer:
     """Prices blocks on one system; remembers operators and blocks, because layers and passes repeat them."""
 
-    def __init__(self, system: System, region: Region, seats: Seats | None = None, known: Known | None = None) -> None:
+    def __init__(
+        self,
+        system: System,
+        region: Region,
+        seats: Seats | None = None,
+        known: Known | None = None,
+        tiers: TierPlacement | None = None,
+    ) -> None:
         known = known or Known()
+        streams = tiers is not None and tiers.streams
+        self._streaming = Streaming(system.chip, region, tiers, self._alone) if streams and tiers else None
         self._system = system
         self._region = region
         self._network = NetworkPricer(system, seats)
@@ -158,6 +169,8 @@ class Pricer:
 
     def _steps(self, operators: OperatorSeries) -> PricedSteps:
         """The price of an operator in every step; in one call where the cost model can."""
+        if self._streaming is not None:
+            return PricedSteps(operators, self._one_by_one(operators), self.priced)
         key = operators.first, operators.growth, operators.count
         if key not in self._on_cores.steps:
             together = getattr(self._model, "series", None)
@@ -176,6 +189,10 @@ class Pricer:
             if between is None:
                 between = self._between_ranks.alone[operator] = self._network.cost(operator)
             return between
+        return self._alone(operator) if self._streaming is None else self._streaming.cost(operator)
+
+    def _alone(self, operator: Operator) -> Cost:
+        """The price on cores with all operands at hand."""
         found = self._on_cores.alone.get(operator)
         if found is None:
             found = self._model.cost(operator, self._system.chip, self._region)

@@ -45,8 +45,8 @@ def _moved_j(result: RunData, row: OperatorRow) -> dict[str, float]:
 
 def _j_per_byte(result: RunData, level: str) -> float:
     chip = result.machine.chip
-    if level in chip.memories:
-        return chip.memories[level].energy_j_per_byte
+    if level in chip.all_memories:
+        return chip.all_memories[level].energy_j_per_byte
     if level in result.machine.levels:
         return result.machine.levels[level].link.energy_j_per_byte
     if level == "sram":

@@ -33,8 +33,8 @@ def traffic_table(result: RunData) -> Columns:
 
 def _kind_and_peak(result: RunData, level: str) -> tuple[str, float]:
     chip, chips = result.machine.chip, result.num_chips
-    if level in chip.memories:
-        return "memory", chip.memories[level].bandwidth_bytes_per_s * chips
+    if level in chip.all_memories:
+        return "memory", chip.all_memories[level].bandwidth_bytes_per_s * chips
     if level == "sram":
         return "memory", chip.num_cores * chip.sram_bandwidth_per_core_bytes_per_s * chips
     if level in result.machine.levels:

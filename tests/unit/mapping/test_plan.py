@@ -9,7 +9,7 @@ from accelsim.mapping.plan import Plan, explain_key
 
 KEYS = (
     "tp, dp, pp, ep, dispatch, microbatches, schedule, order, ranks, execution, region, "
-    "kernels, placer, chunk, granularity, pieces, chips, objective"
+    "kernels, weights_in, kv_in, activations_in, placer, chunk, granularity, pieces, chips, objective"
 )
 
 
@@ -80,7 +80,8 @@ def test_plain_data_has_the_keys_that_the_execution_reads():
     shown = Plan.parse("dp=2,ep=2,dispatch=fp8,region=3x4").to_dict()
     degrees = {"tp": 1, "dp": 2, "pp": 1, "ep": 2, "dispatch": "fp8"}
     pipeline = {"microbatches": 1, "schedule": "gpipe", "order": "tp-dp-pp", "ranks": None}
-    assert shown == {"execution": "whole_chip", **degrees, **pipeline, "region": "3x4", "kernels": None}
+    memories = {"weights_in": None, "kv_in": None, "activations_in": None}
+    assert shown == {"execution": "whole_chip", **degrees, **pipeline, "region": "3x4", "kernels": None, **memories}
     assert Plan(execution="weight_streaming").to_dict() == {"execution": "weight_streaming"}
 
 

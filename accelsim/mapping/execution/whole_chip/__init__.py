@@ -11,6 +11,7 @@ from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.parallel.keys import PARALLEL_KEYS
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import PlanKey, RowsByCols
+from accelsim.mapping.tiers.keys import TIER_KEYS
 from accelsim.workload.steps import StepSeries
 
 REGION = PlanKey(
@@ -22,7 +23,7 @@ REGION = PlanKey(
 class WholeChip(Execution):
     """Operators one after another on the whole chip, or on regions that a token visits in turn."""
 
-    keys: ClassVar[tuple[PlanKey, ...]] = (*PARALLEL_KEYS, REGION, KERNELS_KEY)
+    keys: ClassVar[tuple[PlanKey, ...]] = (*PARALLEL_KEYS, REGION, KERNELS_KEY, *TIER_KEYS)
     has_kernels: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:

@@ -32,7 +32,7 @@ def candidate_plans(sample: Workload, system: System, batch: int) -> tuple[Plan,
     return tuple(
         Plan(tp=plan.tp, dp=plan.dp, ep=plan.ep, region=region)
         for plan in plans
-        for region in _candidate_regions(system.chip)
+        for region in _candidate_regions(system.chip, sample.weight_bytes // plan.tp)
     )
 
 
@@ -62,11 +62,13 @@ def _of(axes: ParallelAxes, system: System, tp: int, batch: int) -> Iterator[Pla
         yield from (Plan(tp=tp, dp=dp, ep=ep) for ep in (tp, tp * dp) if 1 < ep <= axes.num_experts)
 
 
-def _candidate_regions(chip: Chip) -> list[tuple[int, int] | None]:
-    if chip.memories:
+def _candidate_regions(chip: Chip, weight_bytes: int) -> list[tuple[int, int] | None]:
+    streams = bool(chip.behind) and weight_bytes > chip.sram_bytes  # a region keeps its layers in SRAM
+    if chip.memories or streams:
         return [None]
     short, long = sorted(chip.core_grid)
     squares: list[tuple[int, int] | None] = [
         (side, side) for side in sorted({max(1, round(short * share)) for share in REGION_SHARES})
     ]
-    return squares if short == long else [*squares, None]  # no square is the whole of a grid that is not one
+    holds_all = short == long and not chip.behind  # the largest square is the grid; KV cache could not stream to it
+    return squares if holds_all else [*squares, None]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.errors import CapacityError
+from accelsim.errors import CapacityError, PlanError
+from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import System
 from accelsim.mapping.execution.whole_chip.regions import RegionLayout, lay_out
 from accelsim.mapping.footprint import footprint
 from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.shard import shard
+from accelsim.mapping.tiers.fit import shortage
+from accelsim.mapping.tiers.keys import TIER_KEYS
+from accelsim.mapping.tiers.placing import TierPlacement, place_tensors
 from accelsim.units import format_quantity
 from accelsim.warning import warn
 from accelsim.workload.graph import Workload
@@ -68,6 +72,28 @@ def kv_capacity_tokens(model: Model, system: System, plan: Plan, recipe: Recipe,
 _MOST_TOKENS = 1 << 30
 
 
+def placed(workload: Workload, plan: Plan, chip: Chip) -> TierPlacement | None:
+    """Where the tensors of a rank's share lie; None where the chip has one memory, or regions keep all in SRAM.
+
+    Args:
+        workload: The share, of the pass that holds most.
+        plan: May name memories.
+        chip: The chip.
+
+    Raises:
+        PlanError: The plan names a memory that there is not, or one behind the SRAM of regions.
+    """
+    placement = place_tensors(workload, chip, plan)
+    if not chip.behind:
+        return None
+    if plan.region is None:
+        return placement
+    named = [key.name for key in TIER_KEYS if getattr(plan, key.name) not in (None, chip.main_memory)]
+    if named:
+        raise PlanError(f"plan: with region= all stays in SRAM; leave {' and '.join(named)} out, or region.")
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Problem:
     """What does not fit, and the bytes that are missing."""
@@ -78,6 +104,10 @@ class _Problem:
 
 def _problem(workload: Workload, plan: Plan, system: System) -> _Problem | None:
     """What does not fit, or None."""
+    placement = placed(workload, plan, system.chip)
+    if placement is not None:
+        lacking = shortage(placement, system.chip)
+        return None if lacking is None else _Problem(lacking, placement.short_bytes)
     need = footprint(workload, system.chip)
     if need.short_bytes:
         text = f"needs {need} per chip: {format_quantity(need.short_bytes, 'bytes')} short."

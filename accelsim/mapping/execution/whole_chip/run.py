@@ -9,7 +9,7 @@ from accelsim.cost.base import Region
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.profile import launches_kernels
 from accelsim.mapping.execution.base import check_job
-from accelsim.mapping.execution.whole_chip.capacity import check_capacity
+from accelsim.mapping.execution.whole_chip.capacity import check_capacity, placed
 from accelsim.mapping.execution.whole_chip.host import with_host
 from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.mapping.execution.whole_chip.symmetry import symmetry_broken_by
@@ -22,6 +22,7 @@ from accelsim.mapping.price import Pricer
 from accelsim.mapping.seating import seat, seats_of, unfolded_seats
 from accelsim.mapping.servers import COMM, HOST, STREAM
 from accelsim.mapping.shard import shard
+from accelsim.mapping.tiers.fit import tier_footprint
 from accelsim.warning import warn
 from accelsim.workload.graph import Workload
 from accelsim.workload.steps import StepSeries
@@ -86,7 +87,8 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
     warnings = check_capacity(job, fullest)
     seating = seat(fullest, plan, system, job.seed)
     seats = seats_of(plan, seating)
-    pricer = Pricer(system, region_of(plan, system.chip), seats, job.known)
+    tiers = placed(fullest, plan, system.chip)
+    pricer = Pricer(system, region_of(plan, system.chip), seats, job.known, tiers)
     unfolded = _broken_symmetry(job)
     priced = [pricer.price_series(share) for share in shares]
     lowered = lower(priced, system, unfolded_seats(plan, seats) if unfolded else None)
@@ -97,7 +99,7 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
         plan=plan,
         program=lowered.program,
         num_chips=plan.num_ranks,
-        footprint=footprint(fullest, system.chip),
+        footprint=footprint(fullest, system.chip) if tiers is None else tier_footprint(tiers, system.chip),
         blocks=lowered.blocks,
         servers=ServerRoles(STREAM, COMM, HOST if dispatches else None),
         warnings=(
