@@ -23,6 +23,7 @@ from accelsim.cost.base import Region
 from accelsim.cost.cost import Cost
 from accelsim.errors import ShapeError
 from accelsim.hardware.chip import Chip
+from accelsim.hardware.memory import BackingMemory
 from accelsim.mapping.tiers.placing import TierPlacement, moved_bytes
 from accelsim.network.noc.ports import Spread, spread_from_ports
 from accelsim.workload.operator import Operator
@@ -99,11 +100,16 @@ class Streaming:
 
     @cached_property
     def rates(self) -> tuple[float, ...]:
-        """Bytes/s at which each memory behind the main one fills the cores."""
+        """Bytes/s at which each memory behind the main one fills the cores of the region."""
         return tuple(
-            min(memory.stream_bytes_per_s, self._link_bytes_per_s(spread))
+            min(memory.stream_bytes_per_s * self._wires(memory), self._link_bytes_per_s(spread))
             for memory, spread in zip(self.chip.behind.values(), self._spreads, strict=True)
         )
+
+    def _wires(self, memory: BackingMemory) -> float:
+        """Share of a memory's wires that end in the region: of one that lies above the cores, that of its cores."""
+        is_stacked = self.chip.noc is not None and not memory.ports
+        return self.region.num_cores / self.chip.num_cores if is_stacked else 1.0
 
     @cached_property
     def _spreads(self) -> tuple[Spread, ...]:
