@@ -60,7 +60,8 @@ class TimingSpec(RigSpec):
             op: Operator of the rows, some of which are timed in a way of their own.
             hardware: Tells hosts of one source apart; empty: the usual host.
         """
-        special = self.by_op.get(op)
+        # variants of an operator are timed as it is: gemm_trtllm as gemm
+        special = self.by_op.get(op) or self.by_op.get(op.partition("_")[0])
         if special is None:
             return self.rig(hardware)
         stated = {name: getattr(special, name) for name in special.model_fields_set}

@@ -87,7 +87,7 @@ def calibration_table(chip: str) -> Table:
     """
     parts = []
     for name, spec in suites().items():
-        table = suite_table(name) if spec.calibrates else None
+        table = SUITE_KINDS.get(spec.through)().operators(suite_table(name)) if spec.calibrates else None
         if table is not None:
             pairs = zip(table.text("hardware"), table.text("op"), strict=True)
             rows = [i for i, (hardware, op) in enumerate(pairs) if our_name(hardware) == chip and op in spec.calibrates]

@@ -77,6 +77,7 @@ class GemmParameters:
         quantize_launch_s: Launches of the kernels that quantise the activations of a narrow type.
         quantize_row_s: Time of one row in them, one after the other.
         quantize_efficiency: Share of the published bandwidths they reach.
+        call_s: Least time of a product whose kernels the host issues one by one: the device works behind it.
     """
 
     #: Above 1: clocks above the published one; loads that cores share (multicast).
@@ -107,6 +108,7 @@ class GemmParameters:
     quantize_launch_s: float = 0.0
     quantize_row_s: float = 0.0
     quantize_efficiency: float = 1.0
+    call_s: float = 0.0
 
     def __post_init__(self) -> None:
         check_tiles(self.tile_rows, self.tile_cols)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from accelsim.registry import Registry
 from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.machines import Machines
 from accelsim.validation.table import Table
 
 
-class SuiteKind(Protocol):
+class SuiteKind:
     """Compares the rows of suites of one kind, shipped or in a file with the same columns."""
+
+    def operators(self, table: Table) -> Table:
+        """The rows that are operators, in the columns of ``accelsim validate --data``: what a calibration is fitted to.
+
+        Args:
+            table: In the columns of the suite.
+        """
+        return table
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
         """Predictions beside the measurements of ``table``.
@@ -27,7 +33,7 @@ class SuiteKind(Protocol):
         Raises:
             ConfigError: A column that is missing, or a cell that cannot be meant, by file, line and column.
         """
-        ...
+        raise NotImplementedError(f"{type(self).__name__} compares no rows")
 
 
 SUITE_KINDS: Registry[type[SuiteKind]] = Registry("kind of suite", "accelsim.validation.kinds")

@@ -13,7 +13,7 @@ from accelsim.cost.systolic.buffers import buffered_cycles, scale_sim
 from accelsim.cost.systolic.cycles import array_cycles
 from accelsim.errors import ConfigError
 from accelsim.validation.compare import MeasuredComparison
-from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
 from accelsim.validation.machines import Machines
 from accelsim.validation.table import Table
 
@@ -23,7 +23,7 @@ _HARDWARE = "one systolic array"
 
 
 @register_suite_kind("cycles")
-class Cycles:
+class Cycles(SuiteKind):
     """Cycles of products on one array; the comparison holds cycles."""
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:

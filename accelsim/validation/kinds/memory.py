@@ -8,7 +8,7 @@ from accelsim.cost.gpu.attention_tiles import BACKWARD, tiling
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.validation.compare import MeasuredComparison
-from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
 from accelsim.validation.machines import Machines
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.table import Table
@@ -21,7 +21,7 @@ _EXTENTS = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
 
 
 @register_suite_kind("memory")
-class Memory:
+class Memory(SuiteKind):
     """Bytes alive at the peak; the comparison holds bytes, the table a column of them."""
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:

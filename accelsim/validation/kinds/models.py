@@ -18,7 +18,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware.system import System, load_system
 from accelsim.pipeline import simulate
 from accelsim.validation.compare import MeasuredComparison
-from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
 from accelsim.validation.machines import Machines
 from accelsim.validation.predict import Note
 from accelsim.validation.table import MEASURED, Table
@@ -32,7 +32,7 @@ Row = Mapping[str, str]
 
 
 @register_suite_kind("pipeline")
-class Models:
+class Models(SuiteKind):
     """Seconds of whole models."""
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from accelsim.validation.compare import MeasuredComparison, compare_table
-from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
 from accelsim.validation.machines import Machines
 from accelsim.validation.table import Table
 
 
 @register_suite_kind("operators")
-class Operators:
+class Operators(SuiteKind):
     """Seconds of operators, collectives and exchanges."""
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:

@@ -18,6 +18,7 @@ from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.gemm_shapes import GemmShapes
+from accelsim.cost.gpu.kernels._gemm_variants import COARSE_COLS, COARSE_ROWS, PLAIN, VARIANTS, Variant, variant_name
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
 from accelsim.cost.gpu.quantize import quantize_seconds
@@ -56,6 +57,13 @@ _NARROW = (
     FreeParameter("quantize_row_s", 0.1e-9, 30e-9, 6e-9),
     FreeParameter("quantize_efficiency", 0.05, 1.0, 0.6),
 )
+#: A variant's kernels before the product are its own.
+_VARIANT_NARROW = (*_NARROW, FreeParameter("quantize_launch_s", 0.1e-6, 250e-6, 3e-6))
+#: Most rows of one that the host issues are as long as the host takes: they tell little of the device.
+_HOSTED = (
+    *(p for p in _WIDE if p.name in ("matrix_efficiency", "k_block_s")),
+    FreeParameter("call_s", 1e-6, 400e-6, 60e-6),
+)
 #: Products of the vector unit, each launched alone: the latency of a k-loop step does not show beside its arithmetic.
 _VECTOR = (
     *(p for p in _WIDE if p.name not in ("k_block_s", "split_k_s")),
@@ -65,14 +73,23 @@ _VECTOR = (
 )
 _FREE = {DType.FP8: _NARROW, DType.INT8: _NARROW, DType.FP32: _VECTOR}
 #: Bytes of a result element, by the type that is multiplied, where they are not its own.
-_RESULT_BYTES = {DType.FP8: 2.0, DType.INT8: 2.0}
+_RESULT_BYTES = {DType.FP8: 2.0, DType.INT8: 2.0, DType.FP4: 2.0}
+_NARROW_TYPES = (DType.FP8, DType.INT8, DType.FP4)
 
 
 @cache
-def gemm_section(dtype: DType) -> Section:
-    """The section of products of an element type; bf16 and fp16 run the same kernels at the same rate and share one."""
-    name = "gemm" if dtype in HALF_TYPES else f"gemm_{dtype.value}"
-    return Section(name, GemmParameters, TYPICAL, _FREE.get(dtype, _WIDE), _EXTENTS)
+def gemm_section(dtype: DType, variant: str = "") -> Section:
+    """The section of products of an element type; bf16 and fp16 run the same kernels at the same rate and share one.
+
+    Args:
+        dtype: Element type that is multiplied.
+        variant: One of ``VARIANTS``; blank for the plain products.
+    """
+    name = "_".join(part for part in ("gemm", "" if dtype in HALF_TYPES else dtype.value, variant) if part)
+    free = _FREE.get(dtype, _WIDE)
+    if dtype in _NARROW_TYPES and (variant or dtype is DType.FP4):
+        free = _HOSTED if VARIANTS.get(variant, PLAIN).hosted else _VARIANT_NARROW
+    return Section(name, GemmParameters, TYPICAL, free, _EXTENTS)
 
 
 def section_in_use(dtype: DType, calibration: GpuCalibration) -> Section:
@@ -135,27 +152,32 @@ class GemmKernels(KernelFamily):
     """Operands: weights come from main memory; activations are in the L2 as far as they fit."""
 
     kinds: ClassVar[tuple[str, ...]] = ("gemm",)
-    operations: ClassVar[Mapping[str, Operation]] = {"gemm": _ROWS, "batched_gemm": _ROWS}
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "gemm": _ROWS,
+        "batched_gemm": _ROWS,
+        **{f"gemm_{variant}": _ROWS for variant in VARIANTS},
+    }
 
     def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per element type multiplied and stored."""
         return in_groups(operators, _types, lambda alike: _costs(alike, site))
 
     def section(self, op: str, dtype: DType) -> Section | None:
-        """That of the element type."""
-        return gemm_section(dtype)
+        """That of the element type and the variant."""
+        return gemm_section(dtype, variant_name(op))
 
     def parameters(self, op: str, dtype: DType, calibration: GpuCalibration) -> tuple[Any, Warnings]:
-        """Those of the type, or of the nearest one."""
-        return gemm_parameters(dtype, calibration)
+        """Those of the variant, else of the type, else of the nearest one."""
+        section = gemm_section(dtype, variant_name(op))
+        return calibration.read(section) if calibration.states(section) else gemm_parameters(dtype, calibration)
 
     def seconds(self, batch: Batch, parameters: Any, site: Site) -> Array:
         """See :class:`KernelFamily`; with ``rig.quantizes`` rows of an 8-bit type first quantise their activations."""
         x, rig, machine = batch.extents, batch.rig, site.machine
         m, n, k, number = x["m"], x["n"], x["k"], x["batch"]
-        size = batch.dtype.bits / 8
-        result = _RESULT_BYTES.get(batch.dtype, size)
-        a, b, c = number * m * k * size, number * n * k * size, number * m * n * result
+        size, stored = batch.dtype.bits / 8, VARIANTS.get(variant_name(batch.op), PLAIN).stored
+        weight, result = stored.bits / 8 if stored else size, _RESULT_BYTES.get(batch.dtype, size)
+        a, b, c = number * m * k * size, number * n * k * weight, number * m * n * result
         shapes = GemmShapes.of(
             m=m,
             n=n,
@@ -163,24 +185,37 @@ class GemmKernels(KernelFamily):
             batch=number,
             core_flops_per_s=site.core_flops_per_s(batch.dtype),
             element_bytes=size,
+            b_element_bytes=weight,
             result_bytes=result,
+            unpack_s=unpack_s(stored, batch.dtype, site.chip) if stored else 0.0,
             a_cached=machine.cached_fraction(a + b + c),
             b_cached=machine.cached_fraction(a + rig.weight_copies * b + c),
             c_cached=machine.cached_fraction(a + rig.weight_copies * (b + c)),
         )
         times = gemm_times(machine, parameters if rig.has_launch else replace(parameters, launch_s=0.0), shapes)
         seconds = times.total_s + rig.overhead_s
-        if rig.quantizes and size == 1.0:
-            seconds = seconds + quantize_seconds(machine, parameters, m, k)
-        return seconds
+        if rig.quantizes and size <= 1.0:
+            seconds = seconds + quantize_seconds(machine, parameters, m, k, narrow_bytes=size)
+        return np.asarray(np.maximum(seconds, parameters.call_s))
 
     def start(self, section: Section, dtype: DType, calibration: GpuCalibration) -> Any:
         """The nearest type's numbers; a narrow type shares some with the 16-bit products."""
-        start = gemm_parameters(dtype, calibration)[0]
-        if section.free is not _NARROW:
+        start = calibration.read(section)[0] if calibration.states(section) else gemm_parameters(dtype, calibration)[0]
+        if section.free not in (_NARROW, _VARIANT_NARROW, _HOSTED):
             return start
         wide = gemm_parameters(DType.BF16, calibration)[0]
-        return replace(start, **{name: getattr(wide, name) for name in _SHARED_BY_NARROW})
+        shared = {name: getattr(wide, name) for name in _SHARED_BY_NARROW}
+        if section.free is not _NARROW:
+            variant = VARIANTS.get(section.name.removeprefix(f"gemm_{dtype.value}_"), PLAIN)
+            shared |= _tiles(variant, wide)
+        return replace(start, **shared)
+
+
+def _tiles(variant: Variant, wide: GemmParameters) -> dict[str, Any]:
+    """The tiles of a variant's narrow products."""
+    if not variant.coarse:
+        return {name: getattr(wide, name) for name in ("tile_rows", "tile_cols", "max_splits", "follows_rows")}
+    return {"tile_rows": COARSE_ROWS, "tile_cols": COARSE_COLS, "max_splits": 1, "follows_rows": True}
 
 
 def _types(operator: Gemm) -> tuple[DType, DType]:

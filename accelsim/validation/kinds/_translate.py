@@ -1,0 +1,67 @@
+"""Tables in the columns of their source: read row by row into ours, and compared; rows left out are named with why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from accelsim.validation.compare import MeasuredComparison, compare_table
+from accelsim.validation.machines import Machines
+from accelsim.validation.predict import Note
+from accelsim.validation.table import Table
+
+Row = Mapping[str, str]
+Translate = Callable[[Row], "Row | LeftOut"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that is not compared, and the rule that says so."""
+
+    why: str
+
+
+def translated(table: Table, translate: Translate) -> tuple[Table, tuple[Note, ...]]:
+    """The rows that mean something here in the columns of operators, and a note for each kind of the others.
+
+    Args:
+        table: In the columns of the source.
+        translate: A row of the source to a row in the columns of ``accelsim validate --data``, or why it is left out.
+    """
+    cells = [dict(zip(table.columns, row, strict=True)) for row in zip(*table.columns.values(), strict=True)]
+    read = [translate(row) for row in cells]
+    ours = [row for row in read if not isinstance(row, LeftOut)]
+    lines = [table.lines[i] for i, row in enumerate(read) if not isinstance(row, LeftOut)]
+    names = list(dict.fromkeys(name for row in ours for name in row))
+    columns = {name: [row.get(name, "") for row in ours] for name in names}
+    whys = Counter(row.why for row in read if isinstance(row, LeftOut))
+    notes = tuple(Note("", "", "", count, True, f"left out: {why}") for why, count in whys.items())
+    return Table(table.name, columns, lines, table.sha256), notes
+
+
+def compare_translated(suite: str, table: Table, machines: Machines, translate: Translate) -> MeasuredComparison:
+    """Predictions beside the measurements of the rows that ``translate`` can read.
+
+    Args:
+        suite: Name that the rows of errors carry.
+        table: In the columns of the source.
+        machines: Chips by the hardware names of the source.
+        translate: See :func:`translated`.
+
+    Raises:
+        ConfigError: A cell of a translated row that cannot be meant.
+    """
+    ours, left_out = translated(table, translate)
+    found = compare_table(suite, ours, machines)
+    return replace(found, notes=(*found.notes, *left_out))
+
+
+def seconds(microseconds: str) -> str:
+    """A cell of seconds of one of microseconds; one that is no number stays, to be complained about."""
+    try:
+        return repr(float(np.float64(microseconds) * 1e-6))
+    except ValueError:
+        return microseconds
