@@ -36,6 +36,12 @@ PIECES = PlanKey(
     "Rectangles that the operators of a group are divided over by heads, columns, experts or rows of tables; "
     "default: 1, or as many as it takes to fit.",
 )
+RECTANGLES = PlanKey(
+    "rectangles",
+    Word(("own", "shared")),
+    "Whether each group owns a rectangle of tiles, or the groups of a chip run one after another on all of its tiles; "
+    "default: own, on chips of one core shared.",
+)
 CHIPS = PlanKey("chips", Count(), "Chips that groups may fill; default: all of the system.")
 OBJECTIVE = PlanKey(
     "objective",
@@ -49,7 +55,16 @@ OBJECTIVE = PlanKey(
 class Spatial(Execution):
     """Groups of operators on rectangles of tiles, through which units of activations walk one behind another."""
 
-    keys: ClassVar[tuple[PlanKey, ...]] = (PLACER, CHUNK, GRANULARITY, PIECES, CHIPS, OBJECTIVE, KERNELS_KEY)
+    keys: ClassVar[tuple[PlanKey, ...]] = (
+        PLACER,
+        CHUNK,
+        GRANULARITY,
+        PIECES,
+        RECTANGLES,
+        CHIPS,
+        OBJECTIVE,
+        KERNELS_KEY,
+    )
     places_groups: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
@@ -74,7 +89,7 @@ class Spatial(Execution):
 
     def candidates(self, job: Job) -> Iterable[Plan]:
         """A few on chips of tiles that keep all in their SRAM."""
-        if job.system.chip.noc is None or job.system.chip.memories:
+        if job.system.chip.memories or (job.system.chip.noc is None and job.system.chip.num_cores > 1):
             return ()
         from accelsim.mapping.execution.spatial.candidates import candidate_plans
 

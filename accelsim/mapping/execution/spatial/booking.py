@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.cost.cost import Cost
 from accelsim.hardware.optical.array import OPTICAL_NOC
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
+from accelsim.mapping.execution.spatial.floor import Lanes
 from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.network.optical.layer import optical_layer
@@ -22,6 +24,15 @@ class _Counted:
     """Equal executions of an operator, as they are found."""
 
     cost: Cost
+    count: int = 0
+
+
+@dataclass(slots=True)
+class _Moved:
+    """Equal movements of a tensor, as they are found."""
+
+    link_bytes: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    seconds: float = 0.0
     count: int = 0
 
 
@@ -50,33 +61,46 @@ def book_run(run: Settled, book: PriceBook) -> list[Booking]:
 
 
 def _transfers(run: Settled) -> list[Booking]:
-    """One booking per tensor and kind of way: bytes x hops on a chip (each link of a tree once), or between chips."""
-    moved: dict[tuple[str, str], tuple[float, float, int]] = defaultdict(lambda: (0.0, 0.0, 0))
+    """One booking per tensor and kind of way: bytes x hops on a chip, or bytes x links of each level between chips.
+
+    Each link of a tree counts once; what stays on its tiles moves nothing.
+    """
+    moved: dict[tuple[str, tuple[str, ...]], _Moved] = {}
     for cast in run.casts:
         lanes = run.lanes(cast)
-        key = cast.tensor, lanes.level or "noc"
-        hops = lanes.hops if lanes.level is None else np.ones(len(lanes.routes))
+        if lanes.stays:
+            continue
+        sums = moved.setdefault((cast.tensor, tuple(lanes.crossings) or (lanes.level or "noc",)), _Moved())
         sizes, inverse = np.unique(run.cast_bytes(cast), return_inverse=True)
         times = np.bincount(inverse, weights=run.walk.stream.counts).astype(int)
         for total, count in zip(sizes.tolist(), times.tolist(), strict=True):
             if total:
                 carried = lanes.lane_bytes(total)
-                byte_hops, seconds, executions = moved[key]
-                moved[key] = (
-                    byte_hops + float(carried @ hops) * count,
-                    seconds + float(run.floor.alone_s(lanes, carried).max()) * count,
-                    executions + count,
-                )
-    return [_transfer(run.floor.system, tensor, level, *sums) for (tensor, level), sums in moved.items()]
+                sums.count += count
+                sums.seconds += float(run.floor.alone_s(lanes, carried).max()) * count
+                for level, crossed in _crossed(lanes, carried).items():
+                    sums.link_bytes[level] += crossed * count
+    return [_transfer(run.floor.system, tensor, sums) for (tensor, _), sums in moved.items() if sums.count]
 
 
-def _transfer(system: System, tensor: str, level: str, byte_hops: float, seconds: float, count: int) -> Booking:
+def _crossed(lanes: Lanes, carried: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Bytes times links (hops on a mesh, one on light) of one transfer, by network."""
+    if lanes.crossings:
+        return {level: crossed * float(carried.sum()) for level, crossed in lanes.crossings.items()}
+    return {lanes.level: float(carried.sum())} if lanes.level else {"noc": float(carried @ lanes.hops)}
+
+
+def _transfer(system: System, tensor: str, moved: _Moved) -> Booking:
+    count, seconds = moved.count, moved.seconds / moved.count
+    each = {level: link_bytes / count for level, link_bytes in moved.link_bytes.items()}
+    limiter = max(each, key=lambda level: each[level])
+    energy_j = sum(nbytes * _energy_j_per_byte(system, level) for level, nbytes in each.items())
+    return Booking("stream", f"to {tensor}", Cost(seconds, each, {limiter: seconds}, limiter, energy_j), count)
+
+
+def _energy_j_per_byte(system: System, level: str) -> float:
     if level == "noc":
-        energy_j_per_byte = system.chip.noc.energy_j_per_byte if system.chip.noc is not None else 0.0
-    elif level == OPTICAL_NOC:
-        energy_j_per_byte = optical_layer(system.chip).energy_j_per_byte
-    else:
-        energy_j_per_byte = system.levels[level].link.energy_j_per_byte
-    each = byte_hops / count
-    cost = Cost(seconds / count, {level: each}, {level: seconds / count}, level, each * energy_j_per_byte)
-    return Booking("stream", f"to {tensor}", cost, count)
+        return system.chip.noc.energy_j_per_byte if system.chip.noc is not None else 0.0
+    if level == OPTICAL_NOC:
+        return optical_layer(system.chip).energy_j_per_byte
+    return system.levels[level].link.energy_j_per_byte

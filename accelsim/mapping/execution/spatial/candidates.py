@@ -1,7 +1,8 @@
 """Spatial plans worth a run for ``--plan auto``: few, picked by the estimate of their sizing.
 
-The estimate of a plan is that of its groups on rectangles of their sizes and, for groups in pieces, of the multicast to
-them and the sum from them across the tiles they take.  It ranks; what is picked is run.
+Groups own rectangles, or share chips (:mod:`~accelsim.mapping.execution.spatial.sharing`), whole or in pieces.  The
+estimate of a plan is that of its groups on rectangles of their sizes and, for groups in pieces, of the multicast to
+them and the sum from them across the tiles or chips they take.  It ranks; what is picked is run.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from accelsim.errors import REFUSALS
+from accelsim.mapping.execution.spatial.between import Between
 from accelsim.mapping.execution.spatial.divide import Divided, divide
 from accelsim.mapping.execution.spatial.groups import flow_bytes
 from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.run import price_book
+from accelsim.mapping.execution.spatial.sharing import shares_chips
 from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
 from accelsim.workload.graph import Segment
@@ -23,6 +26,12 @@ from accelsim.workload.graph import Segment
 PIECES = (2, 4, 8)
 #: A plan in pieces is run if its estimate is that much below the one in as few as fit: it has more tasks to play.
 WORTH_A_RUN = 0.97
+#: Pieces tried on chips that are shared.
+TEAMS = (2, 4, 8, 16, 32, 64)
+#: Plans with shared chips that are run, the best by their estimates.
+SHARED_RUNS = 3
+#: An estimate that much above the best ends the search for pieces on shared chips.
+HOPELESS = 2.0
 #: Units up to which plans in pieces are tried: each has as many tasks as groups and ways between them.
 MOST_UNITS = 64
 #: Numbers of chips tried beside all: the next smaller ones, because more chips are longer ways.
@@ -30,20 +39,33 @@ FEWER_CHIPS = 3
 
 
 def candidate_plans(job: Job) -> Iterator[Plan]:
-    """Whole groups on all chips and on fewer, and the best number of pieces where it promises a gain.
+    """Groups on rectangles of their own, and on shared chips where that promises a gain.
 
     Args:
         job: What is run, with a spatial plan of defaults.
     """
-    plan = job.plan
     try:
         largest, book = job.passes[-1].last.segments, price_book(job)
-        whole = divide(job, largest, book)
     except REFUSALS:
-        yield plan  # its run says why
+        yield job.plan  # its run says why
         return
+    own_s = math.inf
+    if not shares_chips(job):
+        try:
+            whole = divide(job, largest, book)
+        except REFUSALS:
+            yield job.plan  # its run says why
+        else:
+            own_s = _estimated_s(job, whole)
+            yield from _own_plans(job, whole, largest, book)
+    if job.system.num_chips > 1 or shares_chips(job):  # one chip that is shared is one operator after another on it
+        yield from _shared_plans(job, largest, book, own_s)
+
+
+def _own_plans(job: Job, whole: Divided, largest: Sequence[Segment], book: PriceBook) -> Iterator[Plan]:
+    """Whole groups on all chips and on fewer, and the best number of pieces where it promises a gain."""
     used = max(whole.sizes.chip_of) + 1
-    plan = plan.replace(chunk=max(shape.tokens for shape in whole.stream.shapes))
+    plan = job.plan.replace(chunk=max(shape.tokens for shape in whole.stream.shapes))
     yield plan
     for chips in range(used - 1, max(0, used - 1 - FEWER_CHIPS), -1):
         yield plan.replace(chips=chips)
@@ -54,6 +76,26 @@ def candidate_plans(job: Job) -> Iterator[Plan]:
         seconds, best = min(cut, key=lambda pair: pair[0])
         if seconds < WORTH_A_RUN * _estimated_s(job, whole):
             yield best
+
+
+def _shared_plans(job: Job, largest: Sequence[Segment], book: PriceBook, own_s: float) -> Iterator[Plan]:
+    """The best few numbers of pieces on chips that groups share, where they promise a gain."""
+    one_core = shares_chips(job)
+    plan = job.plan if one_core else job.plan.replace(rectangles="shared")
+    found: list[tuple[float, Plan]] = []
+    for pieces in (None, *(count for count in TEAMS if count <= job.system.num_chips)):
+        one = plan.replace(pieces=pieces)
+        try:
+            divided = divide(replace(job, plan=one), largest, book)
+        except REFUSALS:
+            continue  # more pieces may fit
+        seconds = _estimated_s(job, divided)
+        if found and (seconds > HOPELESS * min(found)[0] or divided.stream.num_units > MOST_UNITS):
+            break
+        found.append((seconds, one.replace(chunk=max(shape.tokens for shape in divided.stream.shapes))))
+    if not found and one_core:
+        yield plan  # its run says why
+    yield from (one for seconds, one in sorted(found, key=lambda pair: pair[0])[:SHARED_RUNS] if seconds < own_s)
 
 
 def _in_pieces(job: Job, plan: Plan, largest: Sequence[Segment], book: PriceBook) -> Iterator[tuple[Plan, Divided]]:
@@ -67,17 +109,38 @@ def _in_pieces(job: Job, plan: Plan, largest: Sequence[Segment], book: PriceBook
 
 def _estimated_s(job: Job, divided: Divided) -> float:
     stream, sizes = divided.stream, divided.sizes
-    once_s = sizes.pipelined_s(stream.in_flight, stream.num_units // stream.in_flight)
-    return once_s + stream.num_units // stream.in_flight * _crossing_s(job, divided)
+    rounds = stream.num_units // stream.in_flight
+    crossing_s = _between_chips_s(job, divided) if sizes.are_shared else _crossing_s(job, divided)
+    return sizes.pipelined_s(stream.in_flight, rounds) + rounds * crossing_s
+
+
+def _between_chips_s(job: Job, divided: Divided) -> float:
+    """Time of one unit on its way to the pieces of every group and from them, over the links of the first team."""
+    pipeline = divided.pipeline
+    pieces = [part for part, one in enumerate(pipeline.parts) if one.is_piece]
+    team = {divided.sizes.chip_of[g] for g, group in enumerate(pipeline.groups) if group.part in pieces[:1]}
+    if len(team) < 2:
+        return 0.0
+    between, (first, *others) = Between(job.system), sorted(team)
+    tree = between.multicast(first, tuple(others))
+    slowest = min(between.links[link][1] for link in tree.links)
+    passes = sum(family.passes for family in pipeline.families if pipeline.parts[family.part].is_piece)
+    return 2 * passes * (tree.latency_s + _mean_sum_bytes(divided) / slowest)
+
+
+def _mean_sum_bytes(divided: Divided) -> float:
+    """Bytes of a sum of pieces, in the middle."""
+    flows = divided.pipeline.flows
+    sizes = flow_bytes(flows, divided.book.segments(divided.stream.typical))
+    summed = {flow.consumer: int(nbytes) for flow, nbytes in zip(flows, sizes, strict=True) if flow.total}
+    return sum(summed.values()) / max(1, len(summed))
 
 
 def _crossing_s(job: Job, divided: Divided) -> float:
     """Time of one unit on its way to pieces and from them, over half of the square that they take."""
     noc, pipeline = job.system.chip.noc, divided.pipeline
     assert noc is not None
-    sizes = flow_bytes(pipeline.flows, divided.book.segments(divided.stream.typical))
-    summed = {flow.consumer: int(nbytes) for flow, nbytes in zip(pipeline.flows, sizes, strict=True) if flow.total}
-    mean_bytes = sum(summed.values()) / max(1, len(summed))
+    mean_bytes = _mean_sum_bytes(divided)
     total_s = 0.0
     for family in pipeline.families:
         if pipeline.parts[family.part].is_piece:

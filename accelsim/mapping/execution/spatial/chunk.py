@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from accelsim.cost.base import Region
 from accelsim.errors import CapacityError
 from accelsim.mapping.execution.spatial.groups import Pipeline, check_grouped
-from accelsim.mapping.execution.spatial.prices import PriceBook, StreamPrices
+from accelsim.mapping.execution.spatial.prices import PriceBook, PriceOf, StreamPrices
 from accelsim.mapping.execution.spatial.pricing import GroupPrice
-from accelsim.mapping.execution.spatial.sizing import Sizes, Space, size_groups
+from accelsim.mapping.execution.spatial.sizing import Sizes
 from accelsim.mapping.execution.spatial.stream import Stream, build_stream, longest_unit
 from accelsim.mapping.job import Job
 
@@ -21,15 +21,18 @@ HOPELESS = 1.1
 #: Tokens per unit tried when the plan names no chunk.
 CHUNKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
+#: Sizes for so many units under way, with what knows the buffers and prices of groups.
+Sizer = Callable[[int, StreamPrices, PriceOf], Sizes]
 
-def choose_chunk(job: Job, pipeline: Pipeline, space: Space, book: PriceBook) -> tuple[Stream, Sizes]:
+
+def choose_chunk(job: Job, pipeline: Pipeline, book: PriceBook, sizer: Sizer) -> tuple[Stream, Sizes]:
     """The chunk that the plan asks for, or the one with the least estimated time; sizes that fit it.
 
     Args:
         job: Its plan may fix the chunk, its phase says how much there is to cut.
         pipeline: Groups, and what flows between them.
-        space: Tiles that are free on each chip.
         book: Prices of groups on regions.
+        sizer: Shares out tiles or chips for one chunk.
 
     Raises:
         CapacityError: The groups do not fit with the smallest chunk tried.
@@ -40,7 +43,7 @@ def choose_chunk(job: Job, pipeline: Pipeline, space: Space, book: PriceBook) ->
     for chunk in _chunks(job):
         stream = build_stream(job.phase, chunk)
         try:
-            sizes = _sized(pipeline, stream, space, book)
+            sizes = _sized(pipeline, stream, book, sizer)
         except CapacityError as error:
             refused = error
             break  # larger chunks need more
@@ -70,7 +73,7 @@ def _chunks(job: Job) -> Iterator[int]:
     yield longest
 
 
-def _sized(pipeline: Pipeline, stream: Stream, space: Space, book: PriceBook) -> Sizes:
+def _sized(pipeline: Pipeline, stream: Stream, book: PriceBook, sizer: Sizer) -> Sizes:
     """Tiles of each group, by the price of a typical unit where the largest fits."""
     typical, fullest = stream.typical, stream.largest
     for shape in (stream.shapes[0], typical, fullest):
@@ -83,4 +86,4 @@ def _sized(pipeline: Pipeline, stream: Stream, space: Space, book: PriceBook) ->
         largest = book.price(part, fullest, region, buffers[index])
         return largest if largest.short_bytes > 0 else book.price(part, typical, region, buffers[index])
 
-    return size_groups(pipeline, space, stream.in_flight, price)
+    return sizer(stream.in_flight, prices, price)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from accelsim.errors import PlanError
+from accelsim.errors import CapacityError, PlanError
 from accelsim.mapping.execution.spatial.chunk import choose_chunk
 from accelsim.mapping.execution.spatial.groups import Pipeline, build_pipeline
-from accelsim.mapping.execution.spatial.pieces import cut, group_of, most_pieces, whole_name
-from accelsim.mapping.execution.spatial.prices import PriceBook
-from accelsim.mapping.execution.spatial.sizing import PartTooLarge, Sizes, free_space
+from accelsim.mapping.execution.spatial.pieces import Pieces, cut, group_of, most_pieces, whole_name
+from accelsim.mapping.execution.spatial.prices import PriceBook, PriceOf, StreamPrices
+from accelsim.mapping.execution.spatial.sharing import Teams, share_chips, shares_chips
+from accelsim.mapping.execution.spatial.sizing import PartTooLarge, Sizes, Space, free_space, size_groups
 from accelsim.mapping.execution.spatial.stream import Stream
 from accelsim.mapping.job import Job
 from accelsim.mapping.placement.constraints import ResolvedConstraints
@@ -56,9 +58,39 @@ def divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
     if job.plan.pieces is not None and not most:
         raise PlanError("pieces: a layer as a whole is not cut. Use granularity=block or operator.")
     pieces = {group: min(job.plan.pieces or 1, count) for group, count in most.items()}
+    if shares_chips(job):
+        return _divided_among_teams(job, largest, book, most)
+    return _cut_until_it_fits(partial(_divided, job, largest, book), most, pieces, largest)
+
+
+def _divided_among_teams(job: Job, largest: Sequence[Segment], book: PriceBook, most: Pieces) -> Divided:
+    """The groups on chips that they share, all in twice as many pieces until the chips hold them."""
+    num_chips, count = job.plan.chips or job.system.num_chips, job.plan.pieces or 1
+    while True:
+        pieces = {group: min(count, limit) for group, limit in most.items()}
+        deal = partial(_dealt, job, largest, book, Teams(job.system.chip, num_chips, min(count, num_chips)))
+        try:
+            return _cut_until_it_fits(deal, most, pieces, largest)
+        except CapacityError:
+            if job.plan.pieces is not None or 2 * count > min(num_chips, max(most.values(), default=1)):
+                raise
+        count *= 2
+
+
+def _dealt(job: Job, largest: Sequence[Segment], book: PriceBook, teams: Teams, pieces: Pieces) -> Divided:
+    own = book.cut(pieces)
+    pipeline = build_pipeline(cut(largest, pieces), job.plan.granularity, job.phase.feeds_back)
+    stream, sizes = choose_chunk(job, pipeline, own, partial(share_chips, pipeline, teams))
+    return Divided(pipeline, stream, sizes, own, ResolvedConstraints())
+
+
+def _cut_until_it_fits(
+    divided: Callable[[Pieces], Divided], most: Pieces, pieces: Pieces, largest: Sequence[Segment]
+) -> Divided:
+    """What ``divided`` makes of as few pieces as fit: of a group that is too large it gets twice as many."""
     while True:
         try:
-            return _divided(job, cut(largest, pieces), book.cut(pieces))
+            return divided(pieces)
         except PartTooLarge as error:
             group = f"{largest[error.part.segment].name}.{whole_name(group_of(error.part.operators[0]))}"
             is_rest = pieces.get(group, 1) > 1 and not error.part.is_piece
@@ -67,10 +99,15 @@ def divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
             pieces = {**pieces, group: min(2 * pieces[group], most[group])}
 
 
-def _divided(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
-    pipeline = build_pipeline(largest, job.plan.granularity, job.phase.feeds_back)
+def _divided(job: Job, largest: Sequence[Segment], book: PriceBook, pieces: Pieces) -> Divided:
+    book = book.cut(pieces)
+    pipeline = build_pipeline(cut(largest, pieces), job.plan.granularity, job.phase.feeds_back)
     names = [group.name for group in pipeline.groups]
     constraints = job.constraints.resolve(names) if job.constraints is not None else ResolvedConstraints()
     space = free_space(job.system.chip, job.plan.chips or job.system.num_chips, constraints)
-    stream, sizes = choose_chunk(job, pipeline, space, book)
+    stream, sizes = choose_chunk(job, pipeline, book, partial(_size, pipeline, space))
     return Divided(pipeline, stream, sizes, book, constraints)
+
+
+def _size(pipeline: Pipeline, space: Space, units: int, _: StreamPrices, price_of: PriceOf) -> Sizes:
+    return size_groups(pipeline, space, units, price_of)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
+from accelsim.mapping.execution.spatial.floor import Spot
 from accelsim.mapping.execution.spatial.occupancy import Fill, Occupancy, kv_capacity
 from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.mapping.footprint import Footprint
@@ -34,7 +36,7 @@ def fill_sram(settled: Settled, fullest: Traversal) -> Occupancy:
                 capacity_bytes=settled.floor.system.chip.sram_per_core_bytes,
             )
         )
-    return Occupancy(tuple(fills), kv_capacity(fills, fullest.positions))
+    return Occupancy(tuple(fills), kv_capacity(_by_spot(settled, fills), fullest.positions))
 
 
 def fullest_chip(settled: Settled, occupancy: Occupancy) -> Footprint:
@@ -45,10 +47,19 @@ def fullest_chip(settled: Settled, occupancy: Occupancy) -> Footprint:
         occupancy: What one tile of each group holds.
     """
     chips: dict[int, dict[str, int]] = defaultdict(lambda: {role.value: 0 for role in _HELD})
-    for spot, fill in zip(settled.floor.spots, occupancy.fills, strict=True):
+    spots = dict.fromkeys(settled.floor.spots)
+    for spot, fill in zip(spots, _by_spot(settled, occupancy.fills), strict=True):
         held = chips[spot.chip]
         held[Role.WEIGHT.value] += round(fill.weight_bytes * fill.num_tiles)
         held[Role.KV_CACHE.value] += round(fill.kv_bytes * fill.num_tiles)
         held[Role.ACTIVATION.value] += round((fill.buffer_bytes + fill.scratch_bytes) * fill.num_tiles)
     fullest = max(chips.values(), key=lambda held: sum(held.values()))
     return Footprint("sram", settled.floor.system.chip.sram_bytes, fullest)
+
+
+def _by_spot(settled: Settled, fills: Sequence[Fill]) -> list[Fill]:
+    """What one tile of each rectangle holds: all that its groups keep, and what the hungriest needs while it runs."""
+    found: dict[Spot, Fill] = {}
+    for spot, fill in zip(settled.floor.spots, fills, strict=True):
+        found[spot] = found[spot].beside(fill) if spot in found else fill
+    return list(found.values())

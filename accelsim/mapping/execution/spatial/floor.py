@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import PlanError
-from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
+from accelsim.mapping.execution.spatial.between import Between
 from accelsim.network.noc import (
     CoarseMesh,
     MeshRoutes,
@@ -50,9 +49,10 @@ class Lanes:
         routes: Links of each lane, ids of the floor; of a lane to several spots the links of its tree, each once.
         latency_s: First byte of each lane. float64[lanes].
         shares: Part of the bytes that each lane carries, running sum. float64[lanes].
-        hops: Core hops of each lane. float64[lanes].
-        level: Name of the system level (or optical layer) that is crossed, or None on a chip's mesh.
-        branches: Links of each lane to each spot, where there are several on the chip.
+        hops: Core hops of each lane on a chip. float64[lanes].
+        level: Name of the optical layer that is crossed, or None on a chip's mesh.
+        branches: Links of each lane to each spot, where there are several.
+        crossings: Links of each system level that every byte crosses; empty on a chip.
         turns: For each lane, what it waits its turn for, as light paths that share wavelengths do; empty: nothing.
         set_s: Part of the latency in which a light path is set. float64[lanes], where there are turns.
     """
@@ -63,6 +63,7 @@ class Lanes:
     hops: FloatArray
     level: str | None = None
     branches: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    crossings: Mapping[str, float] = field(default_factory=dict)
     turns: tuple[str, ...] = ()
     set_s: FloatArray | float = 0.0
 
@@ -71,14 +72,23 @@ class Lanes:
         ends = np.rint(self.shares * nbytes).astype(np.int64)
         return np.diff(ends, prepend=0)
 
+    @property
+    def stays(self) -> bool:
+        """Whether the bytes stay on the tiles where they are."""
+        return not any(self.routes)
+
+
+_ONE, _NONE = np.ones(1), np.zeros(1)
+#: Between groups that share their tiles.
+_HERE = Lanes(((),), _NONE, _ONE, _NONE)
+
 
 @dataclass(frozen=True)
 class Floor:
     """Spots of all groups over the chips of a system.
 
-    Links are the coarse mesh of each chip, one after the other, then for each chip and system level a port out and a
-    port in.  Not modelled: the shape of a system level between its chips (every chip has one port per level, as on a
-    switch), the way from a rectangle to the edge of its chip.
+    Links are the coarse mesh of each chip, one after the other, then those between chips
+    (:mod:`~accelsim.mapping.execution.spatial.between`).
     """
 
     system: System
@@ -86,7 +96,11 @@ class Floor:
 
     @cached_property
     def mesh(self) -> CoarseMesh:
-        """Coarse mesh of one chip; blocks are about as wide as a typical rectangle."""
+        """Coarse mesh of one chip; blocks are about as wide as a typical rectangle.
+
+        Raises:
+            ConfigError: The chip has no on-chip network.
+        """
         sides = [min(spot.rectangle.rows, spot.rectangle.cols) for spot in self.spots]
         return on_chip_network(self.system.chip, max(1, round(float(np.median(sides)) / _BLOCKS_PER_SIDE)))
 
@@ -103,29 +117,31 @@ class Floor:
     @cached_property
     def links(self) -> tuple[tuple[str, float], ...]:
         """Name and capacity of every link."""
-        names, capacity = list(self.mesh.link_names), self.mesh.capacity_bytes_per_s
-        chips = range(self.num_chips)
-        on_chip = [
+        between = self._between.links if self.num_chips > 1 else ()
+        if self.system.chip.noc is None:
+            return between
+        on_chip = tuple(
             (name if self.num_chips == 1 else f"chip{chip}.{name}", float(rate))
-            for chip in chips
-            for name, rate in zip(names, capacity, strict=True)
-        ]
-        if self.num_chips == 1:
-            return tuple(on_chip)
-        ports = [
-            (f"chip{chip}.{level.name}.{side}", level.link.bandwidth_bytes_per_s)
-            for chip in chips
-            for level in self.system.levels.values()
-            for side in ("out", "in")
-        ]
-        return tuple(on_chip + ports)
+            for chip in range(self.num_chips)
+            for name, rate in zip(self.mesh.link_names, self.mesh.capacity_bytes_per_s, strict=True)
+        )
+        return on_chip + between
+
+    @cached_property
+    def _between(self) -> Between:
+        return Between(self.system)
+
+    @cached_property
+    def _first_between(self) -> int:
+        """Number of the first link between chips."""
+        return len(self.links) - len(self._between.links)
 
     @cached_property
     def _known(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], Lanes]:
         return {}
 
     def lanes(self, producers: tuple[int, ...], consumers: tuple[int, ...]) -> Lanes:
-        """How bytes go from one group to another, to several of one chip, or from several of one chip to their sum.
+        """How bytes go from one group to others, all on its chip or all elsewhere, or from several groups to their sum.
 
         Args:
             producers: Groups that send; several only where there is one consumer.
@@ -133,9 +149,11 @@ class Floor:
         """
         key = producers, consumers
         if key not in self._known:
-            source, target = self.spots[producers[0]].chip, self.spots[consumers[0]].chip
-            if source != target:
-                self._known[key] = self._between_chips(source, target)
+            sources, targets = (tuple(self.spots[group] for group in ends) for ends in key)
+            if sources[0].chip != targets[0].chip:
+                self._known[key] = self._between_chips(sources, targets)
+            elif set(sources) == set(targets):
+                self._known[key] = _HERE
             elif len(producers) == len(consumers) == 1:
                 self._known[key] = self._lanes(producers[0], consumers[0])
             else:
@@ -179,21 +197,27 @@ class Floor:
             level=self.mesh.level,
         )
 
-    def _between_chips(self, source: int, target: int) -> Lanes:
-        level = self._level(source, target)
-        names = [name for name, _ in self.links]
-        route = (names.index(f"chip{source}.{level.name}.out"), names.index(f"chip{target}.{level.name}.in"))
-        one = np.ones(1)
-        return Lanes((route,), one * level.link.latency_s, one, one * 0.0, level.name)
+    def _between_chips(self, sources: tuple[Spot, ...], targets: tuple[Spot, ...]) -> Lanes:
+        """One lane over the tree to all chips of ``targets``, or from all chips of ``sources``."""
+        senders = tuple(dict.fromkeys(spot.chip for spot in sources))
+        readers = tuple(dict.fromkeys(spot.chip for spot in targets))
+        is_sum = len(sources) > 1
+        ends = [spot.chip for spot in (sources if is_sum else targets)]
+        between = self._between
+        tree = between.reduction(senders, readers[0]) if is_sum else between.multicast(senders[0], readers)
+        branch_of = dict(zip(senders if is_sum else readers, tree.branches, strict=True))
+        return Lanes(
+            routes=(self._numbered(tree.links),),
+            latency_s=_ONE * tree.latency_s,
+            shares=_ONE,
+            hops=_NONE,
+            branches=tuple((self._numbered(branch_of[chip]),) for chip in ends) if len(ends) > 1 else (),
+            crossings=between.crossings(tree),
+        )
 
-    def _level(self, source: int, target: int) -> SystemLevel:
-        """The innermost level in which the two chips are in one group."""
-        size = 1
-        for level in self.system.levels.values():
-            size *= level.size
-            if source // size == target // size:
-                return level
-        raise PlanError(f"system {self.system.name}: nothing joins chip {source} and chip {target}.")
+    def _numbered(self, links: Sequence[int]) -> tuple[int, ...]:
+        """Links between chips by their numbers on the floor."""
+        return tuple(self._first_between + link for link in links)
 
     def alone_s(self, lanes: Lanes, lane_bytes: npt.NDArray[np.int64]) -> FloatArray:
         """Time of each lane on idle links: latency and its bytes over the narrowest link. float64[lanes].

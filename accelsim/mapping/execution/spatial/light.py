@@ -108,7 +108,7 @@ def lit(floor: Floor, casts: Iterable[Cast]) -> Floor:
     Raises:
         ConfigError: The light of a way does not suffice.
     """
-    layer = floor.mesh
+    layer = floor.mesh if floor.system.chip.noc is not None else None
     if not isinstance(layer, OpticalLayer):
         return floor
     ways: list[list[Way]] = [[] for _ in range(floor.num_chips)]

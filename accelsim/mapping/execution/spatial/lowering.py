@@ -1,10 +1,10 @@
 """From groups on rectangles to one task graph: units walk through the groups, pipelined.
 
-Servers are rectangles: a group computes one unit at a time.  What a group sends is one task per lane over the links of
-the coarse on-chip mesh (or the ports between chips), where transfers share capacity; its latency is its hops.  A tensor
-with several readers is a multicast: one task per lane over a tree, which carries the bytes once over each of its links
-and ends everywhere when the farthest reader has it.  Partial results of several groups are a multicast turned round:
-they are added up where they meet, as fast as a link brings them.
+Servers are rectangles: a group computes one unit at a time, and groups that share a chip take turns.  What a group
+sends is one task per lane over the links of the coarse on-chip mesh (or those between chips), where transfers share
+capacity; its latency is its hops.  A tensor with several readers is a multicast: one task per lane over a tree, which
+carries the bytes once over each of its links and ends everywhere when the farthest reader has it.  Partial results of
+several groups are a multicast turned round: they are added up where they meet, as fast as a link brings them.
 
 Buffers are finite: a transfer starts only when each reader has taken up the unit ``depth`` before, and a group starts a
 unit only when what it sent two units before has arrived.  In decode, a unit waits for the token sampled before.
@@ -17,7 +17,8 @@ Not modelled: tokens entering from and logits leaving to the host.
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,8 +30,9 @@ from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.engine.template import CrossEdges, instantiate
 from accelsim.mapping.booking import TRANSFER
-from accelsim.mapping.execution.spatial.floor import Lanes
-from accelsim.mapping.execution.spatial.pieces import whole_name
+from accelsim.mapping.execution.spatial.floor import Lanes, Spot
+from accelsim.mapping.execution.spatial.groups import TileGroup
+from accelsim.mapping.execution.spatial.pieces import PIECE, is_piece, whole_name
 from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.mapping.servers import BETWEEN_CHIPS, NOC, SET_PATH
 
@@ -84,12 +86,13 @@ def _template(run: Settled) -> _Template:
     leaving: list[list[int]] = [[] for _ in groups]
     for index, cast in enumerate(casts):
         leaving[max(cast.producers)].append(index)  # by then all who send have their tasks
-    for index, group in enumerate(groups):
-        server = builder.server(group.name)
-        compute[index] = builder.task(group.name, server, after=arriving[index])
+    servers: dict[Spot, int] = {}
+    for index, (group, spot) in enumerate(zip(groups, run.floor.spots, strict=True)):
+        if spot not in servers:
+            servers[spot] = builder.server(f"chip{spot.chip}" if run.sizes.are_shared else group.name)
+        compute[index] = builder.task(group.name, servers[spot], after=arriving[index])
         for c in leaving[index]:
-            senders = ", ".join(groups[producer].name for producer in casts[c].producers)
-            label = f"{senders} > {', '.join(groups[consumer].name for consumer in casts[c].consumers)}"
+            label = f"{_named(groups, casts[c].producers)} > {_named(groups, casts[c].consumers)}"
             sent = compute[list(casts[c].producers)].tolist()
             ways = itertools.zip_longest(lanes[c].routes, lanes[c].turns)
             tasks = [builder.task(label, turns.get(turn), route=route, after=sent) for route, turn in ways]
@@ -98,6 +101,15 @@ def _template(run: Settled) -> _Template:
                 if not flows[f].is_feedback:
                     arriving[flows[f].consumer] += tasks
     return _Template(builder.build(), compute, lanes, tuple(lane_tasks))
+
+
+def _named(groups: Sequence[TileGroup], numbers: Sequence[int]) -> str:
+    """Names of groups, several pieces of one group as ``decoder3.mlp@*``."""
+    pieces = Counter(whole_name(groups[n].name) for n in numbers if is_piece(groups[n].name))
+    names = [groups[n].name for n in numbers]
+    return ", ".join(
+        dict.fromkeys(f"{whole}{PIECE}*" if pieces[whole := whole_name(name)] > 1 else name for name in names)
+    )
 
 
 def _edges_between_units(run: Settled, template: _Template) -> CrossEdges:
@@ -143,7 +155,7 @@ def _columns(run: Settled, template: _Template) -> tuple[FloatArray, dict[str, F
                 parts_s[cause][shape, task] = seconds
     for cast, lanes, tasks in zip(run.casts, template.lanes, template.lane_tasks, strict=True):
         nbytes_of = run.cast_bytes(cast)
-        alone_s = parts_s[(lanes.level or NOC) if lanes.level == run.floor.mesh.level else BETWEEN_CHIPS]
+        alone_s = parts_s[BETWEEN_CHIPS if lanes.crossings else lanes.level or NOC]
         for total in np.unique(nbytes_of).tolist():
             if total:
                 at = np.ix_(nbytes_of == total, tasks)

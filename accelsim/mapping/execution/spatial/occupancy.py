@@ -10,7 +10,7 @@ Not modelled: code, stack, and the uneven last tiles of a tensor.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,16 @@ class Fill:
     buffer_bytes: float
     scratch_bytes: float
     capacity_bytes: float
+
+    def beside(self, other: Fill) -> Fill:
+        """Both on the same tiles, one after the other: what stays adds up, scratch is that of the hungrier one."""
+        return replace(
+            self,
+            weight_bytes=self.weight_bytes + other.weight_bytes,
+            kv_bytes=self.kv_bytes + other.kv_bytes,
+            buffer_bytes=self.buffer_bytes + other.buffer_bytes,
+            scratch_bytes=max(self.scratch_bytes, other.scratch_bytes),
+        )
 
     @property
     def peak_bytes(self) -> float:

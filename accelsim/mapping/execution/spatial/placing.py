@@ -52,7 +52,7 @@ def chip_problems(
         wires = tuple(
             ItemWire(place[flow.producer], place[flow.consumer], float(nbytes))
             for flow, nbytes in zip(pipeline.flows, walk.flow_total_bytes, strict=True)
-            if flow.producer in place and flow.consumer in place
+            if flow.producer in place and flow.consumer in place and not sizes.are_shared
         )
         here = constraints.on(chip, members, forbidden_tiles(system.chip), names)
         seconds = judge.of(members) if judge is not None else None

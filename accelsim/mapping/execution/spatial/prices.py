@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property
 
@@ -28,6 +28,9 @@ SAMPLED_LENGTHS = 17
 
 #: Price of a group for each shape of a stream; None where a shape does not reach the group.
 Prices = tuple[GroupPrice | None, ...]
+
+#: Price of the part with a number on a region.
+PriceOf = Callable[[int, Region], GroupPrice]
 
 
 class PriceBook:
@@ -118,18 +121,20 @@ class StreamPrices:
 
     def __init__(self, pipeline: Pipeline, stream: Stream, book: PriceBook) -> None:
         self._pipeline, self._stream, self._book = pipeline, stream, book
-        self._known: dict[tuple[int, Region], Prices] = {}
+        self._known: dict[tuple[int, Region, int], Prices] = {}
 
-    def on(self, part: int, region: Region) -> Prices:
+    def on(self, part: int, region: Region, beside_bytes: int = 0) -> Prices:
         """Price of a part on a region for each shape.
 
         Args:
             part: Index of the part.
             region: Rows and columns of tiles.
+            beside_bytes: What other groups keep on the same tiles.
         """
-        key = part, region
+        key = part, region, beside_bytes
         if key not in self._known:
-            self._known[key] = self._priced(self._pipeline.parts[part], region, self.part_buffer_bytes(part))
+            held = self.part_buffer_bytes(part) + beside_bytes
+            self._known[key] = self._priced(self._pipeline.parts[part], region, held)
         return self._known[key]
 
     def part_buffer_bytes(self, part: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,13 +17,14 @@ from accelsim.mapping.execution.spatial.chunk import with_least_chunk
 from accelsim.mapping.execution.spatial.divide import divide
 from accelsim.mapping.execution.spatial.faults import check_reachable, fault_warnings
 from accelsim.mapping.execution.spatial.fill import fill_sram, fullest_chip
-from accelsim.mapping.execution.spatial.floor import Floor
+from accelsim.mapping.execution.spatial.floor import Floor, Spot
 from accelsim.mapping.execution.spatial.groups import Pipeline
 from accelsim.mapping.execution.spatial.lowering import lower_pipeline
 from accelsim.mapping.execution.spatial.occupancy import Occupancy
 from accelsim.mapping.execution.spatial.placing import ChipProblem
 from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.settle import Searching, Settled, settle
+from accelsim.mapping.execution.spatial.sharing import shares_chips
 from accelsim.mapping.execution.spatial.sizing import Sizes
 from accelsim.mapping.execution.spatial.stream import Stream
 from accelsim.mapping.execution.spatial.walk import walk_through
@@ -97,12 +99,12 @@ class SpatialRun:
 
     @cached_property
     def light_w(self) -> float:
-        """Power of lasers and rings over all chips: of each group for its hungriest operator, and of the paths."""
-        of_groups = (
-            max((cost.light_w for price in prices if price is not None for cost in price.costs), default=0.0)
-            for prices in self.settled.prices
-        )
-        return sum(of_groups) + self.floor.light_w
+        """Power of lasers and rings over all chips: of each rectangle for its hungriest operator, and of the paths."""
+        hungriest: dict[Spot, float] = defaultdict(float)
+        for spot, prices in zip(self.floor.spots, self.settled.prices, strict=True):
+            of_group = (cost.light_w for price in prices if price is not None for cost in price.costs)
+            hungriest[spot] = max(hungriest[spot], *of_group, 0.0)
+        return sum(hungriest.values()) + self.floor.light_w
 
     @cached_property
     def link_byte_hops(self) -> float:
@@ -119,11 +121,11 @@ def price_book(job: Job) -> PriceBook:
     """What the job's model costs on its chip, empty; runs that share one price nothing twice.
 
     Raises:
-        PlanError: The chip has no on-chip network.
+        PlanError: The chip has no on-chip network, and more cores than one that would own rectangles.
         RoutingError: Dead links cut a tile off.
     """
     chip = job.system.chip
-    if chip.noc is None:
+    if chip.noc is None and not shares_chips(job):
         raise PlanError(
             f"plan: execution=spatial needs an on-chip network, {chip.name} has none. "
             "Use execution=whole_chip, or add noc to the chip's file."

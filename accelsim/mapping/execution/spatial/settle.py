@@ -10,15 +10,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import CapacityError
+from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.casts import Cast, casts_of
 from accelsim.mapping.execution.spatial.faults import WorkingTiles
-from accelsim.mapping.execution.spatial.floor import Floor, Lanes
+from accelsim.mapping.execution.spatial.floor import Floor, Lanes, Spot
 from accelsim.mapping.execution.spatial.judge import LatencyJudge
 from accelsim.mapping.execution.spatial.light import lit
 from accelsim.mapping.execution.spatial.placing import ChipProblem, chip_problems, place_groups, use_placement
 from accelsim.mapping.execution.spatial.prices import Prices, short_bytes
+from accelsim.mapping.execution.spatial.sharing import shared_floor
 from accelsim.mapping.execution.spatial.sizing import Sizes
 from accelsim.mapping.execution.spatial.walk import Walk
 from accelsim.mapping.job import Job
@@ -92,6 +93,13 @@ def settle(job: Job, walk: Walk, sizes: Sizes, constraints: ResolvedConstraints,
         PlacementError: No layout on the grid.
     """
     chip = job.system.chip
+    if sizes.are_shared:
+        if how.placement is not None:
+            raise PlanError("placer: with rectangles=shared there is nothing to place. Use rectangles=own.")
+        floor = shared_floor(job, sizes)
+        settled = _priced(walk, sizes, chip_problems(walk, sizes, job.system, constraints), floor)
+        _check_fit(settled, chip)
+        return settled
     judge = LatencyJudge(walk, chip) if job.plan.objective == "latency" else None
     for _ in range(1 if how.placement is not None else PLACEMENT_ROUNDS):
         problems = chip_problems(walk, sizes, job.system, constraints, judge)
@@ -114,9 +122,28 @@ def _priced(walk: Walk, sizes: Sizes, problems: tuple[ChipProblem, ...], floor: 
     """Price of each group on its rectangle."""
     working = WorkingTiles(floor.system.chip)
     regions = [working.region(spot.rectangle) for spot in floor.spots]
-    prices = tuple(walk.prices.on(g.part, region) for g, region in zip(walk.pipeline.groups, regions, strict=True))
+    beside = _beside_bytes(walk, floor)
+    prices = tuple(
+        walk.prices.on(group.part, region, beside[group.part])
+        for group, region in zip(walk.pipeline.groups, regions, strict=True)
+    )
     floor = lit(floor, casts_of(walk.pipeline.flows, [spot.chip for spot in floor.spots]))
     return Settled(walk, sizes, problems, floor, tuple(region.num_cores for region in regions), prices)
+
+
+def _beside_bytes(walk: Walk, floor: Floor) -> list[int]:
+    """What other groups keep on the tiles of each part's groups, where that is most."""
+    held = [
+        walk.pipeline.part_of(group).resident_bytes + walk.prices.group_buffer_bytes(group)
+        for group in range(len(floor.spots))
+    ]
+    on_spot: dict[Spot, int] = {}
+    for spot, nbytes in zip(floor.spots, held, strict=True):
+        on_spot[spot] = on_spot.get(spot, 0) + nbytes
+    found = [0] * len(walk.pipeline.parts)
+    for group, spot, nbytes in zip(walk.pipeline.groups, floor.spots, held, strict=True):
+        found[group.part] = max(found[group.part], on_spot[spot] - nbytes)
+    return found
 
 
 def _check_fit(settled: Settled, chip: Chip, among: Container[int] | None = None) -> None:

@@ -16,7 +16,7 @@ which the group is priced again).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from accelsim.mapping.execution.spatial.block import BlockPart
 from accelsim.mapping.execution.spatial.faults import forbidden_tiles
 from accelsim.mapping.execution.spatial.groups import Family, Pipeline
 from accelsim.mapping.execution.spatial.pieces import whole_name
+from accelsim.mapping.execution.spatial.prices import PriceOf
 from accelsim.mapping.execution.spatial.pricing import GroupPrice
 from accelsim.mapping.placement.constraints import ResolvedConstraints
 from accelsim.units import format_quantity
@@ -53,9 +54,6 @@ class PartTooLarge(CapacityError):
         self.part = part
 
 
-PriceOf = Callable[[int, Region], GroupPrice]
-
-
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Tiles of each part and of which chip its groups live on.
@@ -66,6 +64,7 @@ class Sizes:
         chip_of: Chip of each group.
         slowest_s: Time of the slowest group.
         total_s: Sum over all groups.
+        are_shared: Whether the groups of a chip have all of its tiles, one after another.
     """
 
     tiles: tuple[int, ...]
@@ -73,6 +72,7 @@ class Sizes:
     chip_of: tuple[int, ...]
     slowest_s: float
     total_s: float
+    are_shared: bool = False
 
     def of_part(self, part: int) -> tuple[int, int]:
         """Tiles of one group of a part, and the fewest it can live with."""
@@ -188,7 +188,7 @@ def _menu(part: BlockPart, index: int, space: Space, price_of: PriceOf) -> list[
 
     largest = _largest_side(space)
     if price(largest).short_bytes > 0:
-        raise PartTooLarge(_part_too_large(part, space.chip, _region(space.chip, largest), price(largest)), part)
+        raise PartTooLarge(part_too_large(part, space.chip, _region(space.chip, largest), price(largest)), part)
     low, high = 1, largest
     low = max(low, min(largest, math.isqrt(int(part.resident_bytes / space.chip.sram_per_core_bytes))))
     while low < high:
@@ -284,7 +284,15 @@ def _fits(tiles: Sequence[int], sequence: Sequence[int | None], space: Space) ->
     return _chips(tiles, sequence, space)[-1] < len(space.budgets)
 
 
-def _part_too_large(part: BlockPart, chip: Chip, region: Region, price: GroupPrice) -> str:
+def part_too_large(part: BlockPart, chip: Chip, region: Region, price: GroupPrice) -> str:
+    """What does not fit of a part.
+
+    Args:
+        part: The part.
+        chip: Where it shall go.
+        region: The largest rectangle there.
+        price: Its price on it.
+    """
     short = format_quantity(price.short_bytes * region.num_cores, "bytes")
     weights, kv = format_quantity(part.weight_bytes, "bytes"), format_quantity(part.kv_bytes, "bytes")
     scratch = format_quantity(price.scratch_bytes, "bytes")
