@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 _NUMBERS = ("points", "MAPE", "median", "p90", "bias")
+#: Columns of single rows that a narrow screen does without, the first to go first.
+_LESS_NEEDED = ("date", "limit", "facts", "outside because", "types", "band", "metric")
 
 
 def register(app: typer.Typer) -> None:
@@ -160,6 +162,7 @@ def _print_tables(found: Sequence[MeasuredComparison], verbose: bool) -> None:
     _print_errors(console, found, by_size=False)
     if verbose:
         _print_errors(console, found, by_size=True)
+        _print_details(console, found)
     for one in found:
         if one.num_unpriced:
             text = f"{one.num_unpriced} of {len(one.labels)} rows have no prediction"
@@ -178,6 +181,16 @@ def _print_errors(console: Console, found: Sequence[MeasuredComparison], by_size
         rows = [_cells(row) for row in one.rows(by_size=by_size)]
         if rows:
             console.print(fitted_table(console, f"{one.suite}: {what}", columns, rows), "")
+
+
+def _print_details(console: Console, found: Sequence[MeasuredComparison]) -> None:
+    """The single rows of suites that have something to say of each."""
+    from accelsim.cli.tables import Columns, fitted_table
+
+    for one in (comparison for comparison in found if comparison.details):
+        columns = Columns(tuple(one.details[0]), optional=_LESS_NEEDED, gap=1)
+        rows = [dict(row) for row in one.details]
+        console.print(fitted_table(console, f"{one.suite}: row by row", columns, rows), "")
 
 
 def _cells(row: ErrorRow) -> dict[str, str]:

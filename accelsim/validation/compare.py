@@ -69,6 +69,7 @@ class MeasuredComparison:
         measured_s: Seconds.
         notes: What to know.
         unit: Of both numbers; ``s``, or ``B`` where the rows are peaks of memory.
+        details: A table of single rows, cells by heading, where the suite has something to say of each.
     """
 
     suite: str
@@ -78,6 +79,7 @@ class MeasuredComparison:
     measured_s: Array
     notes: tuple[Note, ...] = ()
     unit: str = "s"
+    details: Sequence[Mapping[str, str]] = ()
 
     @property
     def num_unpriced(self) -> int:
@@ -202,6 +204,8 @@ def to_dict(comparisons: Iterable[MeasuredComparison], by_size: bool = False) ->
     found["suites"] = [{"suite": suite, **errors_to_dict(total)} for suite, total in totals if total is not None]
     if by_size:
         found["sizes"] = [row.to_dict() for one in comparisons for row in one.rows(by_size=True)]
+    if details := {one.suite: [dict(row) for row in one.details] for one in comparisons if one.details}:
+        found["details"] = details
     found["points"] = sum(len(one.labels) for one in comparisons)
     found["unpriced"] = sum(one.num_unpriced for one in comparisons)
     found["notes"] = [

@@ -1,4 +1,4 @@
-"""The accuracy tables of the documentation, one long and one short: made, put into a file, and read back."""
+"""The accuracy tables of the documentation, long, short and of single rows: made, put into a file, read back."""
 
 from __future__ import annotations
 
@@ -55,6 +55,23 @@ def short_table(comparisons: Sequence[MeasuredComparison]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def detail_table(comparison: MeasuredComparison) -> str:
+    """The single rows of a suite as a Markdown table, then what is left out and why."""
+    headings = list(comparison.details[0])
+    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
+    lines += [f"| {' | '.join(row[heading] for heading in headings)} |" for row in comparison.details]
+    lines += ["", *(f"- {note}." for note in comparison.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def detail_markers(suite: str) -> tuple[str, str]:
+    """The two lines of a page between which the single rows of a suite stand."""
+    return (
+        f"<!-- rows of {suite}: begin (made by `accelsim validate --update FILE`) -->",
+        f"<!-- rows of {suite}: end -->",
+    )
+
+
 def _kind(op: str) -> str:
     """What a short table counts an operator as."""
     return OPERATIONS[op].kind if op in OPERATIONS else "whole models"
@@ -64,13 +81,18 @@ def renewed(text: str, comparisons: Sequence[MeasuredComparison], name: str) -> 
     """``text`` with the accuracy tables that it has replaced.
 
     Args:
-        text: A page that has the markers of the long table, and perhaps those of the short one.
-        comparisons: All shipped suites.
+        text: A page that has the markers of the long table, of the short one, or of the single rows of a suite.
+        comparisons: All shipped suites, or those whose single rows the page holds.
         name: Of the page, for the error.
 
     Raises:
         ConfigError: It has none.
     """
+    marked = [one for one in comparisons if one.details and detail_markers(one.suite)[0] in text]
+    for one in marked:
+        text = _replaced(text, *detail_markers(one.suite), detail_table(one), name)
+    if marked and BEGIN not in text:
+        return text
     if BEGIN_SHORT in text:
         text = _replaced(text, BEGIN_SHORT, END_SHORT, short_table(comparisons), name)
         if BEGIN not in text:
