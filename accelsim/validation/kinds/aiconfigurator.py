@@ -8,6 +8,7 @@ from accelsim.validation.kinds._translate import LeftOut, Row, compare_translate
 from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
 from accelsim.validation.machines import Machines
 from accelsim.validation.operations import OPERATIONS
+from accelsim.validation.rigs import our_name
 from accelsim.validation.table import Table
 
 _TIMING = "cuda_graph_event"
@@ -48,4 +49,4 @@ def _gemm(row: Row) -> Row | LeftOut:
         return LeftOut(f"no kernel of {kind} products of {library} is modelled")
     shape = {name: row[name] for name in ("m", "n", "k")}
     timed = {"time_s": seconds(row["latency_us"]), "timing": _TIMING}
-    return {"hardware": row["chip"], "op": op, "dtype": dtype, **shape, **timed}
+    return {"hardware": our_name(row["chip"]), "op": op, "dtype": dtype, **shape, **timed}
