@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +10,10 @@ from accelsim.advice import advise
 from accelsim.arguments import checked_call
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
+from accelsim.cost.relieve import reliefs
 from accelsim.engine.program import run_program
 from accelsim.errors import AccelsimError, CapacityError
 from accelsim.hardware.profile import GRAPH
-from accelsim.hardware.relieve import relieve
 from accelsim.hardware.system import System
 from accelsim.mapping.auto import choose_plan
 from accelsim.mapping.execution.base import EXECUTIONS, check_job
@@ -23,7 +23,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.servers import HOST
 from accelsim.results.assemble import assemble
 from accelsim.results.books import keep_books
-from accelsim.results.bottleneck import WhatIf, causes_to_relieve, relieved_by
+from accelsim.results.bottleneck import MOVES, WhatIf, causes_to_relieve, relieved_by
 from accelsim.results.provenance import Provenance
 from accelsim.results.result import Result
 from accelsim.results.run import Run
@@ -77,8 +77,7 @@ def simulate(
     except CapacityError as error:
         raise advise(error, case, catalog) from error
     books = keep_books(run.mapped, run.timeline, job.system.chip.main_memory)  # every second, every byte
-    tried = (_what_if(run, cause) for cause in (causes_to_relieve(books) if what_ifs else ()))
-    alternatives = list(itertools.islice((found for found in tried if found is not None), NUM_WHAT_IFS))
+    alternatives = _what_ifs(run, causes_to_relieve(books)) if what_ifs else None
     result = assemble(run, books, alternatives, Provenance(case, loaded.inputs))
     if case.strict and result.warnings:
         raise AccelsimError("strict: the result carries warnings:\n" + "\n".join(f"- {w}" for w in result.warnings))
@@ -112,21 +111,27 @@ def latency_of(job: Job) -> float:
     return play(job).timeline.makespan_s
 
 
-def _what_if(run: Run, cause: str) -> WhatIf | None:
-    """The what-if that gains most among the resources behind ``cause``; None if there is none."""
-    found = [what_if for part in relieved_by(cause) if (what_if := _relieved(run, part)) is not None]
-    return max(found, key=lambda one: one.speedup, default=None)
+def _what_ifs(run: Run, causes: Iterable[str]) -> list[WhatIf]:
+    """The first what-ifs that gain something: of each cause the one that gains most, no change twice."""
+    found: list[WhatIf] = []
+    for cause in causes:
+        best = max(_relieved(run, cause), key=lambda one: one.speedup, default=None)
+        if best is not None and best.speedup >= MOVES and best.change not in [one.change for one in found]:
+            found.append(best)
+        if len(found) == NUM_WHAT_IFS:
+            break
+    return found
 
 
-def _relieved(run: Run, cause: str) -> WhatIf | None:
-    """The same run with one resource twice as fast; None if no field stands behind it."""
+def _relieved(run: Run, cause: str) -> Iterator[WhatIf]:
+    """The same run with one resource behind ``cause`` twice as fast, for each that there is."""
     job, latency_s = run.job, run.timeline.makespan_s
     if cause == HOST:
-        faster_s = play(replace(job, profile=GRAPH)).timeline.makespan_s
-        return WhatIf("a captured graph", faster_s, latency_s / faster_s)
-    relieved = relieve(job.system, cause, WHAT_IF_FACTOR)
-    if relieved is None:
-        return None
-    system, change = relieved
-    faster_s = play(replace(job, system=system, ignore_capacity=True)).timeline.makespan_s
-    return WhatIf(change, faster_s, latency_s / faster_s)
+        jobs = [(replace(job, profile=GRAPH), "a captured graph")]
+    else:
+        behind = relieved_by(cause, job.system.chip.main_memory)
+        found = (one for part in behind for one in reliefs(job.system, part, WHAT_IF_FACTOR))
+        jobs = [(replace(job, system=system, ignore_capacity=True), change) for system, change in found]
+    for changed, change in jobs:
+        faster_s = latency_of(changed)
+        yield WhatIf(change, faster_s, latency_s / faster_s, cause)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 from accelsim.cost.cost import Cost
 from accelsim.cost.residual import UNMEASURED_RUN, Residual
 from accelsim.dtypes import DType
+from accelsim.hardware.calibration import section_of
 from accelsim.hardware.chip import Chip
 from accelsim.registry import Registry
 from accelsim.workload.operator import Operator
@@ -49,6 +50,8 @@ class CostModel(Protocol):
         unread: Fields of the chip that change no figure of a run, by pattern of their key path, with the reason or what
             to set instead; see :func:`unread_remark`; a plugin may leave it out.
         reads_cache_as_queries: Whether a KV cache is priced in the type of the queries, whatever its own.
+        fixed: Times and cycles of the calibration that a cause waits for whatever the sizes, as patterns of
+            ``section.key``, by cause; a plugin may leave it out.
         needs: Keys of a chip's file that it cannot do without, beside those of every chip; a plugin may leave it out.
         needed_sections: Sections of the calibration for which nothing stands in; a plugin may leave it out.
     """
@@ -56,12 +59,18 @@ class CostModel(Protocol):
     reads_cache_as_queries: ClassVar[bool] = False
     whole_run: ClassVar[Residual] = UNMEASURED_RUN
     unread: ClassVar[Mapping[str, str]] = {}
+    fixed: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     needs: ClassVar[tuple[str, ...]] = ()
     needed_sections: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def sections(cls) -> Mapping[str, type[Any]]:
         """Sections of the calibration that it reads, with the dataclass of their numbers."""
+        return {}
+
+    @classmethod
+    def stand_ins(cls) -> Mapping[str, Any]:
+        """Typical numbers of sections that price a chip without them, by section."""
         return {}
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
@@ -102,6 +111,24 @@ def whole_run_residual(chip: Chip) -> Residual:
     """Of whole runs on ``chip``, beside the residuals of their operators."""
     found: Residual = getattr(COST_MODELS.get(chip.cost_model), "whole_run", UNMEASURED_RUN)
     return found
+
+
+def with_stand_ins(chip: Chip) -> dict[str, Mapping[str, Any]]:
+    """The chip's calibration, with the numbers that price it where it has none of its own."""
+    stand_ins: Mapping[str, Any] = getattr(COST_MODELS.get(chip.cost_model), "stand_ins", dict)()
+    return {name: section_of(parameters) for name, parameters in stand_ins.items()} | dict(chip.calibration)
+
+
+def is_fixed(chip: Chip, cause: str, path: str) -> bool:
+    """Whether ``cause`` waits for the time, or the cycles, at ``section.key`` of the calibration whatever the sizes.
+
+    Args:
+        chip: The chip.
+        cause: A cause of time.
+        path: Section and key.
+    """
+    fixed: Mapping[str, tuple[str, ...]] = getattr(COST_MODELS.get(chip.cost_model), "fixed", {})
+    return any(fnmatchcase(path, pattern) for pattern in fixed.get(cause, ()))
 
 
 def unread_remark(chip: Chip, path: str, dtypes: Collection[DType]) -> str | None:

@@ -73,6 +73,11 @@ class LevelSteps:
         return closed_form_s(self.steps, self.step_latency_s, self.bandwidth_bytes_per_s)
 
     @property
+    def latency_s(self) -> float:
+        """What of :attr:`seconds` passes before bytes move, in seconds."""
+        return sum(step.repeat for step in self.steps) * self.step_latency_s
+
+    @property
     def sent_bytes(self) -> int:
         """Bytes one rank sends over the links of the level."""
         return self.links * sum(step.nbytes * step.repeat for step in self.steps)

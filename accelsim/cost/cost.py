@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from accelsim.cost.call import ALONE, Call, LevelSteps
+from accelsim.cost.causes import LINK_LATENCY
 from accelsim.cost.residual import UNMEASURED, Residual
 
 
@@ -19,6 +20,7 @@ class Cost:
         work_s: Duration, launch overhead included, in seconds.
         traffic_bytes: Bytes moved per memory level, on-chip network or level of links: ``{"l2": ..., "hbm": ...}``.
         parts_s: ``work_s`` divided by cause (``compute``, a level's name, ``noc``, ``launch`` ...); sums to ``work_s``.
+            Of a call the name of a level is the time in which its bytes move, ``link latency`` that before them.
         limiter: The cause with the largest part.
         energy_j: Dynamic energy, in joules.
         warnings: Why this number should be trusted less (outside the calibrated range, unmodelled detail).
@@ -66,7 +68,9 @@ class Cost:
         sent_bytes: dict[str, float] = {}
         steps_s = [phase.seconds for phase in phases]
         for phase, seconds in zip(phases, steps_s, strict=True):
-            parts_s[phase.level] = parts_s.get(phase.level, 0.0) + seconds
+            waits_s = min(phase.latency_s, seconds)
+            for cause, part_s in ((phase.level, seconds - waits_s), (LINK_LATENCY, waits_s)):
+                parts_s[cause] = parts_s.get(cause, 0.0) + part_s
             sent_bytes[phase.level] = sent_bytes.get(phase.level, 0.0) + phase.sent_bytes
         for level, nbytes in (hidden_bytes or {}).items():
             sent_bytes[level] = sent_bytes.get(level, 0.0) + nbytes

@@ -14,7 +14,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from accelsim.config.bounds import MAX_ERROR, QUANTITY_RANGES
 from accelsim.errors import ConfigError, UnitError
 from accelsim.registry import did_you_mean
-from accelsim.units import parse_quantity
+from accelsim.units import parse_quantity, repr_quantity
 
 ParametersT = TypeVar("ParametersT")
 
@@ -67,6 +67,17 @@ def _problem_of(key: str, value: Any) -> str:
 
 #: Calibrated numbers of one kernel family, or the range and errors of their fit.
 CalibrationSection: TypeAlias = Annotated[Mapping[str, Any], AfterValidator(_check_section)]
+
+
+def section_of(parameters: Any) -> dict[str, Any]:
+    """The section that :func:`parameters_from` makes the same numbers of; defaults are left out.
+
+    Args:
+        parameters: A dataclass of calibrated numbers.
+    """
+    values = {field: getattr(parameters, field.name) for field in dataclasses.fields(parameters) if field.init}
+    stated = ((calibration_key(field.name), value) for field, value in values.items() if value != field.default)
+    return {key: repr_quantity(value, kind) if kind else value for (key, kind), value in stated}
 
 
 def parameters_from(where: str, section: Mapping[str, Any], parameters: type[ParametersT]) -> ParametersT:

@@ -1,5 +1,7 @@
 """Names that mapping gives to servers, links and causes of time, and that results look for."""
 
+from accelsim.cost.causes import LINK_BYTES
+
 #: Operators run one after another: a GPU's compute stream, a wafer region.
 STREAM = "stream"
 #: Collectives run one at a time, beside the stream.
@@ -9,6 +11,6 @@ HOST = "host"
 #: The link that streamed weights come in over, and the cause of time and level of traffic it stands for.
 HOST_LINK = "host link"
 #: Causes of the time of transfers between rectangles of tiles, and of those between chips.
-NOC, BETWEEN_CHIPS = "noc", "exposed communication"
+NOC, BETWEEN_CHIPS = "noc", LINK_BYTES
 #: Cause of the time in which paths of light are set: wavelengths of a station, or circuits of a switch.
 SET_PATH = "setting light paths"

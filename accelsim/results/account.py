@@ -20,6 +20,7 @@ from accelsim.engine.taskgraph import TaskGraph
 from accelsim.errors import VerificationError
 from accelsim.mapping.price import PricedBlock
 from accelsim.mapping.servers import HOST
+from accelsim.mapping.waits import BETWEEN_CAUSES, between_chips
 from accelsim.results.occupied import EXPOSED_COMMUNICATION, StageTimes, stage_times
 from accelsim.results.path import CONTENTION, IDLE, CriticalPart, PathTimes, add_times, parts_of, times_of_runs
 from accelsim.results.sums import Executed, OperatorSum, add_in_order, executed, figure_of
@@ -87,6 +88,11 @@ class Ledger:
     flops: int
     dynamic_energy_j: float
     critical: tuple[CriticalPart, ...] = ()
+
+    @property
+    def exposed_s(self) -> float:
+        """The part of the latency in which nothing runs but what is between chips: launches, latency, bytes."""
+        return sum(self.cause_s.get(cause, 0.0) for cause in BETWEEN_CAUSES)
 
     @property
     def critical_cause_s(self) -> dict[str, float]:
@@ -226,7 +232,8 @@ def _alone(graph: TaskGraph, runs: Runs, block: PricedBlock, rows: slice) -> dic
     parts_s = {cause: column[:, label] for cause, column in per_label.items()}
     took_s = to_seconds(runs.end_ticks - runs.start_ticks)
     if is_collective.any():
-        parts_s[EXPOSED_COMMUNICATION] = np.where(is_collective[label], took_s, 0.0)
+        for cause, seconds in between_chips(graph, took_s).items():
+            parts_s[cause] = np.where(is_collective[label], seconds, 0.0)
     servers = list(graph.servers)
     if HOST in servers:
         mine = graph.server == servers.index(HOST)

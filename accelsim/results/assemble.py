@@ -30,13 +30,13 @@ from accelsim.workload.operators.experts import Experts
 from accelsim.workload.tensor import Role
 
 
-def assemble(run: Run, ledger: Ledger, alternatives: Sequence[WhatIf], provenance: Provenance) -> Result:
+def assemble(run: Run, ledger: Ledger, alternatives: Sequence[WhatIf] | None, provenance: Provenance) -> Result:
     """The result: figures derived from the books, warnings of every stage, provenance.
 
     Args:
         run: A job with what it was mapped to and when everything ran.
         ledger: Its books.
-        alternatives: What-ifs that were simulated, for the bottleneck; empty where none was asked for.
+        alternatives: What-ifs that were simulated, for the bottleneck; None where none was asked for.
         provenance: Version, inputs and seed that made the run.
     """
     job, mapped, chip = run.job, run.mapped, run.job.system.chip

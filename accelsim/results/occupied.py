@@ -11,17 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.cost.causes import COLLECTIVE_LAUNCH, LINK_LATENCY
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.runs import Runs
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
-from accelsim.mapping.servers import COMM, HOST, STREAM
+from accelsim.mapping.servers import BETWEEN_CHIPS, COMM, HOST, STREAM
+from accelsim.mapping.waits import is_call
 from accelsim.results.path import IDLE
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 
-#: Cause of the time in which only collectives run.
-EXPOSED_COMMUNICATION = "exposed communication"
+#: Cause of the time in which only bytes between chips move.
+EXPOSED_COMMUNICATION = BETWEEN_CHIPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class StageTimes:
     Attributes:
         operators_s: For each label, from its first start to its last end, on the rank that stands for all.
             float64[R, labels].
-        uncovered_s: Time in which the stream does nothing, by cause: only collectives run, only the host works, or
-            nothing does. float64[R] each.
+        uncovered_s: Time in which the stream does nothing, by cause: only collectives run (their launches, the latency
+            of their steps, their bytes), only the host works, or nothing does. float64[R] each.
     """
 
     operators_s: FloatArray
@@ -72,9 +74,28 @@ def _times(graph: TaskGraph, runs: Runs) -> StageTimes:
     exposed = np.where(busy[:, comm] > 0, device - busy[:, stream], 0)
     by_host = covered - device
     idle = runs.makespan_ticks - busy[:, stream] - exposed - by_host
-    columns = {EXPOSED_COMMUNICATION: exposed, HOST: by_host, IDLE: idle}
-    works = {EXPOSED_COMMUNICATION: bool((busy[:, comm] > 0).any()), HOST: HOST in servers, IDLE: True}
-    return StageTimes(operators_s, {cause: to_seconds(ticks) for cause, ticks in columns.items() if works[cause]})
+    columns = _exposed(graph, runs, exposed) if (busy[:, comm] > 0).any() else {}
+    columns |= {HOST: by_host, IDLE: idle} if HOST in servers else {IDLE: idle}
+    return StageTimes(operators_s, {cause: to_seconds(ticks) for cause, ticks in columns.items()})
+
+
+def _exposed(graph: TaskGraph, runs: Runs, exposed: Int64Array) -> dict[str, Int64Array]:
+    """Time in which only collectives run, by what they do: launches, then the latency of steps, the rest is bytes."""
+    start, end, servers = runs.start_ticks, runs.end_ticks, list(graph.servers)
+    on_stream = graph.server == servers.index(STREAM)
+    called = np.isin(graph.server, (NO_SERVER, servers.index(COMM)))
+    working = np.flatnonzero(on_stream | (called & is_call(graph)))
+    waiting = np.flatnonzero(called & (graph.latency_ticks > 0))
+    until = np.minimum(start[:, waiting] + graph.latency_ticks[waiting], end[:, waiting])
+    busy = runs.server_busy_ticks[:, servers.index(STREAM)]
+    launched = _union_ticks(start[:, working], end[:, working])
+    waited = _union_ticks(
+        np.concatenate([start[:, working], start[:, waiting]], axis=1),
+        np.concatenate([end[:, working], until], axis=1),
+    )
+    launch = np.minimum(launched - busy, exposed)
+    latency = np.minimum(waited - launched, exposed - launch)
+    return {COLLECTIVE_LAUNCH: launch, LINK_LATENCY: latency, EXPOSED_COMMUNICATION: exposed - launch - latency}
 
 
 def _ticks_per_label(graph: TaskGraph, servers: tuple[int, ...], start: Int64Array, end: Int64Array) -> Int64Array:

@@ -9,7 +9,8 @@ from accelsim.cost.residual import ASSUMED, Residual
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Overlapped
 from accelsim.mapping.mapped import Mapped
-from accelsim.mapping.servers import BETWEEN_CHIPS, HOST, NOC
+from accelsim.mapping.servers import HOST, NOC
+from accelsim.mapping.waits import BETWEEN_CAUSES
 from accelsim.results.account import EXPOSED_COMMUNICATION, IDLE, Ledger
 from accelsim.results.band import Band, band_of, later_of
 from accelsim.results.path import CriticalPart
@@ -49,9 +50,8 @@ def _on_device(ledger: Ledger) -> Iterator[CriticalPart]:
     """What the device would take with a host that is always ahead: its operators and the collectives nothing hides."""
     rows = [row for row in ledger.rows if row.kind != "collective"]
     yield from (CriticalPart(row.block, row.operator, "", row.limiter, row.time_s) for row in rows)
-    exposed_s = ledger.cause_s.get(EXPOSED_COMMUNICATION, 0.0)
     name = next((row.operator for row in ledger.rows if row.kind == "collective"), "")
-    yield CriticalPart("", name, "", EXPOSED_COMMUNICATION, exposed_s)
+    yield CriticalPart("", name, "", EXPOSED_COMMUNICATION, ledger.exposed_s)
 
 
 def _shares(
@@ -61,7 +61,7 @@ def _shares(
         yield Residual(IDLE, 0.0), 1.0
     elif part.operator in by_operator:
         yield by_operator[part.operator], 1.0
-    elif part.cause in (NOC, BETWEEN_CHIPS) or not mix:
+    elif part.cause in (NOC, *BETWEEN_CAUSES) or not mix:
         yield TRANSFERS, 1.0
     else:
         yield from mix.items()

@@ -107,7 +107,7 @@ def test_a_slow_link_switches_folding_off_and_slows_the_whole_group():
     assert not any("folding" in warning for warning in healthy.warnings)
     assert "folding-off: nvlink has 0 dead and 1 slow links, so all 4 ranks are simulated" in limping.warnings
     assert limping.latency_s > healthy.latency_s
-    assert limping.ledger.cause_s["exposed communication"] > healthy.ledger.cause_s["exposed communication"]
+    assert limping.ledger.exposed_s > healthy.ledger.exposed_s
 
 
 def test_a_dead_link_is_routed_around_where_there_is_another_way():

@@ -51,7 +51,7 @@ def row(line: dict[str, str]) -> Row:
     result = simulate(line["model"], system, phase, line["plan"], dtype=DType.FP8, what_ifs=False)
     name = f"{line['phase']} of {batch} x {length} on {chips} chips"
     per_node = result.tokens / (chips / CHIPS_PER_NODE)
-    hidden_s = result.latency_s - result.ledger.cause_s["exposed communication"]
+    hidden_s = result.latency_s - result.ledger.exposed_s
     return Row(name, float(line["per_node"]), per_node / result.latency_s, per_node / hidden_s)
 
 

@@ -142,6 +142,7 @@ class BspCost:
 
     Attributes:
         compute: Arithmetic of the slowest tile.
+        fixed: What its matrix unit spends on rows that are not there, because fewer come than it has threads.
         sram: What loads and stores add to the arithmetic.
         noc: Words and latency of exchanges.
         sync: Synchronisation before exchanges.
@@ -152,6 +153,7 @@ class BspCost:
     """
 
     compute: Array = field(default_factory=lambda: np.zeros(()))
+    fixed: Array = field(default_factory=lambda: np.zeros(()))
     sram: Array = field(default_factory=lambda: np.zeros(()))
     noc: Array = field(default_factory=lambda: np.zeros(()))
     sync: Array = field(default_factory=lambda: np.zeros(()))
@@ -163,7 +165,7 @@ class BspCost:
     @property
     def time_s(self) -> Array:
         """All causes together: phases follow each other, nothing overlaps."""
-        return self.compute + self.sram + self.noc + self.sync + self.launch
+        return self.compute + self.fixed + self.sram + self.noc + self.sync + self.launch
 
     def __add__(self, other: BspCost) -> BspCost:
         values = {one.name: getattr(self, one.name) + getattr(other, one.name) for one in dataclasses.fields(BspCost)}

@@ -15,6 +15,7 @@ from accelsim.cost.bsp.ladder import LadderParameters
 from accelsim.cost.bsp.machine import BspCost, BspMachine, BspParameters, bsp_machine
 from accelsim.cost.bsp.products import product
 from accelsim.cost.bsp.rows import SOFTMAX, RowWork
+from accelsim.cost.causes import FIXED_CYCLES
 from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.ragged import Batches
@@ -39,7 +40,8 @@ from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
 from accelsim.workload.tensor import Role
 
-CAUSES = ("compute", "sram", "noc", "sync", "launch")
+#: Causes of time, and the part of the cost that each is.
+CAUSES = {name: name for name in ("compute", "sram", "noc", "sync", "launch")} | {FIXED_CYCLES: "fixed"}
 _FUNCTIONS = {"gelu": 2.0, "gelu_mul": 2.0, "silu": 2.0, "silu_mul": 2.0}  # an exponential and a reciprocal each
 _STAYING = frozenset({Role.WEIGHT, Role.KV_CACHE})
 
@@ -56,8 +58,8 @@ class _Priced:
 class BspCostModel(CostModel):
     """Graphcore-style execution: tiles with local SRAM only, phases of compute, synchronisation and exchange.
 
-    Nothing overlaps: ``work_s`` is the sum of ``compute`` (slowest tile), ``sram`` (what loads add), ``noc`` (words and
-    latency of exchanges), ``sync`` and ``launch`` (start of programs).  ``noc`` in ``traffic_bytes`` is bytes received
+    Nothing overlaps: ``work_s`` is the sum of ``compute`` (slowest tile), ``fixed cycles`` (rows its threads lack),
+    ``sram`` (what loads add), ``noc`` (words and latency of exchanges), ``sync`` and ``launch`` (start of programs).  ``noc`` in ``traffic_bytes`` is bytes received
     over the exchange, ``sram`` bytes read and written in the tiles.  Weights and KV cache stay where they are used.
     Attention over sequences that differ runs batch after batch on all tiles, padded where that is quicker
     (:mod:`accelsim.cost.ragged`).
@@ -69,6 +71,11 @@ class BspCostModel(CostModel):
 
     reads_cache_as_queries: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("noc",)
+    fixed: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "launch": ("bsp.program",),
+        "sync": ("bsp.sync",),
+        "noc": ("bsp.base_latency", "bsp.column_hop"),
+    }
     needed_sections: ClassVar[tuple[str, ...]] = ("bsp",)
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "the start of a program is calibrated: set chip.calibration.bsp.program",
@@ -102,7 +109,7 @@ class BspCostModel(CostModel):
         cost = priced.cost
         if cost.tile_bytes > machine.sram_bytes:
             warnings += (_too_large(operator, cost, machine, region),)
-        parts_s = {cause: float(getattr(cost, cause)) for cause in CAUSES}
+        parts_s = {cause: float(getattr(cost, part)) for cause, part in CAUSES.items()}
         return replace(
             cost_on_tiles(operator, chip, cost, parts_s),
             warnings=warnings,

@@ -150,7 +150,9 @@ def divided(
     tile_bytes = mt * nt * partial + stored + in_flight
     arithmetic, loading = multiply_s(machine, mt, kt / slices, nt)
     busy = tiles * np.minimum(batch, machine.num_tiles)
-    step = exchange(machine, in_flight, np.ones(()), in_flight * busy) + BspCost(compute=arithmetic, sram=loading)
+    useful = arithmetic * mt / (ceil_div(mt, machine.parameters.threads) * machine.parameters.threads)
+    working = BspCost(compute=useful, fixed=arithmetic - useful, sram=loading)
+    step = exchange(machine, in_flight, np.ones(()), in_flight * busy) + working
     operand_bytes = mt * kt * ceil_div(nt, machine.matrix_block[1]) * size.left + kt * nt * size.right
     total = step.repeated(slices) + _summed(machine, mt * nt, parts_k, busy)
     total = total + BspCost(

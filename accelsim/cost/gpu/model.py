@@ -17,6 +17,9 @@ from accelsim.workload.operator import Operator
 from accelsim.workload.steps import OperatorSeries
 
 
+_BASIC = ("gemm", "attention_prefill", "attention_decode", "moe", "rowwise", "reduction", "elementwise")
+
+
 @register_cost_model("gpu")
 class GpuCostModel(CostModel):
     """Prices operators on a GPU by tiles, waves and bytes; a file of ``kernels/`` per family has the formulas.
@@ -29,6 +32,11 @@ class GpuCostModel(CostModel):
 
     whole_run: ClassVar[Residual] = KERNEL_STACK
     needs: ClassVar[tuple[str, ...]] = ("memories",)
+    fixed: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "launch": ("*.launch", "*.quantize_launch", "*.route"),
+        "latency": ("*.wave", "*.tile", "*.kernel", "*.split", "*.split_k", "*.gather", "*.regroup")
+        + ("*.single_row", "*.wide_head"),
+    }
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "kernels launch as calibrated: set chip.calibration.SECTION.launch",
         "sram_per_core": "tiles are those of the library: set chip.calibration.gemm.tile_rows and tile_cols",
@@ -44,6 +52,11 @@ class GpuCostModel(CostModel):
         for section in Families.known().sections:
             found |= {section.name: section.parameters, f"{section.name}_range": section.range}
         return found
+
+    @classmethod
+    def stand_ins(cls) -> Mapping[str, Any]:
+        """Typical numbers of the kernels that every inference has."""
+        return {one.name: one.typical for one in Families.known().sections if one.name in _BASIC}
 
     def cost(self, operator: Operator, chip: Chip, region: Region) -> Cost:
         """Cost of one operator; see :meth:`costs`.

@@ -38,6 +38,7 @@ class ManycoreCost(CostModel):
     """
 
     needed_sections: ClassVar[tuple[str, ...]] = ("manycore",)
+    fixed: ClassVar[Mapping[str, tuple[str, ...]]] = {"launch": ("manycore.launch",)}
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "the start of an operator is calibrated: set chip.calibration.manycore.launch",
         "noc*": "the network is taken to keep up: see cost/manycore/products.py",

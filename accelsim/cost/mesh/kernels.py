@@ -82,9 +82,10 @@ def _all_reduce_over_mesh(machine: MeshMachine, elements: Array, line: Array, li
     moves = np.where(line > 1, 1.0, 0.0)
     parameters = machine.parameters
     words = machine.words(elements)
-    cycles = stages * parameters.stage_cycles + line * machine.hop_cycles + 3 * words
+    cycles = line * machine.hop_cycles + 3 * words
     message = elements * machine.element_bytes
     return MeshCost(
+        fixed=moves * stages * parameters.stage_cycles,
         noc=moves * cycles,
         launch=np.asarray(moves * parameters.phase_cycles),
         sram_bytes=moves * 3 * message * line * lines,
@@ -111,10 +112,11 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, region: tuple[
     inner, outer = ceil_div(k, rows), ceil_div(n, cols)
     size = machine.product
     touched = size.right + 2 * size.result  # bytes per multiply-accumulate: a weight, a sum read and written
-    issue, ports = vector_cycles(machine, outer, touched / machine.element_bytes)
+    lanes, ports = vector_cycles(machine, outer, touched / machine.element_bytes)
     cores = rows * cols
     local = MeshCost(
-        compute=m * inner * issue + inner * outer * size.unpack / machine.lanes,
+        compute=m * inner * lanes + inner * outer * size.unpack / machine.lanes,
+        fixed=m * inner * machine.parameters.vector_start_cycles,
         sram=m * inner * ports,
         launch=np.asarray(machine.parameters.phase_cycles),
         sram_bytes=m * inner * outer * touched * cores,
@@ -149,8 +151,9 @@ def shift_gemm(
     mt, kt, nt = ceil_div(m, rows), ceil_div(k, steps), ceil_div(n, cols)
     size = machine.product
     touched = size.left + 2 * size.result
-    issue, ports = vector_cycles(machine, mt, touched / machine.element_bytes)
-    compute, sram = kt * nt * (issue + size.unpack / machine.lanes), kt * nt * ports
+    lanes, ports = vector_cycles(machine, mt, touched / machine.element_bytes)
+    compute, sram = kt * nt * (lanes + size.unpack / machine.lanes), kt * nt * ports
+    starts = kt * nt * machine.parameters.vector_start_cycles
     moved = machine.words(kt * nt, size.right) + 2 * machine.hop_cycles
     aligned, aligning_steps, summed = np.zeros(()), 0.0, np.zeros(())
     if sums is None:
@@ -165,8 +168,9 @@ def shift_gemm(
     shifted = np.where(steps > 1, right + (1.5 * left if sums is None else 0.0), 0.0)
     return MeshCost(
         compute=steps * compute,
+        fixed=steps * starts,
         sram=steps * sram,
-        noc=steps * (np.maximum(moved - compute - sram, 0.0) + machine.words(summed)) + aligned,
+        noc=steps * (np.maximum(moved - compute - starts - sram, 0.0) + machine.words(summed)) + aligned,
         launch=steps * (1 + aligning_steps) * machine.parameters.shift_step_cycles + machine.parameters.phase_cycles,
         sram_bytes=cores * steps * (mt * kt * nt * touched + right + 2 * shifted + 2 * summed * size.result),
         noc_bytes=cores * steps * (2 * shifted + summed * size.result),

@@ -81,15 +81,20 @@ class MeshMachine:
         return np.ceil(elements * size / self.link_bytes_per_cycle)
 
 
+#: What of a cost holds at any time and does not add up.
+_AT_ONCE = ("tile_bytes", "light_w")
+
+
 @dataclass(frozen=True)
 class MeshCost:
     """Time by cause and bytes by level, elementwise over arrays of shapes; ``+`` runs one after another.
 
     Attributes:
-        compute: Cycles of arithmetic, vector start included.
+        compute: Cycles of arithmetic.
+        fixed: Cycles that are there whatever the sizes: starts of vector instructions, stages of trees.
         sram: Cycles the SRAM ports add to the arithmetic.
-        noc: Cycles of words, hops and tree stages that no arithmetic hides.
-        launch: Cycles of fixed costs: phases and shift steps.
+        noc: Cycles of words and hops that no arithmetic hides.
+        launch: Cycles of the starts of phases and shift steps.
         optical_noc: Cycles of light between stations, and of words into and out of them.
         sram_bytes: Bytes read and written in the SRAM of all cores.
         noc_bytes: Bytes times hops they travel, over all links.
@@ -99,6 +104,7 @@ class MeshCost:
     """
 
     compute: Array = field(default_factory=lambda: np.zeros(()))
+    fixed: Array = field(default_factory=lambda: np.zeros(()))
     sram: Array = field(default_factory=lambda: np.zeros(()))
     noc: Array = field(default_factory=lambda: np.zeros(()))
     launch: Array = field(default_factory=lambda: np.zeros(()))
@@ -112,36 +118,16 @@ class MeshCost:
     @property
     def cycles(self) -> Array:
         """All causes together."""
-        return self.compute + self.sram + self.noc + self.launch + self.optical_noc
+        return self.compute + self.fixed + self.sram + self.noc + self.launch + self.optical_noc
 
     def __add__(self, other: MeshCost) -> MeshCost:
-        return MeshCost(
-            self.compute + other.compute,
-            self.sram + other.sram,
-            self.noc + other.noc,
-            self.launch + other.launch,
-            self.optical_noc + other.optical_noc,
-            self.sram_bytes + other.sram_bytes,
-            self.noc_bytes + other.noc_bytes,
-            np.maximum(self.tile_bytes, other.tile_bytes),
-            self.optical_bytes + other.optical_bytes,
-            np.maximum(self.light_w, other.light_w),
-        )
+        pairs = {one.name: (getattr(self, one.name), getattr(other, one.name)) for one in dataclasses.fields(MeshCost)}
+        return MeshCost(**{k: np.maximum(*both) if k in _AT_ONCE else both[0] + both[1] for k, both in pairs.items()})
 
     def repeated(self, times: Array | float) -> MeshCost:
         """This cost ``times`` times in a row."""
-        return MeshCost(
-            self.compute * times,
-            self.sram * times,
-            self.noc * times,
-            self.launch * times,
-            self.optical_noc * times,
-            self.sram_bytes * times,
-            self.noc_bytes * times,
-            self.tile_bytes,
-            self.optical_bytes * times,
-            self.light_w,
-        )
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(MeshCost)}
+        return MeshCost(**{name: value if name in _AT_ONCE else value * times for name, value in values.items()})
 
 
 def fastest(costs: Sequence[MeshCost]) -> MeshCost:
@@ -159,7 +145,7 @@ def fastest(costs: Sequence[MeshCost]) -> MeshCost:
 
 
 def vector_cycles(machine: MeshMachine, elements: Array, operands: float = 3.0) -> tuple[Array, Array]:
-    """Cycles of one vector instruction over ``elements``: (issue and lanes, what the SRAM ports add).
+    """Cycles of one vector instruction over ``elements`` beside its start: (its lanes, what the SRAM ports add).
 
     Args:
         machine: The core.
@@ -168,4 +154,4 @@ def vector_cycles(machine: MeshMachine, elements: Array, operands: float = 3.0) 
     """
     lanes = np.ceil(elements / machine.lanes)
     ports = elements * operands * machine.element_bytes / machine.sram_bytes_per_cycle
-    return lanes + machine.parameters.vector_start_cycles, np.maximum(ports - lanes, 0.0)
+    return lanes, np.maximum(ports - lanes, 0.0)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from accelsim.cost.base import CostModel, Region, register_cost_model
+from accelsim.cost.causes import FIXED_CYCLES
 from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.attention import attention_choices, ragged_attention
@@ -43,7 +44,8 @@ _PREDICTED = (
     "kernels=measured repeats them on every row of cores, as the published kernels do"
 )
 _BY_LIGHT = "sums and gathers travel over waveguides where that is faster; no array with such a layer was measured"
-CAUSES = ("compute", "sram", "noc", "launch")
+#: Causes of time, and the part of the cost that each is.
+CAUSES = {"compute": "compute", FIXED_CYCLES: "fixed", "sram": "sram", "noc": "noc", "launch": "launch"}
 _ROPE_PASSES = 3.0  # four products and two sums per pair of elements
 _EXPENSIVE = {"gelu": 2.0, "gelu_mul": 2.0, "silu": 2.0, "silu_mul": 2.0}  # an exponential and a reciprocal each
 _PASSES = {"gelu": 5.0, "gelu_mul": 6.0, "silu_mul": 1.0, "relu_mul": 2.0, "copy": 1.0}  # others: one per operand pair
@@ -55,8 +57,9 @@ class MeshCostModel(CostModel):
 
     A product runs either way; the faster one whose tiles fit a core's SRAM wins, which is the resident product when
     there are few rows.  ``noc`` in ``traffic_bytes`` is bytes times hops, summed over all links; ``sram`` is bytes read
-    and written by all cores.  In ``parts_s``, ``launch`` holds the fixed cost of phases and shift steps, ``noc`` the
-    words and hops that no arithmetic hides, ``sram`` what the ports add to the arithmetic.  Attention over sequences
+    and written by all cores.  In ``parts_s``, ``launch`` holds the fixed cost of phases and shift steps, ``fixed cycles``
+    the starts of vector instructions and the stages of trees, ``noc`` the words and hops that no arithmetic hides,
+    ``sram`` what the ports add to the arithmetic.  Attention over sequences
     that differ runs batch after batch on all cores, padded where that is quicker (:mod:`accelsim.cost.ragged`).
 
     Not modelled: ``chip.launch_s`` (the phases' fixed cost is calibrated), overlap between two operators, weights that
@@ -72,6 +75,10 @@ class MeshCostModel(CostModel):
         "vector_energy": "all arithmetic costs the matrix energy",
     }
     needs: ClassVar[tuple[str, ...]] = ("noc",)
+    fixed: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "launch": ("mesh.phase_cycles", "mesh.shift_step_cycles"),
+        FIXED_CYCLES: ("mesh.vector_start_cycles", "mesh.stage_cycles"),
+    }
     needed_sections: ClassVar[tuple[str, ...]] = ("mesh",)
 
     @classmethod
@@ -106,7 +113,7 @@ class MeshCostModel(CostModel):
         if algorithm.endswith(_SLICED):
             residual = Residual("mesh", TYPICAL_DEVIATION, ASSUMED)
             warnings += (warn("predicted-kernels", _PREDICTED),)
-        parts_s = {cause: float(getattr(cost, cause)) / machine.clock_hz for cause in CAUSES}
+        parts_s = {cause: float(getattr(cost, part)) / machine.clock_hz for cause, part in CAUSES.items()}
         if cost.optical_bytes > 0:
             parts_s[OPTICAL_NOC] = float(cost.optical_noc) / machine.clock_hz
             residual = Residual("mesh", TYPICAL_DEVIATION, ASSUMED)

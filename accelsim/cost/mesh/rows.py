@@ -67,11 +67,12 @@ def local_loop(
         functions: Exponentials, reciprocals or roots per element.
         cores: Cores doing the same.
     """
-    issue, ports = vector_cycles(machine, np.maximum(height, width))
+    lanes, ports = vector_cycles(machine, np.maximum(height, width))
     count = passes * np.minimum(height, width)
     elements = height * width
     return MeshCost(
-        compute=count * issue + functions * elements * machine.parameters.function_cycles,
+        compute=count * lanes + functions * elements * machine.parameters.function_cycles,
+        fixed=count * machine.parameters.vector_start_cycles,
         sram=count * ports,
         sram_bytes=3 * passes * elements * machine.element_bytes * cores,
         tile_bytes=2 * elements * machine.element_bytes,

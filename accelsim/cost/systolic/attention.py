@@ -27,6 +27,7 @@ class ArrayAttentionTimes:
 
     Attributes:
         compute_s: Arrays busy.
+        fill_s: Of that, with lanes that idle.
         vector_s: Vector unit busy.
         hbm_s: Memory busy.
         launch_s: Fixed time of the module.
@@ -36,6 +37,7 @@ class ArrayAttentionTimes:
     """
 
     compute_s: float
+    fill_s: float
     vector_s: float
     hbm_s: float
     launch_s: float
@@ -81,6 +83,7 @@ def ragged_attention_times(
     times = [tried[index] for index in batches.chosen(seconds, np.ones(len(tried), dtype=np.bool_))]
     return ArrayAttentionTimes(
         compute_s=sum(one.compute_s for one in times),
+        fill_s=sum(one.fill_s for one in times),
         vector_s=sum(one.vector_s for one in times),
         hbm_s=sum(one.hbm_s for one in times),
         launch_s=max(one.launch_s for one in times),
@@ -104,8 +107,10 @@ def _on(
     moved = operator.traffic_bytes(int(machine.sram_bytes) // 2)
     elements = moved / machine.element_bytes
     softmax_s = pairs * max(1.0, machine.sublanes / rows) * SOFTMAX_OPS_PER_PAIR / machine.vector_ops_per_s
+    compute_s = share * macs / (machine.macs_per_s * reached)
     return ArrayAttentionTimes(
-        compute_s=share * macs / (machine.macs_per_s * reached),
+        compute_s=compute_s,
+        fill_s=compute_s * (1 - pairs * (operator.head_dim + operator.value_dim) / macs),
         vector_s=share * (softmax_s + elements * machine.conversion_s(parameters)),
         hbm_s=share * moved / machine.core_bytes_per_s(cores, parameters),
         launch_s=parameters.launch_s + parameters.step_s + (parameters.second_core_s if cores > 1 else 0.0),

@@ -46,7 +46,8 @@ class ArrayGemmTimes:
     """Seconds of products by cause, bytes moved and the candidate chosen; one entry per product.
 
     Attributes:
-        compute_s: Arrays busy, in the steps they decide.
+        compute_s: Arrays busy with the product, in the steps they decide.
+        fill_s: Arrays busy with lanes that idle: few rows above the next weights, extents padded to the array.
         vector_s: Results converted and packed, in the same steps.
         hbm_s: Copies that no multiplication hides, and all steps that copies decide.
         step_s: Fixed time of the pipeline steps.
@@ -58,6 +59,7 @@ class ArrayGemmTimes:
     """
 
     compute_s: FloatArray
+    fill_s: FloatArray
     vector_s: FloatArray
     hbm_s: FloatArray
     step_s: FloatArray
@@ -72,7 +74,7 @@ class ArrayGemmTimes:
     @property
     def total_s(self) -> FloatArray:
         """Duration of each product run alone."""
-        return self.compute_s + self.vector_s + self.hbm_s + self.step_s + self.launch_s
+        return self.compute_s + self.fill_s + self.vector_s + self.hbm_s + self.step_s + self.launch_s
 
 
 def gemm_times(
@@ -137,6 +139,7 @@ def _fastest(
 class _Tiles:
     """Geometry of every candidate (axis 0) for every product (axis 1)."""
 
+    macs: FloatArray  #: of the product
     tile_m: FloatArray
     tile_n: FloatArray
     tile_k: FloatArray
@@ -163,7 +166,7 @@ class _Tiles:
             held = held + (tile_m + tile_n) * tile_k * _CONVERTED_BYTES
         held = held + tile_m * tile_n * _ACCUMULATOR_BYTES * (blocks > 1)
         a_copies = np.where(blocks == 1, 1 / across, 1.0)
-        return cls(tile_m, tile_n, tile_k, tiles, blocks, a_copies, held <= machine.sram_bytes)
+        return cls(m * n * k * batch, tile_m, tile_n, tile_k, tiles, blocks, a_copies, held <= machine.sram_bytes)
 
     def times(self, cores: int, machine: SystolicMachine, parameters: SystolicParameters) -> ArrayGemmTimes:
         """Times of every candidate when its tiles are dealt to ``cores`` cores."""
@@ -178,9 +181,12 @@ class _Tiles:
         copied = a_bytes * self.a_copies + b_bytes + out_bytes / self.blocks
         copy_s = copied / bandwidth
         computing = (1 / steps) + (1 - 1 / steps) * (copy_s * steps <= compute_s + vector_s)
+        spent = self.tiles * self.blocks * machine.array.macs(self.tile_m, self.tile_n, self.tile_k)
+        useful = self.macs / spent
         launch_s = parameters.launch_s + (parameters.second_core_s if cores > 1 else 0.0)
         return ArrayGemmTimes(
-            compute_s=compute_s * computing,
+            compute_s=compute_s * useful * computing,
+            fill_s=compute_s * (1 - useful) * computing,
             vector_s=vector_s * computing,
             hbm_s=(a_bytes + b_bytes + out_bytes) / bandwidth + copy_s * (steps - 1) * (computing < 1),
             step_s=parameters.step_s * steps,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from accelsim.cost.base import CostModel, Region, register_cost_model
+from accelsim.cost.causes import FIXED_CYCLES
 from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import residual_of
@@ -37,6 +38,10 @@ class SystolicCost(CostModel):
     """
 
     needs: ClassVar[tuple[str, ...]] = ("systolic",)
+    fixed: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "launch": ("systolic.launch", "systolic.second_core", "systolic.reduction_setup"),
+        "step": ("systolic.step",),
+    }
     needed_sections: ClassVar[tuple[str, ...]] = ("systolic",)
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "the start of a module is calibrated: set chip.calibration.systolic.launch",
@@ -108,6 +113,7 @@ def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters:
     times = gemm_times(m, n, k, machine, parameters, batch)
     parts = {
         "compute": float(times.compute_s[0]),
+        FIXED_CYCLES: float(times.fill_s[0]),
         "vector": float(times.vector_s[0]),
         chip.main_memory: float(times.hbm_s[0]),
         "step": float(times.step_s[0]),
@@ -124,8 +130,9 @@ def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters:
 
 def _attention_cost(operator: Operator, times: ArrayAttentionTimes, chip: Chip, machine: SystolicMachine) -> Cost:
     busy = {"compute": times.compute_s, "vector": times.vector_s, chip.main_memory: times.hbm_s}
-    longest = max(busy, key=lambda cause: busy[cause])
-    parts = {longest: busy[longest], "launch": times.launch_s}  # the others are hidden under it
+    longest = max(busy, key=lambda cause: busy[cause])  # the others are hidden under it
+    fill_s = times.fill_s if longest == "compute" else 0.0
+    parts = {longest: busy[longest] - fill_s, FIXED_CYCLES: fill_s, "launch": times.launch_s}
     text = "attention on systolic arrays is assumed, not calibrated: no measurement is public"
     warnings = (warn("assumed-calibration", text),)
     work = _Work(times.hbm_bytes, times.sram_bytes, operator.flops, times.vector_s * machine.vector_ops_per_s)

@@ -17,6 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.container import BarContainer
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from accelsim.cost.causes import COLLECTIVE_LAUNCH, FIXED_CYCLES, LINK_LATENCY
 from accelsim.results.account import CONTENTION, EXPOSED_COMMUNICATION, IDLE, OperatorRow
 from accelsim.results.format import full_operator_name
 from accelsim.results.result import Result
@@ -85,6 +86,9 @@ CAUSE_FILLS: Mapping[str, Paint] = {
     "sram": Paint(YELLOW),
     "noc": Paint(GREEN),
     EXPOSED_COMMUNICATION: Paint(PURPLE),
+    LINK_LATENCY: Paint(PURPLE, "//"),
+    COLLECTIVE_LAUNCH: Paint(PURPLE, ".."),
+    FIXED_CYCLES: Paint(GREY, "xx"),
     "launch": Paint(GREY),
     "latency": Paint(GREY, "//"),
     "step": Paint(GREY, ".."),

@@ -9,7 +9,8 @@ import pytest
 from accelsim import Decode, Prefill, simulate
 from accelsim.cost.gpu.model import GpuCostModel
 from accelsim.dtypes import DType
-from accelsim.hardware.relieve import LINK_LATENCY, relieve
+from accelsim.cost.causes import COLLECTIVE_LAUNCH, LINK_LATENCY
+from accelsim.cost.relieve import reliefs
 from accelsim.hardware.system import load_system
 from accelsim.mapping.job import Job
 from accelsim.mapping.known import Known
@@ -19,7 +20,7 @@ from accelsim.pipeline import play
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.recipe import Recipe
 
-CAUSES = ("compute", "hbm", "l2", "launch", "exposed communication")
+CAUSES = ("compute", "hbm", "l2", "launch", "latency", "exposed communication", LINK_LATENCY, COLLECTIVE_LAUNCH)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def job_of(model, system, phase, plan, **options):
 
 
 def relieved(job, cause):
-    system, _ = relieve(job.system, cause, 2.0)
+    system, _ = next(reliefs(job.system, cause, 2.0))
     return replace(job, system=system)
 
 
@@ -96,6 +97,6 @@ def test_what_ifs_of_a_run_are_runs_of_relieved_systems():
     result = simulate("llama3-8b", job.system, job.phase, "tp=8")
     assert len(result.bottleneck.what_ifs) == 2
     for what_if in result.bottleneck.what_ifs:
-        by_change = {relieve(job.system, cause, 2.0)[1]: cause for cause in (*CAUSES, LINK_LATENCY)}
+        by_change = {change: cause for cause in CAUSES for _, change in reliefs(job.system, cause, 2.0)}
         alone = play(replace(relieved(job, by_change[what_if.change]), known=Known()))
         assert what_if.latency_s == alone.timeline.makespan_s

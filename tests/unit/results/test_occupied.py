@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from accelsim.cost.causes import COLLECTIVE_LAUNCH, LINK_LATENCY
 from accelsim.engine.clock import to_ticks
 from accelsim.engine.series import Stage, Variants
 from accelsim.engine.stages import run_stages
@@ -32,7 +33,9 @@ def test_operators_last_from_first_start_to_last_end_and_what_the_stream_misses_
     times = stage_times(graph, runs)
     assert times.operators_s.tolist() == [[4.0, 4.0, 3.0]]  # the reduction: 2 s of waiting and two steps
     assert {cause: seconds.tolist() for cause, seconds in times.uncovered_s.items()} == {
-        EXPOSED_COMMUNICATION: [4.0],
+        COLLECTIVE_LAUNCH: [4.0],  # nothing moves
+        LINK_LATENCY: [0.0],
+        EXPOSED_COMMUNICATION: [0.0],
         IDLE: [0.0],
     }
 
@@ -46,7 +49,7 @@ def test_runs_of_one_structure_are_timed_each_by_its_own_sizes(monkeypatch: pyte
     (runs,) = run_stages([Stage(graph, variants=variants)])
     times = stage_times(graph, runs)
     assert times.operators_s.tolist() == [[4.0, 4.0, 3.0], [8.0, 4.0, 3.0], [5.0, 4.0, 3.0]]
-    assert times.uncovered_s[EXPOSED_COMMUNICATION].tolist() == [4.0, 4.0, 4.0]
+    assert times.uncovered_s[COLLECTIVE_LAUNCH].tolist() == [4.0, 4.0, 4.0]
 
 
 def test_a_stage_without_collectives_exposes_none() -> None:

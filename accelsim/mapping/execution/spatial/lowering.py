@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.cost.causes import LINK_LATENCY
 from accelsim.engine.clock import to_ticks
 from accelsim.engine.program import Program
 from accelsim.engine.series import Stage
@@ -155,13 +156,17 @@ def _columns(run: Settled, template: _Template) -> tuple[FloatArray, dict[str, F
                 parts_s[cause][shape, task] = seconds
     for cast, lanes, tasks in zip(run.casts, template.lanes, template.lane_tasks, strict=True):
         nbytes_of = run.cast_bytes(cast)
-        alone_s = parts_s[BETWEEN_CHIPS if lanes.crossings else lanes.level or NOC]
+        inside = lanes.level or NOC
+        waits, moves = (LINK_LATENCY, BETWEEN_CHIPS) if lanes.crossings else (inside, inside)
         for total in np.unique(nbytes_of).tolist():
             if total:
                 at = np.ix_(nbytes_of == total, tasks)
                 nbytes[at] = lanes.lane_bytes(total)
                 latency_s[at] = lanes.latency_s
-                alone_s[at] = run.floor.alone_s(lanes, lanes.lane_bytes(total)) - lanes.set_s
+                alone_s = run.floor.alone_s(lanes, lanes.lane_bytes(total)) - lanes.set_s
+                waits_s = np.minimum(lanes.latency_s - lanes.set_s, alone_s)
+                parts_s[waits][at] = waits_s
+                parts_s[moves][at] += alone_s - waits_s
                 if lanes.turns:
                     parts_s[SET_PATH][at] = lanes.set_s
     return work_s, parts_s, nbytes, latency_s

@@ -34,7 +34,7 @@ from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.price import PricedOperator
 from accelsim.mapping.schedule.base import Cell, waits_for
 from accelsim.mapping.schedule.cells import Cells
-from accelsim.mapping.servers import BETWEEN_CHIPS
+from accelsim.mapping.waits import between_chips, parts_between
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -184,8 +184,8 @@ def _template(stage: StageProgram, folded: bool) -> _CellTemplate:
     joined = concatenate([graph, send], ([end], [end + 1]))
     work_s = to_seconds(send.work_ticks)
     alone_s = {cause: np.append(column, np.zeros(len(work_s))) for cause, column in alone_s.items()}
-    between = alone_s.setdefault(BETWEEN_CHIPS, np.zeros(joined.num_tasks))
-    between[end + 1 :] = work_s
+    for cause, column in between_chips(send, work_s).items():
+        alone_s.setdefault(cause, np.zeros(joined.num_tasks))[end + 1 :] = column
     return _CellTemplate(joined, alone_s, end, end + 1)
 
 
@@ -220,5 +220,5 @@ def _booked(cost: Cost) -> Cost:
     """The cost as one on the cores: what is between ranks takes its time of the stage, whatever the level."""
     if cost.on_cores:
         return cost
-    parts_s = {BETWEEN_CHIPS: cost.work_s}
-    return replace(cost, parts_s=parts_s, limiter=BETWEEN_CHIPS, call=ALONE, phases=())
+    parts_s = parts_between(cost)
+    return replace(cost, parts_s=parts_s, limiter=max(parts_s, key=parts_s.__getitem__), call=ALONE, phases=())

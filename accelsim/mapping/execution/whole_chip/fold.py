@@ -19,7 +19,8 @@ from accelsim.engine.program import StageTimeline, run_program
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.price import PricedBlock
-from accelsim.mapping.servers import BETWEEN_CHIPS, HOST, STREAM
+from accelsim.mapping.servers import HOST, STREAM
+from accelsim.mapping.waits import between_chips
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -100,5 +101,6 @@ def _alone(graph: TaskGraph, block: PricedBlock) -> dict[str, FloatArray]:
             for cause, seconds in priced.cost.parts_s.items():
                 book(cause, mine, seconds)
         else:
-            book(BETWEEN_CHIPS, mine, work_s[mine])
+            for cause, column in between_chips(graph, work_s).items():
+                book(cause, mine, column[mine])
     return parts

@@ -161,6 +161,15 @@ def test_divided_product_by_hand() -> None:
     assert float(cost.tile_bytes) == 12 * 32 * 2 + 32 * 16 * 2 + 12 * 16 * 4 + (12 * 32 + 12 * 16) * 2 / 16
 
 
+def test_rows_that_the_threads_lack_are_fixed_cycles() -> None:
+    # 7 rows take as long as 12, on six threads: 7 of 12 cycles are arithmetic
+    one = (x(1.0), x(1.0), x(1.0))
+    seven, twelve = (divided(MACHINE, (x(m), x(32), x(16)), one, x(1), weight_is_resident=True).cost for m in (7, 12))
+    assert float(twelve.fixed) == 0
+    assert float(seven.compute) == pytest.approx(float(twelve.compute) * 7 / 12)
+    assert float(seven.compute + seven.fixed) == pytest.approx(float(twelve.compute))
+
+
 def test_weights_shared_by_several_rows_of_tiles_are_received() -> None:
     resident = divided(MACHINE, (x(12), x(32), x(16)), (x(1), x(1), x(1)), x(1), weight_is_resident=True)
     moved = divided(MACHINE, (x(12), x(32), x(16)), (x(1), x(1), x(1)), x(1), weight_is_resident=False)

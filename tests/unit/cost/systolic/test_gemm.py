@@ -35,7 +35,10 @@ def test_extents_are_padded_to_sublanes_lanes_and_array_rows() -> None:
 def test_a_fold_lasts_as_long_as_the_next_weights_take_to_load() -> None:
     # 1 to 128 rows stream while 128 rows of the next weights are shifted in
     one, full = (gemm_times(m, 1024, 512, ARRAYS_DECIDE, IDEAL) for m in (1, 128))
-    assert one.compute_s[0] == full.compute_s[0] == pytest.approx(128 * 1024 * 512 / 1e12)
+    assert full.compute_s[0] == pytest.approx(128 * 1024 * 512 / 1e12)
+    assert full.fill_s[0] == 0
+    assert one.compute_s[0] == pytest.approx(full.compute_s[0] / 128)
+    assert one.compute_s[0] + one.fill_s[0] == pytest.approx(full.compute_s[0])
 
 
 def test_copies_hide_under_long_multiplications_but_the_first_and_last() -> None:
