@@ -58,8 +58,8 @@ _CAUSES = {
     "launch": "From the end of one operator to the start of the next: starting a kernel, a phase, a module.",
     "step": "Fixed time of a step of a pipeline of tiles: descriptors and set-up.",
     "sync": "All tiles wait until the last is done (bulk-synchronous machines).",
-    "fixed cycles": "Cycles of cores that are there whatever the sizes: starts of vector instructions, filling an array, "
-    "rows it lacks, stages of a tree. A faster clock moves them.",
+    "fixed cycles": "Cycles of cores that are there whatever the sizes: starts of vector instructions, idle lanes "
+    "of an array, stages of a tree. A faster clock moves them.",
     "exposed communication": "Bytes between chips that no work hides: what is left when all that overlaps is gone.",
     "link latency": "Steps of transfers between chips before their bytes move, which more bandwidth does not shorten.",
     "collective launch": "Start of calls between chips, and the pass of a rank over its own part.",

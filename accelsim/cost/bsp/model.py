@@ -59,8 +59,9 @@ class BspCostModel(CostModel):
     """Graphcore-style execution: tiles with local SRAM only, phases of compute, synchronisation and exchange.
 
     Nothing overlaps: ``work_s`` is the sum of ``compute`` (slowest tile), ``fixed cycles`` (rows its threads lack),
-    ``sram`` (what loads add), ``noc`` (words and latency of exchanges), ``sync`` and ``launch`` (start of programs).  ``noc`` in ``traffic_bytes`` is bytes received
-    over the exchange, ``sram`` bytes read and written in the tiles.  Weights and KV cache stay where they are used.
+    ``sram`` (what loads add), ``noc`` (words and latency of exchanges), ``sync`` and ``launch`` (start of programs).
+    ``noc`` in ``traffic_bytes`` is bytes received over the exchange, ``sram`` bytes read and written in the tiles.
+    Weights and KV cache stay where they are used.
     Attention over sequences that differ runs batch after batch on all tiles, padded where that is quicker
     (:mod:`accelsim.cost.ragged`).
 

@@ -16,7 +16,7 @@ from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
 from accelsim.workload.steps import OperatorSeries
 
-
+_LATENCIES = ("wave", "tile", "kernel", "split", "split_k", "gather", "regroup", "single_row", "wide_head")
 _BASIC = ("gemm", "attention_prefill", "attention_decode", "moe", "rowwise", "reduction", "elementwise")
 
 
@@ -34,8 +34,7 @@ class GpuCostModel(CostModel):
     needs: ClassVar[tuple[str, ...]] = ("memories",)
     fixed: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "launch": ("*.launch", "*.quantize_launch", "*.route"),
-        "latency": ("*.wave", "*.tile", "*.kernel", "*.split", "*.split_k", "*.gather", "*.regroup")
-        + ("*.single_row", "*.wide_head"),
+        "latency": tuple(f"*.{key}" for key in _LATENCIES),
     }
     unread: ClassVar[Mapping[str, str]] = {
         "launch": "kernels launch as calibrated: set chip.calibration.SECTION.launch",

@@ -57,9 +57,9 @@ class MeshCostModel(CostModel):
 
     A product runs either way; the faster one whose tiles fit a core's SRAM wins, which is the resident product when
     there are few rows.  ``noc`` in ``traffic_bytes`` is bytes times hops, summed over all links; ``sram`` is bytes read
-    and written by all cores.  In ``parts_s``, ``launch`` holds the fixed cost of phases and shift steps, ``fixed cycles``
-    the starts of vector instructions and the stages of trees, ``noc`` the words and hops that no arithmetic hides,
-    ``sram`` what the ports add to the arithmetic.  Attention over sequences
+    and written by all cores.  In ``parts_s``, ``launch`` holds the fixed cost of phases and shift steps,
+    ``fixed cycles`` the starts of vector instructions and the stages of trees, ``noc`` the words and hops that no
+    arithmetic hides, ``sram`` what the ports add to the arithmetic.  Attention over sequences
     that differ runs batch after batch on all cores, padded where that is quicker (:mod:`accelsim.cost.ragged`).
 
     Not modelled: ``chip.launch_s`` (the phases' fixed cost is calibrated), overlap between two operators, weights that

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from accelsim import Decode, Prefill, simulate
-from accelsim.cost.gpu.model import GpuCostModel
-from accelsim.dtypes import DType
 from accelsim.cost.causes import COLLECTIVE_LAUNCH, LINK_LATENCY
+from accelsim.cost.gpu.model import GpuCostModel
 from accelsim.cost.relieve import reliefs
+from accelsim.dtypes import DType
 from accelsim.hardware.system import load_system
 from accelsim.mapping.job import Job
 from accelsim.mapping.known import Known
