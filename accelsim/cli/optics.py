@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.case.read import read_overrides
-from accelsim.cli import checks, optics_circuits, output
+from accelsim.cli import checks, optics_array, optics_circuits, output
 from accelsim.cli import options as o
 from accelsim.cli.groups import grouped
 from accelsim.errors import ConfigError
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
         ("wavelengths", wavelengths),
         ("policies", optics_circuits.policies),
         ("torus", optics_circuits.torus),
+        ("array", optics_array.array),
     ):
         group.command(name=name)(command)
     app.add_typer(group, name="optics", help="Optical links: budget, energy, reach, wavelengths; circuit switches.")

@@ -105,3 +105,18 @@ def test_bad_input_says_what_is_allowed(accelsim, arguments, text):
     outcome = accelsim("optics", *arguments)
     assert outcome.code == 2
     assert text in outcome.err
+
+
+def test_array_compares_a_sum_over_the_mesh_with_one_over_light(accelsim):
+    found = read(
+        accelsim("optics", "array", "--cores", "16,256", "--elements", "8", "--transceivers", "4,16", "--json", "-")
+    )
+    short, long, _, wide = found["rows"]
+    assert short["speedup"] == 1 and short["light_w"] == 0  # 16 cores share one station
+    # 16 stages of 14 cycles, 256 hops, three times two words, and the start of a phase of 100 cycles at 1 GHz
+    assert long["mesh_s"] == pytest.approx(16 * 14e-9 + 256e-9 + 6e-9 + 100e-9)
+    assert long["speedup"] > 1 and wide["speedup"] > long["speedup"] and wide["light_w"] > long["light_w"] > 0
+    assert "lasers" in accelsim("optics", "array", "--cores", "64", "--elements", "1").out
+    assert "stay on the mesh" in accelsim("optics", "array", "sram-array").err
+    assert "no whole number" in accelsim("optics", "array", "--cores", "0").err
+    assert "129, but passage-like has 1 to 128" in accelsim("optics", "array", "--transceivers", "129").err

@@ -27,6 +27,8 @@ UNSOURCED = {
     "chip",
     "default_chips",
     "optical",
+    "optics",
+    "sums",
     "topology",
     "pattern",
 }
