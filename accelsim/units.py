@@ -159,7 +159,7 @@ def parse_count(text: str) -> int:
     number, unit = _split(text, kind)
     factor = kind.units.get(unit)
     if factor is None or (number * factor).denominator != 1:
-        raise UnitError(f"{text.strip()!r} is not a whole number. Write e.g. '4096' or '4Ki'.")
+        raise UnitError(f"{text.strip()!r} is not a whole number. Write e.g. '4096', '4k' (4000) or '4Ki' (4096).")
     return int(number * factor)
 
 

@@ -161,6 +161,13 @@ def _sources(provenance: Mapping[str, Source], prefix: str) -> dict[str, Any]:
     return {"sources": dict(Counter(str(source.kind) for source in of_file.values())), "assumed": assumed}
 
 
+def _towers(params: int | None) -> str:
+    """What is known of encoders of images or sound, in words."""
+    if params is None:
+        return "not counted: only the language model of the config is read; its encoders are left out of every run"
+    return f"{params:,} parameters, on top; left out of every run" if params else "none"
+
+
 def _model_card(name: str) -> dict[str, Any]:
     from accelsim.workload.counts import counts_of
     from accelsim.workload.formats.hf import load_model
@@ -173,6 +180,7 @@ def _model_card(name: str) -> dict[str, Any]:
         "description": model.description,
         "hf_ids": list(model.hf_ids),
         **asdict(counts_of(model)),
+        "towers": _towers(model.tower_params),
         "types": model.own_types.to_dict(),
         "layers": [
             {"count": count, "block": layer.block, "attention": layer.attention, "window": layer.window}

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from accelsim.case.case import OPTIONS, Case
 from accelsim.case.phases import check_kind, kind_of, phase_from
 from accelsim.case.read import read_overrides
 from accelsim.cli.caseflags import Stated
+from accelsim.cli.wrap import tell
 from accelsim.errors import ConfigError, UnitError
 from accelsim.workload.phase import PHASES, Phase, PhaseField
 
@@ -107,7 +106,7 @@ def _tell_of_changed_files(case: Case, inputs: Mapping[str, str]) -> None:
     """A note on the error stream for each file that is not what it was when a result was made."""
     for name, sha256 in case.load().inputs.items():
         if name in inputs and inputs[name] != sha256:
-            typer.echo(f"note: {name} has changed since that result was made", err=True)
+            tell(f"note: {name} has changed since that result was made")
 
 
 def _is_result(path: Path) -> bool:
@@ -165,7 +164,7 @@ def _default_length(stated: Stated, base: Case | None, name: str, sizes: Mapping
     steps = 0 if name == "prompt" else int(sizes.get("steps", 1))
     length = max(1, min(DEFAULT_LENGTH, spec.max_position_embeddings - steps))
     if length < DEFAULT_LENGTH:
-        typer.echo(f"note: {name} {length}, because {spec.name} has {spec.max_position_embeddings} positions", err=True)
+        tell(f"note: {name} {length}, because {spec.name} has {spec.max_position_embeddings} positions")
     return length
 
 

@@ -126,7 +126,7 @@ def _write_json(swept: Sweep, system: System, target: str) -> None:
 
 def _print(swept: Sweep, system: System, each: bool) -> None:
     """The fastest of each size, or all algorithms of one; ``each``: a table per algorithm."""
-    from accelsim.cli.tables import make_console
+    from accelsim.cli.tables import make_console, print_entry
     from accelsim.units import format_quantity as text
 
     console, first = make_console(), swept.fastest[0].call
@@ -145,7 +145,7 @@ def _print(swept: Sweep, system: System, each: bool) -> None:
         console.print(f"{change.before} up to {low}, {change.after} from {high}")
     _print_band(console, [_row(cost) for cost in swept.fastest])
     for warning in one_per_kind(dict.fromkeys(warning for cost in swept.fastest for warning in cost.warnings)):
-        console.print(f"[yellow]warning:[/] {warning}")
+        print_entry(console, "warning:", warning, style="yellow")
 
 
 def _table(title: str, costs: Iterable[Cost]) -> Table:

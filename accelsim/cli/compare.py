@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from accelsim.cli import options as o
 from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.cli.command import add_command
 from accelsim.cli.output import write_json
+from accelsim.cli.wrap import tell
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _run(attempts: list[tuple[Case, bool]], json_: str | None, quiet: bool) -> N
 def _exit_code(refused: Sequence[Refused]) -> int:
     """That of a table without any result; a word on the error stream says so."""
     is_capacity = any(one.is_capacity for one in refused)
-    print("error: none of these fits." if is_capacity else "error: none of these runs.", file=sys.stderr)
+    tell("error: none of these fits." if is_capacity else "error: none of these runs.")
     return EXIT_NONE_FITS if is_capacity else EXIT_BAD_INPUT
 
 

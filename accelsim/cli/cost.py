@@ -11,6 +11,7 @@ import typer
 from accelsim.case.read import read_overrides
 from accelsim.cli import options as o
 from accelsim.cli.command import add_command
+from accelsim.cli.wrap import tell
 
 if TYPE_CHECKING:
     from accelsim.hardware.chip import Chip
@@ -50,9 +51,9 @@ def cost(
 
         write_atomic(output, text)
     for note in prediction.notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
     if prediction.num_unpriced:
-        print(f"note: {prediction.num_unpriced} of {len(table)} rows have no prediction", file=sys.stderr)
+        tell(f"note: {prediction.num_unpriced} of {len(table)} rows have no prediction")
 
 
 def _chip(name: str | None, overrides: tuple[tuple[str, str], ...]) -> Chip | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from accelsim.cli import options as o
 from accelsim.cli.command import add_command
 from accelsim.cli.output import write_json
 from accelsim.cli.runspec import load_or_run
+from accelsim.cli.wrap import tell
 from accelsim.errors import ConfigError, UnitError
 
 EXIT_DIFFERENT = 1
@@ -46,7 +46,7 @@ def diff(
         print_difference(found, verbose)
     slower = found.latency_s.fraction
     if limit is not None and slower > limit:
-        print(f"the second run is {slower:.2%} slower, more than {limit:.2%}", file=sys.stderr)
+        tell(f"the second run is {slower:.2%} slower, more than {limit:.2%}")
         raise typer.Exit(EXIT_DIFFERENT)
 
 

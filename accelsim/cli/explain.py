@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[str, str]]
 _MOST_SOURCES = 12
+#: Columns of the labels.
+_LABELS = 8
 
 
 def register(app: typer.Typer) -> None:
@@ -36,13 +38,11 @@ def explain_word(
 
     A warning comes with its remedy.
     """
-    from rich.markup import escape
-
-    from accelsim.cli.tables import make_console
+    from accelsim.cli.tables import make_console, print_entry
 
     console = make_console()
     for name, value in _shortened(_help_of(word.strip()), verbose):
-        console.print(f"[bold]{name:<8}[/] {escape(value)}", soft_wrap=True)
+        print_entry(console, name, value, _LABELS)
 
 
 def _shortened(rows: Rows, verbose: bool) -> Rows:

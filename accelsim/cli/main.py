@@ -76,7 +76,9 @@ def _run(arguments: list[str]) -> None:
 
 
 def _complain(text: str, code: int) -> None:
-    print(f"error: {text}", file=sys.stderr)
+    from accelsim.cli.wrap import tell
+
+    tell(f"error: {text}")
     sys.exit(code)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.command import add_command
+from accelsim.cli.wrap import tell
 
 
 def register(app: typer.Typer) -> None:
@@ -16,8 +17,10 @@ def register(app: typer.Typer) -> None:
 
 
 def measure(
-    chip: Annotated[str, typer.Argument(help="Chip, name or YAML, that the GPU of this machine is.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="CSV to write, for validate and calibrate --data.")],
+    chip: Annotated[str, typer.Argument(help="Chip, name or YAML, that the GPU of this machine is. [required]")] = "",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="CSV to write, for validate and calibrate --data. [required]")
+    ] = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Rows per operator and type.")] = 60,
     dtypes: Annotated[str, typer.Option("--dtypes", help="Element types.")] = "bf16,fp16,fp8,fp32",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sizes.")] = 0,
@@ -33,10 +36,15 @@ def measure(
 
     if device not in ("cuda", "cpu"):
         raise ConfigError(f"--device: {device!r} is none. Allowed: cuda, cpu.")
+    backend = Torch(device)  # first of all: without a GPU nothing that is asked for would help
+    if not chip or output is None:
+        raise ConfigError(
+            "measure: CHIP and -o FILE.csv must be given. Write e.g. accelsim measure mine.yaml -o mine.csv."
+        )
     if not output.parent.is_dir():  # before minutes of measuring
         raise ConfigError(f"{output}: the folder {output.parent} does not exist. Make it, or choose another.")
-    hardware, backend = load_chip(chip).name, Torch(device)
+    hardware = load_chip(chip).name
     wanted = draw(rows, dtypes.split(","), seed) if backend.is_gpu else draw(2, dtypes.split(","), seed, 2.0**8)
-    found = measure_rows(wanted, backend, hardware, lambda text: typer.echo(text, err=True))
+    found = measure_rows(wanted, backend, hardware, tell)
     write(found, backend.machine(), output)
     typer.echo(f"{len(found)} rows written to {output}")

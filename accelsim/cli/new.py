@@ -19,8 +19,11 @@ KINDS = {
     "system": ("systems", "accelsim run llama3-8b --on {file}"),
     "model": ("models", "accelsim run {file} --on nvidia-h100-sxm"),
     "optics": ("optics", "accelsim optics budget {file} --length 10m"),
-    "study": ("", "accelsim run {file}"),
+    "case": ("", "accelsim run {file}"),
 }
+_IN_PLACE_OF_STUDIES = (
+    "Write a case (accelsim new case NAME), and let accelsim compare run it with lists: --on A,B --batch 1,8,max."
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -47,6 +50,8 @@ def new(
     if kind not in KINDS:
         from accelsim.registry import did_you_mean
 
+        if kind == "study":
+            raise ConfigError(f"{kind}: no command reads a file of many runs yet. {_IN_PLACE_OF_STUDIES}")
         raise ConfigError(f"unknown kind {kind!r}. Known: {', '.join(KINDS)}.{did_you_mean(kind, [*KINDS])}")
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name!r} is no name. Use letters, digits, '-', '_' and '.'.")
@@ -74,8 +79,8 @@ def _copy(kind: str, name: str, like: str) -> str:
     from accelsim.catalog import Catalog
     from accelsim.reading import read_text
 
-    if kind == "study":
-        raise ConfigError("--like is of chips, systems, models and optics; a study is short. Leave it out.")
+    if not KINDS[kind][0]:
+        raise ConfigError(f"--like is of chips, systems, models and optics; a {kind} is short. Leave it out.")
     path = Catalog().find(KINDS[kind][0], like)
     text = re.sub(r"(?m)^name: .*$", f"name: {name}", read_text(path), count=1)
     text = f"# {name}: started from {path.stem}; correct what differs, and its sources\n#\n{text}"

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accelsim.cli.tables import Columns, fitted_table, make_console, make_table
+from accelsim.cli.tables import Columns, fitted_table, make_console, make_table, print_entry
 from accelsim.cli.warning_lines import one_per_kind
 from accelsim.results.account import OperatorRow
 from accelsim.results.format import band_text, describe_phase, operator_labels
@@ -66,7 +66,7 @@ def print_result(result: Result, verbose: bool = False) -> None:
     _print_levels(console, result)
     _print_busiest_link(console, result)
     for warning in result.warnings if verbose else one_per_kind(result.warnings):
-        console.print(f"[yellow]warning:[/] {escape(warning)}")
+        print_entry(console, "warning:", warning, style="yellow")
     if verbose:
         _print_provenance(console, result)
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from accelsim.cli.tables import make_console
+from accelsim.cli.tables import make_console, print_entry
 from accelsim.results.format import count_text
 from accelsim.results.types_text import types_text
 from accelsim.units import format_quantity as text
@@ -35,12 +34,10 @@ def print_card(card: Mapping[str, Any], asked: str) -> None:
 
 
 def _print_rows(console: Console, rows: Iterator[Row]) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, escape(value))
-    console.print(table)
+    shown = list(rows)
+    labels = max(len(name) for name, _ in shown) + 1
+    for name, value in shown:
+        print_entry(console, name, value, labels)
 
 
 def _chip_rows(card: Mapping[str, Any]) -> Iterator[Row]:
@@ -101,9 +98,8 @@ def _model_rows(card: Mapping[str, Any]) -> Iterator[Row]:
     yield "parameters", f"{_count(card['total_params'])}{active} (embedding and head included)"
     if card["mtp_params"]:
         yield "on top", f"{_count(card['mtp_params'])} for multi-token prediction"
-    if card["tower_params"] is None or card["tower_params"]:
-        counted = "not counted" if card["tower_params"] is None else _count(card["tower_params"])
-        yield "towers", f"{counted}: encoders of images or sound, left out of every run"
+    if card["tower_params"] != 0:
+        yield "towers", card["towers"]
     by_type = ", ".join(f"{dtype} {text(n, 'bytes')}" for dtype, n in card["weight_bytes_by_type"].items())
     yield "weights", f"{text(card['weight_bytes'], 'bytes')} as stored: {by_type}"
     yield "kv cache", _cache(card)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.markup import escape
 
-from accelsim.cli.tables import Columns, fitted_table, make_console
+from accelsim.cli.tables import Columns, fitted_table, make_console, print_entry
 from accelsim.cli.warning_lines import one_per_kind
 from accelsim.results.format import band_text, describe_phase, joules_text, percent_text, seconds_text, size_text
 from accelsim.results.result import Result
@@ -40,7 +40,7 @@ def print_comparison(runs: Sequence[Attempt]) -> None:
         console.print(f"[bold]{escape(label)}[/]: {escape(reason)}")
     warnings = [(run.system, text) for run in runs if isinstance(run, Result) for text in run.warnings]
     for line in _warning_lines(warnings):
-        console.print(f"[yellow]warning:[/] {escape(line)}")
+        print_entry(console, "warning:", line, style="yellow")
 
 
 def _title(run: Attempt, but_batch: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from accelsim.cli.tables import Columns, fitted_table, make_table
+from accelsim.cli.tables import Columns, fitted_table, make_table, print_entry
 from accelsim.errors import CapacityError
 from accelsim.results.format import change_text, percent_text
 
@@ -30,8 +30,6 @@ def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityE
         runs: One per placer that found a layout.
         refused: Why the others found none, by placer.
     """
-    from rich.markup import escape
-
     from accelsim.cli.render import make_console, seconds
     from accelsim.engine.program import run_program
     from accelsim.mapping.execution.spatial.ideal import ideal_latency_s
@@ -60,7 +58,7 @@ def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityE
             "Made least: bytes x hops, raised for long rectangles. --plan objective=latency: estimated latency."
         )
     for name, error in refused.items():
-        console.print(f"[yellow]{name}:[/] {escape(str(error))}")
+        print_entry(console, f"{name}:", str(error), style="yellow")
 
 
 def print_placement(run: SpatialRun) -> None:
@@ -115,7 +113,6 @@ def print_ranks(found: Sequence[RankPlacement]) -> None:
 def print_losses(found: FaultLoss) -> None:
     """One row per chip with faults, and the distribution of the losses where several were sampled."""
     import numpy as np
-    from rich.markup import escape
 
     from accelsim.cli.render import make_console, seconds
 
@@ -142,7 +139,7 @@ def print_losses(found: FaultLoss) -> None:
             spread = ", ".join(f"{name} {change_text(float(np.quantile(lost, q)), 2)}" for name, q in _QUANTILES)
             console.print(f"loss of {what}: mean {change_text(float(lost.mean()), 2)}, {spread}")
     if refused:
-        console.print(f"[yellow]first that does not fit:[/] {escape(refused[0])}")
+        print_entry(console, "first that does not fit:", refused[0], style="yellow")
 
 
 _QUANTILES = (("least", 0.0), ("median", 0.5), ("90 %", 0.9), ("most", 1.0))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from accelsim.cli.render import describe_phase, joules, make_console, seconds
-from accelsim.cli.tables import Columns, fitted_table
+from accelsim.cli.tables import Columns, fitted_table, print_entry
 from accelsim.results.format import change_text
 from accelsim.results.result import Result
 from accelsim.study.break_even import RANGE, BreakEven
@@ -45,7 +45,7 @@ def print_sensitivity(result: Result, found: Sensitivity, verbose: bool = False)
     if found.num_without_influence:
         console.print(f"{found.num_without_influence} of {len(found.influences)} parameters have no influence.")
     for path, reason in found.failed if verbose else ():
-        console.print(f"[yellow]not moved:[/] {escape(path)}: {escape(reason)}")
+        print_entry(console, "not moved:", f"{path}: {reason}", style="yellow")
     if found.failed and not verbose:
         console.print(f"{len(found.failed)} parameters could not be moved (-v lists them).")
 

@@ -12,6 +12,7 @@ from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
 from accelsim.cli.output import write_json
+from accelsim.cli.wrap import wrapped
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 
@@ -30,10 +31,13 @@ _REGISTRIES = {
     "schedules": "accelsim.mapping.schedule.base:SCHEDULES",
     "executions": "accelsim.mapping.execution.base:EXECUTIONS",
     "operators": "accelsim.workload.operator:OPERATORS",
+    "families": "accelsim.workload.families.base:FAMILIES",
     "blocks": "accelsim.workload.blocks.base:BLOCKS",
     "cost-models": "accelsim.cost.base:COST_MODELS",
     "kernel-families": "accelsim.cost.gpu.kernels.base:KERNEL_FAMILIES",
 }
+#: Columns of the names in a list.
+_NAMES = 26
 LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "schema", "graph", "tasks")
 
 
@@ -94,36 +98,39 @@ def show(
 
 def _show_catalog(console: Console, kind: str) -> None:
     from accelsim.catalog import Catalog
+    from accelsim.cli.tables import print_entry
     from accelsim.config.loader import load_document
 
     catalog = Catalog()
     for name in catalog.names(kind):
         data = load_document(catalog.find(kind, name)).data
-        description = data.get("description", "") if isinstance(data, dict) else ""
-        console.print(f"[bold]{name:<26}[/] {description}", soft_wrap=True)
+        description = str(data.get("description", "")) if isinstance(data, dict) else ""
+        print_entry(console, name, description, _NAMES)
 
 
 def _show_registry(console: Console, where: str) -> None:
     from importlib import import_module
 
+    from accelsim.cli.tables import print_entry
     from accelsim.registry import Registry
 
     module, _, name = where.partition(":")
     registry: Registry[object] = getattr(import_module(module), name)
     for member_name, member in registry.items():
         first = (member.__doc__ or "").strip().partition("\n")[0]
-        console.print(f"[bold]{member_name:<26}[/] {first}", soft_wrap=True)
+        print_entry(console, member_name, first, _NAMES)
 
 
 def _show_plugins(console: Console) -> None:
     """What outside packages bring, and from where."""
+    from accelsim.cli.tables import print_entry
     from accelsim.plugins import CATALOG_GROUP, PLUGIN_GROUP, load_plugins, package_of, plugin_folders, plugin_points
 
     load_plugins()
     for point in plugin_points(PLUGIN_GROUP):
-        console.print(f"[bold]{point.name:<26}[/] {package_of(point)}: members of {point.value}", soft_wrap=True)
+        print_entry(console, point.name, f"{package_of(point)}: members of {point.value}", _NAMES)
     for point, folder in zip(plugin_points(CATALOG_GROUP), plugin_folders(), strict=True):
-        console.print(f"[bold]{point.name:<26}[/] {package_of(point)}: files in {folder}", soft_wrap=True)
+        print_entry(console, point.name, f"{package_of(point)}: files in {folder}", _NAMES)
 
 
 def _show_schema(kind: str) -> None:
@@ -174,11 +181,8 @@ def _show_graph(console: Console, case: Case) -> None:
         for op in segment.graph:
             shapes = ", ".join(f"{t.name}{list(t.shape)}" for t in op.inputs)
             results = ", ".join(f"{t.name}{list(t.shape)}" for t in op.outputs)
-            console.print(
-                f"  {op.name:<22} {op.kind:<11} {op.flops:>10.3g} FLOPs  {shapes} -> {results}",
-                soft_wrap=True,
-                markup=False,
-            )
+            line = f"  {op.name:<22} {op.kind:<11} {op.flops:>10.3g} FLOPs  {shapes} -> {results}"
+            console.print(wrapped(line, console.width, indent=6), markup=False, soft_wrap=True)
 
 
 def _show_tasks(console: Console, case: Case) -> None:
@@ -196,7 +200,7 @@ def _show_tasks(console: Console, case: Case) -> None:
             route = " ".join(graph.links[link] for link in graph.route(task))
             nbytes = f"{graph.nbytes[task]} B on {route}" if route else ""
             line = (
-                f"  {start_us:>12.3f} .. {end_us:>12.3f} us  {graph.servers[graph.server[task]]:<7}"
-                f" {graph.labels[graph.label[task]]:<24} {nbytes}"
+                f"  {start_us:>10.3f} .. {end_us:>10.3f} us  {graph.servers[graph.server[task]]:<7}"
+                f" {graph.labels[graph.label[task]]:<22} {nbytes}"
             )
-            console.print(line.rstrip(), markup=False, soft_wrap=True)
+            console.print(wrapped(line.rstrip(), console.width, indent=6), markup=False, soft_wrap=True)

@@ -9,11 +9,29 @@ from typing import Literal
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
+
+from accelsim.cli.wrap import wrapped
 
 
 def make_console() -> Console:
     """The terminal; 80 columns (or ``COLUMNS``) where the output is piped."""
     return Console(highlight=False, soft_wrap=False)
+
+
+def print_entry(console: Console, label: str, text: str, width: int = 0, style: str = "bold") -> None:
+    """A label and a text beside it, in lines that fit the screen.
+
+    Args:
+        console: The screen.
+        label: Printed in ``style``.
+        text: Plain, no markup.
+        width: Columns that labels take, which further lines are indented by; 0: a label before the text, no column.
+        style: Of the label.
+    """
+    taken = max(width, len(label)) + 1
+    lines = wrapped(text, console.width, width and width + 1, taken)
+    console.print(Text(f"{label:<{width}} ", style), Text(lines), sep="", soft_wrap=True)
 
 
 def make_table(title: str, columns: Iterable[str], numeric: Iterable[str] = (), gap: int = 2) -> Table:

@@ -154,9 +154,9 @@ def _print_suites() -> None:
 
 
 def _print_tables(found: Sequence[MeasuredComparison], verbose: bool) -> None:
-    from rich.markup import escape
 
     from accelsim.cli.render import make_console
+    from accelsim.cli.tables import print_entry
 
     console = make_console()
     _print_errors(console, found, by_size=False)
@@ -166,9 +166,9 @@ def _print_tables(found: Sequence[MeasuredComparison], verbose: bool) -> None:
     for one in found:
         if one.num_unpriced:
             text = f"{one.num_unpriced} of {len(one.labels)} rows have no prediction"
-            console.print(f"[yellow]{escape(one.suite)}:[/] {text}")
+            print_entry(console, f"{one.suite}:", text, style="yellow")
         for note in one.notes:
-            console.print(f"[yellow]{escape(one.suite)}:[/] {escape(str(note))}", soft_wrap=True)
+            print_entry(console, f"{one.suite}:", str(note), style="yellow")
 
 
 def _print_errors(console: Console, found: Sequence[MeasuredComparison], by_size: bool) -> None:

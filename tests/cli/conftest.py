@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ class Outcome:
     err: str
 
 
+def unwrapped(err: str) -> str:
+    """What was told, each line of it whole: where one goes on, it is indented by two."""
+    return re.sub(r"\n  (?=\S)", " ", err)
+
+
 @pytest.fixture
 def accelsim(capsys):
     """The command in this process: fast, with the exit code and what it printed."""
@@ -25,7 +31,7 @@ def accelsim(capsys):
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
+        return Outcome(code, captured.out, unwrapped(captured.err))
 
     return call
 
@@ -37,6 +43,6 @@ def process():
     def call(*arguments: str, **options) -> Outcome:
         command = [sys.executable, "-m", "accelsim.cli.main", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return Outcome(done.returncode, done.stdout, unwrapped(done.stderr))
 
     return call

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from importlib.resources import files
+from importlib.util import find_spec
 
 import pytest
 
@@ -179,6 +180,13 @@ def test_the_command_ends_with_exit_code_2_where_there_is_no_gpu(accelsim, tmp_p
     assert done.code == 2
     assert "measure: PyTorch" in done.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="says what is missing where PyTorch is")
+def test_measure_says_that_there_is_no_gpu_before_it_asks_for_anything(accelsim):
+    done = accelsim("measure")
+    assert (done.code, done.out) == (2, "")
+    assert "measure: PyTorch is not installed" in done.err
 
 
 def test_a_suite_takes_a_file_in_its_own_columns_and_sums_it_up(accelsim, table):

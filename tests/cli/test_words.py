@@ -147,3 +147,11 @@ def test_all_that_an_unfinished_chip_lacks_is_told_at_once(accelsim, tmp_path):
     for key in ("core_grid", "sram_per_core", "tdp", "noc", "calibration.mesh.phase_cycles"):
         assert f": {key}: missing. " in done.err
     assert "accelsim new chip" in done.err
+
+
+def test_towers_are_said_not_to_be_counted_and_why(accelsim):
+    config = Path(__file__).parents[1] / "data" / "configs" / "configs" / "Qwen3-VL-4B-Instruct.json"
+    card = json.loads(accelsim("show", str(config), "--json", "-").out)
+    assert card["tower_params"] is None and card["towers"].startswith("not counted: only the language model")
+    assert "towers" in accelsim("show", str(config)).out
+    assert json.loads(accelsim("show", "llama3-8b", "--json", "-").out)["towers"] == "none"

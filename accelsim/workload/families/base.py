@@ -35,6 +35,7 @@ class Family:
         supports: Keys that announce a feature and that this family reads, or that change nothing in it.
         with_head: Architectures that have a language-model head though their name says otherwise.
         notes: Key -> what its value leaves out of the model: a named warning.
+        leaves_out: What all its models have and the simulator has not: a named warning each.
     """
 
     features: ClassVar[tuple[type[Feature], ...]] = ()
@@ -47,6 +48,7 @@ class Family:
     supports: ClassVar[frozenset[str]] = frozenset()
     with_head: ClassVar[frozenset[str]] = frozenset()
     notes: ClassVar[Mapping[str, str]] = {}
+    leaves_out: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def finish(cls, config: Config, fields: Fields) -> None:

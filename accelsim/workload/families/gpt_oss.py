@@ -13,10 +13,7 @@ from accelsim.workload.features.experts import ExpertLayers
 
 @register_family("gpt_oss")
 class GptOss(Family):
-    """``GptOssConfig``; experts and router have biases, every second layer sees all.
-
-    Attention sinks (one number per head) are left out.
-    """
+    """``GptOssConfig``; experts and router have biases, every second layer sees all."""
 
     features: ClassVar[tuple[type[Feature], ...]] = (ExpertLayers,)
     renames: ClassVar[Mapping[str, str]] = {
@@ -40,6 +37,10 @@ class GptOss(Family):
     switches: ClassVar[Mapping[str, type]] = {"sliding_window": int}
     supports: ClassVar[frozenset[str]] = frozenset(
         {"num_local_experts", "num_experts_per_tok", "experts_per_token", "layer_types"}
+    )
+
+    leaves_out: ClassVar[tuple[str, ...]] = (
+        "attention sinks (one more term of each softmax, a number per head) are not counted",
     )
 
     @classmethod

@@ -15,7 +15,7 @@ class Llama4Text(Family):
     """``Llama4TextConfig``; every so manyth layer has experts, beside one that all tokens share.
 
     Three of four layers attend to the positions of one chunk; here to a window of that size, which is the longest a
-    chunk gets.  The norm of q and k has no weights and is left out.
+    chunk gets.
     """
 
     features: ClassVar[tuple[type[Feature], ...]] = (ExpertLayers,)
@@ -39,10 +39,11 @@ class Llama4Text(Family):
         "moe_layers": list,
     }
     supports: ClassVar[frozenset[str]] = frozenset(
-        {"interleave_moe_layer_step", "layer_types", "num_local_experts", "num_experts_per_tok", "use_qk_norm"}
+        {"interleave_moe_layer_step", "layer_types", "num_local_experts", "num_experts_per_tok"}
     )
     notes: ClassVar[Mapping[str, str]] = {
-        "attention_chunk_size": "chunks of positions are taken for a window of that size, the longest a chunk gets"
+        "attention_chunk_size": "chunks of positions are taken for a window of that size, the longest a chunk gets",
+        "use_qk_norm": "the norm of queries and keys, which has no weights, is left out",
     }
 
     @classmethod

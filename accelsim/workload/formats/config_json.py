@@ -13,7 +13,7 @@ from accelsim.config.document import MAX_KEPT
 from accelsim.config.loader import Document, Loaded
 from accelsim.config.messages import describe
 from accelsim.errors import ConfigError
-from accelsim.registry import did_you_mean
+from accelsim.registry import did_you_mean, known_names
 from accelsim.warning import warn
 from accelsim.workload.families.base import FAMILIES, Family
 from accelsim.workload.features.base import inherited
@@ -134,13 +134,18 @@ def _quantised(document: Document, config: Mapping[str, Any], fields: dict[str, 
     return model
 
 
+#: Where the families that are read are listed.
+_LISTS = "accelsim show families"
+_FAMILIES = f"Families that are read: {_LISTS}"
+
+
 def _family(document: Document, config: Mapping[str, Any]) -> tuple[str, type[Family]]:
     """Name and family: as ``model_type`` says, else as ``architectures`` does.
 
     Raises:
-        ConfigError: There is none; every feature that no family models is named too.
+        ConfigError: There is none; every feature that no family models is named, before it.
     """
-    name, known = config.get("model_type"), ", ".join(sorted(FAMILIES, key=str.lower))
+    name = config.get("model_type")
     if isinstance(name, str) and name in FAMILIES:
         return name, FAMILIES.get(name)
     if (named := _family_of_architecture(config)) is not None:
@@ -148,12 +153,15 @@ def _family(document: Document, config: Mapping[str, Any]) -> tuple[str, type[Fa
     if config.keys() >= _PARAMS_KEYS:
         return _PARAMS_FAMILY, FAMILIES.get(_PARAMS_FAMILY)
     if name is None:
-        raise ConfigError(f"{document.root.where}: missing key 'model_type'. Supported: {known}.")
+        raise ConfigError(f"{document.root.where}: missing key 'model_type'. {_FAMILIES}.")
     reasons = [_at(document, *found) for found in unmodelled(config)]
     is_like_others = not reasons and not any(announces(key, True) for key in config)
-    hint = did_you_mean(str(name), list(FAMILIES)) if is_like_others else ""  # other features are no misspelling
-    text = f"family {name!r} is not supported. Supported: {known}.{hint}"
-    raise ConfigError("\n".join([_at(document, "model_type", text), *reasons]))
+    text = f"family {name!r} is not supported"
+    if is_like_others:  # other features are no misspelling
+        text += f".{did_you_mean(str(name), list(FAMILIES))} {known_names(str(name), list(FAMILIES), _LISTS)}"
+    else:
+        text += f". {_FAMILIES}."
+    raise ConfigError("\n".join([*reasons, _at(document, "model_type", text)]))
 
 
 def _family_of_architecture(config: Mapping[str, Any]) -> str | None:
@@ -214,6 +222,7 @@ def _warnings(config: Mapping[str, Any], family: type[Family], fields: Mapping[s
     """What the family leaves out, and keys that nobody knows."""
     read = {*_SHARED_KEYS, *CONFIG_KEYS, "dtype", "layer_types", *_own_keys(family), *family.supports}
     read |= {*family.renames, *family.switches, *family.notes}
+    yield from (warn("left-out", text) for text in family.leaves_out)
     for key, text in family.notes.items():
         if is_on(config.get(key)):
             yield warn("left-out", f"{key}: {text}")

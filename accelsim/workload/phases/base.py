@@ -205,7 +205,7 @@ def register_phase(kind: str) -> Callable[[type[Member]], type[Member]]:
 
 
 def phase_of(values: Mapping[str, Any]) -> Phase:
-    """The phase that :meth:`Phase.plain` describes.
+    """The phase that :meth:`Phase.plain` describes; sizes may be text (``4k``), as on the command line.
 
     Raises:
         ConfigError: Unknown kind, a size that the phase lacks or that is missing, or a bad one.
@@ -225,4 +225,6 @@ def phase_of(values: Mapping[str, Any]) -> Phase:
     missing = [name for name in known if name not in {**defaults, **sizes}]
     if missing:
         raise ConfigError(f"phase {kind}: {' and '.join(missing)} must be given.")
-    return phase(**{**defaults, **sizes})
+    read = {one.name: one.parse for one in phase.fields()}
+    stated = {name: read[name](value) if isinstance(value, str) else value for name, value in sizes.items()}
+    return phase(**{**defaults, **stated})

@@ -15,7 +15,7 @@ from accelsim.workload.group import Group
 from accelsim.workload.model import Model
 from accelsim.workload.operator import Operator, role_bytes
 from accelsim.workload.operators.collective import Collective
-from accelsim.workload.phase import Decode, Prefill
+from accelsim.workload.phase import Decode, Prefill, phase_of
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.tensor import Role
 from accelsim.workload.types import Types
@@ -244,3 +244,10 @@ def test_a_vocabulary_that_does_not_split_is_padded() -> None:
     assert gather.nbytes == 2 * 101 * 2
     with pytest.raises(ShapeError, match="all_gather over 3 ranks does not fit"):
         Collective("gather", share.outputs, logits.outputs, "all_gather", Group("tp", 3))
+
+
+def test_a_size_in_a_file_may_be_written_as_on_the_command_line() -> None:
+    assert phase_of({"kind": "decode", "batch": "8", "context": "4k"}) == Decode(8, 4000)
+    assert phase_of({"kind": "decode", "batch": 8, "context": "4Ki"}) == Decode(8, 4096)
+    with pytest.raises(ConfigError, match=r"Write e.g. '4096', '4k' \(4000\) or '4Ki' \(4096\)"):
+        phase_of({"kind": "decode", "batch": 8, "context": "4 thousand"})
