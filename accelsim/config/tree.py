@@ -121,7 +121,8 @@ def deep_merge(base: Node, over: Node) -> Node:
     """``base`` with everything that ``over`` says put over it, key by key.
 
     Two sections merge; anything else (a scalar, a list, a sourced value) is replaced as a whole, so a value never
-    keeps the source of the value it replaces. Each value keeps its own file and line.
+    keeps the source of the value it replaces. Each value keeps its own file and line. ``null`` over a section takes it
+    away, e.g. a level that a variant of a system does not have.
 
     Args:
         base: What is put under, e.g. the file that ``extends`` names.
@@ -131,5 +132,8 @@ def deep_merge(base: Node, over: Node) -> Node:
         return over
     merged = dict(base.children)
     for key, child in over.children.items():
+        if key in merged and merged[key].is_section and child.value is None:
+            del merged[key]
+            continue
         merged[key] = deep_merge(merged[key], child) if key in merged else child
     return replace(over, value=merged)

@@ -30,6 +30,36 @@ class ProtocolSpec(Spec):
     step_latency_s: Seconds = Field(0.0, description="Software time of one step, beside the latency of the link.")
     efficiency: Fraction = Field(1.0, gt=0, description="Share of the link bandwidth that payload reaches.")
     max_step_bytes: Bytes | None = Field(None, gt=0, description="Largest step the library uses it for.")
+    min_step_bytes: Bytes | None = Field(None, gt=0, description="Smallest step the library uses it for.")
+    max_call_bytes: Bytes | None = Field(None, gt=0, description="Largest call the library uses it for.")
+    chunk_bytes: Bytes | None = Field(
+        None, gt=0, description="Largest piece that a channel passes on as one; default: filling a pipeline is free."
+    )
+    peer_latency_s: Seconds = Field(
+        0.0,
+        description="Time of an all_to_all for each rank in other groups, e.g. of the thread that posts its messages.",
+    )
+
+
+class ChannelSpec(Spec):
+    """How a library divides a call between groups of chips over channels, as NCCL does.
+
+    A channel is a block of the kernel with connections of its own. A group of chips opens one for each
+    ``port_bandwidth`` of its ports, ``most`` at the most; a send between two ranks gets a few, fewer the more ranks
+    there are
+    (:mod:`accelsim.network.channels`). Not modelled: channels that are opened for sizes, or by hand.
+    """
+
+    port_bandwidth_bytes_per_s: BytesPerS = Field(
+        12.5e9, gt=0, description="Bandwidth of a group's ports for which one channel is opened."
+    )
+    most: Count = Field(16, description="Most channels.")
+    tree_bandwidth_bytes_per_s: BytesPerS | None = Field(
+        None, gt=0, description="What one channel of a tree reads and writes of buffers; default: no limit."
+    )
+    send_bandwidth_bytes_per_s: BytesPerS | None = Field(
+        None, gt=0, description="What one channel of a send between two ranks carries; default: no limit."
+    )
 
 
 class AlgorithmSpec(Spec):
@@ -42,6 +72,14 @@ class AlgorithmSpec(Spec):
     )
     protocols: dict[str, ProtocolSpec] = Field(
         default_factory=dict, description="Protocols it has; default: the library's."
+    )
+    across: str | None = Field(
+        None, description="How in_network goes on between groups: double_binary_tree; default: in the switches there."
+    )
+    inner_efficiency: Fraction | None = Field(
+        None,
+        gt=0,
+        description="Share that payload reaches of links inside a group; default: the inner level's best.",
     )
 
 
@@ -61,6 +99,9 @@ class CollectiveSpec(Spec):
     algorithms: dict[str, AlgorithmSpec] = Field(
         default_factory=dict,
         description="Algorithms the library has, or NAME/COLLECTIVE for one; default: all that suit the topology.",
+    )
+    channels: ChannelSpec | None = Field(
+        None, description="Channels between groups of chips; default: no limits, and steps that do not overlap."
     )
     measured: dict[str, tuple[Whole, Whole]] = Field(
         default_factory=dict, description="Smallest and largest bytes and ranks of the measured calls."
@@ -124,6 +165,11 @@ class Level(Spec):
     )
     ports_per_group: Count | None = Field(
         None, description="Ports that the chips of a group inside share towards this level; default: one per chip."
+    )
+    full_load: Fraction = Field(
+        1.0,
+        gt=0,
+        description="Share of a port left to few long flows where all ports of over two groups send: routes collide.",
     )
     faults: tuple[LinkFault, ...] = Field((), description="Dead and slow links; routes go around dead ones.")
 

@@ -76,11 +76,13 @@ class GroupLevel:
         level: The level.
         members: Members of it that hold ranks of the group, > 1.
         stride: Distance between neighbouring ones, in members.
+        is_full: Whether the group, with the groups between its ranks, uses every chip of a member.
     """
 
     level: SystemLevel
     members: int
     stride: int
+    is_full: bool = True
 
 
 @checked_call('load_system("nvidia-dgx-h100:8")')
@@ -174,10 +176,12 @@ class System:
             )
         found: list[GroupLevel] = []
         remaining, apart = num_ranks, stride
+        inside, room = 1, 1  # chips of a member that exist, and that it has room for
         for level in self.levels.values():
             here = min(remaining, max(1, -(-level.size // apart)))
             if here > 1:
-                found.append(GroupLevel(level, here, apart))
+                found.append(GroupLevel(level, here, apart, min(num_ranks * stride, inside) == room))
+            inside, room = inside * level.size, room * level.spec.max_members
             remaining, apart = -(-remaining // here), max(1, -(-apart // level.size))
         return tuple(found)
 

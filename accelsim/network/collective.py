@@ -18,19 +18,20 @@ from dataclasses import replace
 from accelsim.cost.call import AUTO, DEFAULT_LIBRARY, Call, FoldedStep, LevelSteps
 from accelsim.cost.cost import Cost
 from accelsim.errors import ConfigError
-from accelsim.hardware.level import SystemLevel
+from accelsim.hardware.level import ProtocolSpec, SystemLevel
 from accelsim.hardware.system import GroupLevel, System
+from accelsim.network.channels import filled_share
 from accelsim.network.collectives.base import algorithms_of, get_algorithm
 from accelsim.network.collectives.hierarchical import NAME as HIERARCHICAL
 from accelsim.network.library import (
-    Numbers,
     allowed_protocols,
     find_library,
     menu,
     numbers_for,
     outside_measured,
 )
-from accelsim.network.on_graph import SpreadStep
+from accelsim.network.on_graph import Load, SpreadStep
+from accelsim.network.pipelines import pipelined_steps
 from accelsim.network.residual import rated
 from accelsim.network.spread import ports_of, require, spread
 from accelsim.warning import warn
@@ -110,55 +111,55 @@ def _priced(call: Call, span: tuple[GroupLevel, ...], on_graph: bool = True) -> 
         if parts:
             yield parts
         return
-    steps = spread(get_algorithm(call.kind, call.algorithm), call.nbytes, span, on_graph)
+    steps = pipelined_steps(call, span) or spread(get_algorithm(call.kind, call.algorithm), call.nbytes, span, on_graph)
     if steps is not None:
         num_ranks = math.prod(part.members for part in span)
-        yield fastest_protocol(replace(call, num_ranks=num_ranks), span[-1].level, steps)
+        outside = num_ranks - num_ranks // span[-1].members
+        yield fastest_protocol(replace(call, num_ranks=num_ranks), span[-1].level, steps, outside)
 
 
-def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ...]) -> Cost:
-    """The call under each protocol of the outermost level, whose latency every step waits for.
+def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ...], outside: int = 0) -> Cost:
+    """The call under each protocol of the outermost level.
 
     Args:
         call: Kind, algorithm, bytes and ranks, and the library asked for.
         outer: The outermost level that the group spans.
         steps: Steps of the busiest rank, with their bytes over each level.
+        outside: Ranks in other members of the outermost level than a rank's own.
     """
     numbers = numbers_for(outer, call.kind, call.algorithm, call.library)
     warnings = tuple(dict.fromkeys((*(text for step in steps for text in step.warnings), *numbers.warnings)))
     chunk_bytes = 0 if call.kind in ("send_recv", "broadcast", "reduce") else -(-call.nbytes // call.num_ranks)
     largest = max((load.nbytes for step in steps for load in step.loads), default=0)
-    options = {name: tuple(_phases(steps, outer, numbers, name)) for name in allowed_protocols(numbers, largest)}
-    protocol = min(
-        options, key=lambda name: numbers.protocols[name].launch_s + sum(phase.seconds for phase in options[name])
-    )
-    own_s = numbers.launch_s + numbers.protocols[protocol].launch_s
-    launch_s = own_s + chunk_bytes / numbers.copy_bytes_per_s
+    is_exchange = call.kind == "all_to_all"
+    allowed = allowed_protocols(numbers, chunk_bytes if is_exchange else largest, call.nbytes)
+    options = {name: tuple(_phases(steps, outer, numbers.protocols[name], name)) for name in allowed}
+    peers = outside if is_exchange else 0
+    own_s = {
+        name: numbers.protocols[name].launch_s + peers * numbers.protocols[name].peer_latency_s for name in allowed
+    }
+    protocol = min(allowed, key=lambda name: own_s[name] + sum(phase.seconds for phase in options[name]))
+    launch_s = numbers.launch_s + own_s[protocol] + chunk_bytes / numbers.copy_bytes_per_s
     phases = options[protocol] or (LevelSteps(outer.name, (), 1, 0.0, math.inf),)
     return Cost.of_call(replace(call, protocol=protocol), launch_s, phases, warnings)
 
 
-def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, numbers: Numbers, protocol: str) -> Iterator[LevelSteps]:
+def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, spec: ProtocolSpec, protocol: str) -> Iterator[LevelSteps]:
     """Steps under one protocol, equal neighbours joined into phases; of several levels the slowest sets the pace."""
-    spec = numbers.protocols[protocol]
-    rates = {
-        load.level.name: load.level.link.bandwidth_bytes_per_s
-        * (spec.efficiency if load.level.name == outer.name else _best_efficiency(load.level))
-        for step in steps
-        for load in step.loads
-    }
     phase: LevelSteps | None = None
     for step in steps:
-        slowest = max(step.loads, key=lambda load: load.nbytes / rates[load.level.name])
-        link = slowest.level.link
+        filled = filled_share(step.pipeline, spec.chunk_bytes)
+        rates = [_rate(load, outer, spec) * filled for load in step.loads]
+        slowest, rate = max(zip(step.loads, rates, strict=True), key=lambda pair: pair[0].nbytes / pair[1])
         folded = FoldedStep(slowest.nbytes, step.repeat)
+        waits_s = spec.step_latency_s if step.crosses in (None, outer) else _inner_latency_s(step.crosses, protocol)
         found = LevelSteps(
             slowest.level.name,
             (folded,),
             slowest.links,
-            spec.step_latency_s + step.latency_s,
-            rates[slowest.level.name],
-            link.energy_j_per_byte,
+            waits_s + step.latency_s,
+            rate,
+            slowest.level.link.energy_j_per_byte,
         )
         if phase is not None and replace(phase, steps=found.steps) == found:
             phase = replace(phase, steps=(*phase.steps, folded))
@@ -168,6 +169,23 @@ def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, numbers: Numbers, p
         phase = found
     if phase is not None:
         yield phase
+
+
+def _rate(load: Load, outer: SystemLevel, spec: ProtocolSpec) -> float:
+    """What payload reaches of a link, in bytes/s."""
+    efficiency = spec.efficiency if load.level.name == outer.name else _best_efficiency(load.level)
+    return min(
+        load.level.link.bandwidth_bytes_per_s * (load.efficiency or efficiency) * load.share, load.most_bytes_per_s
+    )
+
+
+def _inner_latency_s(level: SystemLevel, protocol: str) -> float:
+    """Software time of a step inside the outermost level: of that protocol, else of the one for bandwidth."""
+    protocols = level.collectives.protocols
+    if protocol in protocols:
+        return protocols[protocol].step_latency_s
+    best = max(protocols.values(), key=lambda spec: spec.efficiency, default=ProtocolSpec())
+    return best.step_latency_s
 
 
 def _best_efficiency(level: SystemLevel) -> float:

@@ -125,12 +125,19 @@ def numbers_for(level: SystemLevel, kind: str, algorithm: str, library: str = DE
     return Numbers(launch_s, copy_bytes_per_s, protocols, warnings)
 
 
-def allowed_protocols(numbers: Numbers, step_bytes: int) -> list[str]:
-    """Protocols used for steps of that size; the ones for the largest steps where all are meant for smaller ones.
+def allowed_protocols(numbers: Numbers, step_bytes: int, call_bytes: int = 0) -> list[str]:
+    """Protocols used for steps of that size; the ones for the largest steps where none is meant for them.
 
     Args:
         numbers: Calibration of an algorithm, with its protocols.
         step_bytes: Bytes of the largest message of a step.
+        call_bytes: Bytes of the call.
     """
+    meant = [name for name, spec in numbers.protocols.items() if _is_meant(spec, step_bytes, call_bytes)]
     limits = {name: spec.max_step_bytes or math.inf for name, spec in numbers.protocols.items()}
-    return [name for name, limit in limits.items() if step_bytes <= limit or limit == max(limits.values())]
+    return meant or [name for name, limit in limits.items() if limit == max(limits.values())]
+
+
+def _is_meant(spec: ProtocolSpec, step_bytes: int, call_bytes: int) -> bool:
+    low, high = spec.min_step_bytes or 0, spec.max_step_bytes or math.inf
+    return low <= step_bytes <= high and call_bytes <= (spec.max_call_bytes or math.inf)

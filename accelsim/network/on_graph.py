@@ -6,6 +6,7 @@ Several groups may play at once, each on chips of its own; what they send over o
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,11 +23,40 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Bytes of one step over each of ``links`` links of a rank at one level."""
+    """Bytes of one step over each of ``links`` links of a rank at one level.
+
+    Attributes:
+        level: The level.
+        nbytes: Bytes over one link.
+        links: Links that carry as much.
+        share: What of the link's rate other flows leave.
+        most_bytes_per_s: What the chip's channels can pass on, whatever the link.
+        efficiency: What payload reaches of the link, where that is not the protocol's.
+    """
 
     level: SystemLevel
     nbytes: int
     links: int = 1
+    share: float = 1.0
+    most_bytes_per_s: float = math.inf
+    efficiency: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Pieces that follow each other over ``hops``; while it fills and drains, links idle.
+
+    Attributes:
+        nbytes: All that passes, in bytes.
+        channels: Channels that share it.
+        hops: Hops between groups of chips on the longest way there and back.
+        depth: Ranks on the longest way from a leaf to the root.
+    """
+
+    nbytes: int
+    channels: int
+    hops: int
+    depth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +68,16 @@ class SpreadStep:
         latency_s: Latency of the links on the longest way of the step.
         loads: One or more.
         warnings: Why the number should be trusted less.
+        crosses: Level whose links and software the step waits for; None for the outermost.
+        pipeline: What it is a hop of; None for a step that ends before the next begins.
     """
 
     repeat: int
     latency_s: float
     loads: tuple[Load, ...]
     warnings: tuple[str, ...] = ()
+    crosses: SystemLevel | None = None
+    pipeline: Pipeline | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -108,15 +108,54 @@ def _as_rings(
     levels: Sequence[SystemLevel],
     warnings: tuple[str, ...],
 ) -> tuple[SpreadStep, ...]:
-    both_ways = algorithm.links((math.prod(part.members for part in span),))
-    shares, inner, latency_s = [], 1, 0.0
+    num_ranks = math.prod(part.members for part in span)
+    both_ways = algorithm.links((num_ranks,))
+    loads: list[tuple[Load, float]] = []
+    hops: list[tuple[SystemLevel, float, float]] = []
+    inner = 1
     for part, level in zip(span, levels, strict=True):
         topology = build_topology(level)
         rings = topology.num_rings if both_ways == 1 else min(both_ways, topology.num_rings)
-        shares.append((part.level, both_ways / (rings * ports_of(part.level, inner)), rings))
-        latency_s = max(latency_s, topology.ring_hops * level.link.latency_s)
+        load = Load(part.level, 0, rings, free_share(part) if part is span[-1] else 1.0)
+        loads.append((load, both_ways / (rings * ports_of(part.level, inner))))
+        outside = 0 if part is span[-1] else num_ranks // (inner * part.members)
+        hops.append((part.level, topology.ring_hops * level.link.latency_s, (num_ranks // inner - outside) / num_ranks))
         inner *= part.members
-    return _spread(folded, latency_s, shares, warnings)
+    return tuple(
+        SpreadStep(repeat, latency_s, tuple(_filled(load, step.nbytes * part) for load, part in loads), warnings, level)
+        for step in folded
+        for level, latency_s, repeat in _divided(step.repeat, hops)
+    )
+
+
+def _filled(load: Load, nbytes: float) -> Load:
+    return replace(load, nbytes=math.ceil(nbytes))
+
+
+def _divided(repeat: int, hops: Sequence[tuple[SystemLevel, float, float]]) -> Iterator[tuple[SystemLevel, float, int]]:
+    """Steps in the proportion of the hops at each level, outermost first and rounded up; no level without steps.
+
+    Without channels outside, every step waits for the slowest hop.
+    """
+    outer = hops[-1][0]
+    if outer.collectives.channels is None:
+        yield outer, max(latency_s for _, latency_s, _ in hops), repeat
+        return
+    left = repeat
+    for level, latency_s, share in reversed(hops):
+        mine = left if level is hops[0][0] else min(left, math.ceil(repeat * share))
+        left -= mine
+        if mine:
+            yield level, latency_s, mine
+
+
+def free_share(part: GroupLevel) -> float:
+    """What few long flows have of a port: less where all ports of more than two members send and routes collide.
+
+    Args:
+        part: A level and how much of it a group uses.
+    """
+    return part.level.spec.full_load if part.is_full and part.members > 2 else 1.0
 
 
 def ports_of(level: SystemLevel, inner: int) -> int:
