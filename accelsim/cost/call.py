@@ -23,6 +23,7 @@ class Call:
         algorithm: Name in the registry, or of a kernel; ``auto`` asks for the fastest.
         library: Name of one of the level's further libraries; empty for its own collectives.
         protocol: Protocol of the library; empty asks for the fastest.
+        channels: Channels of a send between two ranks; 0 for as many as two ranks alone have.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Call:
     algorithm: str = AUTO
     library: str = DEFAULT_LIBRARY
     protocol: str = ""
+    channels: int = 0
 
 
 #: What a chip does on its own cores.

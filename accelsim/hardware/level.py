@@ -286,3 +286,20 @@ class SystemLevel:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.topology} {'x'.join(map(str, self.shape))}"
+
+
+@dataclass(frozen=True)
+class GroupLevel:
+    """What a group of ranks uses of one level.
+
+    Attributes:
+        level: The level.
+        members: Members of it that hold ranks of the group, > 1.
+        stride: Distance between neighbouring ones, in members.
+        is_full: Whether the group, with the groups between its ranks, uses every chip of a member.
+    """
+
+    level: SystemLevel
+    members: int
+    stride: int
+    is_full: bool = True

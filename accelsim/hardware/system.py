@@ -25,7 +25,7 @@ from accelsim.hardware.cut import cut_levels, split_size
 from accelsim.hardware.foreign import refuse_foreign
 from accelsim.hardware.host import Host
 from accelsim.hardware.inherit import inherit_calibration, without_stale_checks
-from accelsim.hardware.level import Level, SystemLevel
+from accelsim.hardware.level import GroupLevel, Level, SystemLevel
 from accelsim.hardware.optical.load import with_optics
 from accelsim.hardware.overrides import SECTIONS, Overrides, by_section, override_pairs
 
@@ -66,23 +66,6 @@ class SystemSpec(Spec):
     def max_chips(self) -> int:
         """Most chips."""
         return math.prod(level.max_members for level in self.levels.values())
-
-
-@dataclass(frozen=True)
-class GroupLevel:
-    """What a group of ranks uses of one level.
-
-    Attributes:
-        level: The level.
-        members: Members of it that hold ranks of the group, > 1.
-        stride: Distance between neighbouring ones, in members.
-        is_full: Whether the group, with the groups between its ranks, uses every chip of a member.
-    """
-
-    level: SystemLevel
-    members: int
-    stride: int
-    is_full: bool = True
 
 
 @checked_call('load_system("nvidia-dgx-h100:8")')

@@ -18,9 +18,9 @@ from dataclasses import replace
 from accelsim.cost.call import AUTO, DEFAULT_LIBRARY, Call, FoldedStep, LevelSteps
 from accelsim.cost.cost import Cost
 from accelsim.errors import ConfigError
-from accelsim.hardware.level import ProtocolSpec, SystemLevel
-from accelsim.hardware.system import GroupLevel, System
-from accelsim.network.channels import filled_share
+from accelsim.hardware.level import GroupLevel, ProtocolSpec, SystemLevel
+from accelsim.hardware.system import System
+from accelsim.network.channels import filled_share, send_channels
 from accelsim.network.collectives.base import algorithms_of, get_algorithm
 from accelsim.network.collectives.hierarchical import NAME as HIERARCHICAL
 from accelsim.network.library import (
@@ -31,7 +31,7 @@ from accelsim.network.library import (
     outside_measured,
 )
 from accelsim.network.on_graph import Load, SpreadStep
-from accelsim.network.pipelines import pipelined_steps
+from accelsim.network.pipelines import needs_groups, pipelined_steps
 from accelsim.network.residual import rated
 from accelsim.network.spread import ports_of, require, spread
 from accelsim.warning import warn
@@ -111,7 +111,9 @@ def _priced(call: Call, span: tuple[GroupLevel, ...], on_graph: bool = True) -> 
         if parts:
             yield parts
         return
-    steps = pipelined_steps(call, span) or spread(get_algorithm(call.kind, call.algorithm), call.nbytes, span, on_graph)
+    steps = pipelined_steps(call, span)
+    if steps is None and not needs_groups(call, span):
+        steps = spread(get_algorithm(call.kind, call.algorithm), call.nbytes, span, on_graph)
     if steps is not None:
         num_ranks = math.prod(part.members for part in span)
         outside = num_ranks - num_ranks // span[-1].members
@@ -129,11 +131,12 @@ def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ..
     """
     numbers = numbers_for(outer, call.kind, call.algorithm, call.library)
     warnings = tuple(dict.fromkeys((*(text for step in steps for text in step.warnings), *numbers.warnings)))
+    steps = _within_channels(call, outer, steps)
     chunk_bytes = 0 if call.kind in ("send_recv", "broadcast", "reduce") else -(-call.nbytes // call.num_ranks)
     largest = max((load.nbytes for step in steps for load in step.loads), default=0)
     is_exchange = call.kind == "all_to_all"
     allowed = allowed_protocols(numbers, chunk_bytes if is_exchange else largest, call.nbytes)
-    options = {name: tuple(_phases(steps, outer, numbers.protocols[name], name)) for name in allowed}
+    options = {name: tuple(_phases(steps, outer, numbers.protocols[name])) for name in allowed}
     peers = outside if is_exchange else 0
     own_s = {
         name: numbers.protocols[name].launch_s + peers * numbers.protocols[name].peer_latency_s for name in allowed
@@ -144,7 +147,18 @@ def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ..
     return Cost.of_call(replace(call, protocol=protocol), launch_s, phases, warnings)
 
 
-def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, spec: ProtocolSpec, protocol: str) -> Iterator[LevelSteps]:
+def _within_channels(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ...]) -> tuple[SpreadStep, ...]:
+    """The steps of a send at no more than its channels carry."""
+    spec = find_library(outer, call.library).channels
+    if call.kind != "send_recv" or spec is None or spec.send_bandwidth_bytes_per_s is None:
+        return steps
+    most = (call.channels or send_channels(call.num_ranks, 1)) * spec.send_bandwidth_bytes_per_s
+    return tuple(
+        replace(step, loads=tuple(replace(load, most_bytes_per_s=most) for load in step.loads)) for step in steps
+    )
+
+
+def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, spec: ProtocolSpec) -> Iterator[LevelSteps]:
     """Steps under one protocol, equal neighbours joined into phases; of several levels the slowest sets the pace."""
     phase: LevelSteps | None = None
     for step in steps:
@@ -152,7 +166,7 @@ def _phases(steps: Sequence[SpreadStep], outer: SystemLevel, spec: ProtocolSpec,
         rates = [_rate(load, outer, spec) * filled for load in step.loads]
         slowest, rate = max(zip(step.loads, rates, strict=True), key=lambda pair: pair[0].nbytes / pair[1])
         folded = FoldedStep(slowest.nbytes, step.repeat)
-        waits_s = spec.step_latency_s if step.crosses in (None, outer) else _inner_latency_s(step.crosses, protocol)
+        waits_s = spec.step_latency_s if step.crosses in (None, outer) else _inner_latency_s(step.crosses)
         found = LevelSteps(
             slowest.level.name,
             (folded,),
@@ -179,13 +193,9 @@ def _rate(load: Load, outer: SystemLevel, spec: ProtocolSpec) -> float:
     )
 
 
-def _inner_latency_s(level: SystemLevel, protocol: str) -> float:
-    """Software time of a step inside the outermost level: of that protocol, else of the one for bandwidth."""
-    protocols = level.collectives.protocols
-    if protocol in protocols:
-        return protocols[protocol].step_latency_s
-    best = max(protocols.values(), key=lambda spec: spec.efficiency, default=ProtocolSpec())
-    return best.step_latency_s
+def _inner_latency_s(level: SystemLevel) -> float:
+    """Software time of a hop inside the outermost level, which sets the pace: a hand-over by the quickest protocol."""
+    return min((spec.step_latency_s for spec in level.collectives.protocols.values()), default=0.0)
 
 
 def _best_efficiency(level: SystemLevel) -> float:

@@ -30,8 +30,8 @@ import numpy.typing as npt
 
 from accelsim.errors import ConfigError
 from accelsim.hardware.expert_kernel import ExchangeSpec, ExpertKernelSpec
-from accelsim.hardware.level import SystemLevel
-from accelsim.hardware.system import GroupLevel, System
+from accelsim.hardware.level import GroupLevel, SystemLevel
+from accelsim.hardware.system import System
 from accelsim.network.collectives.base import get_algorithm
 from accelsim.network.spread import require, spread
 from accelsim.registry import did_you_mean

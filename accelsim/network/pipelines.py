@@ -20,15 +20,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from accelsim.cost.call import Call
-from accelsim.hardware.level import AlgorithmSpec, ChannelSpec
-from accelsim.hardware.system import GroupLevel
+from accelsim.hardware.level import AlgorithmSpec, ChannelSpec, GroupLevel
 from accelsim.network.channels import tree_channels
 from accelsim.network.library import find_library
 from accelsim.network.on_graph import Load, Pipeline, SpreadStep
 from accelsim.network.spread import free_share, ports_of
 
-#: Topologies on which a group has ports of its own, so that pipelines meet nowhere else.
-_PORTS = frozenset({"switch"})
+#: Topologies between groups and inside them on which pipelines meet nowhere but in ports.
+_OUTSIDE = frozenset({"switch"})
+_INSIDE = frozenset({"switch", "fully_connected"})
 
 
 def pipelined_steps(call: Call, span: Sequence[GroupLevel]) -> tuple[SpreadStep, ...] | None:
@@ -40,9 +40,19 @@ def pipelined_steps(call: Call, span: Sequence[GroupLevel]) -> tuple[SpreadStep,
     """
     steps = _PIPELINED.get(f"{call.kind}/{call.algorithm}")
     channels = find_library(span[-1].level, call.library).channels
-    if steps is None or channels is None or any(part.level.topology not in _PORTS for part in span):
-        return None
-    return steps(call, span, channels)
+    is_known = span[-1].level.topology in _OUTSIDE and all(part.level.topology in _INSIDE for part in span[:-1])
+    return steps(call, span, channels) if steps is not None and channels is not None and is_known else None
+
+
+def needs_groups(call: Call, span: Sequence[GroupLevel]) -> bool:
+    """Whether the algorithm of the call, as the outermost level has it, is one of groups of chips, not of single ones.
+
+    Args:
+        call: Kind, algorithm and library.
+        span: Levels that its ranks span, innermost first.
+    """
+    own = find_library(span[-1].level, call.library).algorithms.get(call.algorithm, AlgorithmSpec())
+    return own.across is not None
 
 
 def _tree(call: Call, span: Sequence[GroupLevel], channels: ChannelSpec) -> tuple[SpreadStep, ...]:

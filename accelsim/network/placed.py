@@ -9,6 +9,8 @@ dimensions of a torus); a ring or another of the registry takes their place.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -17,7 +19,6 @@ import numpy as np
 from accelsim.cost.call import Call
 from accelsim.cost.cost import Cost
 from accelsim.errors import ConfigError
-from accelsim.hardware.level import SystemLevel
 from accelsim.hardware.system import System
 from accelsim.network.collective import fastest_protocol
 from accelsim.network.collectives.base import CollectiveAlgorithm, algorithms_of, get_algorithm
@@ -44,18 +45,19 @@ class PlacedNetwork:
         """All chips with the links of all levels."""
         return join_levels(self._levels)
 
-    def cost(self, kind: str, nbytes: int, chips: IntArray) -> Cost:
+    def cost(self, kind: str, nbytes: int, chips: IntArray, channels: int = 0) -> Cost:
         """The fastest of :meth:`choices`.
 
         Args:
             kind: ``all_reduce``, ``all_to_all``, ``send_recv`` ...
             nbytes: Size of the call as nccl-tests count it.
             chips: Chip of each rank of each group. int64[groups, ranks].
+            channels: Channels of a send; 0 for as many as two ranks alone have.
 
         Raises:
             ConfigError: No algorithm of the kind is a list of messages between ranks.
         """
-        return rated(min(self._choices(kind, nbytes, chips), key=lambda cost: cost.work_s), self._system)
+        return rated(min(self._choices(kind, nbytes, chips, channels), key=lambda cost: cost.work_s), self._system)
 
     def choices(self, kind: str, nbytes: int, chips: IntArray) -> list[Cost]:
         """What each algorithm of the outermost level takes; of all where it lists none that has messages.
@@ -70,13 +72,15 @@ class PlacedNetwork:
         """
         return [rated(cost, self._system) for cost in self._choices(kind, nbytes, chips)]
 
-    def _choices(self, kind: str, nbytes: int, chips: IntArray) -> list[Cost]:
+    def _choices(self, kind: str, nbytes: int, chips: IntArray, channels: int = 0) -> list[Cost]:
         """The choices before it is said how far measured times may lie from them."""
-        outer = self._levels[self._outermost(chips)]
-        names, _ = menu(kind, outer.collectives)
-        costs = [cost for name in names if (cost := self._cost(kind, name, nbytes, chips, outer))]
+        index = self._outermost(chips)
+        call = Call(kind, nbytes, chips.shape[1], channels=channels)
+        names, _ = menu(kind, self._levels[index].collectives)
+        costs = [cost for name in names if (cost := self._cost(replace(call, algorithm=name), chips, index))]
         if not costs:
-            costs = [cost for name in algorithms_of(kind) if (cost := self._cost(kind, name, nbytes, chips, outer))]
+            every = algorithms_of(kind)
+            costs = [cost for name in every if (cost := self._cost(replace(call, algorithm=name), chips, index))]
         if not costs:
             raise ConfigError(f"{kind}: no algorithm of it says which of {chips.shape[1]} ranks send to which.")
         return costs
@@ -91,20 +95,40 @@ class PlacedNetwork:
             inner *= level.size
         return found
 
-    def _cost(self, kind: str, name: str, nbytes: int, chips: IntArray, outer: SystemLevel) -> Cost | None:
+    def _cost(self, call: Call, chips: IntArray, index: int) -> Cost | None:
+        kind, name, nbytes, outer = call.kind, call.algorithm, call.nbytes, self._levels[index]
         schedule = _messages(kind, name, nbytes, chips)
         if schedule is None:
             return None
-        call = Call(kind, nbytes, chips.shape[1], name)
-        one_way = fastest_protocol(call, outer, self._steps(schedule, chips))
-        half = _messages(kind, name, -(-nbytes // 2), chips) if get_algorithm(kind, name).pattern == "ring" else None
+        is_ring = get_algorithm(kind, name).pattern == "ring"
+        members = chips // math.prod(level.size for level in self._levels[:index])
+        outside = chips.shape[1] - int(np.unique(members[0], return_counts=True)[1].max())
+        steps = self._steps(schedule, chips)
+        one_way = fastest_protocol(call, outer, self._paced(steps, members, index) if is_ring else steps, outside)
+        half = _messages(kind, name, -(-nbytes // 2), chips) if is_ring else None
         if half is None:
             return one_way
         # A ring may run both ways round at once, with half of the bytes each; through a switch that gains nothing.
-        both_ways = fastest_protocol(call, outer, self._steps(half, np.concatenate([chips, chips[:, ::-1]])))
+        steps = self._steps(half, np.concatenate([chips, chips[:, ::-1]]))
+        both_ways = fastest_protocol(call, outer, self._paced(steps, members, index))
         phases = [replace(phase, links=2) for phase in both_ways.phases]
         both_ways = Cost.of_call(both_ways.call, both_ways.launch_s, phases, both_ways.warnings)
         return min(one_way, both_ways, key=lambda cost: cost.work_s)
+
+    def _paced(self, steps: Sequence[SpreadStep], members: IntArray, index: int) -> tuple[SpreadStep, ...]:
+        """Steps of a ring: as many wait for the outermost level as there are hops over it, if it has channels."""
+        if index == 0 or self._levels[index].collectives.channels is None:
+            return tuple(steps)
+        share = float((members != np.roll(members, -1, axis=1)).mean(axis=1).max())
+        inside = self._levels[index - 1]
+        found = []
+        for step in steps:
+            mine = math.ceil(step.repeat * share)
+            found.append(replace(step, repeat=mine))
+            if mine < step.repeat:
+                rest = replace(step, repeat=step.repeat - mine, latency_s=inside.link.latency_s, crosses=inside)
+                found.append(rest)
+        return tuple(found)
 
     def _steps(self, schedule: Schedule, chips: IntArray) -> tuple[SpreadStep, ...]:
         routes = routes_of(schedule, chips, self.graph)

@@ -8,6 +8,7 @@ from typing import cast
 from accelsim.cost.call import Call
 from accelsim.cost.cost import Cost
 from accelsim.hardware.system import System
+from accelsim.network.channels import send_channels
 from accelsim.network.collective import collective_steps
 from accelsim.network.exchange import has_expert_kernels, price_exchange
 from accelsim.network.placed import PlacedNetwork
@@ -71,7 +72,10 @@ class NetworkPricer:
     def _send_recv(self, operator: Operator) -> Cost:
         op = cast(SendRecv, operator)
         seats = self._seats or Seats(op.group.size * op.group.stride)
-        return self._placed.cost("send_recv", op.nbytes, seats.pairs(op.group, op.source))
+        span = self._system.group(op.group.size, op.group.stride)
+        inside = op.group.size // span[-1].members if span else op.group.size
+        channels = send_channels(op.group.size, max(1, inside))
+        return self._placed.cost("send_recv", op.nbytes, seats.pairs(op.group, op.source), channels)
 
     def _seats_for(self, operator: Collective) -> Seats:
         return self._seats or Seats(operator.group.size * operator.group.stride)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.hardware.system import GroupLevel, System
+from accelsim.hardware.level import GroupLevel
+from accelsim.hardware.system import System
 from accelsim.network.spread import block_of
 from accelsim.workload.group import Group
 

@@ -18,8 +18,7 @@ import numpy as np
 
 from accelsim.cost.call import FoldedStep
 from accelsim.errors import ConfigError
-from accelsim.hardware.level import SystemLevel
-from accelsim.hardware.system import GroupLevel
+from accelsim.hardware.level import GroupLevel, SystemLevel
 from accelsim.network.collectives.base import CollectiveAlgorithm
 from accelsim.network.on_graph import Load, SpreadStep, routes_of, steps_on_graph
 from accelsim.network.topology.base import build_topology

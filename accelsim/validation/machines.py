@@ -109,7 +109,7 @@ def _node_chips(system: System) -> int:
 
 
 def _thinned(system: System, per_node: int, node_chips: int) -> System:
-    """The system with ``per_node`` chips in each of its nodes, inner levels filled first."""
+    """The system with ``per_node`` chips in each of its nodes, inner levels filled first; these stay with one chip."""
     levels, left, inside = {}, per_node, 1
     for name, level in system.levels.items():
         if inside < node_chips:
@@ -117,8 +117,8 @@ def _thinned(system: System, per_node: int, node_chips: int) -> System:
                 raise ConfigError(f"{system.name}: ranks_per_node has no meaning on {level}.")
             kept = min(left, level.size)
             inside, left = inside * level.size, -(-left // kept)
-            level = replace(level, shape=(kept,))
-        if level.size > 1:
+            levels[name] = replace(level, shape=(kept,))
+        elif level.size > 1:
             levels[name] = level
     return replace(system, levels=levels, num_chips=system.num_chips // node_chips * per_node)
 

@@ -42,7 +42,7 @@ def unsourced(node: object, path: str = "") -> list[str]:
     if node.is_sourced:
         return []
     if not node.children:
-        return [path]
+        return [path] if node.value is not None else []  # null takes away a section of the file that this one extends
     return [found for key, child in node.children.items() for found in unsourced(child, f"{path}.{key}".strip("."))]
 
 

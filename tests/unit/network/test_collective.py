@@ -42,8 +42,19 @@ def test_small_messages_take_a_low_latency_protocol() -> None:
 def test_a_ring_over_nodes_uses_the_port_of_every_chip() -> None:
     # 16 ranks on 2 nodes: each of the 8 ports carries an eighth of what a node passes on
     cost = collective_steps(Call("all_reduce", 16 * 2**23, 16, "ring"), DGX)
-    assert cost.phases[0].level == "infiniband"
-    assert cost.phases[0].steps == (FoldedStep(2**20, 30),)
+    assert {phase.level for phase in cost.phases} == {"infiniband"}
+    assert sum(step.repeat for phase in cost.phases for step in phase.steps) == 30
+    assert cost.phases[0].steps == (FoldedStep(2**20, 4),)
+
+
+def test_of_the_steps_of_a_ring_two_in_sixteen_wait_for_the_adapters() -> None:
+    # the ring of 16 ranks crosses between the two nodes twice: of 30 steps 30 x 2 / 16, rounded up
+    across, inside = collective_steps(Call("all_reduce", 16 * 2**23, 16, "ring"), DGX).phases
+    levels = DGX.levels
+    simple = levels["infiniband"].collectives.protocols["simple"]
+    quickest_s = min(spec.step_latency_s for spec in levels["nvlink"].collectives.protocols.values())
+    assert across.step_latency_s == pytest.approx(simple.step_latency_s + 2e-6)
+    assert (inside.steps[0].repeat, inside.step_latency_s) == (26, pytest.approx(quickest_s + 0.5e-6))
 
 
 def test_a_group_with_one_rank_per_node_has_one_port() -> None:

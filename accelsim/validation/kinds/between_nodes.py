@@ -1,0 +1,179 @@
+"""Suites whose rows are collectives between nodes as nccl-tests prints them, on clusters that nobody described twice.
+
+A row names its system, the chips of a node, the nodes, and the ports of a node (``8x400 (IB)``: ports times Gb/s); the
+system of ours with that chip and fabric (``data/clusters.yaml``) is cut to them. A forced algorithm is priced as that
+algorithm and reported under its name, everything else by the library's own choice. ``send_recv`` is the ring of all
+ranks that nccl-tests plays: the one send that leaves a node sets its time, over as many channels as so many ranks have.
+
+Left out, each with a note: rows without a size; rows whose ports are not stated (no wire to price); rows that their own
+note calls doubtful, a cold start, or a range. Chips and fabrics that no system describes have no prediction either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from accelsim.config.loader import load_document, validate
+from accelsim.config.schema import Spec
+from accelsim.cost.call import AUTO, Call
+from accelsim.errors import AccelsimError, ConfigError
+from accelsim.hardware.system import System
+from accelsim.network.channels import send_channels
+from accelsim.network.collective import collective_steps
+from accelsim.validation.compare import MeasuredComparison
+from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.machines import Machines
+from accelsim.validation.predict import Note
+from accelsim.validation.table import Table
+
+_NEEDED = ("system", "gpus_per_node", "nodes", "nic_count_x_gbit_s_per_node", "op", "message_bytes", "time_us")
+_PORTS = re.compile(r"(\d+)x(\d+)")
+
+
+class Cluster(Spec):
+    """How a table's words mean a system of ours."""
+
+    words: tuple[str, ...] = Field(description="Words that the cells of system and ports must hold, all of them.")
+    system: str = Field(description="Name of the system.")
+
+
+class Label(Spec):
+    """What a forced algorithm is called here."""
+
+    starts: str = Field(description="How the cell starts.")
+    algorithm: str = Field(AUTO, description="Our algorithm; default: the library's choice.")
+    library: str = Field("", description="Further library of the level between nodes.")
+    ops: tuple[str, ...] = Field((), description="Collectives that the label stands for; default: all.")
+
+
+class ClusterTable(Spec):
+    """The packaged words of tables of collectives."""
+
+    schema_version: Literal[1]
+    kind: Literal["clusters"]
+    clusters: tuple[Cluster, ...] = Field(description="The first whose words all occur counts.")
+    algorithms: tuple[Label, ...] = Field(description="Forced algorithms.")
+    unfit: Mapping[str, str] = Field(description="Why rows are left out whose quality or note has these words.")
+
+
+@cache
+def cluster_table() -> ClusterTable:
+    """The packaged table."""
+    with as_file(files("accelsim.validation") / "data" / "clusters.yaml") as path:
+        return validate(load_document(path), ClusterTable).spec
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One call as the table states it."""
+
+    system: str
+    chips: int
+    nodes: int
+    ports: str
+    op: str
+    label: Label
+    nbytes: int
+
+    @property
+    def ranks(self) -> int:
+        return self.chips * self.nodes
+
+
+@register_suite_kind("between_nodes")
+class BetweenNodes:
+    """Seconds of collectives between nodes."""
+
+    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
+        """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
+        missing = [column for column in _NEEDED if column not in table.columns]
+        if missing:
+            raise ConfigError(
+                f"{table.name}:1: columns missing: {', '.join(missing)}. Here: {', '.join(table.columns)}."
+            )
+        every = np.arange(len(table))
+        numbers = {name: table.numbers(name, every) for name in ("gpus_per_node", "nodes", "message_bytes", "time_us")}
+        seconds = np.full(len(table), np.nan)
+        labels: list[tuple[str, str, str]] = []
+        left_out: Counter[tuple[str, str]] = Counter()
+        for row in every.tolist():
+            cells = {name: cells[row].strip() for name, cells in table.columns.items()}
+            label = _label(cells.get("algorithm", ""), cells["op"])
+            op = cells["op"] if label.algorithm == AUTO and not label.library else f"{cells['op']}/{label.starts}"
+            labels.append((cells["system"], op, cells.get("dtype", "")))
+            why = _unfit(cells)
+            if why or any(not np.isfinite(column[row]) for column in numbers.values()):
+                left_out[cells["system"], why or "a size, a time or a number of chips is blank"] += 1
+                continue
+            sizes = (int(numbers[name][row]) for name in ("gpus_per_node", "nodes", "message_bytes"))
+            chips, nodes, nbytes = sizes
+            call = _Row(cells["system"], chips, nodes, cells[_NEEDED[3]], cells["op"], label, nbytes)
+            try:
+                seconds[row] = _seconds(call, machines)
+            except AccelsimError as error:
+                left_out[cells["system"], str(error)] += 1
+        notes = tuple(Note(system, "", "", count, True, why) for (system, why), count in left_out.items())
+        return MeasuredComparison(suite, labels, numbers["message_bytes"], seconds, numbers["time_us"] * 1e-6, notes)
+
+
+def _unfit(cells: Mapping[str, str]) -> str:
+    """Why a row is no measurement of a call that can be priced; blank where it is one."""
+    if "unknown" in cells["nic_count_x_gbit_s_per_node"]:
+        return "the ports of a node are not stated"
+    text = f"{cells.get('quality', '')} {cells.get('note', '')}"
+    return next((why for words, why in cluster_table().unfit.items() if words in text), "")
+
+
+def _label(cell: str, op: str) -> Label:
+    known = (one for one in cluster_table().algorithms if cell.startswith(one.starts))
+    return next((one for one in known if not one.ops or op in one.ops), Label(starts="default"))
+
+
+def _seconds(row: _Row, machines: Machines) -> float:
+    system = _machine(row, machines)
+    if row.op == "send_recv":
+        channels = send_channels(row.ranks, row.chips)
+        return collective_steps(Call(row.op, row.nbytes, 2, channels=channels), system, row.chips).work_s
+    call = Call(row.op, row.nbytes, row.ranks, row.label.algorithm, row.label.library)
+    return collective_steps(call, system).work_s
+
+
+def _machine(row: _Row, machines: Machines) -> System:
+    """The system of the row's words, with its chips in use and its ports.
+
+    Raises:
+        ConfigError: No system has the chip and the fabric, or it cannot be that large.
+    """
+    text = f"{row.system} {row.ports}"
+    name = _first(one.system for one in cluster_table().clusters if all(word in text for word in one.words))
+    ports = _PORTS.match(row.ports)
+    if name is None or (ports is None and "no NIC" not in row.ports):
+        raise ConfigError("no system of that chip and fabric is described")
+    if ports is None:
+        return machines.system(name, row.ranks)
+    count, rate = int(ports[1]), int(ports[2]) * 1e9 / 8
+    count = 1 if "one used" in row.ports else count
+    return _with_ports(machines.system(name, row.ranks, row.chips), row.chips, count, rate)
+
+
+def _with_ports(system: System, chips: int, count: int, port_bytes_per_s: float) -> System:
+    """The system with so many ports per node at its outermost level; several of one chip count as one."""
+    name, level = list(system.levels.items())[-1]
+    each = port_bytes_per_s * max(count, chips) / chips if count >= chips else port_bytes_per_s
+    link = level.link.model_copy(update={"bandwidth_bytes_per_s": each})
+    shared = None if count >= chips else count
+    spec = level.spec.model_copy(update={"link": link, "ports_per_group": shared})
+    return replace(system, levels={**system.levels, name: replace(level, spec=spec)})
+
+
+def _first(names: Iterable[str]) -> str | None:
+    return next(iter(names), None)
