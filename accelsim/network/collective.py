@@ -144,7 +144,19 @@ def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ..
     protocol = min(allowed, key=lambda name: own_s[name] + sum(phase.seconds for phase in options[name]))
     launch_s = numbers.launch_s + own_s[protocol] + chunk_bytes / numbers.copy_bytes_per_s
     phases = options[protocol] or (LevelSteps(outer.name, (), 1, 0.0, math.inf),)
-    return Cost.of_call(replace(call, protocol=protocol), launch_s, phases, warnings)
+    return Cost.of_call(replace(call, protocol=protocol), launch_s, phases, warnings, _meanwhile(steps, phases))
+
+
+def _meanwhile(steps: Sequence[SpreadStep], phases: Sequence[LevelSteps]) -> dict[str, int]:
+    """Bytes that one rank sends over levels while another level sets the pace."""
+    left: dict[str, int] = {}
+    for step in steps:
+        for load in step.loads:
+            sent = load.nbytes * load.links * step.repeat
+            left[load.level.name] = left.get(load.level.name, 0) + sent
+    for phase in phases:
+        left[phase.level] = left.get(phase.level, 0) - phase.sent_bytes
+    return {level: nbytes for level, nbytes in left.items() if nbytes > 0}
 
 
 def _within_channels(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ...]) -> tuple[SpreadStep, ...]:

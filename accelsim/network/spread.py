@@ -271,13 +271,27 @@ def block_of(part: GroupLevel) -> tuple[SystemLevel, tuple[str, ...]]:
         extent = level.shape[axis]
         if stride % extent == 0:
             stride //= extent
-        elif stride == 1 and (remaining % extent == 0 or extent % remaining == 0):
+        elif stride == 1 and (remaining % extent == 0 or remaining <= extent):
             shape[axis] = min(extent, remaining)
             remaining //= shape[axis]
     if remaining == 1:
         wrap = tuple(w and n == full for w, n, full in zip(level.wrap, shape, level.shape, strict=True))
         return SystemLevel(level.name, faults_of_block(level, tuple(shape)), tuple(shape), wrap), ()
     text = f"{part.members} ranks, {part.stride} apart, are no block of {level}; priced as a line of neighbours"
+    options = {}
+    if part.stride == 1:
+        options = {"closing_hops": _closing_hops(part)}
+        text += f" along a snake whose ends are {options['closing_hops']} hops apart"
     text += ", whose links are whole." if level.spec.faults else "."
-    line = level.spec.model_copy(update={"topology": "line", "size": part.members, "options": {}, "faults": ()})
+    line = level.spec.model_copy(update={"topology": "line", "size": part.members, "options": options, "faults": ()})
     return SystemLevel(level.name, line, (part.members,), (False,)), (warn("ranks-apart", text),)
+
+
+def _closing_hops(part: GroupLevel) -> int:
+    """Most hops between two chips of the smallest box of whole rows that holds the group's first chips."""
+    hops, left = 0, part.members
+    for extent, wraps in zip(reversed(part.level.shape), reversed(part.level.wrap), strict=True):
+        used = min(extent, left)
+        hops += used // 2 if wraps and used == extent else used - 1
+        left = -(-left // extent)
+    return hops

@@ -49,7 +49,7 @@ class Topology:
         path: Preferred way between two nodes; None means a shortest one.
         dead: Links that carry nothing; routes go around them.
         num_rings: Directed rings through all chips that can run at once without sharing a link; a lower bound.
-        ring_hops: Hops of the longest step of such a ring, in links of full latency.
+        ring_hops: Hops of the longest step of such a ring, in links of full latency (of a snake: in the mean).
     """
 
     name: str
@@ -62,7 +62,7 @@ class Topology:
     coordinates: IntArray
     path: Path | None = field(default=None, repr=False)
     num_rings: int = 1
-    ring_hops: int = 1
+    ring_hops: float = 1
     dead: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:

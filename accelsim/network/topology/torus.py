@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,16 +52,20 @@ def ring(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Topo
 
 
 @register_topology("line")
-def line(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Topology:
+def line(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec, closing_hops: int = 0) -> Topology:
     """Chips in a row, joined both ways.
 
     Args:
         shape: The length of the row, in one dimension.
         wrap: Not read, the ends stay open.
         link: Either direction between neighbours.
+        closing_hops: Hops from the last chip to the first over links beside the row, of a snake through a larger grid;
+            0: there are none, and a ring closes over the row itself.
     """
-    one_dimension("line", shape)
-    return _grid("line", shape, (False,), link)
+    extent = one_dimension("line", shape)
+    row = _grid("line", shape, (False,), link)
+    # Of the hops on a chunk's way round one leads back, and the others do not wait for it in lock step.
+    return replace(row, ring_hops=(extent - 1 + closing_hops) / extent) if closing_hops and extent > 1 else row
 
 
 def _grid(name: str, shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSpec) -> Topology:

@@ -72,6 +72,21 @@ def test_four_neighbours_on_a_torus_are_one_of_its_rings() -> None:
     assert (cost.phases[0].links, cost.phases[0].steps) == (2, (FoldedStep(1000, 6),))
 
 
+def test_a_sub_block_of_the_torus_is_a_block_whatever_its_last_extent() -> None:
+    # 48 of 4x4x4 are three whole planes: a ring both ways through the block, every step one hop, nothing to warn of
+    cost = collective_steps(Call("all_reduce", 48 * 2000, 48, "ring"), POD)
+    assert (cost.phases[0].links, cost.phases[0].steps, cost.warnings) == (2, (FoldedStep(1000, 94),), ())
+
+
+def test_ranks_that_are_no_block_run_a_ring_along_a_snake() -> None:
+    # six of 4x4x4: a row and two of the next; the way back is at most 2 hops in the row that wraps and 1 between rows
+    cost = collective_steps(Call("all_reduce", 6 * 1000, 6, "ring"), POD)
+    wire_s = POD.levels["ici"].link.latency_s
+    spec = POD.levels["ici"].collectives.protocols[cost.call.protocol]
+    assert cost.phases[0].step_latency_s == pytest.approx(spec.step_latency_s + (5 + 3) / 6 * wire_s)
+    assert any("ranks-apart" in text and "3 hops apart" in text for text in cost.warnings)
+
+
 def test_a_column_of_the_torus_is_as_good_as_a_row() -> None:
     row = collective_steps(Call("all_reduce", 8000, 4, "ring"), POD)
     column = collective_steps(Call("all_reduce", 8000, 4, "ring"), POD, 16)
