@@ -153,7 +153,7 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "Leave ranks= out, or place on fewer byte hops.",
         ),
         "ranks-apart": WarningHelp(
-            "The ranks of a collective are no block of the level; they are priced as a ring along a line or snake of neighbours.",
+            "The ranks of a collective are no block of the level; their ring runs along a line or snake of neighbours.",
             "Use degrees that cut the level into blocks.",
         ),
         "exchange-uncalibrated": WarningHelp(

@@ -17,6 +17,10 @@ from accelsim.hardware.link import LinkSpec
 
 #: Most dimensions of a torus or mesh.
 MAX_DIMENSIONS = 8
+#: What the collectives of a level themselves are called where engines bring further libraries.
+OWN_LIBRARY = "nccl"
+#: The library that stands for whichever of a level's is the fastest.
+FASTEST_LIBRARY = "auto"
 
 
 class ProtocolSpec(Spec):
@@ -111,6 +115,9 @@ class CollectiveSpec(Spec):
         ge=0,
         le=MAX_ERROR,
         description="90th percentile of the relative errors on the measured calls; none: not measured.",
+    )
+    is_automatic: bool = Field(
+        True, description="Of a further library: whether the choice of the fastest one (auto) may take it."
     )
     falls_back: bool = Field(
         False, description="Of a further library: whether it leaves calls to the level's collectives where faster."

@@ -25,7 +25,7 @@ from accelsim.hardware.cut import cut_levels, split_size
 from accelsim.hardware.foreign import refuse_foreign
 from accelsim.hardware.host import Host
 from accelsim.hardware.inherit import inherit_calibration, without_stale_checks
-from accelsim.hardware.level import GroupLevel, Level, SystemLevel
+from accelsim.hardware.level import FASTEST_LIBRARY, OWN_LIBRARY, GroupLevel, Level, SystemLevel
 from accelsim.hardware.optical.load import with_optics
 from accelsim.hardware.overrides import SECTIONS, Overrides, by_section, override_pairs
 
@@ -84,7 +84,8 @@ class System:
         files: ``(path, sha256)`` of each file read.
         overrides: ``(key path, value)`` given by the user, in order.
         stated: Key paths that a chip's file states over the file that it extends.
-        library: Which of the levels' further libraries collectives run with; empty: each level's own.
+        library: Which of the levels' further libraries collectives run with, ``nccl`` or empty for each level's own,
+            ``auto`` for the fastest.
     """
 
     name: str
@@ -128,12 +129,13 @@ class System:
         return f"{self.name}:{self.num_chips} ({self.chip.name}{'; ' if shape else ''}{shape})"
 
     def with_library(self, library: str) -> System:
-        """The system with collectives that run with a library that some level has.
+        """The system with collectives that run with a library that some level has, its own (``nccl``), or the fastest.
 
         Raises:
             ConfigError: No level has it.
         """
         known = sorted({name for level in self.levels.values() for name in level.spec.libraries})
+        known = [FASTEST_LIBRARY, OWN_LIBRARY, *known] if known else known
         if library and library not in known:
             listed = ", ".join(known) if known else "none"
             raise ConfigError(f"library: {self.name} has none called {library!r}. Known: {listed}.")

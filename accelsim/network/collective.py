@@ -18,13 +18,14 @@ from dataclasses import replace
 from accelsim.cost.call import AUTO, DEFAULT_LIBRARY, Call, FoldedStep, LevelSteps
 from accelsim.cost.cost import Cost
 from accelsim.errors import ConfigError
-from accelsim.hardware.level import GroupLevel, ProtocolSpec, SystemLevel
+from accelsim.hardware.level import FASTEST_LIBRARY, GroupLevel, ProtocolSpec, SystemLevel
 from accelsim.hardware.system import System
 from accelsim.network.channels import filled_share, send_channels
 from accelsim.network.collectives.base import algorithms_of, get_algorithm
 from accelsim.network.collectives.hierarchical import NAME as HIERARCHICAL
 from accelsim.network.library import (
     allowed_protocols,
+    automatic_libraries,
     find_library,
     menu,
     numbers_for,
@@ -82,6 +83,11 @@ def _choices(call: Call, system: System, stride: int) -> list[Cost]:
         get_algorithm(kind, call.algorithm)
     if not span:
         return [Cost.of_call(replace(call, algorithm=known[0] if is_open else call.algorithm, protocol="none"), 0.0)]
+    if call.library == FASTEST_LIBRARY:
+        libraries = automatic_libraries(span[-1].level)
+        every = [cost for name in libraries for cost in _choices(replace(call, library=name), system, stride)]
+        every.sort(key=lambda cost: cost.work_s)
+        return list({cost.call.algorithm: cost for cost in reversed(every)}.values())[::-1]
     chosen = find_library(span[-1].level, call.library)
     names, listed = menu(kind, chosen) if is_open else ([call.algorithm], True)
     by_name = [replace(call, algorithm=name) for name in names]

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from accelsim.cost.call import DEFAULT_LIBRARY
 from accelsim.errors import ConfigError
-from accelsim.hardware.level import AlgorithmSpec, CollectiveSpec, ProtocolSpec, SystemLevel
+from accelsim.hardware.level import (
+    FASTEST_LIBRARY,
+    OWN_LIBRARY,
+    AlgorithmSpec,
+    CollectiveSpec,
+    ProtocolSpec,
+    SystemLevel,
+)
 from accelsim.network.collectives.base import COLLECTIVES, algorithms_of, get_algorithm
 from accelsim.registry import did_you_mean
 from accelsim.warning import warn
@@ -41,13 +48,18 @@ def find_library(level: SystemLevel, library: str) -> CollectiveSpec:
     Raises:
         ConfigError: The level has no such library.
     """
-    if library == DEFAULT_LIBRARY:
-        return level.collectives
     known = level.spec.libraries
+    if library == DEFAULT_LIBRARY or (library == OWN_LIBRARY and known):
+        return level.collectives
     if library not in known:
-        listed = ", ".join(known) if known else "none"
+        listed = ", ".join((FASTEST_LIBRARY, OWN_LIBRARY, *known)) if known else "none"
         raise ConfigError(f"{level.name}: no library {library!r}. Known: {listed}.{did_you_mean(library, list(known))}")
     return known[library]
+
+
+def automatic_libraries(level: SystemLevel) -> list[str]:
+    """The level's own collectives and the further libraries among which the fastest is looked for."""
+    return [DEFAULT_LIBRARY, *(name for name, spec in level.spec.libraries.items() if spec.is_automatic)]
 
 
 def menu(kind: str, library: CollectiveSpec) -> tuple[list[str], bool]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from accelsim.cost.call import Call
+from accelsim.cost.call import DEFAULT_LIBRARY, Call
 from accelsim.cost.cost import Cost
+from accelsim.hardware.level import FASTEST_LIBRARY
 from accelsim.hardware.system import System
 from accelsim.network.channels import send_channels
 from accelsim.network.collective import collective_steps
@@ -60,7 +61,9 @@ class NetworkPricer:
         """By the library of the system where the outermost level that the group spans has it."""
         size, stride = op.group.size, op.group.stride
         span = self._system.group(size, stride)
-        library = self._system.library if span and self._system.library in span[-1].level.spec.libraries else ""
+        library = self._system.library
+        if not span or library not in {FASTEST_LIBRARY, *span[-1].level.spec.libraries}:
+            library = DEFAULT_LIBRARY
         return collective_steps(Call(op.function, op.nbytes, size, library=library), self._system, stride)
 
     def _exchange(self, operator: Operator) -> Cost:

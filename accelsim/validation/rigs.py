@@ -41,7 +41,7 @@ class RigSpec(Spec):
             overhead_s=self.overhead_s * self.hosts.get(hardware, 1.0),
             quantizes=self.quantizes,
             library=self.library,
-            call_s=self.call_s,
+            call_s=self.call_s * self.hosts.get(hardware, 1.0),
             rounds_s=self.rounds_s,
         )
 

@@ -79,6 +79,6 @@ def _predict(batch: Batch, hardware: str, machines: Machines, columns: tuple[str
             warnings[f"{call[0]} ranks: {error}"] += count
             continue
         found, texts = price(call, system)
-        seconds[call] = found + batch.rig.overhead_s
+        seconds[call] = max(found + batch.rig.overhead_s, batch.rig.call_s)
         warnings.update(dict.fromkeys(texts, count))
     return Prices(np.array([seconds[call] for call in calls]), warnings)

@@ -19,8 +19,8 @@ GIB = 2**30
 
 def test_a_tree_of_five_nodes_of_eight_by_hand() -> None:
     # Up and down the chain of 8: 2 x 7 hops inside. Up and down a binary tree of 5 nodes: 2 x ceil(log2 5) = 6 hops.
-    # Each node sends the buffer twice over 4 ports: 1/2 GiB a port. Its busiest chip has two nodes and the chain below it
-    # and a parent: 2 x 3 + 2 + 2 = 10 passes, which 16 channels (one per 12.5 GB/s of 200, at most 16) take in turn.
+    # Each node sends the buffer twice over 4 ports: 1/2 GiB a port. Its busiest chip has two nodes and the chain below
+    # it and a parent: 2 x 3 + 2 + 2 = 10 passes, which 16 channels (one per 12.5 GB/s of 200, at most 16) take in turn.
     level = ROCE.levels["roce"]
     spec, simple = level.collectives, level.collectives.protocols["simple"]
     most = 16 * spec.channels.tree_bandwidth_bytes_per_s / 10  # bytes of the buffer in a second
