@@ -26,7 +26,7 @@ from accelsim.config.schema import Spec
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
 from accelsim.hardware.calibration import CalibrationSection, parameters_from
-from accelsim.hardware.memory import BackingMemory, Memory, Tile
+from accelsim.hardware.memory import BackingMemory, Dataflow, Memory, Tile
 from accelsim.hardware.optical.decibel import LossDb
 from accelsim.warning import warn
 
@@ -148,6 +148,9 @@ class Chip(Spec):
     behind: Mapping[str, BackingMemory] = Field(
         default_factory=dict,
         description="Memories behind the main one, the fastest first: what a plan places there streams in.",
+    )
+    dataflow: Dataflow | None = Field(
+        None, description="Whether and how operators lie side by side on its cores (execution=fused)."
     )
     systolic: SystolicArray | None = Field(None, description="Shape of the matrix unit, for the systolic cost model.")
     noc: Noc | None = Field(None, description="On-chip network, for machines whose cores talk to neighbours.")

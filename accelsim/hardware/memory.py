@@ -21,6 +21,15 @@ class Memory(Spec):
     energy_j_per_byte: JoulesPerByte = Field(0.0, description="Energy to move one byte between it and a core.")
 
 
+class Dataflow(Spec):
+    """What a chip needs to run operators side by side on its cores, which hand results on in their SRAM."""
+
+    start_s: Seconds = Field(0.0, description="Time to start one section of operators.")
+    memory_efficiency: Fraction = Field(
+        1.0, gt=0, description="Share of the main memory's bandwidth that weights reach on their way to a section."
+    )
+
+
 class BackingMemory(Memory):
     """A memory behind the main one (DRAM behind SRAM tiles, DDR behind HBM); one entry of ``chip.behind``.
 

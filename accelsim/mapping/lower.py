@@ -149,7 +149,7 @@ def _lower_block(block: PricedBlock, system: System) -> tuple[TaskGraph, tuple[i
         after = [done[p] for p in predecessors]
         name, cost = priced.operator.name, priced.cost
         if not cost.on_cores:
-            done.append(_add_collective(builder, name, cost, comm, links, [*after, *issued]))
+            done.append(add_collective(builder, name, cost, comm, links, [*after, *issued]))
             issued = [done[-1]]
         else:
             # One task: the operator's own time on the stream, its memory traffic on the link once it is launched.
@@ -159,10 +159,19 @@ def _lower_block(block: PricedBlock, system: System) -> tuple[TaskGraph, tuple[i
     return builder.build(), tuple(done)
 
 
-def _add_collective(
+def add_collective(
     builder: TaskGraphBuilder, name: str, cost: Cost, comm: int, links: Mapping[str, int], after: list[int]
 ) -> int:
-    """The launch of the collective, then its steps one after another on this rank's link of their level."""
+    """The launch of the collective, then its steps one after another on this rank's link of their level.
+
+    Args:
+        builder: The graph that it is added to.
+        name: Label of its tasks.
+        cost: Its price.
+        comm: Server of collectives.
+        links: Link of each level.
+        after: Tasks that it waits for.
+    """
     last = builder.task(name, comm, cost.launch_s, after=after)
     for phase in cost.phases:
         for nbytes, repeat in phase.steps:

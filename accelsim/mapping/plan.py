@@ -25,7 +25,8 @@ from accelsim.mapping.plan_keys import (
 _EXECUTION_HELP = (
     "How a chip runs its share: whole_chip = each operator spans the chip or a region of it; "
     "spatial = groups of operators own rectangles of tiles and activations stream; weight_streaming = weights come in "
-    "over the host link layer by layer."
+    "over the host link layer by layer; fused = sections of operators share the cores, weights stream in section by "
+    "section."
 )
 
 

@@ -142,9 +142,11 @@ def _filled(lots: Sequence[Lot], free: list[int], allowed: Sequence[int]) -> lis
     rows = [[0] * len(free) for _ in lots]
     for at in allowed[:-1]:
         taken = min(left, max(0, free[at]))
-        for lot, row in zip(lots, rows, strict=True):
-            row[at] = lot.held_bytes * taken // total
-            free[at] -= row[at]
+        before = 0
+        for row, end in zip(rows, itertools.accumulate(lot.held_bytes for lot in lots), strict=True):
+            upto = taken * end // total
+            row[at], before = upto - before, upto
+        free[at] -= taken
         left -= taken
     for lot, row in zip(lots, rows, strict=True):
         row[allowed[-1]] = lot.held_bytes - sum(row)

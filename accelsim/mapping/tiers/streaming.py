@@ -77,7 +77,7 @@ class Streaming:
         Args:
             operator: One rank's share, on cores.
         """
-        slices = self._sliced(operator)
+        slices = self.sliced(operator)
         staying, passing = self.streamed_bytes(operator, slices)
         return self._with_streams(slices.cost, tuple(map(sum, zip(staying, passing, strict=True))))
 
@@ -103,7 +103,7 @@ class Streaming:
         """Bytes/s at which each memory behind the main one fills the cores of the region."""
         return tuple(
             min(memory.stream_bytes_per_s * self._wires(memory), self._link_bytes_per_s(spread))
-            for memory, spread in zip(self.chip.behind.values(), self._spreads, strict=True)
+            for memory, spread in zip(self.chip.behind.values(), self.spreads, strict=True)
         )
 
     def _wires(self, memory: BackingMemory) -> float:
@@ -112,7 +112,8 @@ class Streaming:
         return self.region.num_cores / self.chip.num_cores if is_stacked else 1.0
 
     @cached_property
-    def _spreads(self) -> tuple[Spread, ...]:
+    def spreads(self) -> tuple[Spread, ...]:
+        """What a byte from each memory behind the main one makes of the network."""
         return tuple(spread_from_ports(memory.ports, self.chip.core_grid) for memory in self.chip.behind.values())
 
     def _link_bytes_per_s(self, spread: Spread) -> float:
@@ -125,7 +126,7 @@ class Streaming:
         work_s = cost.work_s
         noc_j = 0.0 if self.chip.noc is None else self.chip.noc.energy_j_per_byte
         memories = self.chip.behind.items()
-        for (name, memory), nbytes, rate, spread in zip(memories, streamed, self.rates, self._spreads, strict=True):
+        for (name, memory), nbytes, rate, spread in zip(memories, streamed, self.rates, self.spreads, strict=True):
             if not nbytes:
                 continue
             traffic[name] = traffic.get(name, 0.0) + nbytes
@@ -139,8 +140,12 @@ class Streaming:
         limiter = max(parts_s, key=parts_s.__getitem__)
         return replace(cost, work_s=work_s, parts_s=parts_s, traffic_bytes=traffic, energy_j=energy_j, limiter=limiter)
 
-    def _sliced(self, operator: Operator) -> Sliced:
-        """The fewest slices whose tiles fit, of these the quickest; the whole operator where none do."""
+    def sliced(self, operator: Operator) -> Sliced:
+        """The fewest slices whose tiles fit, of these the quickest; the whole operator where none do.
+
+        Args:
+            operator: One rank's share, on cores.
+        """
         whole = Sliced(self.price(operator))
         if self.chip.memories or not self.placement.streams or not self._too_large(whole.cost, operator):
             return whole

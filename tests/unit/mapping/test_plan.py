@@ -9,7 +9,7 @@ from accelsim.mapping.plan import Plan, explain_key
 
 KEYS = (
     "tp, dp, pp, ep, dispatch, microbatches, schedule, order, ranks, execution, region, "
-    "kernels, weights_in, kv_in, activations_in, placer, chunk, granularity, pieces, chips, objective"
+    "kernels, weights_in, kv_in, activations_in, placer, chunk, granularity, pieces, rectangles, chips, objective"
 )
 
 
@@ -37,7 +37,8 @@ def test_empty_text_is_the_default_plan():
         ("region=0x480", "plan: region must be ROWSxCOLS with both >= 1, got (0, 480)."),
         (
             "execution=spatail",
-            "plan: unknown execution 'spatail'. Known: spatial, weight_streaming, whole_chip. Did you mean 'spatial'?",
+            "plan: unknown execution 'spatail'. Known: fused, spatial, weight_streaming, whole_chip. "
+            "Did you mean 'spatial'?",
         ),
         (
             "placer=snake",
@@ -46,7 +47,8 @@ def test_empty_text_is_the_default_plan():
         ("chunk=0,execution=spatial", "plan: chunk must be an integer >= 1, got 0."),
         (
             "tp=2,execution=spatial",
-            "plan: tp has no meaning with execution=spatial. Leave tp out, or use execution=whole_chip.",
+            "plan: tp has no meaning with execution=spatial. "
+            "Leave tp out, or use execution=fused or execution=whole_chip.",
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.system import System
@@ -25,15 +25,23 @@ def candidate_plans(sample: Workload, system: System, batch: int) -> tuple[Plan,
         system: The machine.
         batch: Sequences that replicas can share.
     """
-    axes = ParallelAxes.of(sample)
-    plans = list(
-        dict.fromkeys(plan for tp in _degrees(axes, system.num_chips) for plan in _of(axes, system, tp, batch))
-    )
     return tuple(
         Plan(tp=plan.tp, dp=plan.dp, ep=plan.ep, region=region)
-        for plan in plans
+        for plan in degree_plans(sample, system, batch)
         for region in _candidate_regions(system.chip, sample.weight_bytes // plan.tp)
     )
+
+
+def degree_plans(sample: Workload, system: System, batch: int) -> Iterable[Plan]:
+    """Degrees of parallelism that divide the model, each with the most replicas that divide the batch.
+
+    Args:
+        sample: A workload with all axes that ranks can share.
+        system: The machine.
+        batch: Sequences that replicas can share.
+    """
+    axes = ParallelAxes.of(sample)
+    return dict.fromkeys(plan for tp in _degrees(axes, system.num_chips) for plan in _of(axes, system, tp, batch))
 
 
 def lighter_plans(sample: Workload, plan: Plan) -> Iterator[Plan]:
