@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from accelsim.config.bounds import Count
+from accelsim.config.bounds import Amount, Count
 from accelsim.config.loader import load_document, validate
 from accelsim.config.schema import Spec
 
@@ -40,6 +40,7 @@ class SystemRule(Pattern):
     types: str = Field("", description="Types of weights where a row does not state them, as `--dtype` takes them.")
     plan: str = Field("", description="Plan; blank: the degree in the note, else tensor parallel over all chips.")
     group: Count = Field(1, description="Chips come in multiples of this many where a row does not state them.")
+    share: Amount = Field(0.9, description="Share of the memory that weights and cache may fill, for such a number.")
     software: str = Field("", description="Suite whose rows give the factor of its software; blank: none.")
 
 

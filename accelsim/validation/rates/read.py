@@ -12,8 +12,6 @@ from accelsim.validation.rates.index import RateIndex, Row, SystemRule
 from accelsim.validation.rates.rate import ASSUMED, DOUBTFUL, METRICS, STATED, Rate
 from accelsim.workload.formats.hf import load_model
 
-#: Share of a system's memory that weights and cache may fill where the number of chips is not stated.
-FILLED_SHARE = 0.9
 _DEGREE = re.compile(r"\b(?P<axis>TP|DP)(?P<degree>\d+)\b")
 
 
@@ -110,5 +108,5 @@ def _chips_that_hold(machine: SystemRule, model: str, types: str, tokens: int) -
     described, chip, stored = load_model(model), load_system(machine.system).chip, Format.parse(types)
     weights = described.num_parameters * stored.bits_per_element / 8
     cache = tokens * described.kv_bytes_per_token(stored.element)
-    least = math.ceil((weights + cache) / (FILLED_SHARE * chip.main_memory_bytes))
+    least = math.ceil((weights + cache) / (machine.share * chip.main_memory_bytes))
     return math.ceil(least / machine.group) * machine.group
