@@ -142,7 +142,7 @@ class _Attempts:
         for sizes in self._job.phase.smaller():
             too_large = self._job.phase
             for phase in sizes:
-                if self._fits(replace(self._job, phase=phase)):
+                if self._fits(self._job.on_tokens(phase)):
                     yield self._flags(self._largest(phase, too_large))
                     break
                 too_large = phase
@@ -150,7 +150,7 @@ class _Attempts:
     def _largest(self, fitting: Phase, too_large: Phase) -> Phase:
         """The largest phase that fits between one that does and one that does not."""
         while (middle := fitting.halfway(too_large)) is not None:
-            if self._fits(replace(self._job, phase=middle)):
+            if self._fits(self._job.on_tokens(middle)):
                 fitting = middle
             else:
                 too_large = middle

@@ -68,6 +68,14 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "The plan uses fewer chips than the system has; these draw no power in the result.",
             "Raise tp or dp, or ask for a smaller system with SYSTEM:CHIPS.",
         ),
+        "replicated-heads": WarningHelp(
+            "Tensor parallelism over more ranks than KV heads (a latent cache is one): ranks repeat heads.",
+            "Divide less by tp and more by dp, pp or ep; the text says how much is done again.",
+        ),
+        "window-cache": WarningHelp(
+            "Layers with a window are counted with the last positions only; many engines reserve the full length.",
+            "--kv-window full counts that; else nothing, if the engine keeps windows only.",
+        ),
         "profile-ignored": WarningHelp(
             "A launch profile was asked for on a machine that runs a compiled program as a whole.",
             "Leave --profile out.",

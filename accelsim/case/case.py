@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from accelsim.workload.graph import OperatorGraph, Workload
     from accelsim.workload.model import Model
     from accelsim.workload.phase import Phase
-    from accelsim.workload.recipe import AttentionName
+    from accelsim.workload.recipe import AttentionName, KvWindowName
     from accelsim.workload.routing import Routing
 
 
@@ -57,6 +57,7 @@ class Case:
         kv_dtype: Type of the KV cache.
         reduce_dtype: Type of partial sums on their way between chips.
         attention: ``flash`` (one operator) or ``standard`` (scores written to memory and read back).
+        kv_window: What the KV cache of a layer with a window keeps room for: its ``window``, or the ``full`` length.
         profile: How a host gets kernels to a GPU: ``graph``, ``eager``, ``compiled``, a profile or its file.
         library: Communication library of collectives; empty: that of each level of the system.
         routing: How tokens spread over experts, where the model has any.
@@ -117,6 +118,11 @@ class Case:
     )
     attention: AttentionName = option(
         "flash", "flash, or standard: scores go to memory and back.", parse=read.read_attention
+    )
+    kv_window: KvWindowName = option(
+        "window",
+        "What caches of layers with a window keep room for: window, or full, the whole length, as many engines do.",
+        parse=read.read_kv_window,
     )
     profile: LaunchProfile | str = option(
         "graph",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,11 @@ def _recipe(model: Subject, system: System, values: Mapping[str, Any]) -> tuple[
     options = _type_options(values)
     if not model.is_fixed:
         chosen = choose_types(model, system.chip, options)
-        return Recipe(chosen.types, values["attention"], routing=values["routing"]), chosen.warnings
+        recipe = Recipe(chosen.types, values["attention"], routing=values["routing"])
+        reserve = values["phase"].fullest().length if values["kv_window"] == "full" else 0
+        return replace(recipe, kv_reserve=reserve), chosen.warnings
     own = Recipe(model.stored_types(model.wide))
-    open_ = {**dict.fromkeys(_TYPE_OPTIONS), "attention": own.attention, "routing": own.routing}
+    open_ = {**dict.fromkeys(_TYPE_OPTIONS), "attention": own.attention, "routing": own.routing, "kv_window": "window"}
     stated = [name for name, default in open_.items() if values[name] != default]
     if stated:
         raise ConfigError(

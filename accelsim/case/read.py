@@ -173,6 +173,13 @@ def read_attention(value: Any) -> str:
     return _one_of(value, get_args(AttentionName), "attention")
 
 
+def read_kv_window(value: Any) -> str:
+    """``window`` or ``full``."""
+    from accelsim.workload.recipe import KvWindowName
+
+    return _one_of(value, get_args(KvWindowName), "kv_window")
+
+
 def read_engine(value: Any) -> str:
     """The name of an engine."""
     from accelsim.engine.run import ENGINES

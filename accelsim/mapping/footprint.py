@@ -69,7 +69,7 @@ def footprint(workload: Workload, chip: Chip) -> Footprint:
 
 def kv_cache_bytes(graph: OperatorGraph) -> int:
     """Bytes of the KV cache of one block: every cached tensor with a ``kv_len`` axis, once."""
-    return sum(tensor.size_bytes for tensor in graph.stored_positions)
+    return sum(tensor.held_bytes for tensor in graph.stored_positions)
 
 
 def activation_peaks(workload: Workload) -> tuple[int, ...]:

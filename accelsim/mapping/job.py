@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from accelsim.engine.run import EngineName
 from accelsim.hardware.profile import GRAPH, LaunchProfile
@@ -46,6 +46,15 @@ class Job:
     profile: LaunchProfile = GRAPH
     warnings: tuple[str, ...] = ()
     known: Known = field(default_factory=Known, repr=False, compare=False)
+
+    def on_tokens(self, phase: Phase) -> Job:
+        """The same on other tokens; caches that keep room for all of them keep it for these.
+
+        Args:
+            phase: The tokens.
+        """
+        reserve = phase.fullest().length if self.recipe.kv_reserve else 0
+        return replace(self, phase=phase, recipe=replace(self.recipe, kv_reserve=reserve))
 
     @property
     def passes(self) -> Passes:

@@ -11,6 +11,8 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.lit import lit_w
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan import Plan
+from accelsim.mapping.replicated import replicated_heads
+from accelsim.mapping.windows import window_note
 from accelsim.network.optical.power import idle_w
 from accelsim.results.account import Ledger
 from accelsim.results.band import Band
@@ -74,6 +76,8 @@ def assemble(run: Run, ledger: Ledger, alternatives: Sequence[WhatIf] | None, pr
             *run.work[-1].last.warnings,
             *job.warnings,
             *_idle_chips(job, mapped.num_chips),
+            *replicated_heads(run.work[-1].last, job.plan),
+            *window_note(job),
             *_faults_ignored(job),
             *_profile_ignored(job),
             *unread_warnings(job.system, job.recipe.types.multiplied, job.plan, _sections(band), ledger.traffic_bytes),

@@ -26,6 +26,8 @@ from accelsim.workload.tensor import Axis
 
 #: Axes that tensor parallelism divides.
 TENSOR_PARALLEL_AXES = ("heads", "kv_heads", "qkv", "ffn", "gate_up", "vocab")
+#: Those of heads.
+HEAD_AXES = ("heads", "kv_heads", "qkv")
 #: The axis that expert parallelism divides.
 EXPERTS_AXIS = "experts"
 

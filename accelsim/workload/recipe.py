@@ -13,6 +13,8 @@ from accelsim.workload.types import Types
 
 AttentionName = Literal["flash", "standard"]
 LogitsName = Literal["last", "all"]
+#: What the KV cache of a layer with a window keeps room for: its window, or the full length of a sequence.
+KvWindowName = Literal["window", "full"]
 
 
 @checked_call("Recipe.of(DType.BF16)", types=Types)
@@ -26,6 +28,8 @@ class Recipe:
         logits: Positions per sequence whose logits are computed: the ``"last"`` one, as serving engines do, or
             ``"all"``.
         routing: How tokens spread over experts.
+        kv_reserve: Positions of a sequence that the cache of a layer with a window keeps room for; 0: those of its
+            window.
 
     Raises:
         ConfigError: Unknown attention or logits.
@@ -35,6 +39,7 @@ class Recipe:
     attention: AttentionName = "flash"
     logits: LogitsName = "last"
     routing: Routing = RANDOM
+    kv_reserve: int = 0
 
     @classmethod
     def of(

@@ -116,6 +116,8 @@ class Tensor:
         role: What the tensor is to the model.
         scales: What is stored beside the elements, over the last two axes.  Each part of an axis is a matrix of its own
             (gate and up projection), and so is each entry of a weight's axes before the last two (experts).
+        reserved: Positions along ``kv_len`` that room is kept for, where they are more than it has (a window's cache);
+            0: as many as it has.
         num_elements: Product of the shape.
         size_bytes: Bytes of the packed tensor, scales included.
     """
@@ -125,6 +127,7 @@ class Tensor:
     dtype: DType
     role: Role = Role.ACTIVATION
     scales: Scales | None = None
+    reserved: int = 0
     num_elements: int = field(init=False, repr=False, compare=False)
     size_bytes: int = field(init=False, repr=False, compare=False)
 
@@ -144,6 +147,11 @@ class Tensor:
     def shape(self) -> tuple[int, ...]:
         """Extents in elements, outermost first."""
         return tuple(axis.size for axis in self.axes)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the memory that it takes: more than :attr:`size_bytes` where room is reserved."""
+        return -(-self.size_bytes * self.reserved // self.axis("kv_len").size) if self.reserved else self.size_bytes
 
     @property
     def element_bytes(self) -> float:
@@ -168,7 +176,8 @@ class Tensor:
     def shard(self, degrees: dict[str, int]) -> Tensor:
         """The share of one rank when each axis named in ``degrees`` is divided by its degree."""
         axes = tuple(axis.shard(degrees[axis.name]) if degrees.get(axis.name, 1) > 1 else axis for axis in self.axes)
-        return Tensor(self.name, axes, self.dtype, self.role, self.scales)
+        reserved = -(-self.reserved // degrees.get("kv_len", 1))
+        return Tensor(self.name, axes, self.dtype, self.role, self.scales, reserved)
 
     def as_input(self, format_: Format) -> Tensor:
         """The same numbers as the left operand of a product that multiplies in ``format_``."""

@@ -29,7 +29,15 @@ def with_past(step: Pass, new: Tensor, window: int | None = None) -> tuple[Tenso
         return (seen,)
     positions = visible.past if step.is_ragged else visible.spans[0].cached
     past = replace(new, name=f"{new.name}_past", axes=(*outer, Axis.of("kv_len", positions), kv_heads))
-    return past, seen
+    return replace(past, reserved=_reserved(step, positions)), seen
+
+
+def _reserved(step: Pass, positions: int) -> int:
+    """Positions of a cached tensor that room is kept for, where that is more than it has; else 0."""
+    if not step.recipe.kv_reserve:
+        return 0
+    full = step.traversal.past if step.is_ragged else step.recipe.kv_reserve - step.traversal.spans[0].new
+    return full if full > positions else 0
 
 
 def scores_to_values(

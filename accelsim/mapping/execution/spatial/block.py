@@ -146,7 +146,7 @@ def _part(segment: int, block: str, names: Sequence[str], operators: Sequence[Op
         name=names[0],
         operators=tuple(operator.name for operator in operators),
         weight_bytes=sum(t.size_bytes for t in _resident(operators, Role.WEIGHT)),
-        kv_bytes=sum(t.size_bytes for t in _resident(operators, Role.KV_CACHE) if t.has_axis("kv_len")),
+        kv_bytes=sum(t.held_bytes for t in _resident(operators, Role.KV_CACHE) if t.has_axis("kv_len")),
         alike=tuple(names),
         is_piece=is_piece(names[0]),
     )
