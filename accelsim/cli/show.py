@@ -38,7 +38,7 @@ _REGISTRIES = {
 }
 #: Columns of the names in a list.
 _NAMES = 26
-LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "schema", "graph", "tasks")
+LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "support", "schema", "graph", "tasks")
 
 
 def register(app: typer.Typer) -> None:
@@ -70,13 +70,15 @@ def show(
     """List models, systems, chips, profiles, members of a registry, plugins; print one; or a graph or its tasks.
 
     NAME is a model, system, chip or profile, by name, path or id at Hugging Face: its card, or with --yaml its file.
-    With graph or tasks, MODEL and the options of a run say of what; with schema, MODEL is chip, system or model.
+    With graph or tasks, MODEL and the options of a run say of what; with schema, MODEL is chip, system or model. With
+    support, what stands behind the prices of each chip (or of the chip MODEL) by operator and type.
     """
     from accelsim.cli.tables import make_console
 
-    if (form.yaml or form.json_ is not None) and what in LISTS:
+    if (form.yaml or (form.json_ is not None and what != "support")) and what in LISTS:
         raise ConfigError(
-            f"--yaml and --json are of one NAME, not of {what}. Write e.g. accelsim show llama3-8b --json -."
+            f"--yaml and --json are of one NAME (--json of support too), not of {what}. "
+            "Write e.g. accelsim show llama3-8b --json -."
         )
     console = make_console()
     if what in _CATALOG:
@@ -85,6 +87,8 @@ def show(
         _show_registry(console, _REGISTRIES[what])
     elif what == "plugins":
         _show_plugins(console)
+    elif what == "support":
+        _show_support(console, () if stated.model == o.DEFAULT_MODEL else (stated.model,), form)
     elif what == "schema":
         _show_schema("" if stated.model == o.DEFAULT_MODEL else stated.model)
     elif what in ("graph", "tasks"):
@@ -131,6 +135,20 @@ def _show_plugins(console: Console) -> None:
         print_entry(console, point.name, f"{package_of(point)}: members of {point.value}", _NAMES)
     for point, folder in zip(plugin_points(CATALOG_GROUP), plugin_folders(), strict=True):
         print_entry(console, point.name, f"{package_of(point)}: files in {folder}", _NAMES)
+
+
+def _show_support(console: Console, names: tuple[str, ...], form: Form) -> None:
+    """Chip by operator by type: measured, inherited, typical, assumed or refused."""
+    from dataclasses import asdict
+
+    from accelsim.cli.render_support import print_support
+    from accelsim.validation.support import support
+
+    found = support(names)
+    if form.json_ is not None:
+        write_json([{**asdict(one), "dtype": one.dtype.value} for one in found], form.json_)
+    if form.json_ != "-":
+        print_support(console, found)
 
 
 def _show_schema(kind: str) -> None:
