@@ -60,7 +60,8 @@ def place(
     job = replace(case.load(catalog).job, plan=spatial_plan(case.plan))
     check_placer(job.plan.placer)
     try:
-        return map_groups(job, job.model.build(job.phase.fullest(), job.recipe), budget)
+        fullest = job.model.build(job.phase.replica(job.plan.dp).fullest(), job.recipe)
+        return map_groups(job, fullest, budget)
     except CapacityError as error:
         raise advise(error, case.but(plan=job.plan), catalog) from error
 

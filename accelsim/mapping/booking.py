@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import overload
 
@@ -112,3 +112,14 @@ class Overlapped:
     alone_s: Mapping[str, FloatArray]
     kinds: tuple[str, ...]
     alike: int = 1
+
+    def times(self, replicas: int) -> Overlapped:
+        """The same for so many replicas, of which the graph shows one.
+
+        Args:
+            replicas: Sets of chips that do the same.
+        """
+        if replicas == 1:
+            return self
+        every = OnDemand(lambda: (replace(one, count=one.count * replicas) for one in self.bookings))
+        return replace(self, bookings=every, alike=self.alike * replicas)

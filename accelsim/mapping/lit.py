@@ -15,7 +15,7 @@ def lit_w(mapped: Mapped, chip: Chip) -> float:
         chip: Its cores and stations.
     """
     if mapped.on_tiles is not None:
-        return mapped.on_tiles.light_w
+        return mapped.on_tiles.light_w * int(mapped.plan.dp)
     hungriest_w = max((cost.light_w for _, cost in mapped.prices()), default=0.0)
     regions = max(1, chip.num_cores // region_of(mapped.plan, chip).num_cores)
     return hungriest_w * regions * mapped.num_chips

@@ -25,4 +25,5 @@ def fully_connected(shape: tuple[int, ...], wrap: tuple[bool, ...], link: LinkSp
     extent = one_dimension("fully connected topology", shape)
     pairs = np.argwhere(~np.eye(extent, dtype=bool))
     rings = DisjointRings(max(1, extent - 1 - (extent in (4, 6))))
-    return from_pairs(f"fully connected {extent}", np.arange(extent)[:, None], pairs, link, rings=rings)
+    name, places = f"fully connected {extent}", np.arange(extent)[:, None]
+    return from_pairs(name, places, pairs, link, lambda src, dst: [src, dst], rings)

@@ -16,6 +16,7 @@ from typing import ClassVar
 from accelsim.mapping.execution.base import KERNELS_KEY, Execution, register_execution
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
+from accelsim.mapping.parallel.keys import DP
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import Count, PlanKey, Word
 from accelsim.workload.steps import StepSeries
@@ -42,7 +43,7 @@ RECTANGLES = PlanKey(
     "Whether each group owns a rectangle of tiles, or the groups of a chip run one after another on all of its tiles; "
     "default: own, on chips of one core shared.",
 )
-CHIPS = PlanKey("chips", Count(), "Chips that groups may fill; default: all of the system.")
+CHIPS = PlanKey("chips", Count(), "Chips that the groups of a replica may fill; default: its share of all.")
 OBJECTIVE = PlanKey(
     "objective",
     Word(("byte_hops", "latency")),
@@ -56,6 +57,7 @@ class Spatial(Execution):
     """Groups of operators on rectangles of tiles, through which units of activations walk one behind another."""
 
     keys: ClassVar[tuple[PlanKey, ...]] = (
+        DP,
         PLACER,
         CHUNK,
         GRANULARITY,
@@ -68,7 +70,7 @@ class Spatial(Execution):
     places_groups: ClassVar[bool] = True
 
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
-        """Groups, sizes, placement, prices, and one task graph in which everything overlaps.
+        """Groups, sizes, placement, prices, and one task graph in which everything overlaps, of one replica for all.
 
         Args:
             job: Model, system and plan as values.
@@ -76,13 +78,13 @@ class Spatial(Execution):
         """
         from accelsim.mapping.execution.spatial.run import map_groups
 
-        run = map_groups(job, passes[-1].last)
+        run, replicas = map_groups(job, passes[-1].last), job.plan.dp
         return Mapped(
             plan=run.plan,
             program=run.program,
-            num_chips=run.floor.num_chips,
+            num_chips=run.floor.num_chips * replicas,
             footprint=run.footprint,
-            overlapped=run.overlapped,
+            overlapped=run.overlapped.times(replicas),
             warnings=run.warnings,
             on_tiles=run,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from accelsim.errors import PlanError
 from accelsim.mapping.execution.spatial.pieces import group_of, is_piece, whole_name
@@ -57,8 +58,9 @@ class Block:
     def __init__(self, index: int, segment: Segment, granularity: str) -> None:
         graph = segment.graph
         found: dict[str, list[Operator]] = {}
+        is_alone = len({whole_name(group_of(operator.name)) for operator in graph}) == 1
         for operator in graph:
-            found.setdefault(_part_name(graph, operator, granularity), []).append(operator)
+            found.setdefault(_part_name(graph.name, operator, granularity, is_alone), []).append(operator)
         found = dict(_pieces_first(found))
         alike: dict[object, list[str]] = {}
         for name, operators in found.items():
@@ -88,7 +90,15 @@ class Block:
 
     def readers(self, tensor: str) -> tuple[int, ...]:
         """Parts that read a tensor."""
-        return tuple(sorted({self._place[op.name] for op in self._graph if any(t.name == tensor for t in op.inputs)}))
+        return tuple(sorted(self._readers.get(tensor, ())))
+
+    @cached_property
+    def _readers(self) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for operator in self._graph:
+            for tensor in operator.inputs:
+                found.setdefault(tensor.name, set()).add(self._place[operator.name])
+        return found
 
     def writer_of(self, tensor: str) -> int:
         """The part that writes a tensor."""
@@ -99,14 +109,14 @@ def _writer_of(graph: OperatorGraph, tensor: str) -> Operator:
     return next(operator for operator in graph if any(t.name == tensor for t in operator.outputs))
 
 
-def _part_name(graph: OperatorGraph, operator: Operator, granularity: str) -> str:
+def _part_name(block: str, operator: Operator, granularity: str, is_alone: bool) -> str:
+    """The part that an operator is in; the group of a block that has one only is called after it (``is_alone``)."""
     if granularity == "layer":
-        return graph.name
+        return block
     if granularity == "operator":
-        return f"{graph.name}.{operator.name}"
-    whole = {whole_name(group_of(op.name)) for op in graph}
+        return f"{block}.{operator.name}"
     group = group_of(operator.name)
-    return graph.name + group.removeprefix(whole_name(group)) if len(whole) == 1 else f"{graph.name}.{group}"
+    return block + group.removeprefix(whole_name(group)) if is_alone else f"{block}.{group}"
 
 
 def part_names(graph: OperatorGraph, operator: Operator) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from accelsim.mapping.execution.spatial.between import Between
 from accelsim.mapping.execution.spatial.divide import Divided, divide
 from accelsim.mapping.execution.spatial.groups import flow_bytes
 from accelsim.mapping.execution.spatial.prices import PriceBook
-from accelsim.mapping.execution.spatial.run import price_book
+from accelsim.mapping.execution.spatial.run import one_replica, price_book
 from accelsim.mapping.execution.spatial.sharing import shares_chips
 from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
@@ -28,6 +28,8 @@ PIECES = (2, 4, 8)
 WORTH_A_RUN = 0.97
 #: Pieces tried on chips that are shared.
 TEAMS = (2, 4, 8, 16, 32, 64)
+#: Replicas tried, each on its share of the chips.
+REPLICAS = (2, 4, 8, 16, 32, 64)
 #: Plans with shared chips that are run, the best by their estimates.
 SHARED_RUNS = 3
 #: An estimate that much above the best ends the search for pieces on shared chips.
@@ -49,17 +51,46 @@ def candidate_plans(job: Job) -> Iterator[Plan]:
     except REFUSALS:
         yield job.plan  # its run says why
         return
-    own_s = math.inf
+    estimates: list[tuple[float, Plan]] = []
     if not shares_chips(job):
         try:
             whole = divide(job, largest, book)
         except REFUSALS:
             yield job.plan  # its run says why
         else:
-            own_s = _estimated_s(job, whole)
+            estimates.append((_estimated_s(job, whole), job.plan))
             yield from _own_plans(job, whole, largest, book)
     if job.system.num_chips > 1 or shares_chips(job):  # one chip that is shared is one operator after another on it
-        yield from _shared_plans(job, largest, book, own_s)
+        own_s = min(estimates, key=_by_time)[0] if estimates else math.inf
+        shared = [pair for pair in _shared_plans(job, largest, book) if pair[0] < own_s]
+        yield from (plan for _, plan in shared)
+        if not shared and shares_chips(job):
+            yield job.plan  # its run says why
+        estimates += shared
+    if estimates:
+        yield from _replicated(job, book, min(estimates, key=_by_time))
+
+
+def _by_time(pair: tuple[float, Plan]) -> float:
+    return pair[0]
+
+
+def _replicated(job: Job, book: PriceBook, best: tuple[float, Plan]) -> Iterator[Plan]:
+    """The best number of replicas of the best plan, where it promises a gain."""
+    batch, found = job.phase.alike, [best]
+    for replicas in REPLICAS:
+        if replicas > job.system.num_chips or batch % replicas:
+            break
+        plan = best[1].replace(dp=replicas, chunk=None)
+        try:
+            one = one_replica(replace(job, plan=plan))
+            divided = divide(one, one.passes[-1].last.segments, book)
+        except REFUSALS:
+            break
+        found.append((_estimated_s(one, divided), plan))
+    seconds, plan = min(found, key=_by_time)
+    if seconds < WORTH_A_RUN * best[0]:
+        yield plan
 
 
 def _own_plans(job: Job, whole: Divided, largest: Sequence[Segment], book: PriceBook) -> Iterator[Plan]:
@@ -78,10 +109,9 @@ def _own_plans(job: Job, whole: Divided, largest: Sequence[Segment], book: Price
             yield best
 
 
-def _shared_plans(job: Job, largest: Sequence[Segment], book: PriceBook, own_s: float) -> Iterator[Plan]:
-    """The best few numbers of pieces on chips that groups share, where they promise a gain."""
-    one_core = shares_chips(job)
-    plan = job.plan if one_core else job.plan.replace(rectangles="shared")
+def _shared_plans(job: Job, largest: Sequence[Segment], book: PriceBook) -> list[tuple[float, Plan]]:
+    """The best few numbers of pieces on chips that groups share, with their estimates, the least first."""
+    plan = job.plan if shares_chips(job) else job.plan.replace(rectangles="shared")
     found: list[tuple[float, Plan]] = []
     for pieces in (None, *(count for count in TEAMS if count <= job.system.num_chips)):
         one = plan.replace(pieces=pieces)
@@ -90,12 +120,10 @@ def _shared_plans(job: Job, largest: Sequence[Segment], book: PriceBook, own_s: 
         except REFUSALS:
             continue  # more pieces may fit
         seconds = _estimated_s(job, divided)
-        if found and (seconds > HOPELESS * min(found)[0] or divided.stream.num_units > MOST_UNITS):
+        if found and (seconds > HOPELESS * min(found, key=_by_time)[0] or divided.stream.num_units > MOST_UNITS):
             break
         found.append((seconds, one.replace(chunk=max(shape.tokens for shape in divided.stream.shapes))))
-    if not found and one_core:
-        yield plan  # its run says why
-    yield from (one for seconds, one in sorted(found, key=lambda pair: pair[0])[:SHARED_RUNS] if seconds < own_s)
+    return sorted(found, key=_by_time)[:SHARED_RUNS]
 
 
 def _in_pieces(job: Job, plan: Plan, largest: Sequence[Segment], book: PriceBook) -> Iterator[tuple[Plan, Divided]]:

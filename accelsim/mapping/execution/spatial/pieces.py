@@ -51,7 +51,7 @@ def is_piece(name: str) -> bool:
 
 def whole_name(name: str) -> str:
     """The name without the number of a piece."""
-    return _NUMBER.sub("", name)
+    return _NUMBER.sub("", name) if PIECE in name else name
 
 
 def most_pieces(segments: Sequence[Segment]) -> dict[str, int]:

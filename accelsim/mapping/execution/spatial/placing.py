@@ -45,19 +45,27 @@ def chip_problems(
     pipeline = walk.pipeline
     names = [group.name for group in pipeline.groups]
     found = []
-    for chip in range(max(sizes.chip_of) + 1):
-        members = tuple(i for i, c in enumerate(sizes.chip_of) if c == chip)
-        place = {group: at for at, group in enumerate(members)}
+    members_of: list[list[int]] = [[] for _ in range(max(sizes.chip_of) + 1)]
+    for group, chip in enumerate(sizes.chip_of):
+        members_of[chip].append(group)
+    wires_of = [[] for _ in members_of] if sizes.are_shared else _wires(walk, sizes.chip_of, members_of)
+    for chip, members in enumerate(map(tuple, members_of)):
         items = tuple(Item(names[i], *sizes.of_part(pipeline.groups[i].part)) for i in members)
-        wires = tuple(
-            ItemWire(place[flow.producer], place[flow.consumer], float(nbytes))
-            for flow, nbytes in zip(pipeline.flows, walk.flow_total_bytes, strict=True)
-            if flow.producer in place and flow.consumer in place and not sizes.are_shared
-        )
+        wires = tuple(wires_of[chip])
         here = constraints.on(chip, members, forbidden_tiles(system.chip), names)
         seconds = judge.of(members) if judge is not None else None
         found.append((PlacementProblem(system.chip.core_grid, items, wires, here, seconds), members))
     return tuple(found)
+
+
+def _wires(walk: Walk, chip_of: Sequence[int], members_of: Sequence[Sequence[int]]) -> list[list[ItemWire]]:
+    """What flows between the groups of each chip, by their places among its members."""
+    place = {group: at for members in members_of for at, group in enumerate(members)}
+    found: list[list[ItemWire]] = [[] for _ in members_of]
+    for flow, nbytes in zip(walk.pipeline.flows, walk.flow_total_bytes.tolist(), strict=True):
+        if chip_of[flow.producer] == chip_of[flow.consumer]:
+            found[chip_of[flow.producer]].append(ItemWire(place[flow.producer], place[flow.consumer], float(nbytes)))
+    return found
 
 
 def place_groups(problems: Sequence[ChipProblem], system: System, placer: str, seed: int, budget: int) -> Floor:

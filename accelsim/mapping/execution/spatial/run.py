@@ -169,19 +169,39 @@ def run_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook, how: Sea
     )
 
 
+def one_replica(job: Job) -> Job:
+    """The job of one of ``dp`` replicas, each on an equal share of the chips, one behind another on the walk.
+
+    Replicas are alike and send nothing to each other. Not modelled: links that the ways of several replicas share.
+
+    Args:
+        job: The whole job.
+
+    Raises:
+        PlanError: Replicas cannot get equal shares of the batch.
+    """
+    replicas = job.plan.dp
+    if replicas == 1:
+        return job
+    chips = job.system.num_chips // replicas
+    plan = job.plan.replace(dp=1, chips=min(job.plan.chips or chips, chips))
+    return replace(job, phase=job.phase.replica(replicas), plan=plan)
+
+
 def map_groups(job: Job, fullest: Workload, budget: int = PLACER_BUDGET) -> SpatialRun:
-    """Groups of the job's operators on tiles.
+    """Groups of the operators of one replica on tiles.
 
     Args:
         job: What is mapped.
-        fullest: The pass that holds most.
+        fullest: The pass of a replica that holds most.
         budget: Evaluations that the placer may make.
 
     Raises:
         CapacityError: They do not fit.
         PlacementError: No layout on the grid.
     """
-    return run_on_tiles(job, fullest.segments, price_book(job), Searching(budget))
+    run = run_on_tiles(one_replica(job), fullest.segments, price_book(job), Searching(budget))
+    return replace(run, plan=run.plan.replace(dp=job.plan.dp, chips=job.plan.chips))
 
 
 def check_sizes(job: Job) -> None:
@@ -194,5 +214,6 @@ def check_sizes(job: Job) -> None:
         CapacityError: They do not fit.
         PlanError: The chip has no on-chip network.
     """
+    job = one_replica(job)
     largest = job.model.build(job.phase.fullest(), job.recipe).segments
     divide(with_least_chunk(job), largest, price_book(job))

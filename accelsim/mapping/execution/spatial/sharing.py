@@ -2,8 +2,8 @@
 
 A chip of one core is one rectangle, and on a chip of few cores all of them on one operator after another are faster
 than a few on each.  Chips work in teams of as many as groups have pieces: piece ``p`` of every group lies on chip ``p``
-of a team, which therefore has all pieces of consecutive groups.  A group in more pieces goes over several teams.  A
-chip has time and SRAM for all of its groups.
+of a team, which therefore has all pieces of consecutive groups.  A group in more pieces goes over several teams, groups
+in fewer pieces take turns with the chips of theirs.  A chip has time and SRAM for all of its groups.
 
 Groups are dealt to teams in the order of the model, as many to each as it holds.  Where several units are under way the
 slowest team sets the pace, so the most time that a team has is made least.
@@ -14,6 +14,7 @@ Not modelled: rearranging a tensor that stays on the tiles between two groups, r
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -157,15 +158,18 @@ def _bundles(
         scratch_bytes.append(fullest.scratch_bytes * region.num_cores)
     work = [price_of(index, region).work_s for index in range(len(pipeline.parts))]
     numbered = enumerate(pipeline.groups)
+    turn: Counter[int] = Counter()  # groups in few pieces take other chips of their team each time
     for _, members in itertools.groupby(numbered, key=lambda pair: whole_name(pair[1].name)):
         groups = list(members)
         pieces = 1 + max(piece_number(group.name) or 0 for _, group in groups)
         held, places = np.zeros((-(-pieces // teams.size), teams.size)), []
+        first = turn[pieces] % max(1, teams.size // pieces)
+        turn[pieces] += 1
         work_s = {True: 0.0, False: 0.0}  # pieces work side by side, then what adds them up
         for at, group in groups:
             part = pipeline.parts[group.part]
             number = piece_number(group.name) or 0
-            place = number * teams.size // pieces if pieces < teams.size else number
+            place = first + number * teams.size // pieces if pieces < teams.size else number
             places.append(place)
             held.flat[place] += part.resident_bytes + prices.group_buffer_bytes(at)
             work_s[part.is_piece] = max(work_s[part.is_piece], work[group.part])
