@@ -24,7 +24,9 @@ _SHOWN_TORI = 10
 class TrafficFlags:
     """Phases of collectives between the ports: of a file, or shifts."""
 
-    traffic: Annotated[Path | None, typer.Option("--traffic", help="CSV of phase,collective,src,dst,bytes.")] = None
+    traffic: Annotated[
+        Path | None, typer.Option("--traffic", help="CSV of phase,collective,src,dst,bytes[,times], or a saved run.")
+    ] = None
     shifts: Annotated[
         str, typer.Option("--shifts", help="Without --traffic: a phase per shift, port to port + shift.")
     ] = "1,4"
@@ -202,15 +204,35 @@ def _shifted(shifts: str, nbytes: int, ports: int, repeat: int) -> Phases:
 
 
 def _read_phases(path: Path) -> Phases:
+    """The phases of a CSV, or of a folder that ``accelsim run --save`` has written."""
     import numpy as np
 
-    rows = output.read_numbers(path, ("phase", "collective", "src", "dst", "bytes"))
+    columns = ("phase", "collective", "src", "dst", "bytes")
+    rows = _saved_rows(path, columns) if path.is_dir() else output.read_numbers(path, columns, {"times": 1})
     ports = 1 + max(max(row[2], row[3]) for row in rows)
     found: dict[int, dict[int, Any]] = {}
-    for phase, collective, src, dst, nbytes in rows:
+    times: dict[int, int] = {}
+    for phase, collective, src, dst, nbytes, repeat in rows:
         matrix = found.setdefault(phase, {}).setdefault(collective, np.zeros((ports, ports), dtype=np.int64))
         matrix[src, dst] += nbytes
-    return [[found[phase][each] for each in sorted(found[phase])] for phase in sorted(found)]
+        times[phase] = repeat
+    return [
+        [found[phase][each] for each in sorted(found[phase])] for phase in sorted(found) for _ in range(times[phase])
+    ]
+
+
+def _saved_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """What the chips of a saved run send each other.
+
+    Raises:
+        ConfigError: The folder holds no run, or one in which chips send nothing.
+    """
+    from accelsim.results.saved import load_result
+
+    table = load_result(path).table("between_chips")
+    if table.empty:
+        raise ConfigError(f"{path}: the chips of this run send each other nothing. Save one on several chips.")
+    return [tuple(int(cell) for cell in row) for row in table[[*columns, "times"]].itertuples(index=False)]
 
 
 def _matrix(rows: list[tuple[int, ...]], chips: int, path: Path) -> Any:

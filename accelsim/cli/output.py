@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,15 @@ def write_or_print(content: dict[str, Any], target: str | None, show: Callable[[
         show(content)
 
 
-def read_numbers(path: Path, columns: tuple[str, ...]) -> list[tuple[int, ...]]:
+def read_numbers(
+    path: Path, columns: tuple[str, ...], optional: Mapping[str, int] | None = None
+) -> list[tuple[int, ...]]:
     """Whole numbers, 0 or more, of these columns of a CSV with a header.
 
     Args:
         path: A CSV of at most 64 MiB.
         columns: Names of the columns wanted, in the order of the result.
+        optional: Further columns behind them, with what they hold where the file has none.
 
     Raises:
         ConfigError: The file cannot be read, is too large, lacks a column or rows, or a cell is no such number.
@@ -74,13 +77,15 @@ def read_numbers(path: Path, columns: tuple[str, ...]) -> list[tuple[int, ...]]:
     if missing:
         raise ConfigError(f"{path}:1: column {missing[0]!r} is missing. The header must name {','.join(columns)}.")
     found = []
+    there = [name for name in optional or () if name in (reader.fieldnames or [])]
+    columns, absent = (*columns, *there), [value for name, value in (optional or {}).items() if name not in there]
     for row in reader:
         cells = [(row[name] or "").strip() for name in columns]
         wrong = [name for name, cell in zip(columns, cells, strict=True) if not (cell.isascii() and cell.isdigit())]
         if wrong or any(len(cell) > 18 for cell in cells):
             name = (wrong or list(columns))[0]
             raise ConfigError(f"{path}:{reader.line_num}: {name}: {row[name]!r} is no whole number of 0 or more.")
-        found.append(tuple(int(cell) for cell in cells))
+        found.append((*(int(cell) for cell in cells), *absent))
     if not found:
         raise ConfigError(f"{path}: no rows after the header.")
     return found

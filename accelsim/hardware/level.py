@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -178,6 +179,11 @@ class Level(Spec):
         gt=0,
         description="Share of a port left to few long flows where all ports of over two groups send: routes collide.",
     )
+    circuits: Literal["fixed", "moved"] = Field(
+        "fixed",
+        description="Whether the circuit switch that its links go through is set anew for each collective whose "
+        "circuits differ from those there are.",
+    )
     faults: tuple[LinkFault, ...] = Field((), description="Dead and slow links; routes go around dead ones.")
 
     @field_validator("size", mode="after")
@@ -196,6 +202,12 @@ class Level(Spec):
         for dimension, full in enumerate(self.full_shape):
             if self.extents is not None and not self.extents_of(dimension):
                 raise ValueError(f"extents: none is at most {full}, the size in dimension {dimension}.")
+        return self
+
+    @model_validator(mode="after")
+    def _has_circuits_to_move(self) -> Level:
+        if self.circuits == "moved" and not self.link.reconfiguration_s:
+            raise ValueError("circuits: moved, but no circuit switch is on the way. Add link.optical and link.through.")
         return self
 
     @property
@@ -281,6 +293,11 @@ class SystemLevel:
     def link(self) -> LinkSpec:
         """Link per chip and direction."""
         return self.spec.link
+
+    @property
+    def setting_s(self) -> float:
+        """Time in which circuits are set between collectives that need others; 0 where they are fixed."""
+        return self.link.reconfiguration_s if self.spec.circuits == "moved" else 0.0
 
     @property
     def collectives(self) -> CollectiveSpec:

@@ -164,6 +164,8 @@ def add_collective(
 ) -> int:
     """The launch of the collective, then its steps one after another on this rank's link of their level.
 
+    What has no steps, such as setting circuits, is all launch.
+
     Args:
         builder: The graph that it is added to.
         name: Label of its tasks.
@@ -172,7 +174,7 @@ def add_collective(
         links: Link of each level.
         after: Tasks that it waits for.
     """
-    last = builder.task(name, comm, cost.launch_s, after=after)
+    last = builder.task(name, comm, cost.launch_s if cost.phases else cost.work_s, after=after)
     for phase in cost.phases:
         for nbytes, repeat in phase.steps:
             for _ in range(repeat):

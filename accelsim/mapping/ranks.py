@@ -106,9 +106,9 @@ def rank_traffic(share: Workload, plan: Plan, system: System) -> RankTraffic:
         for (group, kind, nbytes, algorithm), times in _counts(part, pricer).items():
             members = seats.groups(group)
             here = members[members[:, 0] // plan.mesh.stride("pp") % plan.pp == stage]
-            found.append(GroupTraffic(here, _schedule(kind, nbytes, algorithm, group.size), times))
+            found.append(GroupTraffic(here, schedule_of(kind, nbytes, algorithm, group.size), times))
     for send in sends(share, stages, plan.mesh):
-        schedule = _schedule(send.kind, send.nbytes, "direct", 2)
+        schedule = schedule_of(send.kind, send.nbytes, "direct", 2)
         found.append(GroupTraffic(seats.pairs(send.group, send.source), schedule, 1))
     if not found:
         raise PlanError(
@@ -128,7 +128,18 @@ def _counts(part: Workload, pricer: NetworkPricer) -> dict[tuple[Group, str, int
     return counts
 
 
-def _schedule(kind: str, nbytes: int, algorithm: str, num_ranks: int) -> Schedule:
+def schedule_of(kind: str, nbytes: int, algorithm: str, num_ranks: int) -> Schedule:
+    """Messages of a collective by the algorithm, or by a ring where that is no list of messages.
+
+    Args:
+        kind: Collective, e.g. ``all_reduce``.
+        nbytes: Of the call.
+        algorithm: Name in the registry, or of a kernel.
+        num_ranks: Ranks of the group.
+
+    Raises:
+        PlanError: Nothing of its kind says which ranks send to which.
+    """
     for name in (algorithm, "ring", "direct"):
         try:
             member = get_algorithm(kind, name)

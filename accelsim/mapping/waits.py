@@ -11,18 +11,25 @@ from accelsim.cost.causes import COLLECTIVE_LAUNCH, LINK_LATENCY
 from accelsim.cost.cost import Cost
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.taskgraph import TaskGraph
-from accelsim.mapping.servers import BETWEEN_CHIPS
+from accelsim.mapping.servers import BETWEEN_CHIPS, SET_PATH
 
 FloatArray = npt.NDArray[np.float64]
 
 #: Causes of the time between chips; together they are what is exposed of communication.
-BETWEEN_CAUSES = (COLLECTIVE_LAUNCH, LINK_LATENCY, BETWEEN_CHIPS)
+BETWEEN_CAUSES = (COLLECTIVE_LAUNCH, SET_PATH, LINK_LATENCY, BETWEEN_CHIPS)
+#: Kind of the operator that sets circuits between chips, and end of its name.
+SET_CIRCUITS = "set_circuits"
 
 
 def is_call(graph: TaskGraph) -> npt.NDArray[np.bool_]:
-    """Of tasks between chips, those that move nothing: the launch of a call. bool[T]."""
-    launches: npt.NDArray[np.bool_] = (graph.nbytes == 0) & (graph.num_hops == 0)
+    """Of tasks between chips, those that move nothing and set nothing: the launch of a call. bool[T]."""
+    launches: npt.NDArray[np.bool_] = (graph.nbytes == 0) & (graph.num_hops == 0) & ~is_setting(graph)
     return launches
+
+
+def is_setting(graph: TaskGraph) -> npt.NDArray[np.bool_]:
+    """Tasks in which circuits are set. bool[T]."""
+    return np.array([label.endswith(SET_CIRCUITS) for label in graph.labels], dtype=bool)[graph.label]
 
 
 def between_chips(graph: TaskGraph, took_s: FloatArray) -> Mapping[str, FloatArray]:
@@ -33,12 +40,14 @@ def between_chips(graph: TaskGraph, took_s: FloatArray) -> Mapping[str, FloatArr
         took_s: Seconds that each takes. float64[..., T].
     """
     waits_s = np.minimum(to_seconds(graph.latency_ticks), took_s)
-    launches = is_call(graph)
-    return {
+    launches, settings = is_call(graph), is_setting(graph)
+    moves = ~(launches | settings)
+    parts_s = {
         COLLECTIVE_LAUNCH: np.where(launches, took_s, 0.0),
-        LINK_LATENCY: np.where(launches, 0.0, waits_s),
-        BETWEEN_CHIPS: np.where(launches, 0.0, took_s - waits_s),
+        LINK_LATENCY: np.where(moves, waits_s, 0.0),
+        BETWEEN_CHIPS: np.where(moves, took_s - waits_s, 0.0),
     }
+    return parts_s | ({SET_PATH: np.where(settings, took_s, 0.0)} if settings.any() else {})
 
 
 def parts_between(cost: Cost) -> dict[str, float]:

@@ -32,6 +32,7 @@ from accelsim.network.library import (
     outside_measured,
 )
 from accelsim.network.on_graph import Load, SpreadStep
+from accelsim.network.optical.settings import with_settings
 from accelsim.network.pipelines import needs_groups, pipelined_steps
 from accelsim.network.residual import rated
 from accelsim.network.spread import ports_of, require, spread
@@ -150,7 +151,8 @@ def fastest_protocol(call: Call, outer: SystemLevel, steps: tuple[SpreadStep, ..
     protocol = min(allowed, key=lambda name: own_s[name] + sum(phase.seconds for phase in options[name]))
     launch_s = numbers.launch_s + own_s[protocol] + chunk_bytes / numbers.copy_bytes_per_s
     phases = options[protocol] or (LevelSteps(outer.name, (), 1, 0.0, math.inf),)
-    return Cost.of_call(replace(call, protocol=protocol), launch_s, phases, warnings, _meanwhile(steps, phases))
+    cost = Cost.of_call(replace(call, protocol=protocol), launch_s, phases, warnings, _meanwhile(steps, phases))
+    return with_settings(cost, outer)
 
 
 def _meanwhile(steps: Sequence[SpreadStep], phases: Sequence[LevelSteps]) -> dict[str, int]:

@@ -15,8 +15,8 @@ from accelsim.cost.causes import COLLECTIVE_LAUNCH, LINK_LATENCY
 from accelsim.engine.clock import to_seconds
 from accelsim.engine.runs import Runs
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
-from accelsim.mapping.servers import BETWEEN_CHIPS, COMM, HOST, STREAM
-from accelsim.mapping.waits import is_call
+from accelsim.mapping.servers import BETWEEN_CHIPS, COMM, HOST, SET_PATH, STREAM
+from accelsim.mapping.waits import is_call, is_setting
 from accelsim.results.path import IDLE
 
 FloatArray = npt.NDArray[np.float64]
@@ -80,22 +80,28 @@ def _times(graph: TaskGraph, runs: Runs) -> StageTimes:
 
 
 def _exposed(graph: TaskGraph, runs: Runs, exposed: Int64Array) -> dict[str, Int64Array]:
-    """Time in which only collectives run, by what they do: launches, then the latency of steps, the rest is bytes."""
+    """Time in which only collectives run, by what they do: launches, circuits, latency of steps; the rest is bytes."""
     start, end, servers = runs.start_ticks, runs.end_ticks, list(graph.servers)
     on_stream = graph.server == servers.index(STREAM)
     called = np.isin(graph.server, (NO_SERVER, servers.index(COMM)))
     working = np.flatnonzero(on_stream | (called & is_call(graph)))
+    setting = np.flatnonzero(is_setting(graph))
     waiting = np.flatnonzero(called & (graph.latency_ticks > 0))
     until = np.minimum(start[:, waiting] + graph.latency_ticks[waiting], end[:, waiting])
     busy = runs.server_busy_ticks[:, servers.index(STREAM)]
     launched = _union_ticks(start[:, working], end[:, working])
+    working = np.concatenate([working, setting])
+    were_set = _union_ticks(start[:, working], end[:, working]) if setting.size else launched
     waited = _union_ticks(
         np.concatenate([start[:, working], start[:, waiting]], axis=1),
         np.concatenate([end[:, working], until], axis=1),
     )
     launch = np.minimum(launched - busy, exposed)
-    latency = np.minimum(waited - launched, exposed - launch)
-    return {COLLECTIVE_LAUNCH: launch, LINK_LATENCY: latency, EXPOSED_COMMUNICATION: exposed - launch - latency}
+    sets = np.minimum(were_set - launched, exposed - launch)
+    latency = np.minimum(waited - were_set, exposed - launch - sets)
+    moves = exposed - launch - sets - latency
+    found = {COLLECTIVE_LAUNCH: launch, LINK_LATENCY: latency, EXPOSED_COMMUNICATION: moves}
+    return found | ({SET_PATH: sets} if setting.size else {})
 
 
 def _ticks_per_label(graph: TaskGraph, servers: tuple[int, ...], start: Int64Array, end: Int64Array) -> Int64Array:

@@ -120,3 +120,20 @@ def test_array_compares_a_sum_over_the_mesh_with_one_over_light(accelsim):
     assert "stay on the mesh" in accelsim("optics", "array", "sram-array").err
     assert "no whole number" in accelsim("optics", "array", "--cores", "0").err
     assert "129, but passage-like has 1 to 128" in accelsim("optics", "array", "--transceivers", "129").err
+
+
+def test_policies_take_the_traffic_of_a_saved_run(accelsim, tmp_path):
+    plan = ("--plan", "tp=4,dp=2,ep=8", "--phase", "decode", "--batch", "64", "--context", "2048")
+    assert (
+        accelsim("run", "mixtral-8x7b", "--on", "nvidia-h100-ocs:8", *plan, "--save", str(tmp_path / "run")).code == 0
+    )
+    how = ("--switch", "thermo-optic-switch", "--link", "co-packaged-1600g", "--length", "10m", "--json", "-")
+    found = read(accelsim("optics", "policies", "--traffic", str(tmp_path / "run"), *how))
+    again = read(accelsim("optics", "policies", "--traffic", str(tmp_path / "run" / "between_chips.csv"), *how))
+    assert found == again
+    # the run sets circuits twice in each of 32 layers
+    assert found["policies"]["per_collective"]["reconfigurations"] == 64
+    assert found["policies"]["per_collective"]["reconfiguration_s"] == pytest.approx(64 * 10e-6)
+    alone = accelsim("run", "llama3-8b", "--on", "nvidia-h100-sxm", "--prompt", "64", "--save", str(tmp_path / "alone"))
+    assert alone.code == 0
+    assert "send each other nothing" in accelsim("optics", "policies", "--traffic", str(tmp_path / "alone")).err

@@ -28,6 +28,8 @@ UNSOURCED = {
     "default_chips",
     "optical",
     "optics",
+    "through",
+    "circuits",
     "sums",
     "topology",
     "pattern",

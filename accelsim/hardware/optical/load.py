@@ -33,6 +33,7 @@ _DECIDED = {
     "latency": ("latency_s", "time"),
     "energy": ("energy_j_per_byte", "joule_per_byte"),
     "static": ("static_w", "watt"),
+    "reconfiguration": ("reconfiguration_s", "time"),
 }
 
 
@@ -95,8 +96,10 @@ def link_from_optics(
         if switch is not None:
             raise ConfigError(f"through: {through} switches light, and {name} is copper. Use an optical link.")
         return optics.to_link(length_m)
-    reach = Reach(length_m, switch.insertion_loss_db, switch.latency_s) if switch else Reach(length_m)
-    return optics.to_link(reach)
+    if switch is None:
+        return optics.to_link(Reach(length_m))
+    link = optics.to_link(Reach(length_m, switch.insertion_loss_db, switch.latency_s))
+    return link.model_copy(update={"reconfiguration_s": switch.reconfiguration_s})
 
 
 def with_optics(document: Document, typed: Iterable[str], catalog: Catalog) -> Document:
@@ -131,7 +134,8 @@ def with_optics(document: Document, typed: Iterable[str], catalog: Catalog) -> D
         except ConfigError as err:
             raise ConfigError(f"{where}: {at}: {err}") from err
         for key, (field, dimension) in _DECIDED.items():
-            if f"{at}.{key}" not in typed:
+            is_said = key != "reconfiguration" or found.reconfiguration_s > 0  # nothing to set without a switch
+            if f"{at}.{key}" not in typed and is_said:
                 value = repr_quantity(getattr(found, field), dimension)
                 origin = f"optics {plain['optical']}"
                 text = f'{{value: {value}, kind: derived, source: "{origin}"}}'

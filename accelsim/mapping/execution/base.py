@@ -22,7 +22,7 @@ from accelsim.errors import PlanError
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.plan import Plan
-from accelsim.mapping.plan_keys import KEY_READERS, PlanKey, Word
+from accelsim.mapping.plan_keys import DEFAULT_EXECUTION, KEY_READERS, PlanKey, Word
 from accelsim.registry import Registry
 from accelsim.workload.steps import StepSeries
 
@@ -104,6 +104,17 @@ def register_execution(name: str) -> Callable[[E], E]:
     return enter
 
 
+def _check_circuits(job: Job) -> None:
+    """Refuse to play circuits that move where nothing sets them."""
+    plan, system = job.plan, job.system
+    moved = [name for name, level in system.levels.items() if level.setting_s]
+    if moved and (plan.pp > 1 or plan.execution != DEFAULT_EXECUTION):
+        raise PlanError(
+            f"plan: {plan}: circuits of {', '.join(moved)} are set between collectives by "
+            f"execution={DEFAULT_EXECUTION} with pp=1 only. Use that, or --set system.levels.{moved[0]}.circuits=fixed."
+        )
+
+
 def check_job(job: Job) -> None:
     """Refuse a plan that asks for more than there is, before anything is built.
 
@@ -121,4 +132,5 @@ def check_job(job: Job) -> None:
     if job.constraints is not None and not EXECUTIONS.get(plan.execution).places_groups:
         takers = " or ".join(f"execution={name}" for name, one in EXECUTIONS.items() if one.places_groups)
         raise PlanError(f"constraints: execution={plan.execution} places no groups. Use {takers}.")
+    _check_circuits(job)
     job.phase.replica(plan.dp)  # raises where replicas cannot get equal shares

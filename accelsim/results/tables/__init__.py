@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 from accelsim.results.data import RunData
+from accelsim.results.tables.between import between_table
 from accelsim.results.tables.columns import Columns
 from accelsim.results.tables.energy import energy_table
 from accelsim.results.tables.machine import link_use_table, links_table, servers_table, traffic_table
@@ -29,6 +30,7 @@ TABLES: Mapping[str, Callable[[RunData], Columns]] = {
     "tensors": tensors_table,
     "traffic": traffic_table,
     "roles": roles_table,
+    "between_chips": between_table,
     "links": links_table,
     "link_use": link_use_table,
     "servers": servers_table,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from accelsim.cost.base import Region
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.profile import launches_kernels
+from accelsim.mapping.circuits import with_circuits
 from accelsim.mapping.execution.base import check_job
 from accelsim.mapping.execution.whole_chip.capacity import check_capacity, placed
 from accelsim.mapping.execution.whole_chip.host import with_host
@@ -90,7 +91,7 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
     tiers = placed(fullest, plan, system.chip)
     pricer = Pricer(system, region_of(plan, system.chip), seats, job.known, tiers)
     unfolded = _broken_symmetry(job)
-    priced = [pricer.price_series(share) for share in shares]
+    priced = with_circuits([pricer.price_series(share) for share in shares], system)
     lowered = lower(priced, system, unfolded_seats(plan, seats) if unfolded else None)
     dispatches = bool(job.profile.dispatch_s) and launches_kernels(system.chip)
     if dispatches:
