@@ -56,6 +56,13 @@ def factors(suite: str, facts: str) -> np.ndarray:
     return np.maximum(ratios, 1 / ratios)
 
 
+def without_limits(table: str) -> list[list[str]]:
+    """Cells of a table but those that say what limits, whose wording follows that of results."""
+    lines = [line.split(" | ") for line in table.strip().splitlines()]
+    limit = lines[0].index("limit")
+    return [cells[:limit] + cells[limit + 1 :] for cells in lines]
+
+
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_page_holds_what_the_command_gives(suite: str) -> None:
     begin, end = detail_markers(suite)
