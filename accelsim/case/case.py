@@ -132,7 +132,7 @@ class Case:
     )
     library: str = option(
         "",
-        "Communication library that collectives run with, e.g. vllm; default: that of each level.",
+        "Communication library: nccl, vllm, sglang, trtllm, or auto for the fastest; default: that of each level.",
         parse=read.read_library,
     )
     routing: Routing = option(

@@ -87,8 +87,10 @@ def _choices(call: Call, system: System, stride: int) -> list[Cost]:
     if call.library == FASTEST_LIBRARY:
         libraries = automatic_libraries(span[-1].level)
         every = [cost for name in libraries for cost in _choices(replace(call, library=name), system, stride)]
-        every.sort(key=lambda cost: cost.work_s)
-        return list({cost.call.algorithm: cost for cost in reversed(every)}.values())[::-1]
+        fastest: dict[str, Cost] = {}
+        for cost in sorted(every, key=lambda cost: cost.work_s):
+            fastest.setdefault(cost.call.algorithm, cost)
+        return list(fastest.values())
     chosen = find_library(span[-1].level, call.library)
     names, listed = menu(kind, chosen) if is_open else ([call.algorithm], True)
     by_name = [replace(call, algorithm=name) for name in names]

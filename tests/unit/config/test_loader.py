@@ -196,6 +196,13 @@ def test_extends_merges_sections_and_replaces_values_with_their_sources(tmp_path
     assert [path.name for path, _ in child.parents] == ["base.yaml"]
 
 
+def test_null_takes_away_a_section_of_the_file_that_is_extended_and_only_a_section(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("levels:\n  inner: {size: 8}\n  outer: {size: 2}\nnote: text\n")
+    (tmp_path / "child.yaml").write_text("extends: base\nlevels:\n  outer: null\n  other: {size: 3}\nnote: null\n")
+    child = resolve_extends(load_document(tmp_path / "child.yaml"), lambda name, _: tmp_path / f"{name}.yaml")
+    assert child.root.plain() == {"levels": {"inner": {"size": 8}, "other": {"size": 3}}, "note": None}
+
+
 def test_extends_may_go_through_several_files_but_not_in_a_circle(tmp_path: Path) -> None:
     write_family(
         tmp_path, a="extends: b\nx: 1\n", b="extends: c\ny: 2\n", c="z: 3\n", d="extends: e\n", e="extends: d\n"
