@@ -114,6 +114,10 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "An extent of an operator, or a region, lies outside what the cost model was fitted on.",
             "Trust the number less; the error band is wider for it.",
         ),
+        "kernel-choice": WarningHelp(
+            "A library chooses its kernel by a rule; another one would be faster here, so more work may take less time.",
+            "Nothing, if that library is used; tokens per expert just above the rule's limit are better off.",
+        ),
         "inherited-calibration": WarningHelp(
             "The numbers of a cost model were fitted on another chip.",
             "Calibrate the chip: accelsim calibrate, docs/validation.md.",

@@ -20,8 +20,8 @@ _SHORT = {
 }
 _STYLES = dict(zip(LEVELS, ("green", "cyan", "yellow", "red", "dim"), strict=True))
 _LEGEND = (
-    "measured: fitted to rows of this chip; inherited: of another one; typical: of its kind; assumed: another type's or "
-    "no measurement; refused: the chip does not run it. A blank: the type is of products and attention only. "
+    "measured: fitted to rows of this chip; inherited: of another one; typical: of its kind; assumed: another type's "
+    "or no measurement; refused: the chip does not run it. A blank: the type is of products and attention only. "
     "--json - says why."
 )
 

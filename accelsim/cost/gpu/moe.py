@@ -181,13 +181,14 @@ class MoeShapes(Shapes):
     unpack_s: Array
 
 
-def moe_times(machine: GpuMachine, parameters: MoeParameters, shapes: MoeShapes) -> KernelTimes:
+def moe_times(machine: GpuMachine, parameters: MoeParameters, shapes: MoeShapes, taller: int = 0) -> KernelTimes:
     """Time of each layer on one rank.
 
     Args:
         machine: What the kernels run on.
         parameters: Calibration.
         shapes: The layers.
+        taller: By how many steps tiles are taller than a library takes that goes by the load; 0 as it does.
 
     Raises:
         ConfigError: An unknown library.
@@ -205,7 +206,7 @@ def moe_times(machine: GpuMachine, parameters: MoeParameters, shapes: MoeShapes)
     up = width * (1.0 + gate)
     written, between = (width, width) if library.fuses_activation else (up, up + width)
     in_all = weight_size * (experts * (up + width) * d) + size * (m * d) + size * (rows * (between + d))
-    heights = _heights(parameters, routes * shares / e) if library.takes_tiles_by_load else np.zeros_like(m)
+    heights = _heights(parameters, routes * shares / e, taller) if library.takes_tiles_by_load else np.zeros_like(m)
 
     def product(n: Array, inner: Array, read: Array, columns: Array) -> GemmTimes:
         shapes = {
@@ -234,10 +235,11 @@ def moe_times(machine: GpuMachine, parameters: MoeParameters, shapes: MoeShapes)
     return _sum(machine, parameters, launch_s, products, [size * count for count in elements])
 
 
-def _heights(parameters: MoeParameters, load: Array) -> Array:
+def _heights(parameters: MoeParameters, load: Array, taller: int) -> Array:
     """Half the power of two that covers ``load`` tokens per expert, among the tile heights of the library."""
     ladder = np.array(sorted(parameters.tile_rows), dtype=np.float64)
-    return np.asarray(ladder[np.clip(np.searchsorted(ladder, load) - 1, 0, ladder.size - 2)])
+    step = np.clip(np.searchsorted(ladder, load) - 1, 0, ladder.size - 2) + taller
+    return np.asarray(ladder[np.minimum(step, ladder.size - 2)])
 
 
 def _product(machine: GpuMachine, p: GemmParameters, heights: Array, shapes: Mapping[str, Array]) -> GemmTimes:

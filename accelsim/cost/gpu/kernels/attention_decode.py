@@ -14,6 +14,7 @@ from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.decode import DecodeParameters, decode_times
 from accelsim.cost.gpu.kernels._attention import COLUMNS, EXTENTS, INFERENCE_ROWS, is_decode, shapes_of
+from accelsim.cost.gpu.kernels.attention_prefill import PrefillKernels
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
 from accelsim.cost.gpu.machine import cache_name
@@ -56,8 +57,16 @@ class DecodeKernels(KernelFamily):
         return is_decode(operator)
 
     def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
-        """See :class:`KernelFamily`; one call per element type of the queries."""
-        return in_groups(operators, lambda op: op.dtype, lambda alike: _costs(alike, site))
+        """See :class:`KernelFamily`; one call per element type of the queries.
+
+        A prompt of one token, behind which nothing is cached, is one query of either kernel: the faster one runs it.
+        """
+        found = in_groups(operators, lambda op: op.dtype, lambda alike: _costs(alike, site))
+        uncached = [at for at, operator in enumerate(operators) if operator.kv_len == operator.q_len]
+        as_prompts = PrefillKernels().costs([operators[at] for at in uncached], site) if uncached else []
+        for at, other in zip(uncached, as_prompts, strict=True):
+            found[at] = min(found[at], other, key=lambda cost: cost.work_s)
+        return found
 
     def series(self, operators: OperatorSeries, site: Site) -> CostColumns | None:
         """See :class:`KernelFamily`; energies are those of the matrix unit and of bytes, as of every kernel."""

@@ -6,7 +6,8 @@ rows for tokens of other ranks do so where every rank holds all tokens, not wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.kernels.gemm import unpacked
-from accelsim.cost.gpu.launches import costs_of
+from accelsim.cost.gpu.launches import KernelTimes, costs_of
 from accelsim.cost.gpu.moe import MoeParameters, MoeShapes, moe_times
 from accelsim.cost.gpu.section import Section
 from accelsim.cost.measured import Array, Batch, Extents, Operation
@@ -37,6 +38,8 @@ _FREE = (
     FreeParameter("serial_fraction", 0.01, 1.0, 0.7),
     FreeParameter("route_s", 1e-12, 1e-8, 7e-10),
 )
+#: Least factor by which another kernel must be faster for a warning.
+_WORTH_A_WORD = 1.005
 #: What few rows of a second library determine; the rest is that of the first.
 _OWN_OF_SECOND = ("launch_s", "k_block_s", "matrix_efficiency", "hbm_efficiency")
 #: What one wave per product and small tiles tell apart by nothing: launches, waves, and blocks of a loop.
@@ -160,10 +163,31 @@ def _costs(operators: list[Any], section: Section, site: Site) -> list[Cost]:
     )
     times = moe_times(site.machine, parameters, shapes)
     trust = trust_of(site, section, warnings, [outside] * len(operators))
+    trust = [
+        replace(one, warnings=one.warnings + slower)
+        for one, slower in zip(trust, _slower_choices(site, parameters, shapes, times), strict=True)
+    ]
     details: list[Mapping[str, float | str]] = [
         {"kernel": section.name, "experts": op.touched, "rows": float(op.rows)} for op in operators
     ]
     return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
+
+
+def _slower_choices(site: Site, parameters: MoeParameters, shapes: MoeShapes, times: KernelTimes) -> Iterator[Warnings]:
+    """For each operator, the warning of a library that goes by the load where the next taller tiles would be faster.
+
+    More tokens then take less time, once there are enough for those tiles.
+    """
+    if not parameters.kernels.takes_tiles_by_load:
+        yield from ([()] * len(times.total_s))
+        return
+    taller = moe_times(site.machine, parameters, shapes, taller=1)
+    for taken_s, other_s in zip(times.total_s.tolist(), taller.total_s.tolist(), strict=True):
+        text = (
+            f"{site.chip.name}: {parameters.library} takes tiles by the tokens per expert; the next taller ones would "
+            f"run experts {taken_s / other_s:.2f}x as fast, so that more tokens may take less time"
+        )
+        yield (warn("kernel-choice", text),) if other_s < taken_s / _WORTH_A_WORD else ()
 
 
 def _columns(op: Any) -> tuple[float, ...]:
