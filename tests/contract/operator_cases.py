@@ -11,6 +11,7 @@ from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.operators.attention_backward import AttentionBackward
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.concat import Concat
+from accelsim.workload.operators.dispatch import Dispatch
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.exchange import Exchange
@@ -44,6 +45,7 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
     ),
     "combine": (Combine.of(returned=10, rows=4, width=64),),
     "concat": (Concat.of(rows=4, widths=(64, 16)),),
+    "dispatch": (Dispatch.of(rows=4, width=64, sent=(3, 2)),),
     "elementwise": (
         Elementwise.of(rows=4, width=64),
         Elementwise.of(rows=4, width=64, function="silu_mul"),

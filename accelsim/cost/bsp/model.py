@@ -29,6 +29,7 @@ from accelsim.warning import warn
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.concat import Concat
+from accelsim.workload.operators.dispatch import Dispatch
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.experts import Experts
@@ -186,8 +187,9 @@ def _(operator: Router, machine: BspMachine) -> _Priced:
 
 @_price.register(Combine)
 @_price.register(Concat)
-def _(operator: Combine | Concat, machine: BspMachine) -> _Priced:
-    rows, width = _extents(max(operator.rows, operator.inputs[0].num_elements // operator.width), operator.width)
+@_price.register(Dispatch)
+def _(operator: Combine | Concat | Dispatch, machine: BspMachine) -> _Priced:
+    rows, width = _extents(max(operator.rows, operator.elements_read // operator.width), operator.width)
     return _Priced(row_kernels.elementwise(machine, rows, width, flops=1.0, functions=0.0, operands=2.0))
 
 

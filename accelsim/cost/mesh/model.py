@@ -28,6 +28,7 @@ from accelsim.warning import warn
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.concat import Concat
+from accelsim.workload.operators.dispatch import Dispatch
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.experts import Experts
@@ -275,9 +276,10 @@ def _(operator: Router, machine: MeshMachine, region: tuple[Array, Array]) -> di
 
 @_choices.register(Combine)
 @_choices.register(Concat)
-def _(operator: Combine | Concat, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
+@_choices.register(Dispatch)
+def _(operator: Combine | Concat | Dispatch, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
     width = np.asarray(float(operator.width))
-    rows = np.asarray(float(max(operator.rows, operator.inputs[0].num_elements // operator.width)))
+    rows = np.asarray(float(max(operator.rows, operator.elements_read // operator.width)))
     return {"local": row_kernels.elementwise(machine, rows, width, region, 1.0, 0.0)}
 
 

@@ -36,6 +36,12 @@ class RowOperator(Operator):
         return sum(tensor.role is not Role.WEIGHT for tensor in self.inputs)
 
     @property
+    def elements_read(self) -> int:
+        """Elements of the activations read, numbers of rows and choices aside."""
+        read = (tensor for tensor in self.inputs if tensor.role is not Role.WEIGHT and tensor.dtype is not DType.INT32)
+        return sum(tensor.num_elements for tensor in read)
+
+    @property
     def dtype(self) -> DType:
         """Element type it computes in: the widest it reads or writes, numbers of rows and choices aside."""
         tensors = [tensor for tensor in (*self.outputs, *self.inputs) if tensor.dtype is not DType.INT32]

@@ -41,6 +41,7 @@ class Experts(Operator):
         ranks: Ranks the experts are divided over; the fullest is described.
         has_bias: Whether the last two inputs are biases.
         is_dispatched: Whether ``x`` holds the tokens sent to this rank, instead of all of them.
+        dealt_rows: Rows of this rank where these are known; 0: those of the fullest rank.
 
     Raises:
         ShapeError: Weights do not match each other or the tokens.
@@ -64,6 +65,7 @@ class Experts(Operator):
     ranks: int = 1
     has_bias: bool = False
     is_dispatched: bool = False
+    dealt_rows: int = 0
 
     def __post_init__(self) -> None:
         if len(self.inputs) != 4 + 2 * self.has_bias or len(self.outputs) != 1:
@@ -161,6 +163,8 @@ class Experts(Operator):
     @cached_property
     def rows(self) -> int:
         """Rows the products work on here: one per token and chosen expert that is stored here; at least 1."""
+        if self.dealt_rows:
+            return self.dealt_rows
         share = self.tokens * self.top_k * self.local_experts / self.num_experts
         return max(1, math.ceil(share * self.load - 1e-9))
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
 from accelsim.workload.operator import register_operator
-from accelsim.workload.operators._rows import RowOperator, check_arity, row_tensor
+from accelsim.workload.operators._rows import MOST_INPUTS, RowOperator, check_arity, row_tensor
 from accelsim.workload.tensor import Axis, Tensor
 
 #: Scores per expert (softmax or sigmoid, five operations) and one comparison per expert and choice.
@@ -95,7 +95,8 @@ def gates(name: str, outer: tuple[Axis, ...], top_k: int) -> Tensor:
 class Combine(RowOperator):
     """Sum of what the ranks that hold a token's experts return for it.
 
-    Reads ``rows[routed, hidden]`` and writes ``Y[tokens, hidden]``; one addition per element read.
+    Reads ``rows[routed, hidden]``, of one or several places, and writes ``Y[tokens, hidden]``; one addition per element
+    read.
 
     Examples:
         >>> Combine.of(returned=6, rows=2, width=4).flops
@@ -105,7 +106,7 @@ class Combine(RowOperator):
     kind: ClassVar[str] = "combine"
 
     def __post_init__(self) -> None:
-        check_arity(self, range(1, 2))
+        check_arity(self, range(1, MOST_INPUTS + 1))
 
     @classmethod
     def of(cls, returned: int, rows: int, width: int, dtype: DType = DType.BF16, name: str = "combine") -> Self:
@@ -124,4 +125,4 @@ class Combine(RowOperator):
     @property
     def flops(self) -> int:
         """One per element returned."""
-        return self.inputs[0].num_elements
+        return sum(tensor.num_elements for tensor in self.inputs)

@@ -92,6 +92,7 @@ _KERNELS = {
     "router": RowKernel(REDUCTION, whole_rows=True),
     "combine": _STREAM,
     "concat": _STREAM,
+    "dispatch": _STREAM,
 }
 #: Kernels of measured rows, and activations each reads per element of its result.
 _MEASURED = {

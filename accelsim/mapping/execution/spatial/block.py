@@ -10,6 +10,7 @@ from accelsim.errors import PlanError
 from accelsim.mapping.execution.spatial.pieces import group_of, is_piece, whole_name
 from accelsim.workload.graph import OperatorGraph, Segment
 from accelsim.workload.operator import Operator
+from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.tree_sum import TreeSum
 from accelsim.workload.tensor import Role, Tensor
 
@@ -142,8 +143,11 @@ def _pieces_first(found: dict[str, list[Operator]]) -> Iterator[tuple[str, list[
 
 
 def _likeness(name: str, operators: Sequence[Operator]) -> object:
-    """Equal for the pieces of one group that have equal shares, and for nothing else."""
-    if not is_piece(name):
+    """Equal for the pieces of one group that have equal shares, and for nothing else.
+
+    Pieces of experts get unequal numbers of tokens, which differ from unit to unit.
+    """
+    if not is_piece(name) or any(operator.kind == Experts.kind for operator in operators):
         return name
     shapes = tuple(tuple(tensor.axes for tensor in (*operator.inputs, *operator.outputs)) for operator in operators)
     return whole_name(name), shapes

@@ -9,6 +9,8 @@ what remains: the sum of their partial results, or the results side by side, and
 What goes before and has nothing to cut (a norm) is computed by every piece, as by every rank of tensor parallelism,
 so all pieces read the same tensor: one multicast.  Where others read its result too, ``mlp@in`` computes it once more.
 
+Experts are cut by expert: tokens are routed to their pieces (:mod:`~accelsim.mapping.execution.spatial.routed`).
+
 Which chip and tiles a piece gets is the business of sizing and placement; a piece may lie on another chip.
 
 Not modelled: sequences or cached positions dealt to pieces, partial results of two cuts in a row in one group.
@@ -21,10 +23,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from accelsim.errors import PlanError
+from accelsim.mapping.execution.spatial.routed import RoutedPieces
 from accelsim.mapping.execution.spatial.shares import Shares
 from accelsim.workload.graph import OperatorGraph, Segment, Workload
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.concat import Concat
+from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.tree_sum import TreeSum
 from accelsim.workload.tensor import Role, Tensor
 
@@ -70,13 +74,16 @@ def piece_number(name: str) -> int | None:
     return int(found[0].removeprefix(PIECE)) if found else None
 
 
-def cut(segments: Sequence[Segment], pieces: Pieces, only: int | None = None) -> tuple[Segment, ...]:
+def cut(
+    segments: Sequence[Segment], pieces: Pieces, only: int | None = None, keeps_idle: bool = True
+) -> tuple[Segment, ...]:
     """The segments with groups cut into pieces.
 
     Args:
         segments: Of a pass.
         pieces: How many of each group; groups left out, or with 1, stay as they are.
         only: Number of the pieces whose operators are wanted; None: those of all.
+        keeps_idle: Whether pieces of experts to which no token is routed are there too.
 
     Raises:
         PlanError: More pieces than blocks, or a group that does not exist.
@@ -88,7 +95,7 @@ def cut(segments: Sequence[Segment], pieces: Pieces, only: int | None = None) ->
     for at, segment in enumerate(segments):
         own = {g: pieces[f"{segment.name}.{g}"] for g in _groups(segment.graph) if f"{segment.name}.{g}" in pieces}
         own = {group: count for group, count in own.items() if count > 1}
-        graph = _Cutter(segment, own, exported.exported(at), only).cut() if own else segment.graph
+        graph = _Cutter(segment, own, exported.exported(at), only, keeps_idle).cut() if own else segment.graph
         found.append(replace(segment, graph=graph))
     return tuple(found)
 
@@ -96,13 +103,25 @@ def cut(segments: Sequence[Segment], pieces: Pieces, only: int | None = None) ->
 class _Cutter:
     """Rewrites the graph of one block."""
 
-    def __init__(self, segment: Segment, pieces: Mapping[str, int], exported: frozenset[str], only: int | None) -> None:
+    def __init__(
+        self,
+        segment: Segment,
+        pieces: Mapping[str, int],
+        exported: frozenset[str],
+        only: int | None,
+        keeps_idle: bool,
+    ) -> None:
         graph = self._graph = segment.graph
-        self._only = only
+        self._only, self._keeps_idle = only, keeps_idle
         self._shares = {g: Shares(ops, pieces[g]) for g, ops in _groups(graph).items() if g in pieces}
         for group, shares in self._shares.items():
             if shares.pieces > shares.most:
                 raise PlanError(f"{segment.name}.{group} has {shares.most} blocks to deal, not {shares.pieces}.")
+        self._routed = {
+            group
+            for group, ops in _groups(graph).items()
+            if group in pieces and any(op.kind == Experts.kind for op in ops)
+        }
         self._exported = exported | {tensor.name for tensor in graph.leaving}
         self._whole = self._find_whole()
         self._needed = self._find_needed()
@@ -171,9 +190,18 @@ class _Cutter:
         shares = self._shares[group]
         numbers = range(shares.pieces)
         is_cut = shares.cuts(operator)
+        if group in self._routed and not is_cut:  # tokens are routed once, before they part
+            self._found.append(replace(operator, name=_renamed(operator.name, _SHARED)))
+            return
+        if isinstance(operator, Experts):
+            asked = {piece: _renamed(operator.name, f"{PIECE}{piece}") for piece in self._asked(shares)}
+            sending = _renamed(f"{group}.dispatch", _SHARED)
+            routed = RoutedPieces(operator, shares, PIECE, self._keeps_idle)
+            self._found += routed.operators(sending, asked, f"{operator.name}.gather")
+            return
         if not is_cut and any(tensor.name in self._needed for tensor in operator.outputs):
             self._found.append(replace(operator, name=_renamed(operator.name, _SHARED)))
-        for piece in numbers if self._only is None else {self._only}.intersection(numbers):
+        for piece in self._asked(shares):
             share, suffix = shares.of(operator, piece), f"{PIECE}{piece}"
             self._found.append(
                 replace(
@@ -194,6 +222,11 @@ class _Cutter:
                     parts = (shares.of(operator, piece).outputs[at] for piece in numbers)
                     named = tuple(replace(part, name=f"{part.name}{PIECE}{i}") for i, part in enumerate(parts))
                     self._found.append(Concat(f"{operator.name}.join{at or ''}", named, (tensor,)))
+
+    def _asked(self, shares: Shares) -> Sequence[int]:
+        """Pieces whose operators are wanted."""
+        every = range(shares.pieces)
+        return every if self._only is None else [self._only] if self._only in every else []
 
     def _input(self, group: str, tensor: Tensor, suffix: str) -> Tensor:
         """What a piece reads: its own tensor, or one that all read."""

@@ -61,7 +61,7 @@ class PriceBook:
     def segments(self, shape: Shape) -> Sequence[Segment]:
         """Operator graphs of one unit, cut."""
         if shape not in self._segments:
-            self._segments[shape] = cut(segments_of(self._model, shape, self._recipe), self._pieces)
+            self._segments[shape] = cut(segments_of(self._model, shape, self._recipe), self._pieces, keeps_idle=False)
         return self._segments[shape]
 
     def operators(self, part: BlockPart, shape: Shape) -> tuple[Operator, ...]:
@@ -76,7 +76,7 @@ class PriceBook:
         key = shape, piece_number(part.name) or 0
         if key not in self._operators:
             whole = segments_of(self._model, shape, self._recipe)
-            self._operators[key] = by_part(cut(whole, self._pieces, only=key[1]))
+            self._operators[key] = by_part(cut(whole, self._pieces, only=key[1], keeps_idle=False))
         return self._operators[key].get((part.segment, part.name), ())
 
     def price(self, part: BlockPart, shape: Shape, region: Region, buffers: int) -> GroupPrice:
