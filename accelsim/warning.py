@@ -115,7 +115,7 @@ WARNINGS: Mapping[str, WarningHelp] = MappingProxyType(
             "Trust the number less; the error band is wider for it.",
         ),
         "kernel-choice": WarningHelp(
-            "A library chooses its kernel by a rule; another one would be faster here, so more work may take less time.",
+            "A library chooses its kernel by a rule; another would be faster here, so more work may take less time.",
             "Nothing, if that library is used; tokens per expert just above the rule's limit are better off.",
         ),
         "inherited-calibration": WarningHelp(

@@ -91,6 +91,7 @@ def _summary(result: Result) -> Table:
     for held in (f, *f.behind):
         roles = ", ".join(f"{role} {size(n)}" for role, n in held.role_bytes.items() if n)
         where = f"of {size(held.capacity_bytes)} {held.memory} per chip: {roles}"
+        where += f"; {held.regions}" if held.regions is not None else ""
         rows.append(("memory", size(held.total_bytes), where))
     if result.bubble_fraction is not None:
         rows.append(("bubble", percent(result.bubble_fraction), BUBBLE_DEFINITION))

@@ -18,6 +18,27 @@ from accelsim.workload.tensor import Role
 
 
 @dataclass(frozen=True, slots=True)
+class Regions:
+    """Regions of cores that a model fills one after another.
+
+    Attributes:
+        cores: Rows and columns of each, e.g. ``"360x360"``.
+        used: How many its blocks fill.
+        available: How many the chip has cores for.
+        each_bytes: SRAM of one.
+    """
+
+    cores: str
+    used: int
+    available: int
+    each_bytes: float
+
+    def __str__(self) -> str:
+        each = format_quantity(self.each_bytes, "bytes")
+        return f"in {self.used} of {self.available} regions of {self.cores} cores, {each} each"
+
+
+@dataclass(frozen=True, slots=True)
 class Footprint:
     """Bytes one chip must hold at the fullest moment.
 
@@ -26,12 +47,14 @@ class Footprint:
         capacity_bytes: What that memory has.
         role_bytes: Bytes by tensor role: ``weight``, ``kv_cache``, ``activation``.
         behind: What the memories behind it hold, where something lies there.
+        regions: What of the chip it fills, where that is divided into regions.
     """
 
     memory: str
     capacity_bytes: float
     role_bytes: Mapping[str, int]
     behind: tuple[Footprint, ...] = ()
+    regions: Regions | None = None
 
     @property
     def total_bytes(self) -> int:

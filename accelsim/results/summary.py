@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from accelsim.results.data import Power, RunData
@@ -58,6 +59,7 @@ def summarise(result: RunData, power: Power, bill: Mapping[str, Mapping[str, flo
         "memory_bytes": dict(result.footprint.role_bytes),
         "memory_capacity_bytes": result.footprint.capacity_bytes,
         "memory_level": result.footprint.memory,
+        **({"memory_regions": asdict(result.footprint.regions)} if result.footprint.regions is not None else {}),
         "utilisation": _utilisation(result),
         **({"ranks": result.seating.to_dict()} if result.seating is not None else {}),
         **_pipeline(result),

@@ -1,4 +1,4 @@
-"""What must hold between two runs, on random combinations.  A thousand by hand: ``python -m tests.fuzz.metamorphic``."""
+"""What must hold between two runs, on random combinations; a thousand: ``python -m tests.fuzz.metamorphic``."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from accelsim.cost.base import Region
 from accelsim.errors import CapacityError, PlanError
@@ -12,9 +13,9 @@ from accelsim.mapping.circuits import with_circuits
 from accelsim.mapping.execution.base import check_job
 from accelsim.mapping.execution.whole_chip.capacity import check_capacity, placed
 from accelsim.mapping.execution.whole_chip.host import with_host
-from accelsim.mapping.execution.whole_chip.regions import region_of
+from accelsim.mapping.execution.whole_chip.regions import lay_out, region_of
 from accelsim.mapping.execution.whole_chip.symmetry import symmetry_broken_by
-from accelsim.mapping.footprint import footprint
+from accelsim.mapping.footprint import Footprint, Regions, footprint
 from accelsim.mapping.fuse import fuse_all
 from accelsim.mapping.job import Job
 from accelsim.mapping.lower import lower
@@ -100,7 +101,7 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
         plan=plan,
         program=lowered.program,
         num_chips=plan.num_ranks,
-        footprint=footprint(fullest, system.chip) if tiers is None else tier_footprint(tiers, system.chip),
+        footprint=_footprint(job, fullest) if tiers is None else tier_footprint(tiers, system.chip),
         blocks=lowered.blocks,
         servers=ServerRoles(STREAM, COMM, HOST if dispatches else None),
         warnings=(
@@ -110,6 +111,16 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
         ),
         seating=seating,
     )
+
+
+def _footprint(job: Job, fullest: Workload) -> Footprint:
+    """What a chip holds, and in how many regions where the plan has such and SRAM holds it."""
+    chip, found = job.system.chip, footprint(fullest, job.system.chip)
+    if job.plan.region is None or chip.memories:
+        return found
+    layout = lay_out(fullest, chip, job.plan)
+    regions = Regions(str(layout.region), layout.num_regions, layout.available, layout.region_bytes)
+    return replace(found, regions=regions)
 
 
 def _is_fused(job: Job) -> bool:
