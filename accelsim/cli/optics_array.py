@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from accelsim.cli import checks, output
 from accelsim.cli import options as o
-from accelsim.cli import output
 from accelsim.errors import ConfigError
 
 
@@ -20,6 +21,9 @@ def array(
     elements: Annotated[str, typer.Option("--elements", help="Elements that each core holds.")] = "1,8,64,512",
     transceivers: Annotated[str, typer.Option("--transceivers", help="Wavelengths that a station sends.")] = "4",
     set_: o.SetOption = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the gain over the elements into FILE.", callback=checks.picture)
+    ] = None,
     json_: o.JsonOption = None,
 ) -> None:
     """Sums over every row of a square of cores, by the mesh alone and with light: time, energy, power of the lasers."""
@@ -32,7 +36,20 @@ def array(
         loaded, _counts("cores", cores), _counts("elements", elements), _counts("transceivers", transceivers)
     )
     rows = [{**asdict(one), "speedup": one.speedup} for one in found]
+    if plot is not None:
+        _draw(rows, plot)
     output.write_or_print({"chip": loaded.name, "rows": rows}, json_, _print_array)
+
+
+def _draw(rows: list[dict[str, Any]], path: Path) -> None:
+    from accelsim.results.plots.optics import plot_gain
+    from accelsim.results.plots.picture import save_picture
+
+    curves: dict[str, list[float]] = {}
+    for row in rows:
+        curves.setdefault(f"{row['cores']} cores, {row['transceivers']} wavelengths", []).append(row["speedup"])
+    elements = list(dict.fromkeys(row["elements"] for row in rows))
+    save_picture(plot_gain(elements, curves), path)
 
 
 def _counts(option: str, text: str) -> list[int]:

@@ -107,10 +107,11 @@ def test_bad_input_says_what_is_allowed(accelsim, arguments, text):
     assert text in outcome.err
 
 
-def test_array_compares_a_sum_over_the_mesh_with_one_over_light(accelsim):
-    found = read(
-        accelsim("optics", "array", "--cores", "16,256", "--elements", "8", "--transceivers", "4,16", "--json", "-")
-    )
+def test_array_compares_a_sum_over_the_mesh_with_one_over_light(accelsim, tmp_path):
+    picture = tmp_path / "gain.png"
+    sizes = ("--cores", "16,256", "--elements", "8", "--transceivers", "4,16")
+    found = read(accelsim("optics", "array", *sizes, "--plot", str(picture), "--json", "-"))
+    assert picture.read_bytes().startswith(b"\x89PNG")
     short, long, _, wide = found["rows"]
     assert short["speedup"] == 1 and short["light_w"] == 0  # 16 cores share one station
     # 16 stages of 14 cycles, 256 hops, three times two words, and the start of a phase of 100 cycles at 1 GHz

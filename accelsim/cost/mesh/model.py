@@ -44,6 +44,8 @@ _PREDICTED = (
     "few rows are worked on in slices of their width by all rows of cores, which no measured kernel does; "
     "kernels=measured repeats them on every row of cores, as the published kernels do"
 )
+#: Rows and columns of stations have lasers of their own, and operators alternate between the two.
+_AXES = 2
 _BY_LIGHT = "sums and gathers travel over waveguides where that is faster; no array with such a layer was measured"
 #: Causes of time, and the part of the cost that each is.
 CAUSES = {"compute": "compute", FIXED_CYCLES: "fixed", "sram": "sram", "noc": "noc", "launch": "launch"}
@@ -181,7 +183,7 @@ def _with_light(cost: Cost, moved: MeshCost, light: LightArray | None) -> Cost:
         cost,
         traffic_bytes={**cost.traffic_bytes, OPTICAL_NOC: nbytes},
         energy_j=cost.energy_j + nbytes * light.link.dynamic_j_per_byte,
-        light_w=float(moved.light_w),
+        light_w=_AXES * float(moved.light_w),
     )
 
 

@@ -133,6 +133,9 @@ def test_an_operator_books_its_light() -> None:
     assert found.parts_s[OPTICAL_NOC] > 0 and math.isclose(sum(found.parts_s.values()), found.work_s)
     assert found.traffic_bytes[OPTICAL_NOC] > 0
     assert found.light_w > 0 == dark.light_w
+    # its only sum goes along the rows, but the stations of rows and columns have lasers of their own
+    (alone,) = {float(one.light_w) for one in [all_reduce(machine(), number(1), number(256), number(256))]}
+    assert math.isclose(found.light_w, 2 * alone)
     assert any("predicted-kernels" in text for text in found.warnings)
     moved = (
         found.traffic_bytes["noc"] - dark.traffic_bytes["noc"],
