@@ -20,6 +20,7 @@ from accelsim.results.band import Band
 from accelsim.results.bottleneck import Bottleneck
 from accelsim.results.metrics import Utilisation
 from accelsim.results.provenance import Provenance
+from accelsim.results.shown import shown_program
 
 if TYPE_CHECKING:
     from accelsim.mapping.execution.spatial.run import SpatialRun
@@ -170,5 +171,8 @@ class RunData:
 
     @cached_property
     def rated_timeline(self) -> ProgramTimeline:
-        """The run with the rate of every link over time; played again, with the same outcome, when first asked for."""
-        return run_program(self.mapped.program, record_rates=True)
+        """The steps that are shown, with the rate of every link over time; played again when first asked for.
+
+        Of a long decode only those steps are played, so that starts of stages and totals are theirs.
+        """
+        return run_program(shown_program(self.mapped.program), record_rates=True)

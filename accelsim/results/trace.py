@@ -5,7 +5,7 @@ folded repetitions; counters for the rate of every link and memory and for the b
 
 Repeated blocks are folded: the first repetition of each stage is drawn, the rest is one slice that says how many
 repetitions it stands for.  Of a run of more than :data:`MAX_EVENTS` events the first ones are kept, and a note says
-how many were left out.
+how many were left out.  Of a long decode one of every so many steps is drawn, and a note says which.
 
 Times are whole nanoseconds, start and end each rounded, so that neighbours on a track touch and never overlap.
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 import gzip
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from accelsim.engine.program import StageTimeline
 from accelsim.engine.taskgraph import NO_SERVER, TaskGraph
 from accelsim.files import write_atomic
 from accelsim.results.result import Result
+from accelsim.results.shown import note_of, shown_stages
 
 MAX_EVENTS = 200_000
 #: Share of the events that slices may take; the rest is for counters.
@@ -69,18 +70,21 @@ def chrome_trace(result: Result, max_events: int = MAX_EVENTS) -> dict[str, Any]
     tracks = _Tracks()
     slices: list[Event] = []
     left_out = 0
-    for stage in result.timeline.stages:
+    shown = [one.stage for one in shown_stages(result.timeline)]
+    for stage in shown:
         room = int(max_events * _SLICES) - len(slices)
         drawn, dropped = _slices(stage, tracks, room)
         slices += drawn
         left_out += dropped
-    counters, left_out_counters = _counters(result, max_events - len(slices))
+    counters, left_out_counters = _counters(result, shown, max_events - len(slices))
     who = f"{result.system}, one of {result.num_chips} equal chips" if result.num_chips > 1 else result.system
     notes: dict[str, Any] = {
         "model": result.model,
         "plan": str(result.plan),
         "folding": "first repetition of each block drawn; one slice stands for the others",
     }
+    if note := note_of(result.timeline):
+        notes["steps"] = note
     if left_out or left_out_counters:
         notes["left_out"] = f"{left_out} slices and {left_out_counters} counter values beyond {max_events} events"
     return {
@@ -165,15 +169,15 @@ def _lanes(graph: TaskGraph, tasks: Int64Array, start_ns: Int64Array, end_ns: In
     return lanes
 
 
-def _counters(result: Result, room: int) -> tuple[list[Event], int]:
+def _counters(result: Result, shown: Sequence[StageTimeline], room: int) -> tuple[list[Event], int]:
     """Rate of every link (memories are links) and bytes in the main memory; how many values did not fit."""
     events: list[Event] = []
     memory = result.table("memory")
     name = f"{result.footprint.memory} held (bytes)"
     for time_s, total in zip(memory["time_s"], memory["total_bytes"], strict=True):
         events.append(_counter(name, round(time_s * 1e9), "bytes", int(total)))
-    for stage in result.rated_timeline.stages:
-        rates = stage.timeline.rates
+    for stage, rated in zip(shown, result.rated_timeline.stages, strict=True):
+        rates = rated.timeline.rates
         if rates is None:
             continue
         links = stage.stage.graph.links

@@ -26,7 +26,7 @@ def attention_choices(operator: Attention, machine: MeshMachine, region: Region)
     """
     batch, tokens = (np.asarray(float(x)) for x in (operator.batch, operator.q_len))
     seen = np.asarray(float(operator.attended_positions))
-    choices = _few_queries(operator, machine, (batch, tokens, seen), region)
+    choices = few_queries(operator, machine, (batch, tokens, seen), region)
     if operator.q_len > 1:
         choices |= _many_queries(operator, machine, (batch, tokens, seen), region)
     return choices
@@ -42,7 +42,7 @@ def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Re
     """
     batches = Batches.of(operator)
     extents = counts, new, _ = batches.counts, batches.new, batches.lengths
-    few = [*_few_queries(operator, machine, extents, region).values()]
+    few = [*few_queries(operator, machine, extents, region).values()]
     many = [*_many_queries(operator, machine, extents, region).values()]
     cycles = [way.cycles for way in few] + [np.where(new > 1, way.cycles, np.inf) for way in many]
     fitting = [
@@ -62,10 +62,17 @@ def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Re
     return MeshCost(**{**totals, "tile_bytes": chosen("tile_bytes").max()})
 
 
-def _few_queries(
+def few_queries(
     operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
 ) -> dict[str, MeshCost]:
-    """Keys and values stay; sequences side by side, or in turn."""
+    """Keys and values stay; sequences side by side, or in turn.
+
+    Args:
+        operator: The attention.
+        machine: A core and its links, in cycles.
+        extents: Sequences, queries and attended positions of each.
+        region: Rows and columns of cores.
+    """
     batch, tokens, seen = extents
     heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))
     kv_width = np.asarray(float(operator.kv_heads * operator.kv_elements / 2))

@@ -11,11 +11,13 @@ import numpy as np
 
 from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.causes import FIXED_CYCLES
+from accelsim.cost.columns import CostColumns
 from accelsim.cost.cost import Cost, sum_costs
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.attention import attention_choices, ragged_attention
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
 from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, MeshParameters
+from accelsim.cost.mesh.series import attention_columns
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import ASSUMED, FITTED_ON_RUNS, TYPICAL_DEVIATION, Residual, residual_of
 from accelsim.cost.tiles import cost_on_tiles
@@ -38,6 +40,7 @@ from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
 from accelsim.workload.operators.softmax import Softmax
+from accelsim.workload.steps import OperatorSeries
 
 _SLICED = " sliced"
 _PREDICTED = (
@@ -127,6 +130,30 @@ class MeshCostModel(CostModel):
             residual=residual,
             detail={"algorithm": algorithm, "region": str(region)},
         )
+
+    def series(self, operators: OperatorSeries, chip: Chip, region: Region) -> CostColumns | None:
+        """Costs of attention in every step of a decode, in few calls; None for other operators, kernels and light.
+
+        Args:
+            operators: The operator in each step.
+            chip: The chip.
+            region: The cores.
+
+        Raises:
+            ConfigError: As :meth:`cost`.
+        """
+        first = operators.first
+        if type(first) is not Attention or first.q_len > 1 or region.kernels == "best":
+            return None
+        machine, _ = mesh_machine(chip, _dtype_of(first))
+        if machine.light is not None:
+            return None
+        cores = np.asarray(float(region.rows)), np.asarray(float(region.cols))
+        found = attention_columns(operators, machine, chip, cores, CAUSES)
+        # Both ends are priced by the definition too: whatever it knows and these columns do not would show there.
+        ends = [(found.at(step), self.cost(operators.at(step), chip, region)) for step in (0, operators.count - 1)]
+        figures = [[(c.work_s, c.traffic_bytes, c.parts_s, c.energy_j) for c in pair] for pair in ends]
+        return found if all(columns == alone for columns, alone in figures) else None
 
     def _of_experts(self, part: Operator, chip: Chip, region: Region) -> Cost:
         """A product of every busy expert: side by side, or one expert after another on all cores."""

@@ -14,6 +14,7 @@ from accelsim.engine.clock import TICKS_PER_S
 from accelsim.results.format import full_operator_name, seconds_text, size_text
 from accelsim.results.report.floor import floorplan
 from accelsim.results.result import Result
+from accelsim.results.shown import note_of, shown_stages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +177,12 @@ def _merged(tasks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shift_s(result: Result) -> tuple[FloatArray, FloatArray]:
-    """For each stage, its start on the folded axis and what to add to times of the run to get there."""
+    """For each stage, its start on the folded axis and what to add to times of the run to get there.
+
+    A long decode, of which some steps are shown, is not folded.
+    """
+    if note_of(result.timeline):
+        return np.array([0.0, result.latency_s]), np.zeros(len(result.timeline.stages))
     period_s = np.array([stage.timeline.makespan_s for stage in result.timeline.stages])
     start_s = np.concatenate([[0.0], np.cumsum(period_s)])
     real_s = np.array([stage.start_ticks / TICKS_PER_S for stage in result.timeline.stages])
@@ -190,6 +196,8 @@ def _folded(result: Result, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fold_note(result: Result) -> str:
+    if note := note_of(result.timeline):
+        return note
     folded = sum(stage.stage.repeat - 1 for stage in result.timeline.stages)
     if not folded:
         return ""
@@ -203,7 +211,8 @@ def _fold_note(result: Result) -> str:
 def _use_folded_axis(figure: go.Figure, result: Result) -> None:
     """Title of the time axis, and the blocks above it."""
     stages = result.timeline.stages
-    is_folded = any(stage.stage.repeat > 1 for stage in stages)
+    folds = any(one.stage.stage.repeat > 1 for one in shown_stages(result.timeline))
+    is_folded = folds and not note_of(result.timeline)
     figure.update_xaxes(title_text="time, each block drawn once (ms)" if is_folded else "time (ms)")
     if len(stages) > MAX_BLOCK_NAMES:
         return

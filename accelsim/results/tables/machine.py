@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.engine.clock import TICKS_PER_S
-from accelsim.engine.taskgraph import TaskGraph
+from accelsim.engine.series import Series, Stage
+from accelsim.engine.taskgraph import Int64Array
 from accelsim.mapping.servers import HOST_LINK
 from accelsim.results.data import RunData
 from accelsim.results.tables.columns import Columns, by_column, text_column
@@ -49,14 +50,14 @@ def links_table(result: RunData) -> Columns:
 
     Links are those of the simulated chip (every chip's, where each has its own in the simulation), so bytes are not
     multiplied by the number of chips.  ``mean_bytes_per_s`` is over the latency, ``peak_bytes_per_s`` the highest rate
-    at any moment.
+    at any moment (of a long decode, of the steps that are shown).
     """
-    timeline = result.rated_timeline
+    timeline = result.timeline
     graph = timeline.stages[0].stage.graph
     peak = np.zeros(graph.num_links)
-    for run in dict.fromkeys(stage.timeline for stage in timeline.stages):
-        if run.rates is not None:
-            np.maximum.at(peak, run.rates.link, run.rates.bytes_per_s)
+    for runs in dict.fromkeys(runs for one in result.rated_timeline.series for runs in one.runs):
+        for rates in runs.rates:
+            np.maximum.at(peak, rates.link, rates.bytes_per_s)
     latency_s = result.latency_s
     busy_s = timeline.link_busy_ticks / TICKS_PER_S
     return {
@@ -73,22 +74,17 @@ def links_table(result: RunData) -> Columns:
 def link_use_table(result: RunData) -> Columns:
     """Bytes of each operator on each simulated link: why a link is hot; sums per link to the table of links."""
     used: dict[tuple[str, str], int] = {}
-    shares: dict[TaskGraph, list[tuple[str, str, int]]] = {}
-    for stage in result.timeline.stages:
-        graph = stage.stage.graph
-        if graph not in shares:
+    for series in (played.series for played in result.timeline.series):
+        for stage in series.stages:
+            graph, nbytes = stage.graph, _bytes_of_all(series, stage)
             task = np.repeat(np.arange(graph.num_tasks), graph.num_hops)
             keys = graph.label[task].astype(np.int64) * max(1, graph.num_links) + graph.route_link
             unique, inverse = np.unique(keys, return_inverse=True)
-            nbytes = np.zeros(len(unique), dtype=np.int64)
-            np.add.at(nbytes, inverse, graph.nbytes[task])
-            pairs = [divmod(int(key), graph.num_links) for key in unique]
-            shares[graph] = [
-                (graph.links[link], graph.labels[label], int(n)) for (label, link), n in zip(pairs, nbytes, strict=True)
-            ]
-        for link, operator, n in shares[graph]:
-            key = link, operator
-            used[key] = used.get(key, 0) + n * stage.stage.repeat
+            total = np.zeros(len(unique), dtype=np.int64)
+            np.add.at(total, inverse, nbytes[task])
+            for pair, n in zip((divmod(int(key), graph.num_links) for key in unique), total.tolist(), strict=True):
+                key = graph.links[pair[1]], graph.labels[pair[0]]
+                used[key] = used.get(key, 0) + n * stage.repeat
     hottest = sorted(used, key=lambda key: (key[0], -used[key]))
     return by_column(((*key, used[key]) for key in hottest if used[key]), ("link", "operator", "bytes"))
 
@@ -98,9 +94,10 @@ def servers_table(result: RunData) -> Columns:
     timeline = result.timeline
     graph = timeline.stages[0].stage.graph
     tasks = np.zeros(graph.num_servers, dtype=np.int64)
-    for stage in timeline.stages:
-        server = stage.stage.graph.server
-        tasks += np.bincount(server[server >= 0], minlength=graph.num_servers) * stage.stage.repeat
+    for series in (played.series for played in timeline.series):
+        for stage in series.stages:
+            server = stage.graph.server
+            tasks += np.bincount(server[server >= 0], minlength=graph.num_servers) * stage.repeat * series.rounds
     busy_s = timeline.server_busy_ticks / TICKS_PER_S
     return {
         "server": text_column(graph.servers),
@@ -108,3 +105,11 @@ def servers_table(result: RunData) -> Columns:
         "busy_s": busy_s,
         "busy_fraction": busy_s / result.latency_s,
     }
+
+
+def _bytes_of_all(series: Series, stage: Stage) -> Int64Array:
+    """Bytes of each task of a stage, all rounds of its series together."""
+    nbytes: Int64Array = stage.graph.nbytes * series.rounds
+    if stage.variants is not None:
+        nbytes[stage.variants.tasks] = stage.variants.nbytes.sum(axis=0)
+    return nbytes

@@ -10,6 +10,7 @@ from accelsim.engine.clock import TICKS_PER_S
 from accelsim.mapping.execution.spatial.occupancy import occupancy_curve
 from accelsim.mapping.price import PricedBlock
 from accelsim.results.data import RunData
+from accelsim.results.shown import shown_stages
 from accelsim.results.tables.columns import Columns, by_column
 from accelsim.workload.operator import Operator
 from accelsim.workload.tensor import Role, Tensor
@@ -21,7 +22,8 @@ def memory_table(result: RunData) -> Columns:
     """Bytes alive from ``time_s`` on, operator after operator, on one chip; its largest total is the footprint.
 
     Weights and the KV cache are reserved for the whole run (the cache for the last step); an activation lives from the
-    operator that writes it to its last reader in the block.  Repeated blocks are drawn once.
+    operator that writes it to its last reader in the block.  Repeated blocks are drawn once, and of a long decode the
+    first of several steps.
 
     Where operators stream through their own rectangles, the tiles of the fullest chip: the KV cache fills as each group
     takes up a unit (``operator`` is the group); weights and buffers are set aside for the whole run.  Where weights
@@ -36,7 +38,9 @@ def memory_table(result: RunData) -> Columns:
             rows.append((time_s, 0, group, weight, cached, other, weight + cached + other))
         return by_column(rows, COLUMNS)
     alive_of: dict[PricedBlock, list[int]] = {}
-    for index, (stage, block) in enumerate(zip(result.timeline.stages, result.mapped.blocks_in_time, strict=True)):
+    blocks = result.mapped.blocks_in_time
+    for shown in shown_stages(result.timeline):
+        stage, block = shown.stage, blocks[shown.index]
         graph = stage.stage.graph
         first = np.full(len(block.operators), np.iinfo(np.int64).max)
         np.minimum.at(first, graph.label, stage.timeline.start_ticks)
@@ -44,7 +48,7 @@ def memory_table(result: RunData) -> Columns:
         for priced, start, activation in zip(block.operators, first, alive, strict=True):
             time_s = (stage.start_ticks + int(start)) / TICKS_PER_S
             total = weight + kv_cache + activation
-            rows.append((time_s, index, priced.operator.name, weight, kv_cache, activation, total))
+            rows.append((time_s, shown.index, priced.operator.name, weight, kv_cache, activation, total))
     return by_column(rows, COLUMNS)
 
 

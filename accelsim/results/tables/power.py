@@ -16,13 +16,14 @@ from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph
 from accelsim.mapping.price import PricedBlock
 from accelsim.results.data import RunData
+from accelsim.results.shown import first_rounds, rounds_of_a_slice
 from accelsim.results.tables.columns import Columns
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 
-#: Most steps of the power of one stage, and most rounds of a series that are shown apart.
-MAX_STEPS, MAX_ROUNDS = 2_000, 1_000
+#: Most steps of the power of one stage.
+MAX_STEPS = 2_000
 
 
 def power_table(result: RunData) -> Columns:
@@ -31,7 +32,7 @@ def power_table(result: RunData) -> Columns:
     The dynamic energy of an operator is spread evenly over the time its tasks run (where operators stream through their
     own rectangles, that of all operators over all tasks); ``busy`` power is added while anything runs (in proportion to
     the rectangles at work), idle power throughout.  Stages that repeat show their first repetition; a stage of more
-    than :data:`MAX_STEPS` steps is averaged over as many equal slices, a decode of more than :data:`MAX_ROUNDS` steps
+    than :data:`MAX_STEPS` steps is averaged over as many equal slices, a decode of more than ``MAX_ROUNDS`` steps
     over slices of several steps (``stage`` is the first of a slice).  Not modelled: clocks that fall when power
     passes the limit, power of hosts, switches and cooling.
     """
@@ -43,7 +44,7 @@ def power_table(result: RunData) -> Columns:
     for played in result.timeline.series:
         width = len(played.series.stages)
         of_series, draws = draws[:width], draws[width:]
-        show = _stage_by_stage if played.series.rounds <= MAX_ROUNDS else _in_slices
+        show = _stage_by_stage if rounds_of_a_slice(played.series.rounds) == 1 else _in_slices
         parts.append(show(played, of_series, first_stage, busy_w))
         first_stage += width * played.series.rounds
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -185,7 +186,7 @@ def _in_slices(played: SeriesTimeline, draws: list[_Draw], first_stage: int, bus
     for draw in draws:
         joules, busy_s = draw.sums()
         energy_j += (joules + busy_w * busy_s) * draw.stage.repeat
-    first = np.arange(0, rounds, -(-rounds // MAX_ROUNDS))
+    first = first_rounds(rounds)
     start_s = played.starts_s[first * width]
     end_s = np.append(start_s[1:], played.end_ticks / TICKS_PER_S)
     return {

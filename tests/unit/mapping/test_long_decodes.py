@@ -239,7 +239,7 @@ def test_power_of_very_many_steps_is_shown_in_slices_of_the_same_energy_and_peak
 
     every = run()
     highest_w, peak = every.table("power")["power_w"].max(), every.power
-    monkeypatch.setattr("accelsim.results.tables.power.MAX_ROUNDS", 10)
+    monkeypatch.setattr("accelsim.results.shown.MAX_ROUNDS", 10)
     sliced = run()
     table = sliced.table("power")
     assert len(table) == 9  # slices of three steps, the last of one

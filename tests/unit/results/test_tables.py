@@ -108,7 +108,7 @@ def test_power_over_time_integrates_to_the_energy(result, data):
 
 
 def test_columns_carry_their_units(result):
-    plain = {"share", "count", "flops", "bytes", "tasks", "stage", "repeat", "task", "hops"}
+    plain = {"share", "count", "flops", "bytes", "tasks", "stage", "repeat", "steps", "task", "hops"}
     plain |= {"chip", "first_row", "first_col", "rows", "cols", "phase", "collective", "src", "dst", "times"}
     suffixes = ("_s", "_bytes", "_bytes_per_s", "_j", "_w", "_fraction")
     for name in TABLES:
