@@ -27,9 +27,11 @@ from accelsim.config.schema import Spec
 from accelsim.cost.call import AUTO, Call
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.hardware.system import System
+from accelsim.network.calibrate_fabric import MeasuredCall
 from accelsim.network.channels import send_channels
 from accelsim.network.collective import collective_steps
 from accelsim.validation.compare import MeasuredComparison
+from accelsim.validation.kinds._translate import LeftOut
 from accelsim.validation.kinds.base import register_suite_kind
 from accelsim.validation.machines import Machines
 from accelsim.validation.predict import Note
@@ -83,6 +85,7 @@ class _Row:
     op: str
     label: Label
     nbytes: int
+    time_s: float
 
     @property
     def ranks(self) -> int:
@@ -95,34 +98,66 @@ class BetweenNodes:
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
         """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
-        missing = [column for column in _NEEDED if column not in table.columns]
-        if missing:
-            raise ConfigError(
-                f"{table.name}:1: columns missing: {', '.join(missing)}. Here: {', '.join(table.columns)}."
-            )
         every = np.arange(len(table))
-        numbers = {name: table.numbers(name, every) for name in ("gpus_per_node", "nodes", "message_bytes", "time_us")}
         seconds = np.full(len(table), np.nan)
-        labels: list[tuple[str, str, str]] = []
         left_out: Counter[tuple[str, str]] = Counter()
-        for row in every.tolist():
-            cells = {name: cells[row].strip() for name, cells in table.columns.items()}
-            label = _label(cells.get("algorithm", ""), cells["op"])
-            op = cells["op"] if label.algorithm == AUTO and not label.library else f"{cells['op']}/{label.starts}"
-            labels.append((cells["system"], op, cells.get("dtype", "")))
-            why = _unfit(cells)
-            if why or any(not np.isfinite(column[row]) for column in numbers.values()):
-                left_out[cells["system"], why or "a size, a time or a number of chips is blank"] += 1
-                continue
-            sizes = (int(numbers[name][row]) for name in ("gpus_per_node", "nodes", "message_bytes"))
-            chips, nodes, nbytes = sizes
-            call = _Row(cells["system"], chips, nodes, cells[_NEEDED[3]], cells["op"], label, nbytes)
-            try:
-                seconds[row] = _seconds(call, machines)
-            except AccelsimError as error:
-                left_out[cells["system"], str(error)] += 1
+        for row, one in enumerate(measured_calls(table, machines)):
+            if isinstance(one, LeftOut):
+                left_out[table.text("system")[row], one.why] += 1
+            else:
+                seconds[row] = collective_steps(one.call, one.system, one.stride).work_s
         notes = tuple(Note(system, "", "", count, True, why) for (system, why), count in left_out.items())
-        return MeasuredComparison(suite, labels, numbers["message_bytes"], seconds, numbers["time_us"] * 1e-6, notes)
+        labels = list(zip(table.text("system"), _ops(table), table.text("dtype"), strict=True))
+        sizes, times = table.numbers("message_bytes", every), table.numbers("time_us", every)
+        return MeasuredComparison(suite, labels, sizes, seconds, times * 1e-6, notes)
+
+
+def measured_calls(table: Table, machines: Machines) -> list[MeasuredCall | LeftOut]:
+    """Each row as a call on its machine, or why it is left out; for a comparison, or a fit of a fabric.
+
+    Args:
+        table: In the columns of the suite.
+        machines: Systems by name.
+
+    Raises:
+        ConfigError: A column is missing.
+    """
+    missing = [column for column in _NEEDED if column not in table.columns]
+    if missing:
+        raise ConfigError(f"{table.name}:1: columns missing: {', '.join(missing)}. Here: {', '.join(table.columns)}.")
+    names = list(table.columns)
+    rows = zip(*(table.columns[name] for name in names), strict=True)
+    return [_measured({n: cell.strip() for n, cell in zip(names, row, strict=True)}, machines) for row in rows]
+
+
+def _ops(table: Table) -> list[str]:
+    """The collective of each row, with the algorithm that was forced."""
+    cells = list(zip(table.text("op"), table.text("algorithm"), strict=True))
+    labels = [_label(algorithm.strip(), op) for op, algorithm in cells]
+    forced = [label.algorithm != AUTO or bool(label.library) for label in labels]
+    return [
+        f"{op}/{label.starts}" if is_forced else op
+        for (op, _), label, is_forced in zip(cells, labels, forced, strict=True)
+    ]
+
+
+def _measured(cells: Mapping[str, str], machines: Machines) -> MeasuredCall | LeftOut:
+    why = _unfit(cells)
+    if why:
+        return LeftOut(why)
+    label = _label(cells.get("algorithm", ""), cells["op"])
+    try:
+        chips, nodes, nbytes = (int(cells[name]) for name in ("gpus_per_node", "nodes", "message_bytes"))
+        time_s = float(cells["time_us"]) * 1e-6
+    except ValueError:
+        return LeftOut("a size, a time or a number of chips is blank or no number")
+    row = _Row(cells["system"], chips, nodes, cells[_NEEDED[3]], cells["op"], label, nbytes, time_s)
+    try:
+        call = _call(row, machines)
+        collective_steps(call.call, call.system, call.stride)
+    except AccelsimError as error:
+        return LeftOut(str(error))
+    return call
 
 
 def _unfit(cells: Mapping[str, str]) -> str:
@@ -138,13 +173,13 @@ def _label(cell: str, op: str) -> Label:
     return next((one for one in known if not one.ops or op in one.ops), Label(starts="default"))
 
 
-def _seconds(row: _Row, machines: Machines) -> float:
+def _call(row: _Row, machines: Machines) -> MeasuredCall:
     system = _machine(row, machines)
     if row.op == "send_recv":
         channels = send_channels(row.ranks, row.chips)
-        return collective_steps(Call(row.op, row.nbytes, 2, channels=channels), system, row.chips).work_s
+        return MeasuredCall(Call(row.op, row.nbytes, 2, channels=channels), system, row.time_s, row.chips)
     call = Call(row.op, row.nbytes, row.ranks, row.label.algorithm, row.label.library)
-    return collective_steps(call, system).work_s
+    return MeasuredCall(call, system, row.time_s)
 
 
 def _machine(row: _Row, machines: Machines) -> System:
