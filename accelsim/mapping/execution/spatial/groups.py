@@ -6,7 +6,7 @@ the same part of a block (``attn`` of every layer) are alike, so whatever depend
 Groups that were cut into pieces (:mod:`~accelsim.mapping.execution.spatial.pieces`) stand one behind another: they work
 side by side, and what they hand to the sum behind them is added up on its way.
 
-Not modelled: two groups on one rectangle.
+Groups may share a rectangle (:mod:`~accelsim.mapping.execution.spatial.sharing`).
 """
 
 from __future__ import annotations
@@ -242,7 +242,10 @@ def buffer_bytes(pipeline: Pipeline, segments: Sequence[Segment]) -> IntArray:
     found = np.zeros(len(pipeline.groups), dtype=np.int64)
     for (consumer, _), at in arriving.items():
         found[consumer] += pipeline.flows[at].depth * sizes[at]
-    np.add.at(found, [flow.producer for flow in pipeline.flows], 2 * sizes)
+    # A result is there once, whatever the number of those who read it.
+    leaving = {(flow.producer, flow.segment, flow.tensor): at for at, flow in enumerate(pipeline.flows)}
+    for (producer, _, _), at in leaving.items():
+        found[producer] += 2 * sizes[at]
     return found
 
 

@@ -148,33 +148,44 @@ def shared_floor(job: Job, sizes: Sizes) -> Floor:
 def _bundles(
     pipeline: Pipeline, teams: Teams, region: Region, prices: StreamPrices, price_of: PriceOf
 ) -> Iterator[_Bundle]:
-    scratch_bytes = []
-    for index, part in enumerate(pipeline.parts):
-        fullest = max(
-            (p for p in prices.on(index, region) if p is not None), key=lambda p: p.short_bytes + p.scratch_bytes
-        )
-        if fullest.short_bytes > 0:
-            raise PartTooLarge(part_too_large(part, teams.chip, region, fullest), part)
-        scratch_bytes.append(fullest.scratch_bytes * region.num_cores)
-    work = [price_of(index, region).work_s for index in range(len(pipeline.parts))]
-    numbered = enumerate(pipeline.groups)
-    turn: Counter[int] = Counter()  # groups in few pieces take other chips of their team each time
-    for _, members in itertools.groupby(numbered, key=lambda pair: whole_name(pair[1].name)):
+    scratch_bytes = [_scratch_bytes(pipeline, part, teams, region, prices) for part in range(len(pipeline.parts))]
+    work = [price_of(part, region).work_s for part in range(len(pipeline.parts))]
+    turn: Counter[int] = Counter()
+    whole_of = itertools.groupby(enumerate(pipeline.groups), key=lambda pair: whole_name(pair[1].name))
+    for count, (_, members) in enumerate(whole_of):
         groups = list(members)
-        pieces = 1 + max(piece_number(group.name) or 0 for _, group in groups)
-        held, places = np.zeros((-(-pieces // teams.size), teams.size)), []
-        first = turn[pieces] % max(1, teams.size // pieces)
+        numbers = [piece_number(group.name) for _, group in groups]
+        pieces = 1 + max(number or 0 for number in numbers)
+        places = tuple(_place(number, pieces, teams.size, turn[pieces], count) for number in numbers)
         turn[pieces] += 1
+        held = np.zeros((-(-pieces // teams.size), teams.size))
         work_s = {True: 0.0, False: 0.0}  # pieces work side by side, then what adds them up
-        for at, group in groups:
+        for place, (at, group) in zip(places, groups, strict=True):
             part = pipeline.parts[group.part]
-            number = piece_number(group.name) or 0
-            place = first + number * teams.size // pieces if pieces < teams.size else number
-            places.append(place)
             held.flat[place] += part.resident_bytes + prices.group_buffer_bytes(at)
             work_s[part.is_piece] = max(work_s[part.is_piece], work[group.part])
         scratch = max(scratch_bytes[group.part] for _, group in groups)
-        yield _Bundle(tuple(at for at, _ in groups), tuple(places), held, scratch, sum(work_s.values()))
+        yield _Bundle(tuple(at for at, _ in groups), places, held, scratch, sum(work_s.values()))
+
+
+def _scratch_bytes(pipeline: Pipeline, part: int, teams: Teams, region: Region, prices: StreamPrices) -> float:
+    """What the hungriest unit of a part needs on a chip while it runs, if the part fits a chip alone."""
+    row = [price for price in prices.on(part, region) if price is not None]
+    fullest = max(row, key=lambda price: price.short_bytes + price.scratch_bytes)
+    if fullest.short_bytes > 0:
+        one = pipeline.parts[part]
+        raise PartTooLarge(part_too_large(one, teams.chip, region, fullest), one)
+    return fullest.scratch_bytes * region.num_cores
+
+
+def _place(number: int | None, pieces: int, size: int, turn: int, count: int) -> int:
+    """Chip of a piece, or of what is no piece, counted from the first of its team.
+
+    Pieces fewer than chips are spread over the team, from another chip on each time; what adds them up takes turns.
+    """
+    if number is None:
+        return count % size
+    return turn % (size // pieces) + number * size // pieces if pieces < size else number
 
 
 def _dealt(bundles: Sequence[_Bundle], teams: Teams, units: int) -> list[int]:

@@ -1,7 +1,8 @@
 import pytest
 
 from accelsim.errors import PlanError
-from accelsim.mapping.execution.spatial.groups import build_pipeline, by_part, check_grouped, flow_bytes
+from accelsim.mapping.execution.spatial.groups import buffer_bytes, build_pipeline, by_part, check_grouped, flow_bytes
+from accelsim.mapping.execution.spatial.pieces import cut
 from accelsim.workload.build import build_traversal, build_workload
 from accelsim.workload.formats.hf import load_model
 from accelsim.workload.phase import Decode, Mixed, Prefill
@@ -39,6 +40,17 @@ def test_each_layer_hands_one_hidden_vector_per_token_to_the_next(tiny, prefill)
     sizes = flow_bytes(pipeline.flows, prefill).tolist()
     # 64 tokens x 512 x 2 bytes between layers; the head gets the last token only
     assert sizes == [64 * 512 * 2] * 4 + [512 * 2]
+
+
+def test_a_result_waits_in_two_buffers_whatever_the_number_of_its_readers(prefill):
+    pipeline = build_pipeline(cut(prefill, {"decoder.mlp": 4}), "block", is_decode=False)
+    names = [group.name for group in pipeline.groups]
+    attn = names.index("decoder0.attn")
+    readers = [flow for flow in pipeline.flows if flow.producer == attn]
+    assert len(readers) == 5  # four pieces, and the residual
+    hidden = 64 * 512 * 2  # 64 tokens of 512 elements in 16 bit
+    # two wait in front of attention, two of its results behind it
+    assert buffer_bytes(pipeline, cut(prefill, {"decoder.mlp": 4}))[attn] == 4 * hidden
 
 
 def test_a_residual_that_bypasses_groups_gets_a_buffer_for_each_of_them(prefill):
