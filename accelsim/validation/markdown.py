@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,7 +43,7 @@ def short_table(comparisons: Sequence[MeasuredComparison]) -> str:
         groups: dict[tuple[str, str], list[int]] = {}
         for row in np.flatnonzero(~np.isnan(one.predicted_s)).tolist():
             hardware, op, _ = one.labels[row]
-            groups.setdefault((_kind(op), hardware.partition("-")[0]), []).append(row)
+            groups.setdefault((_kind(op), re.split("[- ]", hardware)[0]), []).append(row)
         single = {(row.hardware, row.op, row.dtype): row.summary.mape for row in one.rows()}
         for (kind, vendor), rows in sorted(groups.items()):
             s = ErrorSummary.of(one.predicted_s[rows], one.measured_s[rows])
@@ -73,8 +74,9 @@ def detail_markers(suite: str) -> tuple[str, str]:
 
 
 def _kind(op: str) -> str:
-    """What a short table counts an operator as."""
-    return OPERATIONS[op].kind if op in OPERATIONS else "whole models"
+    """What a short table counts an operator as; one of a forced algorithm as what it is (``all_reduce/Ring``)."""
+    name = op.partition("/")[0]
+    return OPERATIONS[name].kind if name in OPERATIONS else "whole models"
 
 
 def renewed(text: str, comparisons: Sequence[MeasuredComparison], name: str) -> str:

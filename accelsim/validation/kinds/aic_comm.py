@@ -6,6 +6,7 @@ from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.kinds._translate import LeftOut, Row, compare_translated, seconds, translated
 from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
 from accelsim.validation.machines import Machines
+from accelsim.validation.rigs import our_name
 from accelsim.validation.table import Table
 
 #: How a kernel is timed, which says its library too (data/rigs.yaml).
@@ -46,4 +47,4 @@ def _call(row: Row) -> Row | LeftOut:
     except ValueError:
         nbytes = row["message_size"]
     call = {"op": row["op_name"], "dtype": dtype, "bytes": nbytes, "ranks": row["num_gpus"], "kernel": kernel}
-    return {"hardware": row["chip"], **call, "time_s": seconds(row["latency_us"]), "timing": _TIMINGS[kernel]}
+    return {"hardware": our_name(row["chip"]), **call, "time_s": seconds(row["latency_us"]), "timing": _TIMINGS[kernel]}

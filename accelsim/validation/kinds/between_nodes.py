@@ -32,7 +32,7 @@ from accelsim.network.channels import send_channels
 from accelsim.network.collective import collective_steps
 from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.kinds._translate import LeftOut
-from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
 from accelsim.validation.machines import Machines
 from accelsim.validation.predict import Note
 from accelsim.validation.table import Table
@@ -93,7 +93,7 @@ class _Row:
 
 
 @register_suite_kind("between_nodes")
-class BetweenNodes:
+class BetweenNodes(SuiteKind):
     """Seconds of collectives between nodes."""
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
