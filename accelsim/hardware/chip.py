@@ -52,8 +52,8 @@ class SystolicArray(Spec):
 class OpticalNoc(Spec):
     """A layer of waveguides over the core grid: every cluster of cores has a station on a row and a column of them.
 
-    It carries what moves between operators; within an operator's cores data stays on the electrical mesh, but for
-    sums and gathers where ``sums`` is ``best``.
+    It carries what moves between operators unless ``transfers`` is ``electrical``; within an operator's cores data
+    stays on the electrical mesh, but for sums and gathers where ``sums`` is ``best``.
     """
 
     optics: str = Field(min_length=1, description="Optical link of each stretch of waveguide; a name of optics.")
@@ -66,6 +66,9 @@ class OpticalNoc(Spec):
         "default: all of the optics.",
     )
     switch_s: Seconds = Field(0.0, description="Time to set a station's wavelengths to another path.")
+    transfers: Literal["electrical", "optical"] = Field(
+        "optical", description="How what moves between operators travels: over the mesh, or over light."
+    )
     sums: Literal["electrical", "best"] = Field(
         "electrical",
         description="How sums and gathers inside an operator travel: over the mesh, or over light where faster.",

@@ -1,4 +1,4 @@
-"""What carries activations between operators on a chip: its electrical mesh, or its optical layer where it has one."""
+"""What carries activations between operators on a chip: its electrical mesh, or an optical layer that is to."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def on_chip_network(chip: Chip, block: int = 1) -> CoarseMesh:
     Raises:
         ConfigError: The chip has no on-chip network, the block is not positive, or light does not cross the chip.
     """
-    if chip.noc is not None and chip.noc.optical is not None:
+    if chip.noc is not None and chip.noc.optical is not None and chip.noc.optical.transfers == "optical":
         return optical_layer(chip)
     return coarse_topology(chip, block)

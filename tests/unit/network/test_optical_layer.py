@@ -43,6 +43,12 @@ def test_the_layer_takes_the_place_of_the_mesh() -> None:
     assert set(layer.capacity_bytes_per_s.tolist()) == {optics.bandwidth_bytes_per_s}
 
 
+def test_transfers_may_stay_on_the_mesh_under_a_layer() -> None:
+    mesh = on_chip_network(chip(("chip.noc.optical.transfers", "electrical")), block=4)
+    assert not isinstance(mesh, OpticalLayer)
+    assert mesh.level is None and mesh.block == 4
+
+
 def test_latency_is_one_conversion_and_time_of_flight_whatever_the_way() -> None:
     layer = optical_layer(chip())
     routes = layer.routes(np.array([0, 0, 0]), np.array([0, 1, 63]))
