@@ -45,6 +45,13 @@ def figures(text: str) -> list[list[float]]:
     return [[float(cell) for cell in row.split("|")[2:-1]] for row in rows]
 
 
+def machines(text: str) -> list[str]:
+    """Rows of the tables ``| MODEL | chips | kW | ...``, a machine each."""
+    tables = re.findall(r"^\|[^|]*\| chips \| kW \|.*\n\|[-:|]+\|\n((?:\|.*\n?)+)", text, flags=re.MULTILINE)
+    assert len(tables) == 2, "one table per model"
+    return [row for table in tables for row in table.splitlines()]
+
+
 def test_there_are_notebooks_to_test() -> None:
     assert [path.name for path in NOTEBOOKS][:1] == ["01_quickstart.ipynb"]
 
@@ -62,7 +69,9 @@ def test_notebook_runs_in_any_folder(path: Path, tmp_path: Path) -> None:
     notebook = run_notebook(nbformat.read(path, as_version=4), tmp_path)
     assert list(tmp_path.iterdir()) == []  # it leaves no files behind
     if path.name.startswith("03"):
-        assert figures(printed(notebook)) == figures((path.parents[1] / "README.md").read_text(encoding="utf-8"))
+        readme = (path.parents[1] / "README.md").read_text(encoding="utf-8")
+        assert figures(printed(notebook)) == figures(readme)
+        assert machines(printed(notebook)) == machines(readme)
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source.rstrip().endswith(";"):  # how our notebooks end a plot
             kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
