@@ -47,7 +47,12 @@ class CallFlags:
         int, typer.Option("--stride", min=1, help="Chips from one rank to the next, e.g. 8: one chip of each node.")
     ] = 1
     algorithm: Annotated[str, typer.Option("--algorithm", help="A name; auto: the fastest; all: each.")] = "auto"
-    library: Annotated[str, typer.Option("--library", help="Library of the system, e.g. vllm; default: its own.")] = ""
+    library: Annotated[
+        str,
+        typer.Option(
+            "--library", help="nccl, vllm, sglang, trtllm, or auto for the fastest; default: the level's own."
+        ),
+    ] = ""
     sweep: Annotated[bool, typer.Option("--sweep", help="Sizes from 1 KiB to 1 GiB instead of one.")] = False
 
 
