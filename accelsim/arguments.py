@@ -14,7 +14,7 @@ from accelsim.registry import did_you_mean
 Callee = TypeVar("Callee", bound=Callable[..., Any])
 Kinds = type | tuple[type, ...]
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-_MOST_SHOWN = 80
+_MOST_SHOWN, _MOST_BITS = 80, 128
 
 
 def checked_call(example: str, **kinds: Kinds) -> Callable[[Callee], Callee]:
@@ -88,6 +88,8 @@ def expect(value: Any, kinds: Kinds, what: str, example: str) -> None:
 
 def shown(value: Any) -> str:
     """A value in an error: short, and of a class that it is one."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # Python writes no number of very many digits
+        return f"a whole number of {value.bit_length():,} bits"
     text = f"the class {value.__name__}" if inspect.isclass(value) else repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({type(value).__name__})"
 

@@ -11,8 +11,7 @@ from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.cli.command import add_command
 from accelsim.cli.output import write_json
 from accelsim.errors import ConfigError
-
-_BEST = 10
+from accelsim.study.defaults import BEST_PLANS
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +22,7 @@ def register(app: typer.Typer) -> None:
 @takes_case(model=o.DEFAULT_MODEL, system=o.DEFAULT_SYSTEMS[0])
 def plan(
     stated: Stated,
-    best: Annotated[int, typer.Option("--best", min=1, help="How many plans to show.")] = _BEST,
+    best: Annotated[int, typer.Option("--best", min=1, help="How many plans to show.")] = BEST_PLANS,
     json_: o.JsonOption = None,
 ) -> None:
     """Try every plan that --plan auto considers on a machine; show the best with latency, memory and what limits each.

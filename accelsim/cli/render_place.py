@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -67,8 +68,11 @@ def print_placement(run: SpatialRun) -> None:
 
     report, console = report_of(run), make_console()
     console.print(f"[bold]plan[/] {run.plan}; {len(run.pipeline.groups)} groups on {run.floor.num_chips} chip(s)")
-    for part, tiles in zip(run.pipeline.parts, run.sizes.tiles, strict=True):
-        console.print(f"  {part.name:<28} {tiles:>8} tiles each, {size(part.weight_bytes)} weights")
+    groups = Counter(group.part for group in run.pipeline.groups)
+    for index, (part, tiles) in enumerate(zip(run.pipeline.parts, run.sizes.tiles, strict=True)):
+        pieces = f" ({len(part.alike)} alike in each {part.block})" if len(part.alike) > 1 else ""
+        each = f"{groups[index]:>4} x {tiles:>7,} tiles, {size(part.weight_bytes)} weights each"
+        print_entry(console, f"  {part.name}", f"{each}{pieces}", _PART_NAMES)
     console.print("[bold]bytes x hops by tensor[/]")
     for tensor, byte_hops in list(report.tensor_byte_hops.items())[:8]:
         console.print(f"  {tensor:<28} {byte_hops:.4g}")
@@ -142,4 +146,6 @@ def print_losses(found: FaultLoss) -> None:
         print_entry(console, "first that does not fit:", refused[0], style="yellow")
 
 
+#: Columns of the names of parts.
+_PART_NAMES = 24
 _QUANTILES = (("least", 0.0), ("median", 0.5), ("90 %", 0.9), ("most", 1.0))

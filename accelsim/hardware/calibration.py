@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 from pydantic import AfterValidator, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from accelsim.arguments import shown
 from accelsim.config.bounds import MAX_ERROR, QUANTITY_RANGES
 from accelsim.errors import ConfigError, UnitError
 from accelsim.registry import did_you_mean
@@ -59,9 +60,9 @@ def _problem_of(key: str, value: Any) -> str:
         return f"got {value!r}; must be a number, a quantity, a text, or a list of them."
     for number in value if is_list else [value]:
         if isinstance(number, int | float) and not isinstance(number, bool) and not abs(number) <= most:
-            return f"got {number:g}; must be finite and at most {most:g}."
+            return f"got {shown(number)}; must be finite and at most {most:g}."
         if key in _ERRORS and (isinstance(number, bool) or not isinstance(number, int | float) or number < 0):
-            return f"got {number!r}; must be a relative error from 0 to {most:g}."
+            return f"got {shown(number)}; must be a relative error from 0 to {most:g}."
     return ""
 
 

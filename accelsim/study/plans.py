@@ -10,9 +10,7 @@ from accelsim.catalog import Catalog
 from accelsim.mapping.auto import Tried, try_plans
 from accelsim.pipeline import latency_of, simulate
 from accelsim.results.result import Result
-
-#: Plans run in full unless told otherwise.
-BEST = 10
+from accelsim.study.defaults import BEST_PLANS
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Plans:
         return {"plans": [result.to_dict() for result in self.results], "tried": tried}
 
 
-def plans(case: Case, best: int = BEST, catalog: Catalog | None = None) -> Plans:
+def plans(case: Case, best: int = BEST_PLANS, catalog: Catalog | None = None) -> Plans:
     """Try every candidate plan of a case, and run the best in full.
 
     Args:

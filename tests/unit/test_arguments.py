@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import accelsim as a
-from accelsim.arguments import checked_call, listed
+from accelsim.arguments import checked_call, listed, shown
 from accelsim.errors import AccelsimError, ConfigError
 
 DECODE = a.Decode(batch=1, context=8)
@@ -94,3 +94,8 @@ def test_an_error_inside_a_right_call_stays_what_it_is() -> None:
 
 def test_names_are_listed_as_in_a_sentence() -> None:
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_a_number_of_very_many_digits_is_shown_by_its_length() -> None:
+    assert shown(10**30) == str(10**30)
+    assert shown(10**5000) == "a whole number of 16,610 bits"
