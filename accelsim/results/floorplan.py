@@ -118,6 +118,8 @@ def floorplan_of(run: SpatialRun, chip: int = 0) -> Floorplan:
 
 
 def _links(run: SpatialRun, chip: int) -> list[LinkLine]:
+    if run.floor.system.chip.noc is None:
+        return []
     mesh, groups, flows = run.floor.mesh, run.pipeline.groups, run.pipeline.flows
     row_middles, col_middles = ((edges[:-1] + edges[1:]) / 2 for edges in (mesh.row_edges, mesh.col_edges))
     found = []

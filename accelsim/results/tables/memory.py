@@ -68,7 +68,7 @@ def _cached_over_time(result: RunData, kv_cache_bytes: int) -> Iterator[tuple[fl
     for fill, spot in zip(fills, run.floor.spots, strict=True):
         if spot.chip != int(held_by_chip.argmax()) or fill.kv_bytes == 0:
             continue
-        task = int(np.flatnonzero(stage.stage.graph.server == stage.stage.graph.servers.index(fill.name))[0])
+        task = int(np.flatnonzero(stage.stage.graph.label == stage.stage.graph.labels.index(fill.name))[0])
         num_tasks = stage.stage.graph.num_tasks // run.stream.num_units
         curve_s, held = occupancy_curve(fill, task, num_tasks, tokens, before, stage.timeline)
         at_start += fill.kv_bytes * fill.num_tiles - float(held[-1] - held[0]) * fill.num_tiles

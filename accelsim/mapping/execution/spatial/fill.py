@@ -36,7 +36,8 @@ def fill_sram(settled: Settled, fullest: Traversal) -> Occupancy:
                 capacity_bytes=settled.floor.system.chip.sram_per_core_bytes,
             )
         )
-    return Occupancy(tuple(fills), kv_capacity(_by_spot(settled, fills), fullest.positions))
+    rectangles = _by_spot(settled, fills)
+    return Occupancy(tuple(fills), tuple(rectangles), kv_capacity(rectangles, fullest.positions))
 
 
 def fullest_chip(settled: Settled, occupancy: Occupancy) -> Footprint:
@@ -48,7 +49,7 @@ def fullest_chip(settled: Settled, occupancy: Occupancy) -> Footprint:
     """
     chips: dict[int, dict[str, int]] = defaultdict(lambda: {role.value: 0 for role in _HELD})
     spots = dict.fromkeys(settled.floor.spots)
-    for spot, fill in zip(spots, _by_spot(settled, occupancy.fills), strict=True):
+    for spot, fill in zip(spots, occupancy.rectangles, strict=True):
         held = chips[spot.chip]
         held[Role.WEIGHT.value] += round(fill.weight_bytes * fill.num_tiles)
         held[Role.KV_CACHE.value] += round(fill.kv_bytes * fill.num_tiles)

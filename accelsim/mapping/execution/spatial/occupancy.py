@@ -69,17 +69,19 @@ class Occupancy:
 
     Attributes:
         fills: One per group.
+        rectangles: One per rectangle; several groups may share one.
         kv_capacity_tokens: Tokens (all sequences together) whose KV cache fits beside everything else in the group
             that runs out first; None if no group keeps a cache.
     """
 
     fills: tuple[Fill, ...]
+    rectangles: tuple[Fill, ...]
     kv_capacity_tokens: int | None
 
     @property
     def fullest(self) -> Fill:
-        """Group with the fullest tiles."""
-        return max(self.fills, key=lambda fill: fill.fraction)
+        """Fullest tiles, by the name of their first group."""
+        return max(self.rectangles, key=lambda fill: fill.fraction)
 
 
 def kv_capacity(fills: Sequence[Fill], kv_tokens: int) -> int | None:

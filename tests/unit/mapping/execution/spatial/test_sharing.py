@@ -9,6 +9,7 @@ from accelsim.engine.program import run_program
 from accelsim.errors import CapacityError, PlanError
 from accelsim.pipeline import simulate
 from accelsim.placing import place
+from accelsim.results.floorplan import floorplan_of
 from accelsim.workload.build import build_step, build_workload
 from accelsim.workload.phase import Decode, Prefill
 
@@ -129,3 +130,20 @@ def test_dead_tiles_that_nothing_covers_are_refused(tiny, small_array):
 def test_a_batch_whose_cache_is_too_large_says_how_much_is_short(tiny, small_array):
     with pytest.raises(CapacityError, match=r"of SRAM short"):
         place(tiny, small_array, Decode(64, 2048), SHARED)
+
+
+@pytest.mark.parametrize("system", ["groq-rack", "small_arrays"])
+def test_tables_and_the_floorplan_of_shared_chips_can_be_read(tiny, small_arrays, system):
+    machine = f"{small_arrays}:4" if system == "small_arrays" else system
+    result = simulate(tiny, machine, Decode(2, 64, 2), f"{SHARED},pieces=2,chunk=1", what_ifs=False)
+    memory = result.table("memory")
+    assert memory["total_bytes"].max() == sum(result.footprint.role_bytes.values())
+    assert len(result.table("tiles")) == len(result.spatial.pipeline.groups)
+    plan = floorplan_of(result.spatial)
+    assert {group.rectangle for group in plan.groups} == {result.spatial.floor.spots[0].rectangle}
+    assert all(link.name.startswith("chip0") for link in plan.links)
+
+
+def test_the_fullest_tiles_are_those_of_a_rectangle_with_all_of_its_groups(tiny, small_array):
+    run = place(tiny, small_array, Decode(1, 64), SHARED)
+    assert run.occupancy.fullest.peak_bytes * 64 * 64 == pytest.approx(sum(run.footprint.role_bytes.values()), abs=2)
