@@ -16,7 +16,8 @@ from accelsim.workload.formats._ids import IDS
 def test_near_names_come_first_and_the_rest_is_counted():
     names = [*Catalog().names("systems"), *Catalog().names("chips")]
     nearest = ranked_names("h100", names)
-    assert [name for name in nearest if "h100" in name] == nearest[:4]
+    holding = [name for name in nearest if "h100" in name]
+    assert len(holding) >= 4 and holding == nearest[: len(holding)]
     text = known_names("h100", names, "accelsim show systems")
     assert text.startswith(f"Known: {', '.join(nearest[:4])}, ")
     assert text.endswith(f" and {len(names) - 8} more (accelsim show systems).")
