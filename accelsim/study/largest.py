@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from accelsim.advice import advise
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
 from accelsim.errors import REFUSALS, AccelsimError, CapacityError, ConfigError, PlanError
-from accelsim.mapping.execution.base import EXECUTIONS, check_job
+from accelsim.mapping.execution.base import EXECUTIONS
+from accelsim.mapping.fit import check_fit, fits
 from accelsim.mapping.job import Job
 from accelsim.mapping.plan import Plan
 from accelsim.workload.phase import phase_of
-from accelsim.workload.series import build_series
 
 #: No more sequences are looked for.
 MOST_SEQUENCES = 1 << 24
@@ -23,8 +23,8 @@ _BATCH = "batch"
 def largest_batch(case: Case, catalog: Catalog | None = None) -> Case:
     """The case with the largest batch that fits its machine.
 
-    Batches are doubled until one does not fit, then bisected; each is mapped, none is run.  With ``auto`` it is the
-    largest that any plan tried holds.  Replicas have equal shares, so that the batch is a multiple of ``dp``.
+    Batches are doubled until one does not fit, then bisected; the largest is mapped, none is run.  With ``auto`` it is
+    the largest that any plan tried holds.  Replicas have equal shares, so that the batch is a multiple of ``dp``.
 
     Args:
         case: Its own batch is left aside.
@@ -61,41 +61,43 @@ def _plans(job: Job) -> Iterable[Plan]:
 def _most(job: Job) -> int:
     """Most sequences of one plan that fit.
 
+    Whether they fit is told by sizes where an execution can; the largest found is mapped, and where no layout holds it
+    the largest below that one has.
+
     Raises:
         CapacityError: Not one per replica does.
     """
     dp: int = job.plan.dp
-    check_fits(_with_batch(job, dp))
+    check_fit(_with_batch(job, dp))
     low, high = 1, 2
-    while high * dp <= MOST_SEQUENCES and _fits(_with_batch(job, high * dp)):
+    while high * dp <= MOST_SEQUENCES and fits(_with_batch(job, high * dp)):
         low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _fits(_with_batch(job, middle * dp)) else (low, middle)
+    low = _bisected(low, high, lambda number: fits(_with_batch(job, number * dp)))
+    if not _is_mapped(_with_batch(job, low * dp)):
+        _map(_with_batch(job, dp))
+        low = _bisected(1, low, lambda number: _is_mapped(_with_batch(job, number * dp)))
     return low * dp
 
 
-def _fits(job: Job) -> bool:
+def _bisected(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    """The largest number from ``low``, which holds, to below ``high``, which does not, that holds."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def _is_mapped(job: Job) -> bool:
     try:
-        check_fits(job)
-    except CapacityError:
+        _map(job)
+    except REFUSALS:
         return False
     return True
 
 
-def check_fits(job: Job) -> None:
-    """Map a job, and run nothing.
-
-    Args:
-        job: What is asked for, its plan included.
-
-    Raises:
-        CapacityError: It does not fit.
-        PlanError: The plan does not suit the machine or the phase.
-    """
-    check_job(job)
-    work = build_series(job.model, job.phase.replica(job.plan.dp), job.recipe)
-    EXECUTIONS.get(job.plan.execution)().map(job, work)
+def _map(job: Job) -> None:
+    """Map a job, and run nothing."""
+    EXECUTIONS.get(job.plan.execution)().map(job, job.passes)
 
 
 def _with_batch(job: Job, batch: int) -> Job:

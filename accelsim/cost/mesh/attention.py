@@ -67,6 +67,9 @@ def few_queries(
 ) -> dict[str, MeshCost]:
     """Keys and values stay; sequences side by side, or in turn.
 
+    The published kernels lay query heads side by side, each beside a copy of its KV head.  Where kernels need not be
+    theirs, the query heads of a KV head may be its queries one after another.
+
     Args:
         operator: The attention.
         machine: A core and its links, in cycles.
@@ -77,10 +80,15 @@ def few_queries(
     heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))
     kv_width = np.asarray(float(operator.kv_heads * operator.kv_elements / 2))
     all_at_once, one = CachedHeads(heads * batch, dim, kv_width * batch, seen), CachedHeads(heads, dim, kv_width, seen)
-    return {
+    choices = {
         "resident": row_kernels.decode_attention(machine, tokens, all_at_once, region),
         "resident in turn": row_kernels.decode_attention(machine, tokens * batch, one, region),
     }
+    each = operator.heads // operator.kv_heads
+    if machine.slices_rows and each > 1:  # as queries of one KV head, which is then stored once
+        shared = CachedHeads(heads / each * batch, dim, kv_width * batch, seen)
+        choices["resident, heads in turn"] = row_kernels.decode_attention(machine, tokens * each, shared, region)
+    return choices
 
 
 def _many_queries(

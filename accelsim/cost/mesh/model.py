@@ -107,7 +107,7 @@ class MeshCostModel(CostModel):
             machine = replace(machine, element_bytes=sizes.result, product=sizes)
         cores = np.asarray(float(region.rows)), np.asarray(float(region.cols))
         choices = _choices(operator, machine, cores)
-        if region.kernels == "best":
+        if region.kernels == "best" and not isinstance(operator, Gemm):  # products slice no rows
             choices |= _sliced(operator, machine, cores, choices)
         fitting = {name: cost for name, cost in choices.items() if cost.tile_bytes <= machine.sram_bytes}
         algorithm, cost = min((fitting or choices).items(), key=lambda choice: float(choice[1].cycles))
@@ -244,9 +244,13 @@ def gemm_choices(
 def _sliced(
     operator: Operator, machine: MeshMachine, region: tuple[Array, Array], choices: Mapping[str, MeshCost]
 ) -> dict[str, MeshCost]:
-    """The choices that are faster where rows may be sliced."""
+    """The choices that are faster where rows may be sliced, and those that there are only then."""
     others = _choices(operator, replace(machine, slices_rows=True), region)
-    return {name + _SLICED: cost for name, cost in others.items() if cost.cycles < choices[name].cycles}
+    return {
+        name + _SLICED: cost
+        for name, cost in others.items()
+        if name not in choices or cost.cycles < choices[name].cycles
+    }
 
 
 @singledispatch

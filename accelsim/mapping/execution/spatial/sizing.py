@@ -4,10 +4,11 @@ A unit passes the groups one after another and ``units`` of them overlap, so the
 
     sum of all groups + (units - 1) x slowest group
 
-Tiles are shared out on that estimate.  Every part is priced on a few rectangles, as square as the grid allows (coarse
-steps of area); groups of one part are alike and get the same number, and so do the pieces of a group, which work side
-by side and count once in the sum.  The steps bought first are those that lower the slowest group, then those that
-save most time per tile; a part stops growing where a larger rectangle is slower (more hops than arithmetic saved).
+Tiles are shared out on that estimate (:mod:`.menus`).  Every part is priced on rectangles as square as the grid allows,
+whose sides are those of one fixed grid, so that more SRAM only adds sizes to choose from; where these do not fit, the
+least side that holds a part joins them.  Groups of one part are alike and get the same number, and so do the pieces of
+a group, which work side by side and count once in the sum.  A part stops growing where a larger rectangle is slower
+(more hops than arithmetic saved).
 
 Not modelled here: transfers between groups (they overlap), longer shapes (the placement gives the real rectangle, on
 which the group is priced again).
@@ -16,8 +17,9 @@ which the group is priced again).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -26,15 +28,19 @@ from accelsim.errors import CapacityError, PlacementError
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.block import BlockPart
 from accelsim.mapping.execution.spatial.faults import forbidden_tiles
-from accelsim.mapping.execution.spatial.groups import Family, Pipeline
+from accelsim.mapping.execution.spatial.groups import Pipeline
+from accelsim.mapping.execution.spatial.menus import Step, bought, cheapest_that_fits, estimate_s
 from accelsim.mapping.execution.spatial.pieces import whole_name
 from accelsim.mapping.execution.spatial.prices import PriceOf
 from accelsim.mapping.execution.spatial.pricing import GroupPrice
 from accelsim.mapping.placement.constraints import ResolvedConstraints
 from accelsim.units import format_quantity
 
-#: Areas tried grow by this factor from one to the next.
-AREA_STEP = 1.3
+#: Sides tried grow by this factor from one to the next: where one unit is under way, and where many are, whose pace
+#: the slowest group sets and which are sized for every length of units.
+SIDE_STEP, COARSE_STEP = 1.05, 1.08
+#: A rectangle that takes so much longer than a smaller one ends the search: those beyond are slower still.
+TOO_WIDE = 1.1
 #: Share of the tiles that rectangles may claim: cutting a grid into rectangles rounds sides.
 PACKED_SHARE = 0.97
 
@@ -97,12 +103,6 @@ class Sizes:
         return replace(self, tiles=grown(self.tiles), least=grown(self.least))
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    tiles: int
-    work_s: float
-
-
 @dataclass(frozen=True)
 class Space:
     """Where groups may go.
@@ -157,34 +157,44 @@ def size_groups(pipeline: Pipeline, space: Space, units: int, price_of: PriceOf)
         CapacityError: A group, or all together, need more SRAM than there is.
     """
     families = pipeline.families
-    menus = [_menu(pipeline.parts[family.part], family.part, space, price_of) for family in families]
-    chosen = [0] * len(menus)
+    grid = tuple(_sides(_largest_side(space), SIDE_STEP if units == 1 else COARSE_STEP))
+    menus = [_menu(pipeline.parts[family.part], partial(price_of, family.part), space, grid) for family in families]
     family_of = {part: at for at, family in enumerate(families) for part in family.parts}
     members = [family_of[group.part] for group in pipeline.groups]
     sequence = [None if i in space.chip_of else family for i, family in enumerate(members)]
-    if not _fits([menu[0].tiles for menu in menus], sequence, space):
+
+    def tiles_of(chosen: Sequence[int]) -> list[int]:
+        return [menu[at].tiles for menu, at in zip(menus, chosen, strict=True)]
+
+    def fits(chosen: Sequence[int]) -> bool:
+        return _fits(tiles_of(chosen), sequence, space)
+
+    least = [menu[0].tiles for menu in menus]
+    if units == 1 and all(menu[1:] for menu in menus) and fits([1] * len(menus)):
+        menus = [menu[1:] for menu in menus]  # sizes of the fixed grid alone: more SRAM then only adds to them
+    else:
+        menus = [_with_least(menu) for menu in menus]
+    if not fits([0] * len(menus)):
         raise CapacityError(_too_many(pipeline, menus, sequence, space))
-    _buy(menus, chosen, families, sequence, space, units)
-    tiles = [menu[at].tiles for menu, at in zip(menus, chosen, strict=True)]
+    found = [bought(menus, families, units, fits), cheapest_that_fits(menus, families, sum(space.budgets), fits)]
+    chosen = min(filter(None, found), key=lambda one: estimate_s(menus, one, families, units))
+    tiles = tiles_of(chosen)
     times = [menu[at].work_s for menu, at in zip(menus, chosen, strict=True)]
     parts = [family_of[part] for part in range(len(pipeline.parts))]
     return Sizes(
         tiles=tuple(tiles[family] for family in parts),
-        least=tuple(menus[family][0].tiles for family in parts),
+        least=tuple(least[family] for family in parts),
         chip_of=tuple(space.chip_of.get(i, at) for i, at in enumerate(_chips(tiles, sequence, space))),
         slowest_s=max(times),
         total_s=sum(time_s * family.passes for time_s, family in zip(times, families, strict=True)),
     )
 
 
-def _menu(part: BlockPart, index: int, space: Space, price_of: PriceOf) -> list[_Step]:
-    """Areas worth having for one part, rising, each faster than the one before; the first is the least that fits."""
+def _menu(part: BlockPart, price_on: Callable[[Region], GroupPrice], space: Space, grid: Sequence[int]) -> list[Step]:
+    """The least area that fits a part, then those of a fixed grid, rising, each faster than the one before."""
 
     def price(side: int) -> GroupPrice:
-        return price_of(index, _region(space.chip, side))
-
-    def step(side: int) -> _Step:
-        return _Step(_region(space.chip, side).num_cores, price(side).work_s)
+        return price_on(_region(space.chip, side))
 
     largest = _largest_side(space)
     if price(largest).short_bytes > 0:
@@ -194,14 +204,30 @@ def _menu(part: BlockPart, index: int, space: Space, price_of: PriceOf) -> list[
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if price(middle).short_bytes <= 0 else (middle + 1, high)
-    steps = [step(low)]
-    side = low
-    while side < largest:
-        side = min(largest, max(side + 1, round(side * math.sqrt(AREA_STEP))))
-        candidate = step(side)
-        if price(side).short_bytes <= 0 and candidate.work_s < steps[-1].work_s:
-            steps.append(candidate)
+    steps = [Step(_region(space.chip, low).num_cores, price(low).work_s)]
+    for side in (side for side in grid if side >= low):
+        found = price(side)
+        if found.short_bytes > 0:
+            continue
+        if len(steps) == 1 or found.work_s < steps[-1].work_s:
+            steps.append(Step(_region(space.chip, side).num_cores, found.work_s))
+        elif found.work_s > TOO_WIDE * steps[-1].work_s:
+            break
     return steps
+
+
+def _with_least(menu: Sequence[Step]) -> list[Step]:
+    """A menu in which every entry is larger and faster than the one before, the least size among them."""
+    least, *others = menu
+    return [least, *(step for step in others if step.tiles > least.tiles and step.work_s < least.work_s)]
+
+
+def _sides(largest: int, step: float) -> Iterator[int]:
+    """The sides tried up to a largest one, the same whatever the SRAM."""
+    side = 1
+    while side <= largest:
+        yield side
+        side = max(side + 1, round(side * step))
 
 
 def _region(chip: Chip, side: int) -> Region:
@@ -220,50 +246,6 @@ def _largest_side(space: Space) -> int:
     while side > 1 and _region(space.chip, side).num_cores > max(space.budgets):
         side -= 1
     return side
-
-
-def _buy(
-    menus: Sequence[Sequence[_Step]],
-    chosen: list[int],
-    families: Sequence[Family],
-    sequence: Sequence[int | None],
-    space: Space,
-    units: int,
-) -> None:
-    """Take the steps that lower the estimate most per tile until none helps or fits; ``chosen`` is changed."""
-    refused: set[int] = set()
-    while True:
-        best: tuple[float, int, int] | None = None
-        slowest_s = max(menu[at].work_s for menu, at in zip(menus, chosen, strict=True))
-        for part, menu in enumerate(menus):
-            if part in refused:
-                continue
-            now = menu[chosen[part]]
-            is_slowest = units > 1 and now.work_s >= slowest_s
-            for target in range(chosen[part] + 1, len(menu)):
-                saved = families[part].passes * (now.work_s - menu[target].work_s)
-                if is_slowest:
-                    others = max(
-                        (m[a].work_s for i, (m, a) in enumerate(zip(menus, chosen, strict=True)) if i != part),
-                        default=0.0,
-                    )
-                    saved += (units - 1) * (slowest_s - max(menu[target].work_s, others))
-                gain = saved / (families[part].groups * (menu[target].tiles - now.tiles))
-                if best is None or gain > best[0]:
-                    best = gain, part, target
-        if best is None:
-            return
-        _, part, target = best
-        tiles = [menu[at].tiles for menu, at in zip(menus, chosen, strict=True)]
-        tiles[part] = menus[part][target].tiles
-        if _fits(tiles, sequence, space):
-            chosen[part] = target
-        else:
-            tiles[part] = menus[part][chosen[part] + 1].tiles
-            if target > chosen[part] + 1 and _fits(tiles, sequence, space):
-                chosen[part] += 1
-            else:
-                refused.add(part)
 
 
 def _chips(tiles: Sequence[int], sequence: Sequence[int | None], space: Space) -> list[int]:
@@ -302,9 +284,7 @@ def part_too_large(part: BlockPart, chip: Chip, region: Region, price: GroupPric
     )
 
 
-def _too_many(
-    pipeline: Pipeline, menus: Sequence[Sequence[_Step]], sequence: Sequence[int | None], space: Space
-) -> str:
+def _too_many(pipeline: Pipeline, menus: Sequence[Sequence[Step]], sequence: Sequence[int | None], space: Space) -> str:
     chip, num_chips, budget = space.chip, len(space.budgets), sum(space.budgets)
     tiles = [menu[0].tiles for menu in menus]
     needed = sum(tiles[family] for family in sequence if family is not None)
