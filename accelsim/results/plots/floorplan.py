@@ -114,7 +114,7 @@ def draw_floorplan(run: SpatialRun, chip: int = 0, title: str = "") -> Figure:
     plot_floorplan(run, chip, left)
     plot_floorplan(run, chip, right, faint=True)
     plot_link_load(run, chip, right)
-    left.set_title("groups; the strong part of each is the share of its SRAM in use", fontsize="small")
+    left.set_title("groups; strong part: share of the SRAM in use; a number alone: the block", fontsize="small")
     right.set_title("bytes over the links", fontsize="small")
     right.set_ylabel("")
     parts = {group.part: OKABE_ITO[group.kind % len(OKABE_ITO)] for group in plan.groups}
