@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
+from accelsim.case.case import Case
 from accelsim.errors import PlanError
+from accelsim.mapping.execution.spatial import Spatial
 from accelsim.pipeline import simulate
 from accelsim.placing import place
 from accelsim.workload.phase import Decode, Prefill
@@ -43,3 +45,23 @@ def test_a_chip_that_cannot_be_walked_in_space_still_runs_one_operator_after_ano
         "gpt2-xl", "sram-array", Prefill(1, 64), ignore_capacity=True, what_ifs=False, overrides=[cut_off]
     )
     assert result.plan.execution == "whole_chip"
+
+
+def plans_on(system, phase):
+    return list(Spatial().candidates(Case.of("gpt2-xl", system, phase).load().job))
+
+
+def test_on_several_chips_shared_ones_and_replicas_are_tried():
+    plans = plans_on("tesla-dojo-tile", Decode(16, 256))
+    assert any(plan.rectangles == "shared" and plan.pieces for plan in plans)
+    assert any(plan.rectangles is None for plan in plans)
+    assert all(plan.dp == 1 or 16 % plan.dp == 0 for plan in plans)
+
+
+def test_on_one_chip_of_tiles_sharing_is_what_the_whole_chip_does_and_not_tried():
+    assert all(plan.rectangles is None for plan in plans_on("cerebras-wse2", Decode(1, 256)))
+
+
+def test_chips_of_one_core_are_shared_without_naming_it():
+    plans = plans_on("groq-rack", Decode(1, 256))
+    assert plans and all(plan.rectangles is None for plan in plans)
