@@ -56,7 +56,8 @@ def number_text(name: str, value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     if dimension is None or dimension == "ratio":
-        return f"{value:.{_DIGITS}g}"
+        text = f"{value:.{_DIGITS}g}"
+        return f"{text}.0" if text.isdecimal() else text  # a whole number would be a count
     return format_quantity(value, dimension, _DIGITS)
 
 

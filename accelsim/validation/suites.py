@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -17,6 +18,7 @@ from accelsim.registry import did_you_mean
 from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.kinds.base import SUITE_KINDS
 from accelsim.validation.machines import Machines
+from accelsim.validation.predict import Note
 from accelsim.validation.rigs import our_name
 from accelsim.validation.table import Table, joined, parse_table, read_table
 
@@ -108,8 +110,12 @@ def run_suite(name: str, machines: Machines | None = None, data: Path | None = N
     Raises:
         ConfigError: Unknown suite, one none of whose rows can be priced, or a file in other columns.
     """
-    table = suite_table(name) if data is None else _as_in(suite(name), read_table(data))
-    return SUITE_KINDS.get(suite(name).through)().compare(name, table, machines or Machines())
+    table = suite_table(name) if data is None else _as_in(suite(name), read_table(data, lenient=True))
+    found = SUITE_KINDS.get(suite(name).through)().compare(name, table, machines or Machines())
+    if not table.unread:
+        return found
+    text = f"left out: {table.name}:{table.unread[0]} and its like have another number of cells than columns"
+    return replace(found, notes=(*found.notes, Note("", "", "", len(table.unread), True, text)))
 
 
 def run_suites(names: Iterable[str] = ()) -> list[MeasuredComparison]:

@@ -42,6 +42,7 @@ class Table:
         lines: Line of the file each row ends at.
         sha256: Hash of the file.
         files: File of each row, where there are several.
+        unread: Lines whose cells are not as many as the columns, in a file that was read leniently.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Table:
     lines: list[int]
     sha256: str = ""
     files: tuple[str, ...] = ()
+    unread: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -133,8 +135,13 @@ class Table:
         return out.getvalue()
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path, *, lenient: bool = False) -> Table:
     """Read a CSV; nothing is checked but its form.
+
+    Args:
+        path: The file.
+        lenient: Put rows with another number of cells than columns aside (``unread``) instead of refusing the file:
+            published tables have commas in texts that nobody quoted.
 
     Raises:
         ConfigError: The file cannot be read, is no UTF-8, has no or repeated column names, no rows, or a row with
@@ -143,25 +150,30 @@ def read_table(path: str | Path) -> Table:
     name = str(path)
     content = read_bytes(path, "a CSV file", MAX_TABLE_BYTES)
     text = decode(content, name)
-    return parse_table(text, name, hashlib.sha256(content).hexdigest())
+    return parse_table(text, name, hashlib.sha256(content).hexdigest(), lenient=lenient)
 
 
-def parse_table(text: str, name: str = "<text>", sha256: str = "") -> Table:
+def parse_table(text: str, name: str = "<text>", sha256: str = "", *, lenient: bool = False) -> Table:
     """The table in a text; see :func:`read_table`.
 
     Args:
         text: Content of a CSV with a header.
         name: What messages call it, e.g. the path of its file.
         sha256: Hash of the file it came from, for the record; empty where there is none.
+        lenient: See :func:`read_table`.
     """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
+    unread: list[int] = []
     try:
         header = [cell.strip() for cell in next(reader, [])]
         _check_header(header, name)
         for row in reader:
             if not row:
+                continue
+            if len(row) != len(header) and lenient:
+                unread.append(reader.line_num)
                 continue
             if len(row) != len(header):
                 raise ConfigError(
@@ -178,7 +190,7 @@ def parse_table(text: str, name: str = "<text>", sha256: str = "") -> Table:
     for key in _KEYS:
         if key in columns:
             columns[key] = [cell.strip() for cell in columns[key]]
-    return Table(name, columns, lines, sha256)
+    return Table(name, columns, lines, sha256, unread=tuple(unread))
 
 
 def _check_header(header: list[str], name: str) -> None:

@@ -202,3 +202,15 @@ def test_a_suite_takes_a_file_in_its_own_columns_and_sums_it_up(accelsim, table)
 def test_a_file_is_in_the_columns_of_one_suite_only(accelsim, table):
     text = refused(accelsim("validate", "attention_memory", "waferllm", "--data", "mine.csv"))
     assert text == "--data: one suite says what the columns of the file are, got attention_memory, waferllm."
+
+
+def test_a_line_of_a_suites_file_with_a_comma_too_many_is_left_out_and_named(accelsim, table):
+    shipped = (files("accelsim.validation") / "data" / "attention_memory.csv").read_text().splitlines(keepends=True)
+    table.write_text("".join([*shipped[:3], shipped[3].rstrip("\n") + ", as printed\n"]))
+    done = accelsim("validate", "attention_memory", "--data", "mine.csv", "--json", "-")
+    found = json.loads(done.out)
+    assert (done.code, found["points"]) == (0, 2)
+    assert [note["text"] for note in found["notes"]] == [
+        "left out: mine.csv:4 and its like have another number of cells than columns"
+    ]
+    assert found["notes"][0]["points"] == 1
