@@ -205,7 +205,7 @@ def test_collectives_alone_determine_no_number_of_a_chip() -> None:
         ("launch_s", 1.7741e-6, "1.774 us"),
         ("core_bandwidth_bytes_per_s", 36.44e9, "36.44 GB/s"),
         ("serial_fraction", 0.43212, "0.4321"),
-        ("matrix_efficiency", 1.0, "1"),
+        ("matrix_efficiency", 1.0, "1.0"),
         ("tile_rows", (16, 32), "[16, 32]"),
         ("packs_queries", True, "true"),
     ],
