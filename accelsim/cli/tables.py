@@ -84,7 +84,8 @@ def fitted_table(console: Console, title: str, columns: Columns, rows: Sequence[
         for row in rows:
             table.add_row(*(row.get(name, "") for name in kept))
         if _width(console, table) <= console.width:
-            break
+            return table
+    table.columns[0].no_wrap = False  # long plans take lines of their own before numbers lose digits
     return table
 
 

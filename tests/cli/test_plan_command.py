@@ -1,6 +1,11 @@
 """``accelsim plan``: what auto tries, the best first, and why the rest is not run."""
 
+import io
 import json
+
+from rich.console import Console
+
+from accelsim.cli.tables import Columns, fitted_table
 
 
 def test_the_best_plan_is_what_auto_takes(accelsim):
@@ -45,3 +50,14 @@ def test_the_largest_batch_is_that_of_the_best_plan(accelsim):
     found, run = json.loads(accelsim("plan", *work).out), json.loads(accelsim("run", *work).out)
     assert found["plans"][0]["phase"] == run["phase"]
     assert run["phase"]["batch"] > 1
+
+
+def test_long_plans_take_lines_of_their_own_before_numbers_lose_digits():
+    console = Console(width=60, file=io.StringIO())
+    plan = "execution=spatial, placer=snake, chunk=1, pieces=16, rectangles=shared"
+    columns = Columns(("plan", "latency", "memory"), numeric=("latency", "memory"))
+    console.print(fitted_table(console, "", columns, [{"plan": plan, "latency": "1.188 ms", "memory": "934.2 MB"}]))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any("1.188 ms" in line and "934.2 MB" in line for line in lines)
+    assert "rectangles=shared" in " ".join(console.file.getvalue().split())
