@@ -55,7 +55,7 @@ def place(
     placer: Annotated[
         str, typer.Option("--placer", help="Name of a placer, a placement file, or all to compare.")
     ] = "annealing",
-    budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.", min=1)] = 50_000,
+    budget: Annotated[int, typer.Option("--budget", help="Evaluations each placer may make.", min=1)] = 200_000,
     sampled: Sampled = Sampled(),
     png: Annotated[
         Path | None, typer.Option("--png", help="Draw the floorplan into a PNG file.", callback=checks.picture)
@@ -71,7 +71,7 @@ def place(
     without; with --defects or --link-defects, sampled wafers are.
     """
     from accelsim.cli.cases import make_case
-    from accelsim.cli.render_place import print_placement, print_placements, report_of
+    from accelsim.cli.render_place import print_placement, print_placements
     from accelsim.mapping.placement.base import PLACERS
     from accelsim.study.wafers import Defects
 
@@ -94,8 +94,7 @@ def place(
     runs, refused = _place_by_each(case, names, budget)
     if not runs:
         raise next(iter(refused.values()))
-    print_placements(runs, refused)
-    best = min(runs, key=lambda run: report_of(run).cost)
+    best = print_placements(runs, refused)
     print_placement(best)
     defects = Defects(sampled.defects, sampled.link_defects, sampled.wafers if sampled.is_asked else 1)
     _show_losses(case.but(plan=best.plan), best, defects, budget)

@@ -24,8 +24,10 @@ def report_of(run: SpatialRun) -> PlacementReport:
     return explain(run)
 
 
-def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityError]) -> None:
-    """One row per placer: bytes x hops and simulated latency with their gaps; those that do not fit are named.
+def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityError]) -> SpatialRun:
+    """One row per placer, the fastest first: bytes x hops and simulated latency with their gaps; the fastest.
+
+    Those that do not fit are named.
 
     Args:
         runs: One per placer that found a layout.
@@ -38,9 +40,9 @@ def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityE
     names = ("placer", "bytes x hops", "above bound", "mean hops", "aspect", "cost", "latency", "above ideal")
     columns, rows = Columns(names, names[1:], optional=("aspect", "mean hops"), gap=1), []
     ideal_s = ideal_latency_s(runs)
-    for run in runs:
+    timed = sorted(((run_program(run.program).makespan_s, run) for run in runs), key=lambda one: one[0])
+    for latency_s, run in timed:
         report = report_of(run)
-        latency_s = run_program(run.program).makespan_s
         cells = (
             str(run.plan.placer),
             f"{report.byte_hops:.4g}",
@@ -54,12 +56,12 @@ def print_placements(runs: Sequence[SpatialRun], refused: Mapping[str, CapacityE
         rows.append(dict(zip(names, cells, strict=True)))
     console = make_console()
     console.print(fitted_table(console, "Placements", columns, rows))
-    if len(runs) > 1 and runs[0].plan.objective == "byte_hops":
-        console.print(
-            "Made least: bytes x hops, raised for long rectangles. --plan objective=latency: estimated latency."
-        )
+    if len(runs) > 1:
+        made = {"byte_hops": "bytes x hops, raised for long rectangles", "latency": "estimated latency"}
+        console.print(f"Made least (cost): {made[str(runs[0].plan.objective)]}.")
     for name, error in refused.items():
         print_entry(console, f"{name}:", str(error), style="yellow")
+    return timed[0][1]
 
 
 def print_placement(run: SpatialRun) -> None:

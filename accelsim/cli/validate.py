@@ -15,6 +15,7 @@ from accelsim.cli import checks
 from accelsim.cli import options as o
 from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
+from accelsim.cli.validate_placement import PLACEMENT, Placing, judge_placers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from accelsim.validation.compare import ErrorRow, MeasuredComparison
 
 
+_PLACING = Placing()
 _NUMBERS = ("points", "MAPE", "median", "p90", "bias")
 #: Columns of single rows that a narrow screen does without, the first to go first.
 _LESS_NEEDED = ("date", "limit", "facts", "outside because", "types", "band", "metric")
@@ -48,22 +50,43 @@ class Shown:
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also errors by size of the work.")] = False
 
 
-@grouped
-def validate(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suites; default: all.")] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="CSV with time_s, or in the columns of SUITE.")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the suites with their sources.")] = False,
-    shown: Shown = Shown(),
+@dataclass(frozen=True)
+class Ways:
+    """What is done instead of comparing with measurements."""
+
+    list_: Annotated[bool, typer.Option("--list", help="List the suites with their sources.")] = False
     unseen: Annotated[
         bool, typer.Option("--unseen", help="Price every chip with the numbers of the vendor's other chips instead.")
-    ] = False,
+    ] = False
+
+
+@grouped
+def validate(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SUITE]...", help="Suites; default: all. Or placement and its problems."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="CSV with time_s, or in the columns of SUITE; folder of placement problems."),
+    ] = None,
+    shown: Shown = Shown(),
+    ways: Ways = Ways(),
+    placing: Placing = _PLACING,
     strict: o.StrictOption = False,
 ) -> None:
-    """Compare predictions with the measurements shipped with accelsim, or with your own."""
-    if list_:
+    """Compare predictions with the measurements shipped with accelsim, or with your own.
+
+    placement lays out public problems by the placers instead: assignment problems (qap), floorplans (floorplan),
+    kernels on a wafer (wafer).
+    """
+    if ways.list_:
         _print_suites()
         return
-    found = _unseen(names or [], data) if unseen else _comparisons(names or [], data)
+    if names and names[0] == PLACEMENT:
+        judge_placers(names[1:], data, placing, shown.json_)
+        return
+    found = _unseen(names or [], data) if ways.unseen else _comparisons(names or [], data)
     if strict:
         from accelsim.validation.predict import refuse_notes
 
@@ -151,6 +174,7 @@ def _print_suites() -> None:
     console = make_console()
     for name, spec in suites().items():
         console.print(f"[bold]{name}[/]  {spec.title}. {spec.source} ({spec.licence})", soft_wrap=True)
+    console.print(f"[bold]{PLACEMENT}[/]  Public placement problems, laid out by the placers.", soft_wrap=True)
 
 
 def _print_tables(found: Sequence[MeasuredComparison], verbose: bool) -> None:

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import numba
 from numba.core import event
 
-from accelsim.engine.machine_code import first_writable, folders
+from accelsim.engine.machine_code import first_writable, folders, source_stamp
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 _LOG = logging.getLogger(__name__)
 
 _FOLDER = first_writable(folders())
+
+_HERE = Path(__file__).parent
 
 #: Machine code alone: no function here is handed to C as a callback, and none looks whether it divides by zero.
 _ALWAYS = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
@@ -56,9 +59,12 @@ def jit_entry(function: Function) -> Function:
     if _FOLDER is None:
         compiled = numba.njit(**_ALWAYS, _nrt=False)(function)
         return compiled
+    # Kernels of other packages have a folder of their own below it, named after their contents.
+    home = Path(function.__code__.co_filename).parent
+    folder = _FOLDER if home == _HERE or _HERE in home.parents else _FOLDER / source_stamp(home)
     # numba reads the setting here and only here.
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_FOLDER)
+    numba.config.CACHE_DIR = str(folder)
     try:
         compiled = numba.njit(**_ALWAYS, _nrt=False, cache=True)(function)
     finally:

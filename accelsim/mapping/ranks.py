@@ -275,12 +275,8 @@ def place_ranks(traffic: RankTraffic, graph: ChipGraph, placer: str, seed: int, 
     a, b, nbytes = PlacementProblem(graph.grid, (), traffic.wires).ends
     idle = [Item(f"idle{i}", 1) for i in range(num_chips - num_ranks)]
 
-    def link_s(rectangles: Sequence[Rectangle]) -> float:
-        chips = graph.chips_of(rectangles)
-        return float(nbytes @ graph.link_s_per_byte[chips[a], chips[b]])
-
     ranks = tuple(Item(f"rank{i}", 1) for i in range(num_ranks))
-    problem = PlacementProblem(graph.grid, (*ranks, *idle), traffic.wires, seconds=link_s)
+    problem = PlacementProblem(graph.grid, (*ranks, *idle), traffic.wires, between=graph.link_s_per_byte)
     if placer.endswith(PLACEMENT_SUFFIXES):
         chips = np.array(load_ranks(placer), dtype=np.int64)
         if len(chips) != num_ranks or chips.max() >= num_chips:

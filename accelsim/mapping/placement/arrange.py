@@ -1,24 +1,25 @@
 """Any placer under any constraints: what a placer need not know is taken off the problem before it is asked.
 
 * Spare rows and columns, and whatever else is forbidden over a whole side of the grid, are cut off.
-* Groups that lie together become one item; when it has its rectangle they are placed inside it, by the same placer.
+* Groups that lie together become one item; when it has its rectangle they are placed inside it, by the same placer, and
+  what they exchange with others pulls towards where these are.
 * Pins and other forbidden rectangles are left to the placer (:mod:`accelsim.mapping.placement.around`), and whether it
   kept to them is checked, so that a placer of another package cannot break them unseen.
 
-Not modelled: bytes between the members of a set and other groups when the members are placed inside their rectangle.
+Not modelled: the time of a layout of sets, which are laid out by bytes x hops until their members are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.around import check_constraints, overlaps
-from accelsim.mapping.placement.base import Constraints, Item, ItemWire, PlacementProblem, Placer
+from accelsim.mapping.placement.base import Constraints, Item, ItemWire, Net, PlacementProblem, Placer
 from accelsim.network.noc import Rectangle
 
 #: Room given to groups that lie together, as a multiple of their tiles, until cutting them out of it works.
@@ -73,9 +74,11 @@ class _Merged:
 
 
 def _merge(problem: PlacementProblem, room: float) -> _Merged:
-    """Sets as single items that want the tiles of their members; wires end at the set."""
+    """Sets as single items that want the tiles of their members; wires and nets end at the set."""
     given = problem.constraints
     sets = (*given.fenced, *given.together)
+    if not sets:
+        return _Merged(problem, tuple(range(len(problem.items))), ())
     inside = {member for members in sets for member in members}
     order = sorted([(i, (i,)) for i in range(len(problem.items)) if i not in inside] + [(m[0], m) for m in sets])
     place = {member: at for at, (_, members) in enumerate(order) for member in members}
@@ -89,7 +92,8 @@ def _merge(problem: PlacementProblem, room: float) -> _Merged:
     pinned = {place[item]: r for item, r in given.pinned.items()}
     pinned |= {place[members[0]]: r for members, r in given.fenced.items()}
     alone = tuple(members[0] for _, members in order)
-    merged = PlacementProblem(problem.grid, items, wires, Constraints(pinned, given.forbidden))
+    nets = tuple(replace(net, members=tuple(dict.fromkeys(place[i] for i in net.members))) for net in problem.nets)
+    merged = PlacementProblem(problem.grid, items, wires, Constraints(pinned, given.forbidden), nets)
     return _Merged(merged, alone, tuple(members for _, members in order if members in sets))
 
 
@@ -108,7 +112,8 @@ def _place_trimmed(
     inner = _seen_from(window, problem.constraints.forbidden)
     pinned = {item: _moved(r, -window.row, -window.col) for item, r in problem.constraints.pinned.items()}
     grid = window.rows, window.cols
-    found = placer(replace(problem, grid=grid, constraints=Constraints(pinned, inner)), rng, budget)
+    seen = _shifted(problem, window.row, window.col)
+    found = placer(replace(seen, grid=grid, constraints=Constraints(pinned, inner)), rng, budget)
     return tuple(_moved(rectangle, window.row, window.col) for rectangle in found)
 
 
@@ -161,6 +166,8 @@ def _place_sets(
 ) -> tuple[Rectangle, ...]:
     """Rectangles of the whole problem: those of single items, and of each set's members inside its rectangle."""
     first = {members[0]: members for members in merged.sets}
+    spots = {item: r for item, r in zip(merged.alone, outer, strict=True)}
+    spots |= {member: spots[members[0]] for members in merged.sets for member in members}
     found: dict[int, Rectangle] = {}
     for item, rectangle in zip(merged.alone, outer, strict=True):
         if item not in first:
@@ -173,10 +180,36 @@ def _place_sets(
             tuple(problem.items[member] for member in members),
             tuple(ItemWire(place[w.a], place[w.b], w.nbytes) for w in problem.wires if w.a in place and w.b in place),
             Constraints(forbidden=_seen_from(rectangle, problem.constraints.forbidden)),
+            _outward(problem, place, spots),
         )
-        parts = _place_trimmed(inside, placer, rng, budget)
+        parts = _place_trimmed(_shifted(inside, rectangle.row, rectangle.col), placer, rng, budget)
         found |= {member: _moved(parts[at], rectangle.row, rectangle.col) for member, at in place.items()}
     return tuple(found[item] for item in range(len(problem.items)))
+
+
+def _outward(problem: PlacementProblem, place: Mapping[int, int], spots: Mapping[int, Rectangle]) -> tuple[Net, ...]:
+    """What joins the items of ``place`` to others, which stay where they are, and all nets among them."""
+    wires = [Net((wire.a, wire.b), wire.nbytes) for wire in problem.wires if (wire.a in place) != (wire.b in place)]
+    found = []
+    for net in (*wires, *problem.nets):
+        inside = tuple(place[item] for item in net.members if item in place)
+        others = [spots[item] for item in net.members if item not in place]
+        points = ((r.row + r.rows / 2, r.col + r.cols / 2) for r in others)
+        if inside:
+            found.append(Net(inside, net.nbytes, (*net.points, *points)))
+    return tuple(found)
+
+
+def _shifted(problem: PlacementProblem, rows: int, cols: int) -> PlacementProblem:
+    """Fixed points as seen from a window that begins at a row and a column."""
+    timing = problem.timing
+    if timing is not None:
+        timing = replace(timing, transfers=_from(timing.transfers, rows, cols))
+    return replace(problem, nets=_from(problem.nets, rows, cols), timing=timing)
+
+
+def _from(nets: Sequence[Net], rows: int, cols: int) -> tuple[Net, ...]:
+    return tuple(replace(net, points=tuple((row - rows, col - cols) for row, col in net.points)) for net in nets)
 
 
 def _moved(rectangle: Rectangle, rows: int, cols: int) -> Rectangle:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.mapping.placement.base import FloatArray, PlacementProblem, register_placer
+from accelsim.mapping.placement.cuts import cut
 from accelsim.mapping.placement.shelves import cheapest, filled_window, lay_out
-from accelsim.mapping.placement.slicing import cut
 from accelsim.network.noc import Rectangle
 
 
@@ -53,10 +53,8 @@ def bisection_order(problem: PlacementProblem) -> list[int]:
 def _slice(problem: PlacementProblem) -> tuple[Rectangle, ...] | None:
     """Rectangles of the slicing tree; None if rounding leaves an item too few tiles."""
     weights = _weights(problem)
-    window = filled_window(problem)
     found: dict[int, Rectangle] = {}
-    whole = Rectangle(window.row, window.col, window.rows, window.cols)
-    pending = [(np.arange(len(problem.items)), whole)]
+    pending = [(np.arange(len(problem.items)), filled_window(problem))]
     last: list[int] = []
     while pending:
         items, space = pending.pop()

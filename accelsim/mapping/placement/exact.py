@@ -21,9 +21,9 @@ import numpy as np
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.base import PlacementProblem, register_placer
+from accelsim.mapping.placement.cuts import cut
 from accelsim.mapping.placement.orders import OrderCosts
 from accelsim.mapping.placement.shelves import Shelves, cheapest, filled_window, lay_out, shelf_counts, window_of
-from accelsim.mapping.placement.slicing import cut
 from accelsim.network.noc import Rectangle
 
 MAX_ITEMS = 9
@@ -51,7 +51,7 @@ def place_exact(problem: PlacementProblem, rng: np.random.Generator, budget: int
             "Use annealing, or granularity=layer on a smaller model."
         )
     orders = itertools.permutations(range(num_items))
-    if problem.seconds is not None:
+    if problem.timing is not None or problem.between is not None or problem.nets or problem.most_aspect:
         return _cheapest_of_all(problem, orders, budget)
     costs = [OrderCosts(problem, count) for count in shelf_counts(problem)]
     kept: list[tuple[float, tuple[int, ...]]] = []
@@ -61,9 +61,7 @@ def place_exact(problem: PlacementProblem, rng: np.random.Generator, budget: int
         kept = sorted([*kept, *((float(least[i]), batch[i]) for i in best)])[:_KEPT]
     layouts = [lay_out(problem, order, snake=True) for _, order in kept]
     if num_items <= MAX_SLICED and problem.constraints.is_empty:
-        window = filled_window(problem)
-        whole = Rectangle(window.row, window.col, window.rows, window.cols)
-        for found in _sliced(problem, tuple(range(num_items)), whole, None):
+        for found in _sliced(problem, tuple(range(num_items)), filled_window(problem), None):
             layouts = [cheapest(problem, [*layouts, tuple(found[item] for item in range(num_items))])]
     return cheapest(problem, layouts)
 

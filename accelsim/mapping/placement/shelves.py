@@ -170,10 +170,10 @@ def window_of(problem: PlacementProblem) -> Window:
     return Window(0, 0, *problem.grid)
 
 
-def filled_window(problem: PlacementProblem) -> Window:
+def filled_window(problem: PlacementProblem) -> Rectangle:
     """The rows that the items want, over the whole width."""
     shelves = Shelves(problem.items, window_of(problem), snake=True)
-    return Window(0, 0, shelves.rows, problem.grid[1])
+    return Rectangle(0, 0, shelves.rows, problem.grid[1])
 
 
 def whole_shares(total: int, wanted: FloatArray, least: FloatArray) -> FloatArray | None:

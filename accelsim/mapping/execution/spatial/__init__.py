@@ -47,8 +47,8 @@ CHIPS = PlanKey("chips", Count(), "Chips that the groups of a replica may fill; 
 OBJECTIVE = PlanKey(
     "objective",
     Word(("byte_hops", "latency")),
-    "What placers make least: byte_hops (bytes x hops) or latency (estimated seconds).",
-    default="byte_hops",
+    "What placers make least: latency (estimated seconds) or byte_hops (bytes x hops).",
+    default="latency",
 )
 
 

@@ -1,4 +1,4 @@
-"""The estimated time of a layout, for placers that shall find fast ones instead of short wires.
+"""The estimated time of a layout, which placers make least.
 
 A unit passes all groups of a chip one after another and all that they send; the slowest group or transfer sets the pace
 of those behind it::
@@ -11,16 +11,16 @@ shorter sides of its ends have.  Not modelled here: transfers that meet on a lin
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from accelsim.cost.base import Region
 from accelsim.hardware.chip import Chip
+from accelsim.mapping.execution.spatial.pricing import GroupPrice
 from accelsim.mapping.execution.spatial.walk import Walk
-from accelsim.network.noc import Rectangle
+from accelsim.mapping.placement.base import FloatArray, IntArray, Net, Timing
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,36 +35,40 @@ class LatencyJudge:
     walk: Walk
     chip: Chip
 
-    def of(self, members: Sequence[int]) -> Callable[[Sequence[Rectangle]], float]:
-        """Seconds of rectangles of the groups ``members``, in their order."""
+    def of(self, members: Sequence[int]) -> Timing:
+        """What makes rectangles of the groups ``members`` fast."""
         place = {group: at for at, group in enumerate(members)}
-        stream = self.walk.stream
+        stream, pipeline = self.walk.stream, self.walk.pipeline
         typical = int(np.argmax(stream.counts * np.array([shape.tokens for shape in stream.shapes])))
-        wires = [
-            (place[flow.producer], place[flow.consumer], float(self.walk.flow_bytes[index, typical]))
-            for index, flow in enumerate(self.walk.pipeline.flows)
-            if flow.producer in place and flow.consumer in place
-        ]
-        later = stream.in_flight - 1
+        hungriest = max(
+            range(len(stream.shapes)), key=lambda at: (stream.shapes[at].tokens, stream.shapes[at].past_len)
+        )
         noc = self.chip.noc
         assert noc is not None
+        transfers = (
+            Net((place[flow.producer], place[flow.consumer]), float(self.walk.flow_bytes[index, typical]))
+            for index, flow in enumerate(pipeline.flows)
+            if flow.producer in place and flow.consumer in place
+        )
 
-        def seconds(rectangles: Sequence[Rectangle]) -> float:
-            times = [self._work_s(group, r, typical) for group, r in zip(members, rectangles, strict=True)]
-            for a, b, nbytes in wires:
-                p, q = rectangles[a], rectangles[b]
-                hops = abs(p.row + p.rows / 2 - q.row - q.rows / 2) + abs(p.col + p.cols / 2 - q.col - q.cols / 2)
-                side = min(p.rows, p.cols, q.rows, q.cols)
-                times.append(hops * noc.hop_latency_s + nbytes / (side * noc.link_bandwidth_bytes_per_s))
-            return sum(times) + later * max(times)
+        def item_s(part: int, rows: IntArray, cols: IntArray) -> FloatArray:
+            return np.array([price.work_s for price in self._prices(part, rows, cols, typical)])
 
-        return seconds
+        def lacks(part: int, rows: IntArray, cols: IntArray) -> FloatArray:
+            short = [price.short_bytes for price in self._prices(part, rows, cols, hungriest)]
+            return np.maximum(0.0, short) / self.chip.sram_per_core_bytes
 
-    def _work_s(self, group: int, rectangle: Rectangle, typical: int) -> float:
-        """Time of a group for one unit; infinite where it does not fit."""
-        row = self.walk.prices.on(self.walk.pipeline.groups[group].part, Region(rectangle.rows, rectangle.cols))
-        prices = [price for price in row if price is not None]
-        if any(price.short_bytes > 0 for price in prices):
-            return math.inf
-        price = row[typical] or prices[0]
-        return price.work_s
+        return Timing(
+            kinds=tuple(pipeline.groups[group].part for group in members),
+            item_s=item_s,
+            lacks=lacks,
+            transfers=tuple(transfers),
+            hop_s=noc.hop_latency_s,
+            byte_s=1.0 / noc.link_bandwidth_bytes_per_s,
+            slowest=float(stream.in_flight - 1),
+        )
+
+    def _prices(self, part: int, rows: IntArray, cols: IntArray, shape: int) -> list[GroupPrice]:
+        """Price of a part on each of some rectangles, for a unit of one shape."""
+        pairs = zip(rows.tolist(), cols.tolist(), strict=True)
+        return [self.walk.prices.one(part, Region(*pair), shape) for pair in pairs]

@@ -53,8 +53,8 @@ def chip_problems(
         items = tuple(Item(names[i], *sizes.of_part(pipeline.groups[i].part)) for i in members)
         wires = tuple(wires_of[chip])
         here = constraints.on(chip, members, forbidden_tiles(system.chip), names)
-        seconds = judge.of(members) if judge is not None else None
-        found.append((PlacementProblem(system.chip.core_grid, items, wires, here, seconds), members))
+        timing = judge.of(members) if judge is not None else None
+        found.append((PlacementProblem(system.chip.core_grid, items, wires, here, timing=timing), members))
     return tuple(found)
 
 

@@ -122,6 +122,24 @@ class StreamPrices:
     def __init__(self, pipeline: Pipeline, stream: Stream, book: PriceBook) -> None:
         self._pipeline, self._stream, self._book = pipeline, stream, book
         self._known: dict[tuple[int, Region, int], Prices] = {}
+        self._single: dict[tuple[int, Region, int], GroupPrice] = {}
+
+    def one(self, part: int, region: Region, at: int) -> GroupPrice:
+        """Price of a part on a region for one shape alone, or the first that reaches the part; not interpolated.
+
+        Args:
+            part: Index of the part.
+            region: Rows and columns of tiles.
+            at: Index of the shape.
+        """
+        key = part, region, at
+        if key not in self._single:
+            block = self._pipeline.parts[part]
+            reached = self._reached(block)
+            shape = self._stream.shapes[at]
+            shape = shape if shape in reached else reached[0]
+            self._single[key] = self._book.price(block, shape, region, self.part_buffer_bytes(part))
+        return self._single[key]
 
     def on(self, part: int, region: Region, beside_bytes: int = 0) -> Prices:
         """Price of a part on a region for each shape.
@@ -151,9 +169,12 @@ class StreamPrices:
         return buffer_bytes(self._pipeline, self._book.segments(self._stream.largest))
 
     def _priced(self, part: BlockPart, region: Region, buffers: int) -> Prices:
-        reached = [s for s in self._stream.shapes if s.has_logits or part.segment != self._pipeline.last_segment]
-        priced = self._book.along(part, region, reached, buffers)
+        priced = self._book.along(part, region, self._reached(part), buffers)
         return tuple(priced.get(shape) for shape in self._stream.shapes)
+
+    def _reached(self, part: BlockPart) -> list[Shape]:
+        """Shapes of the units that go through a part."""
+        return [s for s in self._stream.shapes if s.has_logits or part.segment != self._pipeline.last_segment]
 
 
 def short_bytes(prices: Prices) -> float:

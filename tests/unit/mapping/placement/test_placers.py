@@ -1,15 +1,17 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from accelsim.errors import PlacementError
 from accelsim.mapping.placement.arrange import arrange
-from accelsim.mapping.placement.bands import banded, polish
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, ItemWire, PlacementProblem, mean_aspect
+from accelsim.mapping.placement.bands import banded
+from accelsim.mapping.placement.base import PLACERS, Constraints, Item, ItemWire, PlacementProblem, Timing, mean_aspect
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
 from accelsim.mapping.placement.exact import _sliced
 from accelsim.mapping.placement.placement import parse_placement
+from accelsim.mapping.placement.shelves import Shelves, window_of
 from accelsim.network.noc import Rectangle
 
 NONE = Constraints()
@@ -108,17 +110,18 @@ def test_bands_keep_small_items_between_large_ones_near_squares():
     order, bounds = banded(problem)
     assert sorted(order) == list(range(20))
     assert all(len({sizes[i] for i in order[a:b]}) == 1 for a, b in itertools.pairwise(bounds[:3]))
-    rectangles = polish(problem, order, bounds, np.random.default_rng(0), 100)
+    rectangles = Shelves(items, window_of(problem), snake=True).lay_between(np.array(order), bounds)
     assert mean_aspect(rectangles) < 0.7 * mean_aspect(place("snake", problem))
 
 
 def test_the_cost_is_the_time_where_a_problem_has_one():
-    def seconds(rectangles):  # the widest rectangle decides: tall shelves win
-        return max(r.cols for r in rectangles)
+    def item_s(kind, rows, cols):  # the widest rectangle decides: tall shelves win
+        return cols.astype(float)
 
     problem = chain(9)
-    timed = PlacementProblem(problem.grid, problem.items, problem.wires, seconds=seconds)
-    assert timed.cost(place("snake", timed)) < seconds(place("snake", problem))
+    timing = Timing((0,) * 9, item_s, lambda kind, rows, cols: np.zeros(len(rows)), (), 0.0, 0.0, 0.0, 1.0)
+    timed = replace(problem, timing=timing)
+    assert timed.cost(place("snake", timed)) < max(r.cols for r in place("snake", problem))
     assert timed.cost(place("annealing", timed)) <= timed.cost(place("snake", timed))
 
 
