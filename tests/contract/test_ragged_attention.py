@@ -19,6 +19,7 @@ from accelsim.workload.traversal import Span
 MACHINES = {
     "bsp": ("graphcore-gc200", DType.FP16),
     "gpu": ("nvidia-h100-sxm", DType.BF16),
+    "manycore": ("tenstorrent-n150", DType.BF16),
     "mesh": ("cerebras-cs2", DType.FP16),
     "systolic": ("google-tpu-v4-pod:4", DType.BF16),
 }
