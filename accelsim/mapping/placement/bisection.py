@@ -17,6 +17,9 @@ from accelsim.mapping.placement.cuts import cut
 from accelsim.mapping.placement.shelves import cheapest, filled_window, lay_out
 from accelsim.network.noc import Rectangle
 
+#: Items above which only the eigenvectors that are looked at are computed.
+_MANY = 200
+
 
 @register_placer("recursive_bisection")
 def place_bisection(problem: PlacementProblem, rng: np.random.Generator, budget: int) -> tuple[Rectangle, ...]:
@@ -104,7 +107,13 @@ def _fiedler(weights: FloatArray) -> FloatArray:
     degree = weights.sum(axis=1)
     scale = 1.0 / np.sqrt(np.maximum(degree, degree.max() * 1e-9 + 1e-300))
     laplacian = np.diag(degree) - weights
-    _, vectors = np.linalg.eigh(laplacian * scale[:, None] * scale[None, :])
+    scaled = laplacian * scale[:, None] * scale[None, :]
+    if len(weights) > _MANY:
+        from scipy.linalg import eigh
+
+        _, vectors = eigh(scaled, subset_by_index=[0, 1])
+    else:
+        _, vectors = np.linalg.eigh(scaled)
     second = vectors[:, min(1, len(weights) - 1)] * scale
     return np.asarray(second, dtype=np.float64)
 
