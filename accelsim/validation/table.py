@@ -59,6 +59,19 @@ class Table:
         """Cells of a column, blank where the table has no such column."""
         return self.columns.get(column) or [""] * len(self)
 
+    def require(self, columns: Iterable[str]) -> None:
+        """Complain about columns that the table has not.
+
+        Args:
+            columns: Names of those that a reader needs.
+
+        Raises:
+            ConfigError: Some are missing; names them and what is there.
+        """
+        missing = [column for column in columns if column not in self.columns]
+        if missing:
+            raise ConfigError(f"{self.name}:1: columns missing: {', '.join(missing)}. Here: {', '.join(self.columns)}.")
+
     def where(self, row: int, column: str) -> str:
         """``file:line:column`` of a cell.
 

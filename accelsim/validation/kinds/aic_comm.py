@@ -9,6 +9,7 @@ from accelsim.validation.machines import Machines
 from accelsim.validation.rigs import our_name
 from accelsim.validation.table import Table
 
+_NEEDED = ("chip", "op_name", "kernel_source", "nccl_dtype", "num_gpus", "message_size", "latency_us")
 #: How a kernel is timed, which says its library too (data/rigs.yaml).
 _TIMINGS = {
     "NCCL": "nccl_tests_out_of_place",
@@ -28,15 +29,17 @@ class AicComm(SuiteKind):
 
     def operators(self, table: Table) -> Table:
         """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
+        table.require(_NEEDED)
         return translated(table, _call)[0]
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
         """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
+        table.require(_NEEDED)
         return compare_translated(suite, table, machines, _call)
 
 
 def _call(row: Row) -> Row | LeftOut:
-    kernel, kind = row["kernel_source"], row["nccl_dtype"] or row["allreduce_dtype"]
+    kernel, kind = row["kernel_source"], row["nccl_dtype"] or row.get("allreduce_dtype", "")
     if kernel not in _TIMINGS:
         return LeftOut(f"collectives of {kernel} are not modelled")
     if kind not in _TYPES:

@@ -11,6 +11,7 @@ from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.rigs import our_name
 from accelsim.validation.table import Table
 
+_OF_GEMM = ("chip", "gemm_dtype", "m", "n", "k", "latency_us", "src")
 _TIMING = "cuda_graph_event"
 #: How the weights are stored, and what is multiplied, by the type of a product.
 _TYPES = {
@@ -30,10 +31,12 @@ class AicGemm(SuiteKind):
 
     def operators(self, table: Table) -> Table:
         """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
+        table.require(_OF_GEMM)
         return translated(table, _gemm)[0]
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
         """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
+        table.require(_OF_GEMM)
         return compare_translated(suite, table, machines, _gemm)
 
 
@@ -43,7 +46,7 @@ def _gemm(row: Row) -> Row | LeftOut:
         return LeftOut(f"no kernel of {kind} products is modelled")
     storage, dtype = _TYPES[kind]
     if storage == "block" and library == "vllm":
-        library = next((name for name in VLLM_BLOCK_KERNELS if name in row["kernel_source"].lower()), library)
+        library = next((name for name in VLLM_BLOCK_KERNELS if name in row.get("kernel_source", "").lower()), library)
     op = "_".join(part for part in ("gemm", storage, library if library != "vllm" or storage else "") if part)
     if op not in OPERATIONS:
         return LeftOut(f"no kernel of {kind} products of {library} is modelled")

@@ -122,9 +122,7 @@ def measured_calls(table: Table, machines: Machines) -> list[MeasuredCall | Left
     Raises:
         ConfigError: A column is missing.
     """
-    missing = [column for column in _NEEDED if column not in table.columns]
-    if missing:
-        raise ConfigError(f"{table.name}:1: columns missing: {', '.join(missing)}. Here: {', '.join(table.columns)}.")
+    table.require(_NEEDED)
     names = list(table.columns)
     rows = zip(*(table.columns[name] for name in names), strict=True)
     return [_measured({n: cell.strip() for n, cell in zip(names, row, strict=True)}, machines) for row in rows]

@@ -28,6 +28,7 @@ class Cycles(SuiteKind):
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
         """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
+        table.require((*_NUMBERS, "array", "dataflow", "bandwidth_mode"))
         every = np.arange(len(table))
         numbers = np.stack([table.numbers(name, every) for name in _NUMBERS], axis=1)
         for row, column in np.argwhere(~(numbers >= 1)).tolist():

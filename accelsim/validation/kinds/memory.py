@@ -26,8 +26,12 @@ class Memory(SuiteKind):
 
     def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
         """See :class:`~accelsim.validation.kinds.base.SuiteKind`; one attention of training a row."""
+        table.require(("hardware", "op", "dtype", *_EXTENTS, MEASURED_BYTES))
         every = np.arange(len(table))
-        shapes = np.stack([table.numbers(name, every) for name in _EXTENTS], axis=1).astype(int).tolist()
+        numbers = np.stack([table.numbers(name, every) for name in _EXTENTS], axis=1)
+        for row, column in np.argwhere(~(numbers >= 1)).tolist():
+            raise ConfigError(f"{table.where(row, _EXTENTS[column])}: expected a number of at least 1")
+        shapes = numbers.astype(int).tolist()
         ops, dtypes = table.text("op"), table.text("dtype")
         predicted = [_peak(op, shape, DType(dtype)) for op, shape, dtype in zip(ops, shapes, dtypes, strict=True)]
         kinds = [f"{op} memory" for op in ops]
