@@ -19,7 +19,7 @@ from accelsim.validation.table import Table
 
 _NUMBERS = ("M", "N", "K", "sram_kB_each", "words_per_cycle", "total_cycles")
 _WORDS_PER_KB = 1024
-_HARDWARE = "one systolic array"
+_HARDWARE = "systolic array"
 
 
 @register_suite_kind("cycles")
