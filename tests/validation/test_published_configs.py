@@ -52,7 +52,7 @@ def test_what_needs_no_new_block_is_accepted_with_its_counts(row: Row) -> None:
 def test_the_others_are_refused_with_every_reason(row: Row) -> None:
     with pytest.raises(ConfigError) as caught:
         load_model(row.path)
-    family, *reasons = str(caught.value).splitlines()
+    *reasons, family = str(caught.value).splitlines()
     assert "model_type: family" in family
     assert all(any(reason in line for line in reasons) for reason in row.reasons)
     modelled = ("latent attention", "mixture of experts is", "multi-token")

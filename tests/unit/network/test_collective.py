@@ -31,7 +31,9 @@ def test_ring_all_reduce_on_a_switch_by_hand() -> None:
     assert cost.launch_s == pytest.approx(level.collectives.launch_s + simple.launch_s + own_s)
     assert cost.work_s == pytest.approx(cost.launch_s + 14 * step_s)
     assert cost.traffic_bytes == {"nvlink": 14 * 2**23}
-    assert cost.parts_s == pytest.approx({"launch": cost.launch_s, "nvlink": 14 * step_s})
+    latency_s = 14 * (0.5e-6 + simple.step_latency_s)
+    parts_s = {"launch": cost.launch_s, "link latency": latency_s, "nvlink": 14 * step_s - latency_s}
+    assert cost.parts_s == pytest.approx(parts_s)
     assert (cost.limiter, cost.on_cores) == ("nvlink", False)
 
 

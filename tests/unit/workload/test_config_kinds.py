@@ -76,8 +76,8 @@ def test_a_wrapper_of_an_unsupported_language_model_gives_the_reasons_of_that(tm
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, wrapped(text, vision_config={"hidden_size": 16}))
     assert [line.split(": ", 1)[1].partition(".")[0] for line in str(caught.value).splitlines()] == [
-        "model_type: family 'new' is not supported",
         "mamba_d_state: a state-space model (Mamba) is not modelled",
+        "model_type: family 'new' is not supported",
     ]
 
 
