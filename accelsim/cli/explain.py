@@ -60,7 +60,7 @@ def _help_of(word: str) -> Rows:
         ConfigError: It stands for nothing; suggests the nearest word.
     """
     found = [*_of_warning(word), *_of_option(word), *_of_term(word), *_of_link(word), *_of_plan(word)]
-    found += _of_type(word) or _of_calibration(word)
+    found += _of_type(word) or _of_calibration(word) or _of_member(word)
     if found and "." not in word:
         return [*found, *_of_same_fields(word)]
     return found or _of_field(word)
@@ -105,6 +105,13 @@ def _of_plan(word: str) -> Rows:
     root, _, key = word.partition(".")
     of_plan = explain_key(key if root == "plan" else word)
     return [] if of_plan is None else [("plan key", key if root == "plan" else word), *of_plan.items()]
+
+
+def _of_member(word: str) -> Rows:
+    """Placers, executions, topologies, algorithms ... of that name, as ``show placers`` lists them."""
+    from accelsim.cli.registries import named
+
+    return [row for kind, name, meaning in named(word) for row in (("name", name), ("of", kind), ("meaning", meaning))]
 
 
 def _of_type(word: str) -> Rows:
@@ -204,7 +211,8 @@ def _unknown(word: str) -> str:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return (
         f"unknown word {word!r}. Known: fields (chip.clock, system.levels, model.head_dim, plan.tp, dtype.fp8, "
-        f"chip.calibration.gemm), options, warnings, and what results print (MFU, hbm, launch).{hint}"
+        f"chip.calibration.gemm), options, warnings, what accelsim show lists (snake, spatial, ring) and what results "
+        f"print (MFU, hbm, launch). Operators of a model: accelsim show graph MODEL.{hint}"
     )
 
 

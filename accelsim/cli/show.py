@@ -12,6 +12,7 @@ from accelsim.cli.caseflags import Stated, takes_case
 from accelsim.cli.command import add_command
 from accelsim.cli.groups import grouped
 from accelsim.cli.output import write_json
+from accelsim.cli.registries import REGISTRIES, members
 from accelsim.cli.wrap import wrapped
 from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
@@ -23,22 +24,9 @@ if TYPE_CHECKING:
 
 
 _CATALOG = ("models", "systems", "chips", "profiles")
-#: Where the registries are that are listed.
-_REGISTRIES = {
-    "topologies": "accelsim.network.topology.base:TOPOLOGIES",
-    "collectives": "accelsim.network.collectives.base:COLLECTIVES",
-    "placers": "accelsim.mapping.placement.base:PLACERS",
-    "schedules": "accelsim.mapping.schedule.base:SCHEDULES",
-    "executions": "accelsim.mapping.execution.base:EXECUTIONS",
-    "operators": "accelsim.workload.operator:OPERATORS",
-    "families": "accelsim.workload.families.base:FAMILIES",
-    "blocks": "accelsim.workload.blocks.base:BLOCKS",
-    "cost-models": "accelsim.cost.base:COST_MODELS",
-    "kernel-families": "accelsim.cost.gpu.kernels.base:KERNEL_FAMILIES",
-}
 #: Columns of the names in a list.
 _NAMES = 26
-LISTS = (*_CATALOG, *_REGISTRIES, "plugins", "support", "schema", "graph", "tasks")
+LISTS = (*_CATALOG, *REGISTRIES, "plugins", "support", "schema", "graph", "tasks")
 
 
 def register(app: typer.Typer) -> None:
@@ -83,8 +71,8 @@ def show(
     console = make_console()
     if what in _CATALOG:
         _show_catalog(console, what)
-    elif what in _REGISTRIES:
-        _show_registry(console, _REGISTRIES[what])
+    elif what in REGISTRIES:
+        _show_registry(console, what)
     elif what == "plugins":
         _show_plugins(console)
     elif what == "support":
@@ -112,17 +100,11 @@ def _show_catalog(console: Console, kind: str) -> None:
         print_entry(console, name, description, _NAMES)
 
 
-def _show_registry(console: Console, where: str) -> None:
-    from importlib import import_module
-
+def _show_registry(console: Console, kind: str) -> None:
     from accelsim.cli.tables import print_entry
-    from accelsim.registry import Registry
 
-    module, _, name = where.partition(":")
-    registry: Registry[object] = getattr(import_module(module), name)
-    for member_name, member in registry.items():
-        first = (member.__doc__ or "").strip().partition("\n")[0]
-        print_entry(console, member_name, first, _NAMES)
+    for name, meaning in members(kind):
+        print_entry(console, name, meaning, _NAMES)
 
 
 def _show_plugins(console: Console) -> None:

@@ -102,7 +102,14 @@ _WORDS = {
     "decode": "Passes of one new token per sequence, behind those in the KV cache.",
     "elasticity": "Per cent that a figure changes by when a parameter grows by one per cent.",
     "checks": "Published figures that a file's structure must reproduce, else it is not loaded.",
-    "assumed": "A value without a source; a run's -v lists those it rests on.",
+    "assumed": "A value without a source; a run's -v lists those it rests on. Of a price (show support): another "
+    "type's numbers, or no measurement.",
+    "measured": "Of a price (show support): fitted to measured rows of this chip.",
+    "inherited": "Of a price or calibration: taken over from another chip (calibration_from) that was measured.",
+    "typical": "Of a price (show support): a calibration that is typical of chips of the kind.",
+    "refused": "The chip does not run the type, or the plan does not suit or fit; the reason is printed.",
+    "of which": "Of traffic: bytes by what they hold, in main memory.",
+    "@": "Behind a group of tiles: its piece, counted from 0 (decoder0.mlp@2); @* is any piece. See pieces.",
 }
 
 #: Every word, in small letters.

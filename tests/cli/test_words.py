@@ -155,3 +155,32 @@ def test_towers_are_said_not_to_be_counted_and_why(accelsim):
     assert card["tower_params"] is None and card["towers"].startswith("not counted: only the language model")
     assert "towers" in accelsim("show", str(config)).out
     assert json.loads(accelsim("show", "llama3-8b", "--json", "-").out)["towers"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("word", "kind", "meaning"),
+    [
+        ("snake", "placers", "Model order there and back"),
+        ("spatial", "executions", "Groups of operators on rectangles"),
+        ("dragonfly", "topologies", "shortest routes"),
+        ("double_binary_tree", "collectives", "all_reduce/double_binary_tree"),
+    ],
+)
+def test_what_show_lists_is_explained_by_its_name(accelsim, word, kind, meaning):
+    done = accelsim("explain", word)
+    assert f"of       {kind}" in done.out
+    assert meaning in done.out
+
+
+def test_every_level_of_support_is_explained(accelsim):
+    from accelsim.validation.support import LEVELS
+
+    for level in LEVELS:
+        assert "a price" in " ".join(accelsim("explain", level).out.split()) or level == "refused"
+        assert accelsim("explain", level).code == 0
+
+
+def test_a_piece_of_a_group_is_explained_by_its_sign(accelsim):
+    done = accelsim("explain", "mlp.gate_up")
+    assert "accelsim show graph MODEL" in " ".join(done.err.split())
+    assert "decoder0.mlp@2" in " ".join(accelsim("explain", "@").out.split())
