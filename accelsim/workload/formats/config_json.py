@@ -122,10 +122,10 @@ def _quantised(document: Document, config: Mapping[str, Any], fields: dict[str, 
     """The model with the formats its checkpoint is stored in.
 
     Raises:
-        ConfigError: A way to quantise that is not read.
+        ConfigError: A way to quantise that is not read, or what is no section with keys.
     """
     for key in CONFIG_KEYS:
-        if isinstance(config.get(key), Mapping):
+        if config.get(key) is not None:
             try:
                 stored, warnings = stored_of(model, config[key])
             except ConfigError as error:

@@ -68,7 +68,8 @@ def load_model_file(
 def _with_sidecar(document: Document) -> Document:
     """The config with what a file beside it says of its quantisation, unless it says so itself."""
     path = document.path.parent / SIDECAR_NAME
-    if document.path.name != CONFIG_NAME or "quantization_config" in document.root.children or not path.is_file():
+    own = document.root.children.get("quantization_config")
+    if document.path.name != CONFIG_NAME or (own is not None and own.value is not None) or not path.is_file():
         return document
     beside = load_document(path)
     stated = beside.root if "quant_algo" in beside.root.children else beside.root.children.get("quantization")

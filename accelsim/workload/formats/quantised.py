@@ -44,8 +44,10 @@ def stored_of(model: Model, stated: Stated) -> tuple[Stored, tuple[str, ...]]:
         stated: The section of the config.
 
     Raises:
-        ConfigError: A method or a number of bits that no format has; says which there are.
+        ConfigError: A method or a number of bits that no format has; says which there are.  No section with keys.
     """
+    if not isinstance(stated, Mapping):
+        raise ConfigError(f"expected keys such as quant_method or quant_algo, got {stated!r}. {_REMEDY}")
     scheme = _scheme(stated)
     ignored = Patterns((*_ignored(stated), *scheme.ignored))
     groups = [(group, Patterns(group.targets)) for group in scheme.groups]
@@ -89,7 +91,7 @@ def _scheme(stated: Stated) -> Scheme:
 def _method(stated: Stated) -> str:
     """The method; a section with an algorithm of Model Optimizer is one of its own, whatever it calls itself."""
     method = stated.get("quant_method")
-    if stated.get("quant_algo") and method != "compressed-tensors":
+    if "quant_algo" in stated and method != "compressed-tensors" and (stated["quant_algo"] or method is None):
         return "modelopt" if not str(method).startswith("modelopt") else str(method)
     if method is None and "config_groups" in stated:
         return "compressed-tensors"
@@ -117,6 +119,8 @@ def _by_format(found: list[tuple[Module, Group | None]]) -> Counter[Format]:
 
 def _inputs(scheme: Scheme, model: Model) -> Format | None:
     """What linear layers are multiplied by, where it is not their formats' own way."""
+    if not scheme.groups:
+        return None
     first = scheme.groups[0]
     if all(group.weight_only for group in scheme.groups) and first.weights.quantises_inputs:
         return Format.plain(model.wide)

@@ -36,7 +36,7 @@ LINEAR = 4 * 256 * 256 + 3 * 256 * 512
 WIDE = 2 * 1000 * 256 + (4 * 2 + 1) * 256
 
 
-def llama(tmp_path: Path, quantised: dict[str, Any], **further: Any) -> Model:
+def llama(tmp_path: Path, quantised: object, **further: Any) -> Model:
     folder = tmp_path / "llama"
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps({**LLAMA, **further, "quantization_config": quantised}))
@@ -206,6 +206,43 @@ def test_a_file_beside_the_config_states_it_too_and_the_cache(tmp_path: Path) ->
     assert weight_bytes(quantised) == 4 * (LINEAR + 7 * 4) + 2 * WIDE
     assert quantised.own_types.kv is DType.FP8
     assert 2 * quantised.kv_bytes_per_token() == plain.kv_bytes_per_token()
+    # A config that says null says nothing of it.
+    (tmp_path / "config.json").write_text(json.dumps({**LLAMA, "quantization_config": None}))
+    assert load_model(tmp_path).stored == quantised.stored
+
+
+def test_a_file_beside_the_config_that_is_no_section_is_refused_instead_of_ignored(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    (tmp_path / "hf_quant_config.json").write_text(json.dumps({"quantization": "FP8"}))
+    with pytest.raises(ConfigError, match=r"hf_quant_config.json:1: quantization_config: expected keys .* got 'FP8'"):
+        load_model(tmp_path)
+
+
+def test_a_checkpoint_of_which_the_cache_alone_is_quantised_keeps_its_weights(tmp_path: Path) -> None:
+    model = llama(tmp_path, {"quant_algo": None, "kv_cache_quant_algo": "FP8"})
+    assert weight_bytes(model) == 2 * (4 * LINEAR + WIDE)
+    assert model.own_types.kv is DType.FP8
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name", "inputs", "scale_bytes"),
+    [
+        ("FP8_BLOCK_SCALES", "fp8-block", "fp8-block", 4 * (4 * 4 + 3 * 8)),
+        ("W8A16", "int8-channel", "bf16", 2 * (4 * 256 + 2 * 512 + 256)),
+        ("W4A16", "int4-channel", "bf16", 2 * (4 * 256 + 2 * 512 + 256)),
+        ("W4A8_NVFP4_FP8", "nvfp4", "fp8", None),
+        ("W4A16_MXFP4", "mxfp4", "bf16", None),
+    ],
+)
+def test_algorithms_of_tensorrt_llm_say_what_is_stored_and_what_is_multiplied(
+    tmp_path: Path, algorithm: str, name: str, inputs: str, scale_bytes: int | None
+) -> None:
+    model = llama(tmp_path, {"quant_algo": algorithm, "exclude_modules": ["lm_head"]})
+    product = model.own_types.products.mlp
+    assert (product.weights.name, product.inputs.name) == (name, inputs)
+    if scale_bytes is not None:
+        bits = 4 if name.startswith("int4") else 8
+        assert weight_bytes(model) == 4 * (LINEAR * bits // 8 + scale_bytes) + 2 * WIDE
 
 
 @pytest.mark.parametrize(
@@ -219,10 +256,11 @@ def test_a_file_beside_the_config_states_it_too_and_the_cache(tmp_path: Path) ->
         ({"quant_method": "fp8", "ignored_layers": 5}, "ignored_layers: expected names or patterns of modules, got 5"),
         ({"quant_algo": "MIXED_PRECISION", "quantized_layers": {}}, "quantized_layers: expected modules"),
         ({"quant_method": "bitsandbytes"}, "expected load_in_4bit or load_in_8bit"),
+        ("gptq", "expected keys such as quant_method or quant_algo, got 'gptq'"),
         ({"quant_method": "fp8", "kv_cache_quant_algo": "FP3"}, "'FP3' is not read. Known: FP8, INT8"),
     ],
 )
-def test_what_is_not_read_is_refused_with_its_place(tmp_path: Path, quantised: dict[str, Any], words: str) -> None:
+def test_what_is_not_read_is_refused_with_its_place(tmp_path: Path, quantised: Any, words: str) -> None:
     with pytest.raises(ConfigError, match=rf"config.json:1: quantization_config: .*{words}"):
         llama(tmp_path, quantised)
 

@@ -13,18 +13,23 @@ _NAMES = {
     "FP8_PER_CHANNEL_PER_TOKEN": "fp8-channel",
     "FP8_PB_WO": "fp8-block",
     "FP8_PB_REAL": "fp8-block",
+    "FP8_BLOCK_SCALES": "fp8-block",
+    "W8A16": "int8-channel",
+    "W4A16": "int4-channel",
     "INT8_SQ": "int8",
     "W8A8_SQ_PER_CHANNEL": "int8",
     "NVFP4": "nvfp4",
     "NVFP4_AWQ": "nvfp4",
     "W4A16_NVFP4": "nvfp4",
     "MXFP8": "mxfp8",
+    "W4A8_NVFP4_FP8": "nvfp4",
+    "W4A16_MXFP4": "mxfp4",
     "W4A8_MXFP4_FP8": "mxfp4",
     "MXFP4": "mxfp4",
 }
 _IN_GROUPS = ("W4A16_AWQ", "W4A8_AWQ", "INT4_AWQ")
-_FP8_INPUTS = ("W4A8_AWQ", "W4A8_MXFP4_FP8")
-_WEIGHT_ONLY = ("FP8_PB_WO", "W4A16_NVFP4")
+_FP8_INPUTS = ("W4A8_AWQ", "W4A8_NVFP4_FP8", "W4A8_MXFP4_FP8")
+_WEIGHT_ONLY = ("FP8_PB_WO", "W8A16", "W4A16", "W4A16_NVFP4", "W4A16_MXFP4")
 
 
 @register_method("modelopt")
@@ -33,12 +38,16 @@ _WEIGHT_ONLY = ("FP8_PB_WO", "W4A16_NVFP4")
 def read_modelopt(stated: Stated) -> Scheme:
     """One algorithm for all linear layers, or ``MIXED_PRECISION`` with that of each under ``quantized_layers``.
 
+    ``quant_algo: null`` is what a checkpoint has of which the KV cache alone is quantised, or nothing.
+
     Args:
         stated: The section.
 
     Raises:
         ConfigError: An algorithm that is not read.
     """
+    if stated.get("quant_algo") is None:
+        return Scheme((), ())
     layers = stated.get("quantized_layers")
     if str(stated.get("quant_algo")).upper() == "MIXED_PRECISION" and isinstance(layers, Mapping):
         by_group: dict[Group, list[str]] = {}
