@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from accelsim.validation.compare import MeasuredComparison, compare_table
+from accelsim.validation.kinds.base import SuiteKind
 from accelsim.validation.machines import Machines
 from accelsim.validation.predict import Note
 from accelsim.validation.table import Table
@@ -42,21 +44,34 @@ def translated(table: Table, translate: Translate) -> tuple[Table, tuple[Note, .
     return Table(table.name, columns, lines, table.sha256), notes
 
 
-def compare_translated(suite: str, table: Table, machines: Machines, translate: Translate) -> MeasuredComparison:
-    """Predictions beside the measurements of the rows that ``translate`` can read.
+class Translated(SuiteKind):
+    """Suites of operators in the columns of their source; a member says how a row is read.
 
-    Args:
-        suite: Name that the rows of errors carry.
-        table: In the columns of the source.
-        machines: Chips by the hardware names of the source.
-        translate: See :func:`translated`.
-
-    Raises:
-        ConfigError: A cell of a translated row that cannot be meant.
+    Attributes:
+        needs: Columns that every file has.
     """
-    ours, left_out = translated(table, translate)
-    found = compare_table(suite, ours, machines)
-    return replace(found, notes=(*found.notes, *left_out))
+
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def row(self, row: Row) -> Row | LeftOut:
+        """A row of the source in the columns of operators, or why it is left out.
+
+        Args:
+            row: Cells by column.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how a row is read")
+
+    def operators(self, table: Table) -> Table:
+        """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
+        table.require(self.needs)
+        return translated(table, self.row)[0]
+
+    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
+        """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
+        table.require(self.needs)
+        ours, left_out = translated(table, self.row)
+        found = compare_table(suite, ours, machines)
+        return replace(found, notes=(*found.notes, *left_out))
 
 
 def seconds(microseconds: str) -> str:

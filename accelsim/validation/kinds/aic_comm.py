@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from accelsim.validation.compare import MeasuredComparison
-from accelsim.validation.kinds._translate import LeftOut, Row, compare_translated, seconds, translated
-from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
-from accelsim.validation.machines import Machines
+from typing import ClassVar
+
+from accelsim.validation.kinds._translate import LeftOut, Row, Translated, seconds
+from accelsim.validation.kinds.base import register_suite_kind
 from accelsim.validation.rigs import our_name
-from accelsim.validation.table import Table
 
 _NEEDED = ("chip", "op_name", "kernel_source", "nccl_dtype", "num_gpus", "message_size", "latency_us")
 #: How a kernel is timed, which says its library too (data/rigs.yaml).
@@ -24,18 +23,14 @@ _TYPES = {"bfloat16": ("bf16", 2), "half": ("fp16", 2), "int8": ("int8", 1)}
 
 
 @register_suite_kind("aic_comm")
-class AicComm(SuiteKind):
+class AicComm(Translated):
     """Calls inside a node by nccl-tests and by the engines' collectors."""
 
-    def operators(self, table: Table) -> Table:
-        """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
-        table.require(_NEEDED)
-        return translated(table, _call)[0]
+    needs: ClassVar[tuple[str, ...]] = _NEEDED
 
-    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
-        """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
-        table.require(_NEEDED)
-        return compare_translated(suite, table, machines, _call)
+    def row(self, row: Row) -> Row | LeftOut:
+        """See :class:`Translated`."""
+        return _call(row)
 
 
 def _call(row: Row) -> Row | LeftOut:

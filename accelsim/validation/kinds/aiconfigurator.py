@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from accelsim.cost.gpu.kernels._gemm_variants import VLLM_BLOCK_KERNELS
-from accelsim.validation.compare import MeasuredComparison
-from accelsim.validation.kinds._translate import LeftOut, Row, compare_translated, seconds, translated
-from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
-from accelsim.validation.machines import Machines
+from accelsim.validation.kinds._translate import LeftOut, Row, Translated, seconds
+from accelsim.validation.kinds.base import register_suite_kind
 from accelsim.validation.operations import OPERATIONS
 from accelsim.validation.rigs import our_name
-from accelsim.validation.table import Table
 
 _OF_GEMM = ("chip", "gemm_dtype", "m", "n", "k", "latency_us", "src")
 _TIMING = "cuda_graph_event"
@@ -26,22 +25,18 @@ _TYPES = {
 
 
 @register_suite_kind("aic_gemm")
-class AicGemm(SuiteKind):
+class AicGemm(Translated):
     """Products of the linear layers of TensorRT-LLM, vLLM and SGLang."""
 
-    def operators(self, table: Table) -> Table:
-        """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
-        table.require(_OF_GEMM)
-        return translated(table, _gemm)[0]
+    needs: ClassVar[tuple[str, ...]] = _OF_GEMM
 
-    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
-        """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
-        table.require(_OF_GEMM)
-        return compare_translated(suite, table, machines, _gemm)
+    def row(self, row: Row) -> Row | LeftOut:
+        """See :class:`Translated`."""
+        return _gemm(row)
 
 
 def _gemm(row: Row) -> Row | LeftOut:
-    kind, library = row["gemm_dtype"], row["src"].split("/")[1]
+    kind, library = row["gemm_dtype"], row["src"].removeprefix("gemm/").partition("/")[0]
     if kind not in _TYPES:
         return LeftOut(f"no kernel of {kind} products is modelled")
     storage, dtype = _TYPES[kind]

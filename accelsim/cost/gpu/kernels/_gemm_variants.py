@@ -28,13 +28,11 @@ class Variant:
     Attributes:
         stored: Type of weights that are unpacked to the one that is multiplied; None where they are multiplied as
             they are.
-        has_blocks: Whether both operands have a scale per block, and the activations their own per row.
         coarse: Whether products of narrow types have few tiles; the others take those of the 16-bit products.
         hosted: Whether the host issues the kernels one by one, also where a graph is replayed.
     """
 
     stored: DType | None = None
-    has_blocks: bool = False
     coarse: bool = False
     hosted: bool = False
 
@@ -45,8 +43,8 @@ PLAIN = Variant(coarse=True)
 VARIANTS: Mapping[str, Variant] = {
     "trtllm": Variant(),
     "sglang": Variant(coarse=True),
-    **{f"block_{library}": Variant(has_blocks=True, coarse=True) for library in LIBRARIES},
-    **{f"block_{kernel}": Variant(has_blocks=True, coarse=True, hosted=True) for kernel in VLLM_BLOCK_KERNELS},
+    **{f"block_{library}": Variant(coarse=True) for library in LIBRARIES},
+    **{f"block_{kernel}": Variant(coarse=True, hosted=True) for kernel in VLLM_BLOCK_KERNELS},
     "int8_weights_trtllm": Variant(stored=DType.INT8),
     "int4_weights_trtllm": Variant(stored=DType.INT4),
 }
