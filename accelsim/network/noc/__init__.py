@@ -8,7 +8,13 @@ latency of packets and the rate at which a mesh saturates.
 from accelsim.network.noc.coarse import CoarseMesh, MeshFlows, coarse_topology, flow_graph
 from accelsim.network.noc.load import LoadedMesh
 from accelsim.network.noc.mesh import MeshGrid, MeshRoutes, route_link_bytes, xy_route_links
-from accelsim.network.noc.rectangle import Rectangle, rect_to_rect_flows, rect_to_rect_transfer, rect_to_rects_flows
+from accelsim.network.noc.rectangle import (
+    Rectangle,
+    largest_rectangle,
+    rect_to_rect_flows,
+    rect_to_rect_transfer,
+    rect_to_rects_flows,
+)
 from accelsim.network.noc.router import RouterSpec
 from accelsim.network.noc.traffic import Traffic
 from accelsim.network.noc.tree import multicast_link_bytes, multicast_links, reduction_link_bytes, reduction_links
@@ -24,6 +30,7 @@ __all__ = [
     "Traffic",
     "coarse_topology",
     "flow_graph",
+    "largest_rectangle",
     "multicast_link_bytes",
     "multicast_links",
     "rect_to_rect_flows",

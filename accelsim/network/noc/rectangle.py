@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.errors import ConfigError, PlacementError, ShapeError
 from accelsim.network.noc.mesh import FloatArray, IntArray
@@ -48,6 +49,35 @@ class Rectangle:
 
     def __str__(self) -> str:
         return f"rectangle {self.rows}x{self.cols} at ({self.row}, {self.col})"
+
+
+def largest_rectangle(works: npt.NDArray[np.bool_]) -> Rectangle:
+    """The rectangle with most cores of those that work; the first of several.
+
+    Each row is the lower edge of columns of cores that work: the widest strip under each height is what lies between
+    the nearest lower columns on either side, found with a stack.
+
+    Args:
+        works: Which cores work. bool[rows, cols].
+
+    Raises:
+        ShapeError: None does.
+    """
+    best = (0, 0, 0, 0)  # cores, - row, - col, rows
+    heights = np.zeros(works.shape[1] + 1, dtype=np.int64)  # a column of none ends each row
+    for bottom, row in enumerate(works):
+        heights[:-1] = np.where(row, heights[:-1] + 1, 0)
+        rising: list[tuple[int, int]] = []  # first column and height of strips that go on
+        for col, height in enumerate(heights.tolist()):
+            first = col
+            while rising and rising[-1][1] >= height:
+                first, high = rising.pop()
+                best = max(best, (high * (col - first), high - bottom - 1, -first, high))
+            rising.append((first, height))
+    cores, row_up, col_left, high = best
+    if not cores:
+        raise ShapeError("largest_rectangle: no core works.")
+    return Rectangle(-row_up, -col_left, high, cores // high)
 
 
 def rect_to_rect_transfer(

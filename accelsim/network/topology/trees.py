@@ -1,7 +1,6 @@
 """Trees over the links of a topology: a message to several chips forks on its way, summands of several meet on theirs.
 
-The ways are those of :meth:`~accelsim.network.topology.base.Topology.route`; where one meets the tree that is there, it
-follows the tree, so no node gets a message twice or sends a sum twice.
+Where a way meets the tree that is there, it follows the tree, so no node gets a message twice or sends a sum twice.
 """
 
 from __future__ import annotations
@@ -10,6 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from accelsim.network.topology.base import Topology
+
+#: Links of each of several ways, in order of travel.
+Ways = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,18 @@ class ChipTree:
     latency_s: float
 
 
-def multicast_tree(topology: Topology, root: int, leaves: Sequence[int]) -> ChipTree:
+def multicast_tree(topology: Topology, root: int, leaves: Sequence[int], ways: Ways | None = None) -> ChipTree:
     """The tree over which ``root`` reaches all of ``leaves``.
 
     Args:
         topology: Links and routes.
         root: Chip that sends.
         leaves: Chips that receive, at least one, none of them the root.
+        ways: Links from the root to each leaf; default: those of ``topology.route``.
     """
     entered: dict[int, int] = {}  # link by which the tree comes to each node
-    for leaf in leaves:
-        for link in reversed(topology.route(root, leaf)):
+    for way in ways or [topology.route(root, leaf) for leaf in leaves]:
+        for link in reversed(way):
             if int(topology.dst[link]) in entered:
                 break
             entered[int(topology.dst[link])] = link
@@ -45,17 +48,18 @@ def multicast_tree(topology: Topology, root: int, leaves: Sequence[int]) -> Chip
     return _tree(topology, branches)
 
 
-def reduction_tree(topology: Topology, leaves: Sequence[int], root: int) -> ChipTree:
+def reduction_tree(topology: Topology, leaves: Sequence[int], root: int, ways: Ways | None = None) -> ChipTree:
     """The tree over which summands of ``leaves`` are added up on their way to ``root``.
 
     Args:
         topology: Links and routes.
         leaves: Chips that send, at least one, none of them the root.
         root: Chip that gets the sum.
+        ways: Links from each leaf to the root; default: those of ``topology.route``.
     """
     left: dict[int, int] = {}  # link by which the sum leaves each node
-    for leaf in leaves:
-        for link in topology.route(leaf, root):
+    for way in ways or [topology.route(leaf, root) for leaf in leaves]:
+        for link in way:
             if int(topology.src[link]) in left:
                 break
             left[int(topology.src[link])] = link

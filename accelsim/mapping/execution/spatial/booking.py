@@ -12,7 +12,7 @@ from accelsim.cost.cost import Cost
 from accelsim.hardware.optical.array import OPTICAL_NOC
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Booking
-from accelsim.mapping.execution.spatial.floor import Lanes
+from accelsim.mapping.execution.spatial.lanes import Lanes
 from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.network.optical.layer import optical_layer
@@ -61,7 +61,7 @@ def book_run(run: Settled, book: PriceBook) -> list[Booking]:
 
 
 def _transfers(run: Settled) -> list[Booking]:
-    """One booking per tensor and kind of way: bytes x hops on a chip, or bytes x links of each level between chips.
+    """One booking per tensor and kind of way: bytes x hops on chips, bytes x links of each level between them.
 
     Each link of a tree counts once; what stays on its tiles moves nothing.
     """
@@ -86,14 +86,15 @@ def _transfers(run: Settled) -> list[Booking]:
 def _crossed(lanes: Lanes, carried: npt.NDArray[np.int64]) -> dict[str, float]:
     """Bytes times links (hops on a mesh, one on light) of one transfer, by network."""
     if lanes.crossings:
-        return {level: crossed * float(carried.sum()) for level, crossed in lanes.crossings.items()}
+        found = {level: crossed * float(carried.sum()) for level, crossed in lanes.crossings.items()}
+        return found | ({"noc": float(carried @ lanes.hops)} if lanes.hops.any() else {})
     return {lanes.level: float(carried.sum())} if lanes.level else {"noc": float(carried @ lanes.hops)}
 
 
 def _transfer(system: System, tensor: str, moved: _Moved) -> Booking:
     count, seconds = moved.count, moved.seconds / moved.count
     each = {level: link_bytes / count for level, link_bytes in moved.link_bytes.items()}
-    limiter = max(each, key=lambda level: each[level])
+    limiter = max(each, key=lambda level: (level != "noc", each[level]))  # links between chips are the slow ones
     energy_j = sum(nbytes * _energy_j_per_byte(system, level) for level, nbytes in each.items())
     return Booking("stream", f"to {tensor}", Cost(seconds, each, {limiter: seconds}, limiter, energy_j), count)
 

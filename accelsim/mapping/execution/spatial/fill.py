@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from accelsim.mapping.execution.spatial.floor import Spot
+from accelsim.mapping.execution.spatial.lanes import Spot
 from accelsim.mapping.execution.spatial.occupancy import Fill, Occupancy, kv_capacity
 from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.mapping.footprint import Footprint

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.hardware.system import System
+from accelsim.mapping.execution.spatial.across import Across
 from accelsim.mapping.execution.spatial.between import Between
+from accelsim.mapping.execution.spatial.lanes import FloatArray, Lanes, Spot
 from accelsim.network.noc import (
     CoarseMesh,
     MeshRoutes,
-    Rectangle,
     rect_to_rect_flows,
     rect_to_rects_flows,
 )
@@ -25,61 +27,9 @@ from accelsim.network.on_chip import on_chip_network
 _BLOCKS_PER_SIDE = 1
 _FINE = 2**40  # bytes of the transfer from which the shares of lanes are read
 
-FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a group lives.
-
-    Attributes:
-        chip: Number of the chip.
-        rectangle: Its tiles.
-    """
-
-    chip: int
-    rectangle: Rectangle
-
-
-@dataclass(frozen=True, eq=False)
-class Lanes:
-    """A transfer from one spot to others as flows side by side.
-
-    Attributes:
-        routes: Links of each lane, ids of the floor; of a lane to several spots the links of its tree, each once.
-        latency_s: First byte of each lane. float64[lanes].
-        shares: Part of the bytes that each lane carries, running sum. float64[lanes].
-        hops: Core hops of each lane on a chip. float64[lanes].
-        level: Name of the optical layer that is crossed, or None on a chip's mesh.
-        branches: Links of each lane to each spot, where there are several.
-        crossings: Links of each system level that every byte crosses; empty on a chip.
-        turns: For each lane, what it waits its turn for, as light paths that share wavelengths do; empty: nothing.
-        set_s: Part of the latency in which a light path is set. float64[lanes], where there are turns.
-    """
-
-    routes: tuple[tuple[int, ...], ...]
-    latency_s: FloatArray
-    shares: FloatArray
-    hops: FloatArray
-    level: str | None = None
-    branches: tuple[tuple[tuple[int, ...], ...], ...] = ()
-    crossings: Mapping[str, float] = field(default_factory=dict)
-    turns: tuple[str, ...] = ()
-    set_s: FloatArray | float = 0.0
-
-    def lane_bytes(self, nbytes: int) -> npt.NDArray[np.int64]:
-        """Whole bytes of each lane that sum to ``nbytes``. int64[lanes]."""
-        ends = np.rint(self.shares * nbytes).astype(np.int64)
-        return np.diff(ends, prepend=0)
-
-    @property
-    def stays(self) -> bool:
-        """Whether the bytes stay on the tiles where they are."""
-        return not any(self.routes)
-
 
 _ONE, _NONE = np.ones(1), np.zeros(1)
-#: Between groups that share their tiles.
+#: Between groups that share one tile.
 _HERE = Lanes(((),), _NONE, _ONE, _NONE)
 
 
@@ -87,7 +37,8 @@ _HERE = Lanes(((),), _NONE, _ONE, _NONE)
 class Floor:
     """Spots of all groups over the chips of a system.
 
-    Links are the coarse mesh of each chip, one after the other, then those between chips
+    Links are the coarse mesh of each chip, one after the other, what tensors that stay on shared tiles cross to be
+    rearranged, then those between chips
     (:mod:`~accelsim.mapping.execution.spatial.between`).
     """
 
@@ -125,16 +76,17 @@ class Floor:
             for chip in range(self.num_chips)
             for name, rate in zip(self.mesh.link_names, self.mesh.capacity_bytes_per_s, strict=True)
         )
-        return on_chip + between
+        return on_chip + tuple(link for link, _ in self._layouts.values()) + between
 
     @cached_property
     def _between(self) -> Between:
         return Between(self.system)
 
     @cached_property
-    def _first_between(self) -> int:
-        """Number of the first link between chips."""
-        return len(self.links) - len(self._between.links)
+    def _across(self) -> Across:
+        """Ways between chips; light joins them at every station, so no way to the rim is left."""
+        mesh = self.mesh if self.system.chip.noc is not None and self.mesh.level is None else None
+        return Across(self._between, len(self.links) - len(self._between.links), mesh)
 
     @cached_property
     def _known(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], Lanes]:
@@ -151,9 +103,9 @@ class Floor:
         if key not in self._known:
             sources, targets = (tuple(self.spots[group] for group in ends) for ends in key)
             if sources[0].chip != targets[0].chip:
-                self._known[key] = self._between_chips(sources, targets)
+                self._known[key] = self._across.lanes(sources, targets)
             elif set(sources) == set(targets):
-                self._known[key] = _HERE
+                self._known[key] = self._rearranged(sources[0])
             elif len(producers) == len(consumers) == 1:
                 self._known[key] = self._lanes(producers[0], consumers[0])
             else:
@@ -181,6 +133,29 @@ class Floor:
             branches=tuple(self._links_of(one, base) for one in routes),
         )
 
+    @cached_property
+    def _layouts(self) -> dict[Spot, tuple[tuple[str, float], Lanes]]:
+        """What rearranging a tensor on tiles that groups share crosses: a link each, and the lane over it.
+
+        The next group wants the tensor cut along another axis: every tile sends to every tile, a quarter of the bytes
+        each way over the middle of the longer side, over as many links as the shorter side has.
+        """
+        noc = self.system.chip.noc
+        if noc is None or self.mesh.level is not None:
+            return {}
+        shared = (spot for spot, groups in Counter(self.spots).items() if groups > 1 and spot.rectangle.num_cores > 1)
+        first, found = self.num_chips * len(self.mesh.link_names), {}
+        for at, spot in enumerate(shared):
+            rows, cols = spot.rectangle.rows, spot.rectangle.cols
+            hops = _ONE * (mean_distance(rows) + mean_distance(cols))
+            link = f"chip{spot.chip}.layout", 4 * min(rows, cols) * noc.link_bandwidth_bytes_per_s
+            found[spot] = link, Lanes(((first + at,),), hops * noc.hop_latency_s, _ONE, hops)
+        return found
+
+    def _rearranged(self, spot: Spot) -> Lanes:
+        """From a group to another on the same tiles."""
+        return self._layouts[spot][1] if spot in self._layouts else _HERE
+
     def _links_of(self, routes: MeshRoutes, base: int) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple((base + routes[lane]).tolist()) for lane in range(len(routes.ptr) - 1))
 
@@ -197,38 +172,29 @@ class Floor:
             level=self.mesh.level,
         )
 
-    def _between_chips(self, sources: tuple[Spot, ...], targets: tuple[Spot, ...]) -> Lanes:
-        """One lane over the tree to all chips of ``targets``, or from all chips of ``sources``."""
-        senders = tuple(dict.fromkeys(spot.chip for spot in sources))
-        readers = tuple(dict.fromkeys(spot.chip for spot in targets))
-        is_sum = len(sources) > 1
-        ends = [spot.chip for spot in (sources if is_sum else targets)]
-        between = self._between
-        tree = between.reduction(senders, readers[0]) if is_sum else between.multicast(senders[0], readers)
-        branch_of = dict(zip(senders if is_sum else readers, tree.branches, strict=True))
-        return Lanes(
-            routes=(self._numbered(tree.links),),
-            latency_s=_ONE * tree.latency_s,
-            shares=_ONE,
-            hops=_NONE,
-            branches=tuple((self._numbered(branch_of[chip]),) for chip in ends) if len(ends) > 1 else (),
-            crossings=between.crossings(tree),
-        )
-
-    def _numbered(self, links: Sequence[int]) -> tuple[int, ...]:
-        """Links between chips by their numbers on the floor."""
-        return tuple(self._first_between + link for link in links)
-
     def alone_s(self, lanes: Lanes, lane_bytes: npt.NDArray[np.int64]) -> FloatArray:
         """Time of each lane on idle links: latency and its bytes over the narrowest link. float64[lanes].
+
+        Lanes to another chip share the links between chips, which carry the bytes of all.
 
         Args:
             lanes: Routes side by side with their latencies.
             lane_bytes: What goes over each. int64[lanes].
         """
-        capacity = np.array([self.capacity_of(route) for route in lanes.routes])
-        return np.asarray(lanes.latency_s + lane_bytes / capacity, dtype=np.float64)
+        if not lanes.crossings:
+            capacity = np.array([self.capacity_of(route) for route in lanes.routes])
+            return np.asarray(lanes.latency_s + lane_bytes / capacity, dtype=np.float64)
+        carried: Counter[int] = Counter()
+        for route, nbytes in zip(lanes.routes, lane_bytes.tolist(), strict=True):
+            carried.update(dict.fromkeys(route, nbytes))
+        moves_s = [max(carried[link] / self.links[link][1] for link in route) for route in lanes.routes]
+        return np.asarray(lanes.latency_s + moves_s, dtype=np.float64)
 
     def capacity_of(self, route: Sequence[int]) -> float:
         """Narrowest link of a route, in bytes/s; infinite for an empty one."""
         return min((self.links[link][1] for link in route), default=math.inf)
+
+
+def mean_distance(extent: int) -> float:
+    """Mean hops between two places of a row of ``extent``, each as likely as the other."""
+    return (extent - extent**-1) / 3

@@ -16,7 +16,8 @@ from functools import cached_property
 import numpy as np
 
 from accelsim.mapping.execution.spatial.casts import Cast
-from accelsim.mapping.execution.spatial.floor import Floor, Lanes
+from accelsim.mapping.execution.spatial.floor import Floor
+from accelsim.mapping.execution.spatial.lanes import Lanes
 from accelsim.network.optical.layer import OpticalLayer
 from accelsim.network.optical.paths import LightPaths, Way, assign_paths
 

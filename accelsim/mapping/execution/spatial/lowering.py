@@ -31,8 +31,8 @@ from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.engine.template import CrossEdges, instantiate
 from accelsim.mapping.booking import TRANSFER
-from accelsim.mapping.execution.spatial.floor import Lanes, Spot
 from accelsim.mapping.execution.spatial.groups import TileGroup
+from accelsim.mapping.execution.spatial.lanes import Lanes, Spot
 from accelsim.mapping.execution.spatial.pieces import PIECE, is_piece, whole_name
 from accelsim.mapping.execution.spatial.settle import Settled
 from accelsim.mapping.servers import BETWEEN_CHIPS, NOC, SET_PATH

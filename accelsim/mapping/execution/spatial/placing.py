@@ -9,8 +9,9 @@ import numpy as np
 from accelsim.errors import PlacementError
 from accelsim.hardware.system import System
 from accelsim.mapping.execution.spatial.faults import forbidden_tiles
-from accelsim.mapping.execution.spatial.floor import Floor, Spot
+from accelsim.mapping.execution.spatial.floor import Floor
 from accelsim.mapping.execution.spatial.judge import LatencyJudge
+from accelsim.mapping.execution.spatial.lanes import Spot
 from accelsim.mapping.execution.spatial.sizing import Sizes
 from accelsim.mapping.execution.spatial.walk import Walk
 from accelsim.mapping.placement.arrange import arrange, check_kept

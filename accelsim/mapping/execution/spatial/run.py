@@ -17,8 +17,9 @@ from accelsim.mapping.execution.spatial.chunk import with_least_chunk
 from accelsim.mapping.execution.spatial.divide import divide
 from accelsim.mapping.execution.spatial.faults import check_reachable, fault_warnings
 from accelsim.mapping.execution.spatial.fill import fill_sram, fullest_chip
-from accelsim.mapping.execution.spatial.floor import Floor, Spot
+from accelsim.mapping.execution.spatial.floor import Floor
 from accelsim.mapping.execution.spatial.groups import Pipeline
+from accelsim.mapping.execution.spatial.lanes import Spot
 from accelsim.mapping.execution.spatial.lowering import lower_pipeline
 from accelsim.mapping.execution.spatial.occupancy import Occupancy
 from accelsim.mapping.execution.spatial.placing import ChipProblem

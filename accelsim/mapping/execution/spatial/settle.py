@@ -14,8 +14,9 @@ from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.casts import Cast, casts_of
 from accelsim.mapping.execution.spatial.faults import WorkingTiles
-from accelsim.mapping.execution.spatial.floor import Floor, Lanes, Spot
+from accelsim.mapping.execution.spatial.floor import Floor
 from accelsim.mapping.execution.spatial.judge import LatencyJudge
+from accelsim.mapping.execution.spatial.lanes import Lanes, Spot
 from accelsim.mapping.execution.spatial.light import lit
 from accelsim.mapping.execution.spatial.placing import ChipProblem, chip_problems, place_groups, use_placement
 from accelsim.mapping.execution.spatial.prices import Prices, short_bytes

@@ -8,7 +8,10 @@ in fewer pieces take turns with the chips of theirs.  A chip has time and SRAM f
 Groups are dealt to teams in the order of the model, as many to each as it holds.  Where several units are under way the
 slowest team sets the pace, so the most time that a team has is made least.
 
-Not modelled: rearranging a tensor that stays on the tiles between two groups, rectangles around dead tiles.
+Around dead tiles it is the largest rectangle of tiles that work.  A tensor that stays on the tiles is rearranged
+between two groups (:class:`~accelsim.mapping.execution.spatial.floor.Floor`).
+
+Not modelled: tiles beside the largest rectangle.
 """
 
 from __future__ import annotations
@@ -25,13 +28,14 @@ from accelsim.cost.base import Region
 from accelsim.errors import CapacityError, PlanError
 from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.faults import WorkingTiles, uncovered_tiles
-from accelsim.mapping.execution.spatial.floor import Floor, Spot
+from accelsim.mapping.execution.spatial.floor import Floor
 from accelsim.mapping.execution.spatial.groups import Pipeline
+from accelsim.mapping.execution.spatial.lanes import Spot
 from accelsim.mapping.execution.spatial.pieces import piece_number, whole_name
 from accelsim.mapping.execution.spatial.prices import PriceOf, StreamPrices
 from accelsim.mapping.execution.spatial.sizing import PartTooLarge, Sizes, part_too_large
 from accelsim.mapping.job import Job
-from accelsim.network.noc import Rectangle
+from accelsim.network.noc import Rectangle, largest_rectangle
 from accelsim.units import format_quantity
 
 FloatArray = npt.NDArray[np.float64]
@@ -48,18 +52,19 @@ def shares_chips(job: Job) -> bool:
 
 
 def whole_grid(chip: Chip) -> Rectangle:
-    """The tiles of a chip that programs see.
+    """The tiles of a chip that programs see; around dead ones, the largest rectangle without any.
 
     Raises:
-        PlanError: Dead tiles are among them.
+        CapacityError: All tiles are dead.
     """
-    if not chip.bypass and (dead := uncovered_tiles(chip)):
-        raise PlanError(
-            f"plan: rectangles=shared takes all tiles of {chip.name}, but {len(dead)} are dead, the first at "
-            f"{dead[0]}. Use rectangles=own, or give the chip spare rows and columns or bypass."
-        )
     rows, cols = chip.core_grid
-    return Rectangle(0, 0, rows - chip.spare_rows, cols - chip.spare_cols)
+    works = np.ones((rows - chip.spare_rows, cols - chip.spare_cols), dtype=bool)
+    if chip.bypass or not (dead := uncovered_tiles(chip)):
+        return Rectangle(0, 0, *works.shape)
+    works[tuple(np.array(dead).T)] = False
+    if not works.any():
+        raise CapacityError(f"chip {chip.name}: every tile is dead.")
+    return largest_rectangle(works)
 
 
 @dataclass(frozen=True, eq=False)
