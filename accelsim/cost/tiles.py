@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-import numpy.typing as npt
+from typing import Protocol
 
 from accelsim.cost.cost import Cost
+from accelsim.cost.elementwise import Values
 from accelsim.hardware.chip import Chip
 from accelsim.workload.operator import Operator
 
@@ -15,15 +14,15 @@ class TileBytes(Protocol):
     """Bytes that tiles read, write, send and hold."""
 
     @property
-    def sram_bytes(self) -> npt.NDArray[Any]:
+    def sram_bytes(self) -> Values:
         """Read and written in the SRAM of all tiles."""
 
     @property
-    def noc_bytes(self) -> npt.NDArray[Any]:
+    def noc_bytes(self) -> Values:
         """Moved between tiles."""
 
     @property
-    def tile_bytes(self) -> npt.NDArray[Any]:
+    def tile_bytes(self) -> Values:
         """Held by one tile at once."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from accelsim.cost.base import Region
 from accelsim.cost.columns import CostColumns
@@ -21,6 +22,8 @@ from accelsim.workload.recipe import Recipe
 from accelsim.workload.series import build_series
 from accelsim.workload.steps import StepSeries
 from accelsim.workload.subject import Subject
+
+T = TypeVar("T")
 
 #: What a replica or a rank computes, in order.
 Passes = tuple[StepSeries, ...]
@@ -81,6 +84,7 @@ class Known:
         self._shares: dict[tuple[Passes, Plan, bool], Passes] = {}
         self._on_cores: list[OnCores] = []
         self._between_ranks: list[BetweenRanks] = []
+        self._made: list[tuple[Callable[..., Any], tuple[object, ...], Any]] = []
 
     def passes(self, model: Subject, phase: Phase, recipe: Recipe) -> Passes:
         """All passes of a phase, in series.
@@ -140,6 +144,24 @@ class Known:
                 return one
         self._between_ranks.append(new)
         return new
+
+    def made(self, make: Callable[..., T], *parts: object) -> T:
+        """What ``make`` makes of some parts, made once.
+
+        Args:
+            make: A function or a class.
+            parts: Its arguments, known again as the same objects or, of plain values, as equal ones.
+        """
+        for by, of, found in self._made:
+            if by is make and len(of) == len(parts) and all(map(_is_known, of, parts)):
+                return found  # type: ignore[no-any-return]
+        new = make(*parts)
+        self._made.append((make, parts, new))
+        return new
+
+
+def _is_known(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, Recipe | str) and one == other)
 
 
 def _are_same(one: BetweenRanks, other: BetweenRanks) -> bool:

@@ -179,6 +179,18 @@ class Tensor:
         reserved = -(-self.reserved // degrees.get("kv_len", 1))
         return Tensor(self.name, axes, self.dtype, self.role, self.scales, reserved)
 
+    def renamed(self, name: str) -> Tensor:
+        """The same under another name; sizes are not worked out again.
+
+        Args:
+            name: Unique within its graph.
+        """
+        other = object.__new__(Tensor)
+        for attribute in Tensor.__slots__:
+            object.__setattr__(other, attribute, getattr(self, attribute))
+        object.__setattr__(other, "name", name)
+        return other
+
     def as_input(self, format_: Format) -> Tensor:
         """The same numbers as the left operand of a product that multiplies in ``format_``."""
         return replace(self, dtype=format_.element, scales=format_.inputs)

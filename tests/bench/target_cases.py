@@ -77,6 +77,27 @@ def _candidates_per_s() -> float:
     return number / statistics.median(_each_s(lambda: search(job)))
 
 
+def _auto_s(system: str) -> float:
+    """The first simulation of a process with the plan left open: search, run, what-ifs, and what is imported for it."""
+    from accelsim import Decode, simulate
+
+    began = time.process_time()
+    simulate("llama3-8b", system, Decode(1, 2048))
+    return time.process_time() - began
+
+
+def _refused_s(system: str) -> float:
+    """A model that does not fit, with the advice."""
+    from accelsim import AccelsimError, Decode, simulate
+
+    began = time.process_time()
+    try:
+        simulate("llama3-70b", system, Decode(1, 2048))
+    except AccelsimError:
+        return time.process_time() - began
+    raise AssertionError(f"llama3-70b fits {system}")
+
+
 def _command_s(name: str, is_cold: bool = False) -> float:
     """With caches of Python and numba full, or empty."""
     one = measure_command(name, commands(quick=False)[name])
@@ -120,6 +141,9 @@ TARGETS = {
     "per distinct operator of 64 decodes": Target("us", 10, lambda: _per_operator_us("DECODES", distinct=True)),
     "per distinct operator of 31 prefills": Target("us", 10, lambda: _per_operator_us("PREFILLS", distinct=True)),
     "candidates of --plan auto": Target("/s", 300, _candidates_per_s, is_rate=True),
+    "--plan auto on a wafer": Target("s", 5, lambda: _auto_s("cerebras-cs3")),
+    "--plan auto on 8 GPUs": Target("s", 0.5, lambda: _auto_s("nvidia-dgx-h100")),
+    "refused on 576 Groq chips": Target("s", 1, lambda: _refused_s("groq-576")),
     "first compiled run, nothing kept": Target("s", 8, _compile_s),
     "ring of 1,024 ranks, unfolded": Target("s", 0.6, _ring_s),
     "64 x 64 mesh, equal sizes": Target("/s", 40_000, lambda: _transfers_per_s("mesh_permutation", 64), is_rate=True),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 
+from accelsim.cost.elementwise import Values
 from accelsim.cost.mesh import rows as row_kernels
-from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine
+from accelsim.cost.mesh.machine import MeshCost, MeshMachine
 from accelsim.cost.mesh.rows import CachedHeads
 from accelsim.cost.ragged import Batches
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 
-Region = tuple[Array, Array]
+Region = tuple[Values, Values]
 
 
 def attention_choices(operator: Attention, machine: MeshMachine, region: Region) -> dict[str, MeshCost]:
@@ -24,8 +26,8 @@ def attention_choices(operator: Attention, machine: MeshMachine, region: Region)
         machine: A core and its links, in cycles.
         region: Rows and columns of cores.
     """
-    batch, tokens = (np.asarray(float(x)) for x in (operator.batch, operator.q_len))
-    seen = np.asarray(float(operator.attended_positions))
+    batch, tokens = (float(x) for x in (operator.batch, operator.q_len))
+    seen = float(operator.attended_positions)
     choices = few_queries(operator, machine, (batch, tokens, seen), region)
     if operator.q_len > 1:
         choices |= _many_queries(operator, machine, (batch, tokens, seen), region)
@@ -44,7 +46,7 @@ def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Re
     extents = counts, new, _ = batches.counts, batches.new, batches.lengths
     few = [*few_queries(operator, machine, extents, region).values()]
     many = [*_many_queries(operator, machine, extents, region).values()]
-    cycles = [way.cycles for way in few] + [np.where(new > 1, way.cycles, np.inf) for way in many]
+    cycles = [np.asarray(way.cycles) for way in few] + [np.where(new > 1, way.cycles, np.inf) for way in many]
     fitting = [
         np.where(way.tile_bytes <= machine.sram_bytes, one, np.inf) for way, one in zip(few + many, cycles, strict=True)
     ]
@@ -53,9 +55,9 @@ def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Re
     taken = np.take_along_axis(np.stack(np.broadcast_arrays(*cycles)), best, axis=0)[0]
     run = batches.chosen(taken, np.atleast_1d(fits))
 
-    def chosen(name: str) -> Array:
+    def chosen(name: str) -> NDArray[np.float64]:
         columns = [np.broadcast_to(getattr(way, name), counts.shape) for way in few + many]
-        found: Array = np.take_along_axis(np.stack(columns), best, axis=0)[0, run]
+        found: NDArray[np.float64] = np.take_along_axis(np.stack(columns), best, axis=0)[0, run]
         return found
 
     totals = {one.name: chosen(one.name).sum() for one in dataclasses.fields(MeshCost)}
@@ -63,7 +65,7 @@ def ragged_attention(operator: RaggedAttention, machine: MeshMachine, region: Re
 
 
 def few_queries(
-    operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
+    operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Values, Values, Values], region: Region
 ) -> dict[str, MeshCost]:
     """Keys and values stay; sequences side by side, or in turn.
 
@@ -77,8 +79,8 @@ def few_queries(
         region: Rows and columns of cores.
     """
     batch, tokens, seen = extents
-    heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))
-    kv_width = np.asarray(float(operator.kv_heads * operator.kv_elements / 2))
+    heads, dim = float(operator.heads), float(operator.mean_dim)
+    kv_width = float(operator.kv_heads * operator.kv_elements / 2)
     all_at_once, one = CachedHeads(heads * batch, dim, kv_width * batch, seen), CachedHeads(heads, dim, kv_width, seen)
     choices = {
         "resident": row_kernels.decode_attention(machine, tokens, all_at_once, region),
@@ -92,11 +94,11 @@ def few_queries(
 
 
 def _many_queries(
-    operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Array, Array, Array], region: Region
+    operator: Attention | RaggedAttention, machine: MeshMachine, extents: tuple[Values, Values, Values], region: Region
 ) -> dict[str, MeshCost]:
     """Keys shift past the queries; sequences side by side, or in turn."""
     batch, tokens, seen = extents
-    heads, dim = np.asarray(float(operator.heads)), np.asarray(float(operator.mean_dim))
+    heads, dim = float(operator.heads), float(operator.mean_dim)
     one = row_kernels.prefill_attention(machine, tokens, heads, dim, seen, region)
     return {
         "shift": row_kernels.prefill_attention(machine, tokens, heads * batch, dim, seen, region),

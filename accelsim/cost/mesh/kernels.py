@@ -16,12 +16,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from accelsim.cost.elementwise import Values, maximum, minimum, rounded, sqrt, where
 from accelsim.cost.mesh.light import exchanges
-from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, fastest, vector_cycles
+from accelsim.cost.mesh.machine import MeshCost, MeshMachine, fastest, vector_cycles
 from accelsim.cost.shares import ceil_div
 
 
-def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> MeshCost:
+def all_reduce(machine: MeshMachine, elements: Values, line: Values, lines: Values) -> MeshCost:
     """Sum a vector of ``elements`` over each line of ``line`` cores and leave the sum on all of them.
 
     The line is cut into about sqrt(line) groups.  In each group the cores pass partial sums towards the middle one,
@@ -39,13 +40,13 @@ def all_reduce(machine: MeshMachine, elements: Array, line: Array, lines: Array)
     over_mesh = _all_reduce_over_mesh(machine, elements, line, lines)
     if machine.light is None or float(np.max(line)) <= machine.light.cluster:
         return over_mesh
-    cluster = np.minimum(line, machine.light.cluster)
+    cluster = minimum(line, machine.light.cluster)
     inside = _all_reduce_over_mesh(machine, elements, cluster, lines * line / cluster)
     between = exchanges(machine, machine.light, elements, line, lines)
     return fastest([over_mesh, *(inside + one for one in between)])
 
 
-def gather(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> MeshCost:
+def gather(machine: MeshMachine, elements: Values, line: Values, lines: Values) -> MeshCost:
     """A vector of ``elements``, whose parts lie on the cores of a line, onto all of them.
 
     The words follow one behind another along the line, or from station to station where that is faster.
@@ -59,27 +60,27 @@ def gather(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> 
     over_mesh = _gather_over_mesh(machine, elements, line, lines)
     if machine.light is None or float(np.max(line)) <= machine.light.cluster:
         return over_mesh
-    cluster = np.minimum(line, machine.light.cluster)
+    cluster = minimum(line, machine.light.cluster)
     inside = _gather_over_mesh(machine, elements, cluster, lines * line / cluster)
     between = exchanges(machine, machine.light, elements, line, lines, gathers=True)
     return fastest([over_mesh, *(inside + one for one in between)])
 
 
-def _gather_over_mesh(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> MeshCost:
+def _gather_over_mesh(machine: MeshMachine, elements: Values, line: Values, lines: Values) -> MeshCost:
     size = elements * machine.element_bytes * line * lines
     return MeshCost(
         noc=machine.words(elements) + line * machine.hop_cycles,
-        launch=np.asarray(machine.parameters.phase_cycles),
+        launch=machine.parameters.phase_cycles,
         sram_bytes=2 * size,
         noc_bytes=size,
         tile_bytes=elements * machine.element_bytes,
     )
 
 
-def _all_reduce_over_mesh(machine: MeshMachine, elements: Array, line: Array, lines: Array) -> MeshCost:
-    groups = np.maximum(np.round(np.sqrt(line)), 1.0)
+def _all_reduce_over_mesh(machine: MeshMachine, elements: Values, line: Values, lines: Values) -> MeshCost:
+    groups = maximum(rounded(sqrt(line)), 1.0)
     stages = line / (2 * groups) + groups / 2
-    moves = np.where(line > 1, 1.0, 0.0)
+    moves = where(line > 1, 1.0, 0.0)
     parameters = machine.parameters
     words = machine.words(elements)
     cycles = line * machine.hop_cycles + 3 * words
@@ -87,14 +88,14 @@ def _all_reduce_over_mesh(machine: MeshMachine, elements: Array, line: Array, li
     return MeshCost(
         fixed=moves * stages * parameters.stage_cycles,
         noc=moves * cycles,
-        launch=np.asarray(moves * parameters.phase_cycles),
+        launch=moves * parameters.phase_cycles,
         sram_bytes=moves * 3 * message * line * lines,
         noc_bytes=moves * 3 * message * line * lines,
         tile_bytes=2 * message,
     )
 
 
-def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, region: tuple[Array, Array]) -> MeshCost:
+def mesh_gemv(machine: MeshMachine, m: Values, k: Values, n: Values, region: tuple[Values, Values]) -> MeshCost:
     """``m`` vectors of length k times a resident k x n matrix: local products, then a sum over the rows of cores.
 
     k lies along ``rows`` and n along ``cols``.  The cores multiply one row of their tile at a time (a vector
@@ -118,16 +119,16 @@ def mesh_gemv(machine: MeshMachine, m: Array, k: Array, n: Array, region: tuple[
         compute=m * inner * lanes + inner * outer * size.unpack / machine.lanes,
         fixed=m * inner * machine.parameters.vector_start_cycles,
         sram=m * inner * ports,
-        launch=np.asarray(machine.parameters.phase_cycles),
+        launch=machine.parameters.phase_cycles,
         sram_bytes=m * inner * outer * touched * cores,
         tile_bytes=inner * outer * size.right + m * (inner * size.left + 2 * outer * size.result),
     )
     reduced = all_reduce(machine, m * outer, rows, cols)
-    return local + replace(reduced, launch=np.zeros(()))  # one phase: the sum starts as each core finishes
+    return local + replace(reduced, launch=0.0)  # one phase: the sum starts as each core finishes
 
 
 def shift_gemm(
-    machine: MeshMachine, m: Array, k: Array, n: Array, region: tuple[Array, Array], sums: Array | None = None
+    machine: MeshMachine, m: Values, k: Values, n: Values, region: tuple[Values, Values], sums: Values | None = None
 ) -> MeshCost:
     """``m`` x k times k x n as P = max(rows, cols) steps of local products while tiles move two hops round.
 
@@ -147,7 +148,7 @@ def shift_gemm(
             this many partial tiles per core (one per head it holds) are summed along the row of cores.
     """
     rows, cols = region
-    steps = np.maximum(rows, cols)
+    steps = maximum(rows, cols)
     mt, kt, nt = ceil_div(m, rows), ceil_div(k, steps), ceil_div(n, cols)
     size = machine.product
     touched = size.left + 2 * size.result
@@ -155,7 +156,9 @@ def shift_gemm(
     compute, sram = kt * nt * (lanes + size.unpack / machine.lanes), kt * nt * ports
     starts = kt * nt * machine.parameters.vector_start_cycles
     moved = machine.words(kt * nt, size.right) + 2 * machine.hop_cycles
-    aligned, aligning_steps, summed = np.zeros(()), 0.0, np.zeros(())
+    aligned: Values = 0.0
+    summed: Values = 0.0
+    aligning_steps = 0.0
     if sums is None:
         left_words = machine.words(mt * kt, size.left)
         moved = moved + left_words
@@ -163,14 +166,14 @@ def shift_gemm(
     else:
         summed = mt * nt * sums
     cores = rows * cols
-    moved, aligned, summed = (np.where(steps > 1, one, 0.0) for one in (moved, aligned, summed))
+    moved, aligned, summed = (where(steps > 1, one, 0.0) for one in (moved, aligned, summed))
     left, right, result = mt * kt * size.left, kt * nt * size.right, mt * nt * size.result
-    shifted = np.where(steps > 1, right + (1.5 * left if sums is None else 0.0), 0.0)
+    shifted = where(steps > 1, right + (1.5 * left if sums is None else 0.0), 0.0)
     return MeshCost(
         compute=steps * compute,
         fixed=steps * starts,
         sram=steps * sram,
-        noc=steps * (np.maximum(moved - compute - starts - sram, 0.0) + machine.words(summed)) + aligned,
+        noc=steps * (maximum(moved - compute - starts - sram, 0.0) + machine.words(summed)) + aligned,
         launch=steps * (1 + aligning_steps) * machine.parameters.shift_step_cycles + machine.parameters.phase_cycles,
         sram_bytes=cores * steps * (mt * kt * nt * touched + right + 2 * shifted + 2 * summed * size.result),
         noc_bytes=cores * steps * (2 * shifted + summed * size.result),
@@ -178,7 +181,7 @@ def shift_gemm(
     )
 
 
-def neighbour_shift(machine: MeshMachine, elements: Array, cores: Array) -> MeshCost:
+def neighbour_shift(machine: MeshMachine, elements: Values, cores: Values) -> MeshCost:
     """Every core hands ``elements`` to its neighbour: how a KV cache stays balanced when a token is appended.
 
     Args:

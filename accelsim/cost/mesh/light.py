@@ -25,10 +25,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine
+from accelsim.cost.elementwise import Values
+from accelsim.cost.mesh.machine import MeshCost, MeshMachine
 from accelsim.cost.shares import ceil_div
 from accelsim.hardware.optical.array import LightArray
+
+Array = NDArray[np.float64]
 
 #: Stations that exchange at once; the largest covers any array.
 RADICES = (2, 4, 8, 16, 32, 64)
@@ -58,7 +62,7 @@ class Stage:
         return np.asarray((self.readers == 0) | (self.slack_db >= 0.0))
 
 
-def stages(light: LightArray, stations: Array, radix: int) -> Iterator[Stage]:
+def stages(light: LightArray, stations: Values, radix: int) -> Iterator[Stage]:
     """Stages of an exchange over lines of ``stations`` stations, each of ``radix`` at most.
 
     Args:
@@ -79,7 +83,7 @@ def stages(light: LightArray, stations: Array, radix: int) -> Iterator[Stage]:
 
 
 def exchanges(
-    machine: MeshMachine, light: LightArray, elements: Array, line: Array, lines: Array, *, gathers: bool = False
+    machine: MeshMachine, light: LightArray, elements: Values, line: Values, lines: Values, *, gathers: bool = False
 ) -> Iterator[MeshCost]:
     """Time between stations by each radix, from the words at the stations to the result at all of them.
 
@@ -103,7 +107,7 @@ def exchanges(
 
 
 def _stage_cost(
-    machine: MeshMachine, light: LightArray, stage: Stage, sent: Array, summed: Array | None, stations: Array
+    machine: MeshMachine, light: LightArray, stage: Stage, sent: Values, summed: Values | None, stations: Values
 ) -> MeshCost:
     """One stage; infinite where its light does not suffice."""
     takes_part = stage.readers > 0

@@ -13,10 +13,11 @@ from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.causes import FIXED_CYCLES
 from accelsim.cost.columns import CostColumns
 from accelsim.cost.cost import Cost, sum_costs
+from accelsim.cost.elementwise import Values
 from accelsim.cost.mesh import rows as row_kernels
 from accelsim.cost.mesh.attention import attention_choices, ragged_attention
 from accelsim.cost.mesh.kernels import mesh_gemv, shift_gemm
-from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, MeshParameters
+from accelsim.cost.mesh.machine import MeshCost, MeshMachine, MeshParameters
 from accelsim.cost.mesh.series import attention_columns
 from accelsim.cost.operands import ProductBytes
 from accelsim.cost.residual import ASSUMED, FITTED_ON_RUNS, TYPICAL_DEVIATION, Residual, residual_of
@@ -105,7 +106,7 @@ class MeshCostModel(CostModel):
         if isinstance(operator, Gemm):
             sizes = ProductBytes.of(operator, chip)
             machine = replace(machine, element_bytes=sizes.result, product=sizes)
-        cores = np.asarray(float(region.rows)), np.asarray(float(region.cols))
+        cores = float(region.rows), float(region.cols)
         choices = _choices(operator, machine, cores)
         if region.kernels == "best" and not isinstance(operator, Gemm):  # products slice no rows
             choices |= _sliced(operator, machine, cores, choices)
@@ -148,7 +149,7 @@ class MeshCostModel(CostModel):
         machine, _ = mesh_machine(chip, _dtype_of(first))
         if machine.light is not None:
             return None
-        cores = np.asarray(float(region.rows)), np.asarray(float(region.cols))
+        cores = float(region.rows), float(region.cols)
         found = attention_columns(operators, machine, chip, cores, CAUSES)
         # Both ends are priced by the definition too: whatever it knows and these columns do not would show there.
         ends = [(found.at(step), self.cost(operators.at(step), chip, region)) for step in (0, operators.count - 1)]
@@ -215,7 +216,7 @@ def _with_light(cost: Cost, moved: MeshCost, light: LightArray | None) -> Cost:
 
 
 def gemm_choices(
-    machine: MeshMachine, m: Array, k: Array, n: Array, batch: Array, region: tuple[Array, Array]
+    machine: MeshMachine, m: Values, k: Values, n: Values, batch: Values, region: tuple[Values, Values]
 ) -> dict[str, MeshCost]:
     """Every way to run ``batch`` products of m x k by k x n, by name.
 
@@ -242,7 +243,7 @@ def gemm_choices(
 
 
 def _sliced(
-    operator: Operator, machine: MeshMachine, region: tuple[Array, Array], choices: Mapping[str, MeshCost]
+    operator: Operator, machine: MeshMachine, region: tuple[Values, Values], choices: Mapping[str, MeshCost]
 ) -> dict[str, MeshCost]:
     """The choices that are faster where rows may be sliced, and those that there are only then."""
     others = _choices(operator, replace(machine, slices_rows=True), region)
@@ -254,71 +255,73 @@ def _sliced(
 
 
 @singledispatch
-def _choices(operator: Operator, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
+def _choices(operator: Operator, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
     raise ConfigError(f"{operator.name}: the mesh cost model does not price {operator.kind!r}.")
 
 
 @_choices.register
-def _(operator: Gemm, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
-    m, k, n, batch = (np.asarray(float(x)) for x in (operator.m, operator.k, operator.n, operator.batch))
+def _(operator: Gemm, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
+    m, k, n, batch = (float(x) for x in (operator.m, operator.k, operator.n, operator.batch))
     return gemm_choices(machine, m, k, n, batch, region)
 
 
 @_choices.register
-def _(operator: Attention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
+def _(operator: Attention, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
     return attention_choices(operator, machine, region)
 
 
 @_choices.register
-def _(operator: RaggedAttention, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
+def _(operator: RaggedAttention, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
     return {"batch after batch": ragged_attention(operator, machine, region)}
 
 
 @_choices.register
-def _(operator: Norm, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
-    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+def _(operator: Norm, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
+    rows, width = float(operator.rows), float(operator.width)
     sums = 2 if operator.flavour == "layernorm" else 1
     return {"rows": row_kernels.norm(machine, rows, width, region, sums)}
 
 
 @_choices.register
-def _(operator: Softmax, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
-    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+def _(operator: Softmax, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
+    rows, width = float(operator.rows), float(operator.width)
     return {"rows": row_kernels.softmax(machine, rows, width, region)}
 
 
 @_choices.register
-def _(operator: Elementwise, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
-    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+def _(operator: Elementwise, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
+    rows, width = float(operator.rows), float(operator.width)
     passes = _PASSES.get(operator.function, float(max(1, operator.num_inputs - 1)))
     functions = _EXPENSIVE.get(operator.function, 0.0)
     return {"local": row_kernels.elementwise(machine, rows, width, region, passes, functions)}
 
 
 @_choices.register
-def _(operator: Rope, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
-    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+def _(operator: Rope, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
+    rows, width = float(operator.rows), float(operator.width)
     return {"local": row_kernels.elementwise(machine, rows, width, region, _ROPE_PASSES, 0.0)}
 
 
 @_choices.register
-def _(operator: Router, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
-    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+def _(operator: Router, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
+    rows, width = float(operator.rows), float(operator.width)
     return {"rows": row_kernels.softmax(machine, rows, width, region)}
 
 
 @_choices.register(Combine)
 @_choices.register(Concat)
 @_choices.register(Dispatch)
-def _(operator: Combine | Concat | Dispatch, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
-    width = np.asarray(float(operator.width))
-    rows = np.asarray(float(max(operator.rows, operator.elements_read // operator.width)))
+def _(
+    operator: Combine | Concat | Dispatch, machine: MeshMachine, region: tuple[Values, Values]
+) -> dict[str, MeshCost]:
+    width = float(operator.width)
+    rows = float(max(operator.rows, operator.elements_read // operator.width))
     return {"local": row_kernels.elementwise(machine, rows, width, region, 1.0, 0.0)}
 
 
 @_choices.register
-def _(operator: Embedding, machine: MeshMachine, region: tuple[Array, Array]) -> dict[str, MeshCost]:
-    rows, width = np.asarray(float(operator.rows)), np.asarray(float(operator.width))
+def _(operator: Embedding, machine: MeshMachine, region: tuple[Values, Values]) -> dict[str, MeshCost]:
+    rows, width = float(operator.rows), float(operator.width)
     return {"gather": row_kernels.embedding(machine, rows, width, region)}
 
 

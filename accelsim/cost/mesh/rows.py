@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from accelsim.cost.elementwise import Values, maximum, minimum, where
 from accelsim.cost.mesh.kernels import all_reduce, gather, mesh_gemv, neighbour_shift, shift_gemm
-from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine, fastest, vector_cycles
+from accelsim.cost.mesh.machine import MeshCost, MeshMachine, fastest, vector_cycles
 from accelsim.cost.shares import ceil_div
 
 
@@ -22,13 +21,13 @@ class Layout:
         lines: Cores and lines of cores over which a sum along a row runs, one reduction after another.
     """
 
-    height: Array
-    width: Array
+    height: Values
+    width: Values
     back: MeshCost
-    lines: tuple[tuple[Array, Array], ...]
+    lines: tuple[tuple[Values, Values], ...]
 
 
-def layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> list[Layout]:
+def layouts(machine: MeshMachine, rows: Values, width: Values, region: tuple[Values, Values]) -> list[Layout]:
     """Every way to lay out ``rows``.
 
     With at least as many rows as rows of cores they are dealt and stay so.  Fewer rows are held by all rows of cores,
@@ -46,7 +45,7 @@ def layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array
     gathered = gather(machine, rows * share, region[0], region[1])
     along = (region[1], region[0])
     found = [
-        Layout(np.where(rows >= region[0], dealt, rows), share, MeshCost(), (along,)),
+        Layout(where(rows >= region[0], dealt, rows), share, MeshCost(), (along,)),
         Layout(dealt, share, gathered, (along,)),
     ]
     if machine.slices_rows:
@@ -55,7 +54,7 @@ def layouts(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array
 
 
 def local_loop(
-    machine: MeshMachine, height: Array, width: Array, passes: float, functions: float, cores: Array
+    machine: MeshMachine, height: Values, width: Values, passes: float, functions: float, cores: Values
 ) -> MeshCost:
     """Work every core does alone on its tile of ``height`` x ``width``.
 
@@ -67,8 +66,8 @@ def local_loop(
         functions: Exponentials, reciprocals or roots per element.
         cores: Cores doing the same.
     """
-    lanes, ports = vector_cycles(machine, np.maximum(height, width))
-    count = passes * np.minimum(height, width)
+    lanes, ports = vector_cycles(machine, maximum(height, width))
+    count = passes * minimum(height, width)
     elements = height * width
     return MeshCost(
         compute=count * lanes + functions * elements * machine.parameters.function_cycles,
@@ -80,7 +79,7 @@ def local_loop(
 
 
 def elementwise(
-    machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], passes: float, functions: float
+    machine: MeshMachine, rows: Values, width: Values, region: tuple[Values, Values], passes: float, functions: float
 ) -> MeshCost:
     """A function of elements at one place: no words move.
 
@@ -93,7 +92,7 @@ def elementwise(
         functions: Exponentials, roots and the like per element.
     """
     cores = region[0] * region[1]
-    start = MeshCost(launch=np.asarray(machine.parameters.phase_cycles))
+    start = MeshCost(launch=machine.parameters.phase_cycles)
     return fastest(
         [
             start + local_loop(machine, one.height, one.width, passes, functions, cores) + one.back
@@ -102,7 +101,7 @@ def elementwise(
     )
 
 
-def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array], sums: int) -> MeshCost:
+def norm(machine: MeshMachine, rows: Values, width: Values, region: tuple[Values, Values], sums: int) -> MeshCost:
     """Normalisation of rows: ``sums`` sums along each row (1 for rmsnorm, 2 for layernorm), a root, a scaling.
 
     Args:
@@ -123,7 +122,7 @@ def norm(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, A
     return fastest(costs)
 
 
-def softmax(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> MeshCost:
+def softmax(machine: MeshMachine, rows: Values, width: Values, region: tuple[Values, Values]) -> MeshCost:
     """Softmax of rows: a maximum and a sum along each row, an exponential per element, a reciprocal per row.
 
     Args:
@@ -150,7 +149,7 @@ def _summed(machine: MeshMachine, layout: Layout) -> MeshCost:
     return total
 
 
-def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Array, Array]) -> MeshCost:
+def embedding(machine: MeshMachine, rows: Values, width: Values, region: tuple[Values, Values]) -> MeshCost:
     """Gather of table rows: the cores that hold a row send it along their column to the cores that want it.
 
     Tokens are spread evenly over the table, so the middle link of a column carries half of them.
@@ -165,7 +164,7 @@ def embedding(machine: MeshMachine, rows: Array, width: Array, region: tuple[Arr
     message = rows * share * machine.element_bytes
     return MeshCost(
         noc=region[0] * machine.hop_cycles + machine.words(rows * share / 2),
-        launch=np.asarray(machine.parameters.phase_cycles),
+        launch=machine.parameters.phase_cycles,
         sram_bytes=2 * message * region[1],
         noc_bytes=message * region[0] / 2 * region[1],
         tile_bytes=2 * ceil_div(rows, region[0]) * share * machine.element_bytes,
@@ -183,19 +182,19 @@ class CachedHeads:
         kv_len: Attended positions.
     """
 
-    heads: Array
-    head_dim: Array
-    kv_width: Array
-    kv_len: Array
+    heads: Values
+    head_dim: Values
+    kv_width: Values
+    kv_len: Values
 
     @property
-    def width(self) -> Array:
+    def width(self) -> Values:
         """Elements of the query heads side by side."""
         return self.heads * self.head_dim
 
 
 def decode_attention(
-    machine: MeshMachine, queries: Array, cached: CachedHeads, region: tuple[Array, Array]
+    machine: MeshMachine, queries: Values, cached: CachedHeads, region: tuple[Values, Values]
 ) -> MeshCost:
     """New tokens against a KV cache that stays: product, softmax, product, and the shift of the cache.
 
@@ -227,11 +226,11 @@ def decode_attention(
 
 def prefill_attention(
     machine: MeshMachine,
-    tokens: Array,
-    heads: Array,
-    head_dim: Array,
-    kv_len: Array,
-    region: tuple[Array, Array],
+    tokens: Values,
+    heads: Values,
+    head_dim: Values,
+    kv_len: Values,
+    region: tuple[Values, Values],
 ) -> MeshCost:
     """Attention of many queries: keys shift past the queries, softmax along the rows, then a shift product with V.
 

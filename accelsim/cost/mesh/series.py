@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from accelsim.cost.columns import CostColumns, FloatArray
+from accelsim.cost.elementwise import Values
 from accelsim.cost.mesh.attention import few_queries
-from accelsim.cost.mesh.machine import Array, MeshCost, MeshMachine
+from accelsim.cost.mesh.machine import MeshCost, MeshMachine
 from accelsim.hardware.chip import Chip
 from accelsim.workload.steps import OperatorSeries
 
@@ -19,7 +20,7 @@ STEPS_AT_ONCE = 8_192
 
 
 def attention_columns(
-    operators: OperatorSeries, machine: MeshMachine, chip: Chip, cores: tuple[Array, Array], causes: Mapping[str, str]
+    operators: OperatorSeries, machine: MeshMachine, chip: Chip, cores: tuple[Values, Values], causes: Mapping[str, str]
 ) -> CostColumns:
     """Costs of the fastest way that fits, in every step; where none fits, of the fastest.
 
@@ -46,7 +47,7 @@ def attention_columns(
 
 
 def _chosen(
-    operators: OperatorSeries, machine: MeshMachine, seen: FloatArray, cores: tuple[Array, Array]
+    operators: OperatorSeries, machine: MeshMachine, seen: FloatArray, cores: tuple[Values, Values]
 ) -> dict[str, FloatArray]:
     """The cost of the way that is taken in each step, by name of its part."""
     first: Any = operators.first

@@ -100,3 +100,19 @@ def test_what_ifs_of_a_run_are_runs_of_relieved_systems():
         by_change = {change: cause for cause in CAUSES for _, change in reliefs(job.system, cause, 2.0)}
         alone = play(replace(relieved(job, by_change[what_if.change]), known=Known()))
         assert what_if.latency_s == alone.timeline.makespan_s
+
+
+def test_what_is_made_of_the_same_parts_is_made_once():
+    known, parts = Known(), [object(), object()]
+    first = known.made(lambda *given: object(), *parts)
+    make = dict.fromkeys
+    assert known.made(make, "ab", "c") is known.made(make, "ab", "c")
+    assert known.made(make, "ab", "d") == {"a": "d", "b": "d"}
+    assert known.made(lambda *given: object(), *parts) is not first  # another function
+
+
+def test_parts_are_told_apart_as_objects():
+    known, one, equal = Known(), [1], [1]
+    assert known.made(tuple, one) is known.made(tuple, one)
+    other = known.made(list, one)
+    assert known.made(list, equal) is not other

@@ -54,11 +54,11 @@ class Between:
         topology, levels = self._graph.topology, tuple(self.system.levels.values())
         node = {seat: f"chip{chip}" for chip, seat in enumerate(self._seats)}
         ends = zip(topology.src.tolist(), topology.dst.tolist(), self._graph.level.tolist(), strict=True)
-        rates = topology.capacity_bytes_per_s.tolist()
+        rates, shares = topology.capacity_bytes_per_s.tolist(), [payload_fraction(level) for level in levels]
         return tuple(
             (
                 f"{levels[level].name} {node.get(src, f'switch{src}')}->{node.get(dst, f'switch{dst}')}",
-                rate * payload_fraction(levels[level]),
+                rate * shares[level],
             )
             for (src, dst, level), rate in zip(ends, rates, strict=True)
         )

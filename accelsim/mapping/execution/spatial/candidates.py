@@ -149,7 +149,7 @@ def _between_chips_s(job: Job, divided: Divided) -> float:
     team = {divided.sizes.chip_of[g] for g, group in enumerate(pipeline.groups) if group.part in pieces[:1]}
     if len(team) < 2:
         return 0.0
-    between, (first, *others) = Between(job.system), sorted(team)
+    between, (first, *others) = job.known.made(Between, job.system), sorted(team)
     tree = between.multicast(first, tuple(others))
     slowest = min(between.links[link][1] for link in tree.links)
     passes = sum(family.passes for family in pipeline.families if pipeline.parts[family.part].is_piece)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from accelsim.errors import CapacityError, PlanError
+from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.chunk import choose_chunk
 from accelsim.mapping.execution.spatial.groups import Pipeline, build_pipeline
 from accelsim.mapping.execution.spatial.pieces import Pieces, cut, group_of, most_pieces, whole_name
@@ -14,9 +15,13 @@ from accelsim.mapping.execution.spatial.prices import PriceBook, PriceOf, Stream
 from accelsim.mapping.execution.spatial.sharing import Teams, share_chips, shares_chips
 from accelsim.mapping.execution.spatial.sizing import PartTooLarge, Sizes, Space, free_space, size_groups
 from accelsim.mapping.execution.spatial.stream import Stream
+from accelsim.mapping.footprint import kv_cache_bytes
 from accelsim.mapping.job import Job
-from accelsim.mapping.placement.constraints import ResolvedConstraints
-from accelsim.workload.graph import Segment
+from accelsim.mapping.placement.constraints import PlacementConstraints, ResolvedConstraints
+from accelsim.mapping.plan import Plan
+from accelsim.units import format_quantity
+from accelsim.workload.graph import Segment, Workload
+from accelsim.workload.phase import Phase
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,7 @@ def divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
     """The groups of a job, each in as many pieces as the plan asks for, or as few as fit a chip.
 
     A group that fits no rectangle of a chip is cut into twice as many pieces until it does, on however many chips.
+    What was found for a job, or why it is refused, is known again to the book.
 
     Args:
         job: What is mapped.
@@ -52,6 +58,34 @@ def divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
         CapacityError: Groups that cannot be cut further, or all together, need more SRAM than there is.
         PlanError: Unknown granularity, pieces of whole layers, or more chips than there are.
     """
+    asked = _Asked(job.plan.replace(placer=None), job.phase, job.system.num_chips, job.constraints)
+    found = book.known(asked)
+    if found is None:
+        try:
+            found = _divide(job, largest, book)
+        except CapacityError as error:
+            found = error
+        book.learn(asked, found)
+    if isinstance(found, CapacityError):
+        raise found
+    assert isinstance(found, Divided)
+    named = replace(asked, plan=asked.plan.replace(chunk=max(shape.tokens for shape in found.stream.shapes)))
+    if named != asked:
+        book.learn(named, found)  # the chunk that was found need not be looked for
+    return found
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What decides how a model of known prices is divided."""
+
+    plan: Plan
+    phase: Phase
+    num_chips: int
+    constraints: PlacementConstraints | None
+
+
+def _divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
     if job.plan.chips is not None and job.plan.chips > job.system.num_chips:
         raise PlanError(f"plan: chips={job.plan.chips}, {job.system.name} has {job.system.num_chips}.")
     most = most_pieces(largest) if job.plan.granularity != "layer" else {}
@@ -63,9 +97,24 @@ def divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
     return _cut_until_it_fits(partial(_divided, job, largest, book), most, pieces, largest)
 
 
+def _check_total(largest: Sequence[Segment], num_chips: int, chip: Chip) -> None:
+    """Refuse at once what no division fits: weights and KV cache beyond the SRAM of all chips."""
+    weights = Workload("", tuple(largest), tokens=1).weight_bytes
+    kv_bytes = sum(segment.repeat * kv_cache_bytes(segment.graph) for segment in largest)
+    there = num_chips * chip.num_cores * chip.sram_per_core_bytes
+    if (short := weights + kv_bytes - there) > 0:
+        raise CapacityError(
+            f"spatial on {num_chips} x {chip.name}: weights {format_quantity(weights, 'bytes')} and KV cache "
+            f"{format_quantity(kv_bytes, 'bytes')} exceed the {format_quantity(there, 'bytes')} of SRAM of all chips: "
+            f"{format_quantity(short, 'bytes')} short.",
+            short,
+        )
+
+
 def _divided_among_teams(job: Job, largest: Sequence[Segment], book: PriceBook, most: Pieces) -> Divided:
     """The groups on chips that they share, all in twice as many pieces until the chips hold them."""
     num_chips, count = job.plan.chips or job.system.num_chips, job.plan.pieces or 1
+    _check_total(largest, num_chips, job.system.chip)
     while True:
         pieces = {group: min(count, limit) for group, limit in most.items()}
         deal = partial(_dealt, job, largest, book, Teams(job.system.chip, num_chips, min(count, num_chips)))

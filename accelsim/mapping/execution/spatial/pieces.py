@@ -208,19 +208,19 @@ class _Cutter:
                     share,
                     name=_renamed(operator.name, suffix),
                     inputs=tuple(self._input(group, tensor, suffix) for tensor in share.inputs),
-                    outputs=tuple(replace(tensor, name=tensor.name + suffix) for tensor in share.outputs),
+                    outputs=tuple(tensor.renamed(tensor.name + suffix) for tensor in share.outputs),
                 )
             )
         whole = operator.outputs
         self._local |= {(group, tensor.name) for tensor in whole}
         if shares.leaves_partial_sums(operator):
-            partial = tuple(replace(whole[0], name=f"{whole[0].name}{PIECE}{piece}") for piece in numbers)
+            partial = tuple(whole[0].renamed(f"{whole[0].name}{PIECE}{piece}") for piece in numbers)
             self._found.append(TreeSum(f"{operator.name}.sum", partial, whole[:1]))
         elif is_cut:
             for at, tensor in enumerate(whole):
                 if tensor.name in self._needed:
-                    parts = (shares.of(operator, piece).outputs[at] for piece in numbers)
-                    named = tuple(replace(part, name=f"{part.name}{PIECE}{i}") for i, part in enumerate(parts))
+                    parts = (shares.part(operator, tensor, piece) for piece in numbers)
+                    named = tuple(part.renamed(f"{part.name}{PIECE}{i}") for i, part in enumerate(parts))
                     self._found.append(Concat(f"{operator.name}.join{at or ''}", named, (tensor,)))
 
     def _asked(self, shares: Shares) -> Sequence[int]:
@@ -231,7 +231,7 @@ class _Cutter:
     def _input(self, group: str, tensor: Tensor, suffix: str) -> Tensor:
         """What a piece reads: its own tensor, or one that all read."""
         is_own = (group, tensor.name) in self._local or tensor.role in (Role.WEIGHT, Role.KV_CACHE)
-        return replace(tensor, name=tensor.name + suffix) if is_own else tensor
+        return tensor.renamed(tensor.name + suffix) if is_own else tensor
 
 
 def _groups(graph: OperatorGraph) -> dict[str, list[Operator]]:

@@ -47,6 +47,8 @@ class PriceBook:
         self._model, self._recipe = model, recipe
         self._pieces: Pieces = {}
         self._pricer = GroupPricer(chip, kernels)
+        self._learned: list[tuple[object, object]] = []
+        self._whole: dict[Shape, Sequence[Segment]] = {}
         self._segments: dict[Shape, Sequence[Segment]] = {}
         self._operators: dict[tuple[Shape, int], dict[tuple[int, str], tuple[Operator, ...]]] = {}
 
@@ -58,10 +60,24 @@ class PriceBook:
         other._pieces, other._segments, other._operators = pieces, {}, {}
         return other
 
+    def known(self, asked: object) -> object | None:
+        """What was learned of a question before, None if nothing was."""
+        return next((found for known, found in self._learned if known == asked), None)
+
+    def learn(self, asked: object, found: object) -> None:
+        """Keep what was found with these prices, for all books that know them.
+
+        Args:
+            asked: The question; equal ones have the same answer.
+            found: The answer.
+        """
+        if self.known(asked) is None:
+            self._learned.append((asked, found))
+
     def segments(self, shape: Shape) -> Sequence[Segment]:
         """Operator graphs of one unit, cut."""
         if shape not in self._segments:
-            self._segments[shape] = cut(segments_of(self._model, shape, self._recipe), self._pieces, keeps_idle=False)
+            self._segments[shape] = cut(self._uncut(shape), self._pieces, keeps_idle=False)
         return self._segments[shape]
 
     def operators(self, part: BlockPart, shape: Shape) -> tuple[Operator, ...]:
@@ -75,9 +91,15 @@ class PriceBook:
         """
         key = shape, piece_number(part.name) or 0
         if key not in self._operators:
-            whole = segments_of(self._model, shape, self._recipe)
+            whole = self._uncut(shape)
             self._operators[key] = by_part(cut(whole, self._pieces, only=key[1], keeps_idle=False))
         return self._operators[key].get((part.segment, part.name), ())
+
+    def _uncut(self, shape: Shape) -> Sequence[Segment]:
+        """Operator graphs of one unit, whole."""
+        if shape not in self._whole:
+            self._whole[shape] = segments_of(self._model, shape, self._recipe)
+        return self._whole[shape]
 
     def price(self, part: BlockPart, shape: Shape, region: Region, buffers: int) -> GroupPrice:
         """Price of one unit on a group of ``part`` that has ``buffers`` bytes of buffers.
@@ -100,12 +122,8 @@ class PriceBook:
             buffers: Bytes of SRAM that the buffers of the group take.
         """
         found: dict[Shape, GroupPrice] = {}
-        families: dict[tuple[int, int], list[Shape]] = defaultdict(list)
-        for shape in shapes:
-            families[shape.batch, shape.q_len].append(shape)
-        for family in families.values():
-            family.sort(key=lambda shape: shape.past_len)
-            picks = np.unique(np.linspace(0, len(family) - 1, SAMPLED_LENGTHS).round().astype(int)).tolist()
+        for family in _families(shapes):
+            picks = [int(at) for at in np.unique(np.linspace(0, len(family) - 1, SAMPLED_LENGTHS).round())]
             for at in picks:
                 found[family[at]] = self.price(part, family[at], region, buffers)
             for low, high in itertools.pairwise(picks):
@@ -114,6 +132,14 @@ class PriceBook:
                     fraction = (shape.past_len - left.past_len) / (right.past_len - left.past_len)
                     found[shape] = between(found[left], found[right], fraction)
         return found
+
+
+def _families(shapes: Sequence[Shape]) -> list[list[Shape]]:
+    """Shapes that differ in cached tokens only, by these."""
+    families: dict[tuple[int, int], list[Shape]] = defaultdict(list)
+    for shape in shapes:
+        families[shape.batch, shape.q_len].append(shape)
+    return [sorted(family, key=lambda shape: shape.past_len) for family in families.values()]
 
 
 class StreamPrices:
@@ -154,6 +180,18 @@ class StreamPrices:
             held = self.part_buffer_bytes(part) + beside_bytes
             self._known[key] = self._priced(self._pipeline.parts[part], region, held)
         return self._known[key]
+
+    def hungriest(self, part: int, region: Region) -> GroupPrice:
+        """Price of a part on a region for the unit with which it needs most SRAM, of those with most cached tokens.
+
+        Args:
+            part: Index of the part.
+            region: Rows and columns of tiles.
+        """
+        block, buffers = self._pipeline.parts[part], self.part_buffer_bytes(part)
+        fullest = (family[-1] for family in _families(self._reached(block)))
+        priced = (self._book.price(block, shape, region, buffers) for shape in fullest)
+        return max(priced, key=lambda price: price.short_bytes + price.scratch_bytes)
 
     def part_buffer_bytes(self, part: int) -> int:
         """Buffers in front of and behind the first group of a part that has most of them."""

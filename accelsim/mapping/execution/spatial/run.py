@@ -119,7 +119,7 @@ class SpatialRun:
 
 
 def price_book(job: Job) -> PriceBook:
-    """What the job's model costs on its chip, empty; runs that share one price nothing twice.
+    """What the job's model costs on its chip; jobs made from one job share it and price nothing twice.
 
     Raises:
         PlanError: The chip has no on-chip network, and more cores than one that would own rectangles.
@@ -132,7 +132,7 @@ def price_book(job: Job) -> PriceBook:
             "Use execution=whole_chip, or add noc to the chip's file."
         )
     check_reachable(chip)
-    return PriceBook(job.model, job.recipe, chip, job.plan.kernels or "best")
+    return job.known.made(PriceBook, job.model, job.recipe, chip, job.plan.kernels or "best")
 
 
 def run_on_tiles(job: Job, largest: Sequence[Segment], book: PriceBook, how: Searching = _DEFAULT_SEARCH) -> SpatialRun:

@@ -8,7 +8,7 @@ of it each, as ranks of tensor parallelism do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from accelsim.workload.axes import EXPERTS_AXIS, TENSOR_PARALLEL_AXES
@@ -30,6 +30,8 @@ class Shares:
 
     operators: Sequence[Operator]
     pieces: int = 1
+    _names: dict[str, frozenset[str]] = field(default_factory=dict, init=False, repr=False)
+    _parts: dict[tuple[Tensor, tuple[Axis, ...]], Tensor] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def _blocks(self) -> dict[str, int]:
@@ -54,24 +56,41 @@ class Shares:
             operator: An operator of the group, undivided.
             piece: Which piece, from 0.
         """
-        names = {axis.name for axis in _cut_axes(operator)}
-        if not names:
+        if not self.cuts(operator):
             return operator
-
-        def cut(tensor: Tensor) -> Tensor:
-            axes = tuple(self._axis(axis, piece) if axis.name in names else axis for axis in tensor.axes)
-            return replace(tensor, axes=axes)
-
-        share = replace(operator, inputs=tuple(map(cut, operator.inputs)), outputs=tuple(map(cut, operator.outputs)))
+        inputs = tuple([self.part(operator, tensor, piece) for tensor in operator.inputs])
+        outputs = tuple([self.part(operator, tensor, piece) for tensor in operator.outputs])
+        share = replace(operator, inputs=inputs, outputs=outputs)
         return replace(share, ranks=self.pieces) if isinstance(share, Experts) else share
+
+    def part(self, operator: Operator, tensor: Tensor, piece: int) -> Tensor:
+        """What one piece of an operator has of one of its tensors.
+
+        Args:
+            operator: An operator of the group, undivided.
+            tensor: One that it reads or writes.
+            piece: Which piece, from 0.
+        """
+        names = self._names_of(operator)
+        axes = tuple(self._axis(axis, piece) if axis.name in names else axis for axis in tensor.axes)
+        key = tensor, axes
+        if key not in self._parts:  # most pieces have shares of the same size
+            self._parts[key] = replace(tensor, axes=axes)
+        return self._parts[key]
 
     def cuts(self, operator: Operator) -> bool:
         """Whether pieces get shares of an operator; others do it all."""
-        return bool(_cut_axes(operator))
+        return bool(self._names_of(operator))
 
     def leaves_partial_sums(self, operator: Operator) -> bool:
         """Whether the results of all pieces have to be added up."""
-        return any(axis.name in operator.contracted_axes for axis in _cut_axes(operator))
+        return not self._names_of(operator).isdisjoint(operator.contracted_axes)
+
+    def _names_of(self, operator: Operator) -> frozenset[str]:
+        """Names of the axes along which an operator is cut."""
+        if operator.name not in self._names:
+            self._names[operator.name] = frozenset(axis.name for axis in _cut_axes(operator))
+        return self._names[operator.name]
 
     def _axis(self, axis: Axis, piece: int) -> Axis:
         return Axis(axis.name, tuple((self._count(axis, count, piece), width) for count, width in axis.parts))

@@ -175,8 +175,7 @@ def _bundles(
 
 def _scratch_bytes(pipeline: Pipeline, part: int, teams: Teams, region: Region, prices: StreamPrices) -> float:
     """What the hungriest unit of a part needs on a chip while it runs, if the part fits a chip alone."""
-    row = [price for price in prices.on(part, region) if price is not None]
-    fullest = max(row, key=lambda price: price.short_bytes + price.scratch_bytes)
+    fullest = prices.hungriest(part, region)
     if fullest.short_bytes > 0:
         one = pipeline.parts[part]
         raise PartTooLarge(part_too_large(one, teams.chip, region, fullest), one)

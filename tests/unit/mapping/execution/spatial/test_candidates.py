@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from accelsim.case.case import Case
-from accelsim.errors import PlanError
+from accelsim.errors import CapacityError, PlanError
 from accelsim.mapping.execution.spatial import Spatial
 from accelsim.pipeline import simulate
 from accelsim.placing import place
@@ -65,3 +65,39 @@ def test_on_one_chip_of_tiles_sharing_is_what_the_whole_chip_does_and_not_tried(
 def test_chips_of_one_core_are_shared_without_naming_it():
     plans = plans_on("groq-rack", Decode(1, 256))
     assert plans and all(plan.rectangles is None for plan in plans)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Plans that are played, and jobs that are divided, in order."""
+    from accelsim import pipeline
+    from accelsim.mapping.execution.spatial import divide
+
+    played, divided = [], []
+    play, split = pipeline.play, divide._divide
+    monkeypatch.setattr(pipeline, "play", lambda job: played.append(job.plan) or play(job))
+    monkeypatch.setattr(divide, "_divide", lambda job, *a: divided.append((job.plan, job.phase)) or split(job, *a))
+    return played, divided
+
+
+def test_the_fastest_plan_is_not_played_again(counted, tiny, small_array):
+    played, _ = counted
+    result = simulate(tiny, small_array, Decode(1, 100), what_ifs=False)
+    assert len(played) == len(set(played))
+    again = simulate(tiny, small_array, Decode(1, 100), result.plan, what_ifs=False)
+    assert again.latency_s == result.latency_s
+
+
+def test_what_the_search_divided_is_not_divided_again_for_the_run(counted, tiny, small_arrays):
+    _, divided = counted
+    simulate(tiny, f"{small_arrays}:4", Decode(2, 100), what_ifs=False)
+    assert len(divided) == len(set(divided))
+
+
+def test_what_all_chips_together_cannot_hold_is_refused_before_anything_is_priced(monkeypatch):
+    from accelsim.mapping.execution.spatial.prices import PriceBook
+
+    monkeypatch.setattr(PriceBook, "price", None)
+    job = Case.of("llama3-70b", "groq-576", Decode(1, 2048), "execution=spatial").load().job
+    with pytest.raises(CapacityError, match=r"exceed the 132\.9 GB of SRAM of all chips: 8\.\d+ GB short"):
+        Spatial().map(job, job.passes)
