@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from accelsim.errors import CapacityError, PlanError
-from accelsim.hardware.chip import Chip
 from accelsim.mapping.execution.spatial.chunk import choose_chunk
 from accelsim.mapping.execution.spatial.groups import Pipeline, build_pipeline
 from accelsim.mapping.execution.spatial.pieces import Pieces, cut, group_of, most_pieces, whole_name
@@ -97,16 +96,16 @@ def _divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
     return _cut_until_it_fits(partial(_divided, job, largest, book), most, pieces, largest)
 
 
-def _check_total(largest: Sequence[Segment], num_chips: int, chip: Chip) -> None:
+def _check_total(largest: Sequence[Segment], teams: Teams) -> None:
     """Refuse at once what no division fits: weights and KV cache beyond the SRAM of all chips."""
     weights = Workload("", tuple(largest), tokens=1).weight_bytes
     kv_bytes = sum(segment.repeat * kv_cache_bytes(segment.graph) for segment in largest)
-    there = num_chips * chip.num_cores * chip.sram_per_core_bytes
+    there = teams.num_chips * teams.capacity_bytes
     if (short := weights + kv_bytes - there) > 0:
         raise CapacityError(
-            f"spatial on {num_chips} x {chip.name}: weights {format_quantity(weights, 'bytes')} and KV cache "
-            f"{format_quantity(kv_bytes, 'bytes')} exceed the {format_quantity(there, 'bytes')} of SRAM of all chips: "
-            f"{format_quantity(short, 'bytes')} short.",
+            f"spatial on {teams.num_chips} x {teams.chip.name}, shared: weights {format_quantity(weights, 'bytes')} and "
+            f"KV cache {format_quantity(kv_bytes, 'bytes')}, all chips have {format_quantity(there, 'bytes')}: "
+            f"{format_quantity(short, 'bytes')} of SRAM short.",
             short,
         )
 
@@ -114,7 +113,7 @@ def _check_total(largest: Sequence[Segment], num_chips: int, chip: Chip) -> None
 def _divided_among_teams(job: Job, largest: Sequence[Segment], book: PriceBook, most: Pieces) -> Divided:
     """The groups on chips that they share, all in twice as many pieces until the chips hold them."""
     num_chips, count = job.plan.chips or job.system.num_chips, job.plan.pieces or 1
-    _check_total(largest, num_chips, job.system.chip)
+    _check_total(largest, Teams(job.system.chip, num_chips, 1))
     while True:
         pieces = {group: min(count, limit) for group, limit in most.items()}
         deal = partial(_dealt, job, largest, book, Teams(job.system.chip, num_chips, min(count, num_chips)))

@@ -99,5 +99,5 @@ def test_what_all_chips_together_cannot_hold_is_refused_before_anything_is_price
 
     monkeypatch.setattr(PriceBook, "price", None)
     job = Case.of("llama3-70b", "groq-576", Decode(1, 2048), "execution=spatial").load().job
-    with pytest.raises(CapacityError, match=r"exceed the 132\.9 GB of SRAM of all chips: 8\.\d+ GB short"):
+    with pytest.raises(CapacityError, match=r"all chips have 132\.9 GB: 8\.\d+ GB of SRAM short"):
         Spatial().map(job, job.passes)
