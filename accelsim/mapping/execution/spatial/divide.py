@@ -103,8 +103,8 @@ def _check_total(largest: Sequence[Segment], teams: Teams) -> None:
     there = teams.num_chips * teams.capacity_bytes
     if (short := weights + kv_bytes - there) > 0:
         raise CapacityError(
-            f"spatial on {teams.num_chips} x {teams.chip.name}, shared: weights {format_quantity(weights, 'bytes')} and "
-            f"KV cache {format_quantity(kv_bytes, 'bytes')}, all chips have {format_quantity(there, 'bytes')}: "
+            f"spatial on {teams.num_chips} x {teams.chip.name}, shared: weights {format_quantity(weights, 'bytes')} "
+            f"and KV cache {format_quantity(kv_bytes, 'bytes')}, all chips have {format_quantity(there, 'bytes')}: "
             f"{format_quantity(short, 'bytes')} of SRAM short.",
             short,
         )
