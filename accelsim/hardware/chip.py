@@ -44,6 +44,10 @@ class SystolicArray(Spec):
     stationary: Literal["weights", "results"] = Field(
         "weights", description="What stays in an array while the other operands stream through it."
     )
+    load_cycles: Mapping[DType, Count] = Field(
+        default_factory=dict,
+        description="Clocks in which arrays that hold weights take the next ones, by type; default: one for each row.",
+    )
     shapes: tuple[tuple[Count, Count], ...] = Field(
         (), description="Further rows and columns that an array of results can be configured to."
     )

@@ -211,7 +211,7 @@ class _Tiles:
         Partial sums are added under the arrays' stream and cost no time.
         """
         packed: FloatArray = self.tile_m * self.tile_n / self.blocks * machine.conversion_s(parameters)
-        return packed + self.tile_k * self.tile_n * machine.unpack_s
+        return packed + self.tile_k * self.tile_n * machine.unpack_s(parameters)
 
     def _sram_bytes(self, machine: SystolicMachine) -> FloatArray:
         """Bytes one tile moves within a core: A streamed once per column of arrays, B once, partial sums, result."""

@@ -108,7 +108,7 @@ class SystolicMachine:
         if chip.systolic is None:
             raise ConfigError(f"chip {chip.name}: cost model 'systolic' needs the key 'systolic' (rows, cols). Add it.")
         return cls(
-            array=ArrayUse.of(chip.systolic),
+            array=ArrayUse.of(chip.systolic, dtype),
             lanes=chip.systolic.cols,
             sublanes=8,
             num_cores=num_cores,
@@ -132,10 +132,15 @@ class SystolicMachine:
         region = self.num_cores / self.chip_cores
         return self.hbm_bytes_per_s * min(parameters.core_hbm_share, parameters.hbm_efficiency * region / cores)
 
-    @property
-    def unpack_s(self) -> float:
-        """Vector time to unpack one element of the right operand on one core; none where it is multiplied as it is."""
-        return self.product.unpack / self.vector_ops_per_s
+    def unpack_s(self, parameters: SystolicParameters) -> float:
+        """Vector time to unpack one element of the right operand on one core.
+
+        None where it is multiplied as it is, or where conversions cost nothing (they are part of the streams).
+
+        Args:
+            parameters: The calibrated numbers.
+        """
+        return self.product.unpack / self.vector_ops_per_s if parameters.conversion_ops else 0.0
 
     def conversion_s(self, parameters: SystolicParameters) -> float:
         """Vector time to unpack or pack one element on one core; none for fp32."""

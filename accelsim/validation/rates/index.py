@@ -38,6 +38,7 @@ class SystemRule(Pattern):
 
     system: str = Field(description="Our name of the system.")
     types: str = Field("", description="Types of weights where a row does not state them, as `--dtype` takes them.")
+    stored: Mapping[str, str] = Field({}, description="Types as `--dtype` takes them for those that are only stored.")
     plan: str = Field("", description="Plan; blank: the degree in the note, else tensor parallel over all chips.")
     group: Count = Field(1, description="Chips come in multiples of this many where a row does not state them.")
     share: Amount = Field(0.9, description="Share of the memory that weights and cache may fill, for such a number.")

@@ -69,6 +69,7 @@ def _rate(number: int, row: Row, index: RateIndex, known: _Known) -> Rate:
     assert prompt is not None
     filled = [] if _count(row["input_tokens"]) else [f"context {prompt}"]
     types = next((ours for text, ours in index.types.items() if row["weight_type"].startswith(text)), "")
+    types = machine.stored.get(types, types)
     chips = _count(row["chips"]) or _chips_that_hold(machine, model, types or machine.types, batch * prompt)
     filled += [] if _count(row["chips"]) else [f"{chips} chips"]
     confidence = DOUBTFUL if row["doubt"].strip() else ASSUMED if filled else STATED

@@ -15,6 +15,7 @@ from accelsim.errors import REFUSALS
 from accelsim.mapping.execution.spatial.between import Between
 from accelsim.mapping.execution.spatial.divide import Divided, divide
 from accelsim.mapping.execution.spatial.groups import flow_bytes
+from accelsim.mapping.execution.spatial.pieces import whole_name
 from accelsim.mapping.execution.spatial.prices import PriceBook
 from accelsim.mapping.execution.spatial.run import one_replica, price_book
 from accelsim.mapping.execution.spatial.sharing import shares_chips
@@ -143,17 +144,21 @@ def _estimated_s(job: Job, divided: Divided) -> float:
 
 
 def _between_chips_s(job: Job, divided: Divided) -> float:
-    """Time of one unit on its way to the pieces of every group and from them, over the links of the first team."""
-    pipeline = divided.pipeline
-    pieces = [part for part, one in enumerate(pipeline.parts) if one.is_piece]
-    team = {divided.sizes.chip_of[g] for g, group in enumerate(pipeline.groups) if group.part in pieces[:1]}
-    if len(team) < 2:
-        return 0.0
-    between, (first, *others) = job.known.made(Between, job.system), sorted(team)
-    tree = between.multicast(first, tuple(others))
-    slowest = min(between.links[link][1] for link in tree.links)
-    passes = sum(family.passes for family in pipeline.families if pipeline.parts[family.part].is_piece)
-    return 2 * passes * (tree.latency_s + _mean_sum_bytes(divided) / slowest)
+    """Time of one unit on its way to the pieces of every group and from them, over the links of the first of each."""
+    pipeline, between = divided.pipeline, job.known.made(Between, job.system)
+    mean_bytes, total_s = _mean_sum_bytes(divided), 0.0
+    for family in pipeline.families:
+        if not pipeline.parts[family.part].is_piece:
+            continue
+        of_family = [at for at, group in enumerate(pipeline.groups) if group.part in family.parts]
+        first = whole_name(pipeline.groups[of_family[0]].name)
+        team = {divided.sizes.chip_of[at] for at in of_family if whole_name(pipeline.groups[at].name) == first}
+        if len(team) > 1:
+            source, *others = sorted(team)
+            tree = between.multicast(source, tuple(others))
+            slowest = min(between.links[link][1] for link in between.with_ports(tree.links))
+            total_s += 2 * family.passes * (tree.latency_s + mean_bytes / slowest)
+    return total_s
 
 
 def _mean_sum_bytes(divided: Divided) -> float:

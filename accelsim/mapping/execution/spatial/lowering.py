@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from accelsim.cost.causes import LINK_LATENCY
 from accelsim.engine.clock import to_ticks
-from accelsim.engine.program import Program
+from accelsim.engine.program import Program, run_program
 from accelsim.engine.series import Stage
 from accelsim.engine.taskgraph import TaskGraph, TaskGraphBuilder
 from accelsim.engine.template import CrossEdges, instantiate
@@ -42,6 +42,8 @@ IntArray = npt.NDArray[np.int64]
 
 #: Outputs a group may have on their way before it must wait.
 OUTPUT_BUFFERS = 2
+#: Units that are played to find the better schedule of shared chips.
+UNITS_PLAYED = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,25 +56,57 @@ class _Template:
     lane_tasks: tuple[IntArray, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Sizes:
+    """Work, time alone by cause, bytes and latency of every task of the template, for each shape. [shapes, T] each."""
+
+    work_s: FloatArray
+    alone_s: dict[str, FloatArray]
+    nbytes: IntArray
+    latency_s: FloatArray
+
+
 def lower_pipeline(run: Settled) -> tuple[Program, dict[str, FloatArray], tuple[str, ...]]:
     """The task graph of a spatial run, the time of each task alone by cause, and the kind of each label."""
     template = _template(run)
-    units = run.walk.stream.num_units
-    graph = instantiate(template.graph, units, cross_edges=_edges_between_units(run, template))
-    work_s, alone_s, nbytes, latency_s = _columns(run, template)
+    sizes = _columns(run, template)
+    graph = _graph(run, template, sizes, run.walk.stream.num_units, _takes_one_unit(run, template, sizes))
     of_unit = run.walk.stream.unit_shape
-    graph = replace(
-        graph,
-        work_ticks=to_ticks(work_s)[of_unit].ravel(),
-        nbytes=nbytes[of_unit].ravel(),
-        latency_ticks=to_ticks(latency_s)[of_unit].ravel(),
-        routes_checked=True,
-    )
     # A group is called after its part: decoder3.mlp is an mlp.
     kind_of = {group.name: whole_name(group.name).rpartition(".")[2] for group in run.walk.pipeline.groups}
     kinds = tuple(kind_of.get(label, TRANSFER) for label in graph.labels)
-    alone_s = {cause: column[of_unit].ravel() for cause, column in alone_s.items()}
+    alone_s = {cause: column[of_unit].ravel() for cause, column in sizes.alone_s.items()}
     return Program.of(Stage(graph, 1, "pipeline")), alone_s, kinds
+
+
+def _graph(run: Settled, template: _Template, sizes: _Sizes, units: int, takes_one_unit: bool) -> TaskGraph:
+    """The first ``units`` units of a run."""
+    graph = instantiate(template.graph, units, cross_edges=_edges_between_units(run, template, units, takes_one_unit))
+    of_unit = run.walk.stream.unit_shape[:units]
+    return replace(
+        graph,
+        work_ticks=to_ticks(sizes.work_s)[of_unit].ravel(),
+        nbytes=sizes.nbytes[of_unit].ravel(),
+        latency_ticks=to_ticks(sizes.latency_s)[of_unit].ravel(),
+        routes_checked=True,
+    )
+
+
+def _takes_one_unit(run: Settled, template: _Template, sizes: _Sizes) -> bool:
+    """Whether shared chips take the next unit only when the one before has left: as some of the first units show.
+
+    Units that meet on a chip which has several groups take turns there and leave together, to meet on the next one: a
+    bunch is as slow on each chip as all of its units.  One at a time they follow each other, but the chip waits while
+    its unit is under way between pieces.  The faster of the two schedules is that of a compiler.
+    """
+    units = min(run.walk.stream.num_units, UNITS_PLAYED)
+    if not run.sizes.are_shared or units == 1 or run.floor.num_chips == 1:
+        return False
+    turns_s, alone_s = (
+        run_program(Program.of(Stage(_graph(run, template, sizes, units, one), 1, ""))).makespan_s
+        for one in (False, True)
+    )
+    return alone_s < turns_s
 
 
 def _template(run: Settled) -> _Template:
@@ -113,9 +147,9 @@ def _named(groups: Sequence[TileGroup], numbers: Sequence[int]) -> str:
     )
 
 
-def _edges_between_units(run: Settled, template: _Template) -> CrossEdges:
-    """Finite buffers, and in decode the sampled token."""
-    units, period = run.walk.stream.num_units, run.walk.stream.period
+def _edges_between_units(run: Settled, template: _Template, units: int, takes_one_unit: bool) -> CrossEdges:
+    """Finite buffers, in decode the sampled token, and chips that take one unit at a time."""
+    period = run.walk.stream.period
     columns: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
 
     def wait(distance: int, pred: IntArray | int, succ: IntArray | int) -> None:
@@ -136,13 +170,25 @@ def _edges_between_units(run: Settled, template: _Template) -> CrossEdges:
         if not flows[0].is_feedback:
             for producer in cast.producers:
                 wait(OUTPUT_BUFFERS, tasks, int(template.compute[producer]))
+    if takes_one_unit:
+        for first, last in _visits(run.floor.spots):
+            wait(1, int(template.compute[last]), int(template.compute[first]))
     if not columns:
         return CrossEdges()
     return CrossEdges(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def _columns(run: Settled, template: _Template) -> tuple[FloatArray, dict[str, FloatArray], IntArray, FloatArray]:
-    """Work, time alone by cause, bytes and latency of every task of the template, for each shape. [shapes, T]."""
+def _visits(spots: Sequence[Spot]) -> list[tuple[int, int]]:
+    """First and last group of each chip."""
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for group, spot in enumerate(spots):
+        first.setdefault(spot.chip, group)
+        last[spot.chip] = group
+    return [(group, last[chip]) for chip, group in first.items()]
+
+
+def _columns(run: Settled, template: _Template) -> _Sizes:
     size = len(run.walk.stream.shapes), template.graph.num_tasks
     work_s, latency_s, nbytes = np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
     parts_s: dict[str, FloatArray] = defaultdict(lambda: np.zeros(size))
@@ -169,4 +215,4 @@ def _columns(run: Settled, template: _Template) -> tuple[FloatArray, dict[str, F
                 parts_s[moves][at] += alone_s - waits_s
                 if lanes.turns:
                     parts_s[SET_PATH][at] = lanes.set_s
-    return work_s, parts_s, nbytes, latency_s
+    return _Sizes(work_s, parts_s, nbytes, latency_s)

@@ -29,6 +29,23 @@ def test_weights_stay_in_an_array_under_at_least_as_many_rows_as_it_is_high() ->
     assert use.width(96) == 128
 
 
+def test_weights_that_come_in_faster_than_row_by_row_let_folds_of_few_rows_end_sooner() -> None:
+    use = ArrayUse(320, 320, load=40)
+    assert use.macs(1, 640, 320) == use.macs(40, 640, 320) == 40 * 640 * 320
+    assert use.macs(41, 640, 320) == 41 * 640 * 320
+
+
+@pytest.mark.parametrize(("stored", "clocks"), [("int8", 409_600 / 10_240), ("fp16", 102_400 * 2 / 10_240)])
+def test_a_token_on_the_tsp_takes_as_long_as_its_weights_at_10_kb_per_clock(stored: str, clocks: float) -> None:
+    chip = load_chip("groq-tsp-v1")
+    dtype = DType(stored)
+    assert chip.systolic is not None
+    assert chip.systolic.load_cycles[dtype] == clocks
+    use = ArrayUse.of(chip.systolic, dtype)
+    cycles = use.macs(1, 8192, 8192) / (chip.matrix_flops_per_cycle[dtype] / 2)
+    assert cycles * 10_240 == pytest.approx(8192 * 8192 * dtype.bits / 8, rel=0.02)
+
+
 @pytest.mark.parametrize(("kv", "seconds"), [(DType.BF16, 2.0), (DType.FP8, 1.0)])
 def test_attention_over_an_8_bit_cache_is_multiplied_in_8_bit(kv: DType, seconds: float) -> None:
     chip = load_chip("intel-gaudi2")  # fp8 at twice the rate of bf16

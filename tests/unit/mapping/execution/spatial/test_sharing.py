@@ -165,3 +165,20 @@ def test_tables_and_the_floorplan_of_shared_chips_can_be_read(tiny, small_arrays
 def test_the_fullest_tiles_are_those_of_a_rectangle_with_all_of_its_groups(tiny, small_array):
     run = place(tiny, small_array, Decode(1, 64), SHARED)
     assert run.occupancy.fullest.peak_bytes * 64 * 64 == pytest.approx(sum(run.footprint.role_bytes.values()), abs=2)
+
+
+@pytest.mark.parametrize(("machine", "plan"), [(2, "pieces=1"), (2, "pieces=2"), (8, "pieces=2")])
+def test_shared_chips_take_units_one_at_a_time_where_that_is_faster(tiny, small_arrays, monkeypatch, machine, plan):
+    from accelsim.mapping.execution.spatial import lowering
+
+    def seconds():
+        run = place(tiny, f"{small_arrays}:{machine}", Decode(6, 64), f"{SHARED},chunk=1,{plan}")
+        return run_program(run.program).makespan_s
+
+    chosen, either = seconds(), []
+    for takes_one in (False, True):
+        monkeypatch.setattr(lowering, "_takes_one_unit", lambda *_, takes_one=takes_one: takes_one)
+        either.append(seconds())
+    assert chosen == min(either)
+    # on one team of pieces, which wait for each other, other units fill the time; several teams follow each other
+    assert (chosen == either[0]) is (machine == 2 and plan == "pieces=2")
