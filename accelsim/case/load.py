@@ -62,8 +62,8 @@ def load_values(values: Mapping[str, Any], catalog: Catalog | None) -> LoadedCas
     catalog = catalog or Catalog()
     overrides = values["overrides"]
     model, system, inputs = load_inputs(values["model"], values["system"], overrides, catalog)
-    system = system.with_library(values["library"] or system.library)
     profile, of_profile = choose_profile(values["profile"], overrides, catalog)
+    system = system.with_library(values["library"] or system.library or _library_of(profile, system))
     constraints = as_constraints(values["constraints"])
     if constraints is not None and constraints.source is not None:
         inputs |= dict([constraints.source])
@@ -189,6 +189,12 @@ def _missing_in_file(reference: str, catalog: Catalog) -> list[str]:
         return []
     missing = missing_for(str(data.get("cost_model")), data)
     return [*(f"{document.root.where}: {name}: {text}" for name, text in missing), _TEMPLATE]
+
+
+def _library_of(profile: LaunchProfile, system: System) -> str:
+    """The profile's library where some level of the system has it."""
+    has = any(profile.library in level.spec.libraries for level in system.levels.values())
+    return profile.library if has else ""
 
 
 def choose_profile(

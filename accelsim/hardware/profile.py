@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from accelsim.catalog import Catalog
-from accelsim.config.bounds import Count
+from accelsim.config.bounds import Amount, Count
 from accelsim.config.loader import load_document, validate
 from accelsim.config.quantity import Seconds
 from accelsim.config.schema import Spec
@@ -17,6 +17,15 @@ from accelsim.hardware.chip import Chip
 DEFAULT_PROFILE = "graph"
 #: Cost model whose operators are kernels that a host launches.
 _KERNELS = "gpu"
+
+
+class RunSpread(Spec):
+    """How the logarithm of measured over predicted time of whole runs is spread, on models the fit did not see."""
+
+    log_deviation: Amount = Field(description="Standard deviation.")
+    log_bias: float = Field(0.0, ge=-1, le=1, description="Mean; positive where runs take longer than predicted.")
+    runs: Count = Field(description="Measured runs behind it.")
+    models: Count = Field(description="Models among them, each left out of the fit in turn.")
 
 
 class LaunchProfile(Spec):
@@ -37,11 +46,27 @@ class LaunchProfile(Spec):
         default_factory=dict, description="Calls of the framework for one operator, by kind; default: 1."
     )
     fuses_rows: bool = Field(False, description="Whether chains of elementwise operators and norms are one kernel.")
+    layer_gap_s: Seconds = Field(0.0, ge=0, description="Time per block and pass in which the chip waits.")
+    collective_gap_s: Seconds = Field(0.0, ge=0, description="Wait of ranks for one another, per collective.")
+    step_gap_s: Seconds = Field(0.0, ge=0, description="Time at the end of a pass: sampling, the next batch.")
+    sequence_gap_s: Seconds = Field(0.0, ge=0, description="Further time at the end of a pass, per sequence.")
+    library: str = Field("", description="Library of its kernels and collectives, where a run names none.")
+    spread: RunSpread | None = Field(None, description="How measured runs lie around runs with this profile.")
 
     @property
     def is_default(self) -> bool:
         """Whether nothing differs from a captured graph of unfused kernels."""
-        return not self.dispatch_s and not self.fuses_rows
+        return not self.dispatch_s and not self.fuses_rows and not self.has_gaps and not self.library
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether the chip ever waits for the framework."""
+        return any((self.layer_gap_s, self.collective_gap_s, self.step_gap_s, self.sequence_gap_s))
+
+    @property
+    def inside_pass(self) -> LaunchProfile:
+        """The profile of blocks that do not end a pass, as those of all stages of a pipeline but the last."""
+        return self.model_copy(update={"step_gap_s": 0.0, "sequence_gap_s": 0.0})
 
     def dispatch_of(self, kind: str) -> float:
         """Seconds of the host for one operator of a kind."""

@@ -16,6 +16,7 @@ from accelsim.mapping.execution.whole_chip.host import with_host
 from accelsim.mapping.execution.whole_chip.regions import lay_out, region_of
 from accelsim.mapping.execution.whole_chip.symmetry import symmetry_broken_by
 from accelsim.mapping.footprint import Footprint, Regions, footprint
+from accelsim.mapping.framework import with_framework
 from accelsim.mapping.fuse import fuse_all
 from accelsim.mapping.job import Job
 from accelsim.mapping.lower import lower
@@ -93,6 +94,8 @@ def map_blocks(job: Job, passes: Sequence[StepSeries]) -> Mapped:
     pricer = Pricer(system, region_of(plan, system.chip), seats, job.known, tiers)
     unfolded = _broken_symmetry(job)
     priced = with_circuits([pricer.price_series(share) for share in shares], system)
+    if launches_kernels(system.chip):
+        priced = with_framework(priced, job.profile, job.phase.replica(plan.dp).sequences)
     lowered = lower(priced, system, unfolded_seats(plan, seats) if unfolded else None)
     dispatches = bool(job.profile.dispatch_s) and launches_kernels(system.chip)
     if dispatches:

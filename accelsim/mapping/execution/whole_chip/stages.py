@@ -12,6 +12,7 @@ from accelsim.mapping.execution.whole_chip.host import with_host
 from accelsim.mapping.execution.whole_chip.regions import region_of
 from accelsim.mapping.execution.whole_chip.symmetry import symmetry_broken_by
 from accelsim.mapping.footprint import Footprint, footprint
+from accelsim.mapping.framework import with_framework
 from accelsim.mapping.fuse import fuse_all
 from accelsim.mapping.job import Job
 from accelsim.mapping.lower import lower
@@ -47,7 +48,12 @@ def map_stages(job: Job) -> Mapped:
         whole = shard(job.model.build(job.phase.replica(plan.dp).fullest(), job.recipe), plan)
         seating = seat(whole, plan, system, job.seed, share)
     pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, seating), job.known)
-    lowered = [lower([blocks], system) for blocks in map(pricer.price, parts)]
+    priced = [pricer.price(part) for part in parts]
+    if launches_kernels(system.chip):
+        sequences = _microbatch(job).sequences
+        inside = with_framework(priced[:-1], job.profile.inside_pass, sequences)
+        priced = [*inside, *with_framework(priced[-1:], job.profile, sequences)]
+    lowered = [lower([blocks], system) for blocks in priced]
     if job.profile.dispatch_s and launches_kernels(system.chip):
         lowered = [with_host(one, job.profile, len(one.blocks), job.engine) for one in lowered]
     links = [*(pricer.priced(operator) for operator in sends(share, parts, plan.mesh)), None]
