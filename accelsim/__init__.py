@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from accelsim.workload.formats.hf import load_model
     from accelsim.workload.graph import OperatorGraph, Workload
     from accelsim.workload.model import Model
-    from accelsim.workload.phase import Decode, Mixed, Prefill
+    from accelsim.workload.phase import Decode, Mixed, Prefill, Training
     from accelsim.workload.recipe import Recipe
     from accelsim.workload.traversal import Span
     from accelsim.workload.types import Types
@@ -63,6 +63,7 @@ _HOME = {
     "Model": "accelsim.workload.model",
     "load_model": "accelsim.workload.formats.hf",
     "Prefill": "accelsim.workload.phase",
+    "Training": "accelsim.workload.phase",
     "Decode": "accelsim.workload.phase",
     "Mixed": "accelsim.workload.phase",
     "Span": "accelsim.workload.traversal",
@@ -107,6 +108,7 @@ __all__ = [  # noqa: RUF022  (one line per name, in the order of the stages)
     "Prefill",
     "Decode",
     "Mixed",
+    "Training",
     "Span",
     "Recipe",
     "OperatorGraph",

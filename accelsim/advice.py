@@ -159,7 +159,9 @@ class _Attempts:
     def _flags(self, phase: Phase) -> str:
         """Flags of what differs from the phase of the case."""
         asked = self._job.phase.plain()
-        return " ".join(f"--{name} {value}" for name, value in phase.plain().items() if value != asked[name])
+        return " ".join(
+            f"--{name.replace('_', '-')} {value}" for name, value in phase.plain().items() if value != asked[name]
+        )
 
     def _load(self, **changes: Any) -> Job | None:
         """The job of the case with options changed; None where there is no such case."""

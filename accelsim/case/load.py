@@ -96,7 +96,7 @@ def _recipe(model: Subject, system: System, values: Mapping[str, Any]) -> tuple[
     options = _type_options(values)
     if not model.is_fixed:
         chosen = choose_types(model, system.chip, options)
-        recipe = Recipe(chosen.types, values["attention"], routing=values["routing"])
+        recipe = Recipe(chosen.types, values["attention"], values["phase"].logits, values["routing"])
         reserve = values["phase"].fullest().length if values["kv_window"] == "full" else 0
         return replace(recipe, kv_reserve=reserve), chosen.warnings
     own = Recipe(model.stored_types(model.wide))

@@ -9,9 +9,6 @@ from accelsim.errors import ConfigError
 from accelsim.registry import did_you_mean
 from accelsim.workload.phase import PHASES, Phase, phase_of
 
-#: Phases that other tools know and no stage here models yet.
-NOT_MODELLED = ("train",)
-
 
 def phase_from(kind: str | None, sizes: Mapping[str, Any]) -> Phase:
     """The phase of a kind with these sizes; without a kind, the first phase that has all of them.
@@ -35,8 +32,6 @@ def check_kind(kind: str) -> None:
         ConfigError: It is unknown, or not modelled.
     """
     known = list(PHASES.names())
-    if kind in NOT_MODELLED:
-        raise ConfigError(f"phase: {kind} is not modelled yet. Known: {', '.join(known)}.")
     if kind not in known:
         raise ConfigError(f"phase: unknown phase {kind!r}. Known: {', '.join(known)}.{did_you_mean(str(kind), known)}")
 

@@ -27,7 +27,7 @@ from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.experts import Experts
 from accelsim.workload.steps import StepSeries
-from accelsim.workload.tensor import Tensor
+from accelsim.workload.tensor import Role, Tensor
 
 
 def shard(workload: Workload, plan: Plan) -> Workload:
@@ -164,7 +164,8 @@ class _Sharder:
             if self._reduce is not None and self._reduce is not partial.dtype:
                 partial = replace(partial, dtype=self._reduce, scales=None)
             return _with_collective(local, "all_reduce", partial, self._group)
-        if not is_read and local.outputs != operator.outputs:
+        is_result = local.outputs[0].role is not Role.GRADIENT  # gradients stay where the tensors are
+        if not is_read and is_result and local.outputs != operator.outputs:
             return _with_collective(local, "all_gather", operator.outputs[0], self._group)
         return (local,)
 

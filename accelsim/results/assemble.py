@@ -62,7 +62,9 @@ def assemble(run: Run, ledger: Ledger, alternatives: Sequence[WhatIf] | None, pr
             num_chips,
             job.recipe.types.arithmetic,
             latency_s,
-            model_flops=replicas * sum(series.total(lambda one: one.flops) for series in run.work),
+            model_flops=replicas
+            * job.phase.flops_per_forward
+            * sum(series.total(lambda one: one.flops) for series in run.work),
             must_read_bytes=replicas
             * sum(series.total(lambda one: _must_read_bytes(one, job.plan)) for series in run.work),
         ),

@@ -7,8 +7,41 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
 
+from accelsim.errors import ConfigError
 from accelsim.registry import Registry
 from accelsim.workload.tensor import Role, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """What goes back through an operator: input and weight gradients apart, so that schedules can split them.
+
+    Gradients have the name of their tensor and ``.grad`` behind it (:func:`gradient_of`).
+
+    Attributes:
+        inputs: Operators that make the gradients of activations of those of the results.
+        weights: Operators that make the gradients of weights.
+        through: Names of activations whose gradient is that of the first result, as it is (a residual addition).
+        kept: What forward leaves for both, each once; what no operator reads is not kept.
+    """
+
+    inputs: tuple[Operator, ...] = ()
+    weights: tuple[Operator, ...] = ()
+    through: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> tuple[Tensor, ...]:
+        """Activations of the forward pass that the operators read, each once."""
+        operators = (*self.inputs, *self.weights)
+        written = {tensor.name for operator in operators for tensor in operator.outputs}
+        read = (tensor for operator in operators for tensor in operator.inputs if tensor.name not in written)
+        forward = (tensor for tensor in read if tensor.role not in (Role.GRADIENT, Role.WEIGHT))
+        return tuple({tensor.name: tensor for tensor in forward}.values())
+
+
+def gradient_of(tensor: Tensor) -> Tensor:
+    """The gradient of a tensor: its axes and element type, without scales."""
+    return replace(tensor, name=f"{tensor.name}.grad", role=Role.GRADIENT, scales=None, reserved=0)
 
 
 @dataclass(frozen=True)
@@ -63,6 +96,17 @@ class Operator:
     def activated(self, tensor: Tensor) -> int:
         """Elements of a weight that one token meets; fewer than it has where a token is routed to a part of it."""
         return tensor.num_elements
+
+    def gradients(self) -> Gradients:
+        """What goes back through it in training.
+
+        Raises:
+            ConfigError: None is modelled for the kind.
+        """
+        raise ConfigError(
+            f"{self.name}: training does not go back through {self.kind} yet. It goes back through products, "
+            "attention, norms, embeddings, softmax, rotary positions and functions of elements."
+        )
 
     @cached_property
     def role_bytes(self) -> Mapping[Role, int]:

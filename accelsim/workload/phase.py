@@ -6,5 +6,6 @@ from accelsim.workload.phases.base import PHASES, Phase, PhaseField, phase_of
 from accelsim.workload.phases.decode import Decode
 from accelsim.workload.phases.mixed import Mixed
 from accelsim.workload.phases.prefill import Prefill
+from accelsim.workload.phases.training import Training
 
-__all__ = ["PHASES", "Decode", "Mixed", "Phase", "PhaseField", "Prefill", "phase_of"]
+__all__ = ["PHASES", "Decode", "Mixed", "Phase", "PhaseField", "Prefill", "Training", "phase_of"]

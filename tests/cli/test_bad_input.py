@@ -150,10 +150,9 @@ def test_an_output_that_is_a_folder_is_refused(accelsim, tmp_path):
             ("--phase", "decode", "--prompt", "5"),
             "phase decode has no 'prompt'. It has: batch, context, steps.",
         ),
-        (("--phase", "train"), "--phase: train is not modelled yet. Known: decode, mixed, prefill."),
         (
             ("--phase", "prefil"),
-            "--phase: unknown phase 'prefil'. Known: decode, mixed, prefill. Did you mean 'prefill'?",
+            "--phase: unknown phase 'prefil'. Known: decode, mixed, prefill, train. Did you mean 'prefill'?",
         ),
         (("--engine", "fast"), "--engine: unknown engine 'fast'. Known: auto, compiled, simpy."),
         (

@@ -11,7 +11,9 @@ from accelsim.workload.operators.attention import Attention, Heads, Mask
 from accelsim.workload.operators.attention_backward import AttentionBackward
 from accelsim.workload.operators.collective import Collective
 from accelsim.workload.operators.concat import Concat
+from accelsim.workload.operators.cross_entropy import CrossEntropy
 from accelsim.workload.operators.dispatch import Dispatch
+from accelsim.workload.operators.dropout import Dropout
 from accelsim.workload.operators.elementwise import Elementwise
 from accelsim.workload.operators.embedding import Embedding
 from accelsim.workload.operators.exchange import Exchange
@@ -19,9 +21,11 @@ from accelsim.workload.operators.experts import Experts
 from accelsim.workload.operators.fused import Fused
 from accelsim.workload.operators.gemm import Gemm
 from accelsim.workload.operators.norm import Norm
+from accelsim.workload.operators.optimizer_step import OptimizerStep
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 from accelsim.workload.operators.rope import Rope
 from accelsim.workload.operators.router import Combine, Router
+from accelsim.workload.operators.row_gradient import RowGradient
 from accelsim.workload.operators.send_recv import SendRecv
 from accelsim.workload.operators.softmax import Softmax
 from accelsim.workload.operators.tree_sum import TreeSum
@@ -45,6 +49,10 @@ OPERATOR_CASES: dict[str, tuple[Operator, ...]] = {
     ),
     "combine": (Combine.of(returned=10, rows=4, width=64),),
     "concat": (Concat.of(rows=4, widths=(64, 16)),),
+    "cross_entropy": (CrossEntropy.of(rows=4, width=64),),
+    "dropout": (Dropout.of(rows=4, width=64),),
+    "optimizer_step": (OptimizerStep.of(64),),
+    "row_gradient": (RowGradient.of(rows=4, width=64),),
     "dispatch": (Dispatch.of(rows=4, width=64, sent=(3, 2)),),
     "elementwise": (
         Elementwise.of(rows=4, width=64),

@@ -8,13 +8,14 @@ import itertools
 import pytest
 
 from accelsim.errors import PlanError
-from accelsim.workload.phase import PHASES, Decode, Mixed, Phase, Prefill, phase_of
+from accelsim.workload.phase import PHASES, Decode, Mixed, Phase, Prefill, Training, phase_of
 
 #: One small example per phase.
 EXAMPLES: dict[str, Phase] = {
     "decode": Decode(batch=4, context=8, steps=3),
     "mixed": Mixed("1+8x4,6+2x2,5x2..."),
     "prefill": Prefill(batch=4, prompt=8),
+    "train": Training(seq=8, global_batch=8, micro_batch=2),
 }
 
 

@@ -44,11 +44,13 @@ class Execution(Protocol):
             columns free, and takes placement constraints.
         has_kernels: Whether operators are launched one by one, on machines whose host does so; others run a compiled
             program as a whole.
+        trains: Whether it plays training.
     """
 
     keys: ClassVar[tuple[PlanKey, ...]] = ()
     places_groups: ClassVar[bool] = False
     has_kernels: ClassVar[bool] = False
+    trains: ClassVar[bool] = False
 
     @abstractmethod
     def map(self, job: Job, passes: Sequence[StepSeries]) -> Mapped:
@@ -132,5 +134,8 @@ def check_job(job: Job) -> None:
     if job.constraints is not None and not EXECUTIONS.get(plan.execution).places_groups:
         takers = " or ".join(f"execution={name}" for name, one in EXECUTIONS.items() if one.places_groups)
         raise PlanError(f"constraints: execution={plan.execution} places no groups. Use {takers}.")
+    if job.phase.trains and not EXECUTIONS.get(plan.execution).trains:
+        takers = " or ".join(f"execution={name}" for name, one in EXECUTIONS.items() if one.trains)
+        raise PlanError(f"plan: execution={plan.execution} plays training not yet. Use {takers}.")
     _check_circuits(job)
     job.phase.replica(plan.dp)  # raises where replicas cannot get equal shares

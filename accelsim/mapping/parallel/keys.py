@@ -12,6 +12,7 @@ from typing import Any
 from accelsim.dtypes import DType
 from accelsim.mapping.plan_keys import Count, ElementType, PlanKey, Word
 from accelsim.mapping.schedule.base import SCHEDULES
+from accelsim.workload.training import RECOMPUTES
 
 
 def _dispatch_rule(value: DType, values: Mapping[str, Any]) -> str | None:
@@ -105,7 +106,22 @@ RANKS = PlanKey(
     "default: rank r on chip r.",
 )
 
+RECOMPUTE = PlanKey(
+    "recompute",
+    Word(RECOMPUTES),
+    "What of a layer training computes again on the way back: none, selective (scores of attention), full.",
+    default="none",
+)
+ZERO = PlanKey(
+    "zero",
+    Word(("0", "1")),
+    "Stage of ZeRO in training: 0, or 1 (optimizer states are divided over the dp replicas).",
+    default="0",
+)
+#: Keys that training reads.
+TRAINING_KEYS = (RECOMPUTE, ZERO)
+
 #: Keys that every execution over several ranks reads.
 PARALLEL_KEYS = (TP, DP, PP, EP, DISPATCH, MICROBATCHES, SCHEDULE, ORDER, RANKS)
 #: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
-NOT_MODELLED = ("sp", "cp", "recompute", "zero_stage")
+NOT_MODELLED = ("sp", "cp", "vp", "offload")

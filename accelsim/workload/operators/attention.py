@@ -9,7 +9,7 @@ import numpy as np
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
-from accelsim.workload.operator import register_operator
+from accelsim.workload.operator import OPERATORS, Gradients, register_operator
 from accelsim.workload.operators._heads import HeadedOperator
 from accelsim.workload.tensor import Axis, Role, Tensor
 
@@ -203,3 +203,7 @@ class Attention(HeadedOperator):
             seen = stop - np.maximum(begin, 0)
         kv_elements = int(seen.sum()) * self.batch * self.kv_heads * self.kv_elements
         return self.q.size_bytes + self.writes + self.kv_dtype.size_bytes(kv_elements)
+
+    def gradients(self) -> Gradients:
+        """Of queries, keys and values in one operator, which computes the scores again; there are no weights."""
+        return Gradients((OPERATORS.get("attention_backward").of(self),))  # type: ignore[attr-defined]

@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
-from accelsim.workload.operator import register_operator
+from accelsim.workload.operator import Gradients, register_operator
 from accelsim.workload.operators._rows import MOST_INPUTS, RowOperator, check_arity, row_tensor
+from accelsim.workload.operators.row_gradient import RowGradient
 from accelsim.workload.tensor import Axis, Tensor
 
 #: Operations per element of the result.  gelu is the tanh form (three products and a sum for the cubic, two products,
@@ -107,3 +108,16 @@ class Elementwise(RowOperator):
         """Per element as in :data:`FLOPS_PER_ELEMENT`."""
         repeats = len(self.inputs) - 1 if self.function in ("add", "mul") else 1
         return FLOPS_PER_ELEMENT[self.function] * repeats * self.rows * self.width
+
+    def gradients(self) -> Gradients:
+        """Of a sum, the incoming gradient itself; of other functions, from their operands.
+
+        Raises:
+            ConfigError: A product of tensors, whose gradients are not modelled.
+        """
+        if self.function == "add":
+            return Gradients(through=tuple(tensor.name for tensor in self.inputs))
+        if self.function in ("mul", "scale"):
+            return super().gradients()
+        kept = () if self.function == "copy" else self.inputs
+        return Gradients((RowGradient.back(self, kept, self.inputs, 2 * FLOPS_PER_ELEMENT[self.function]),))

@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
-from accelsim.workload.operator import register_operator
+from accelsim.workload.operator import Gradients, register_operator
 from accelsim.workload.operators._rows import RowOperator, check_arity
+from accelsim.workload.operators.row_gradient import RowGradient
 from accelsim.workload.tensor import Axis, Role, Tensor
 
 
@@ -72,3 +73,8 @@ class Embedding(RowOperator):
         if tensor != self.inputs[1]:
             return tensor.size_bytes
         return tensor.dtype.size_bytes(self.rows * self.width)
+
+    def gradients(self) -> Gradients:
+        """Of the table: incoming rows are added to a table of zeros, which is written whole."""
+        ids, table = self.inputs
+        return Gradients(weights=(RowGradient.back(self, (ids,), (table,), 1),))

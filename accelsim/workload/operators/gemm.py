@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
-from accelsim.errors import ShapeError
-from accelsim.workload.operator import Operator, register_operator
+from accelsim.errors import ConfigError, ShapeError
+from accelsim.workload.operator import Gradients, Operator, gradient_of, register_operator
+from accelsim.workload.operators.concat import Concat
+from accelsim.workload.operators.row_gradient import RowGradient
 from accelsim.workload.tensor import Axis, Role, Tensor
 from accelsim.workload.types import wider
 
@@ -161,3 +163,49 @@ class Gemm(Operator):
     def flops(self) -> int:
         """One multiply-accumulate counts as two."""
         return 2 * self.batch * self.m * self.n * self.k
+
+    def gradients(self) -> Gradients:
+        """Two products of as many operations: ``dA = dC B^T`` and ``dB = A^T dC``; the sum of ``dC`` for a bias.
+
+        ``dB`` is a gradient of weights where ``B`` is one.  Gradients of several results are put side by side first.
+
+        Raises:
+            ConfigError: Query heads share the KV heads of stored scores, or ``B`` is several tensors.
+        """
+        b, back = self._plain_b(), f"{self.name}.backward"
+        before, incoming = self._incoming(b)
+        products = Gemm(back, (incoming, b), (gradient_of(self.a),), arithmetic=self.arithmetic)
+        other = Gemm(f"{self.name}.weights", (self.a, incoming), (gradient_of(b),), arithmetic=self.arithmetic)
+        if b.role is not Role.WEIGHT:
+            return Gradients((*before, products, replace(other, name=f"{back}_b")))
+        if not self.has_bias:
+            return Gradients((*before, products), (other,))
+        bias = gradient_of(self.inputs[-1])
+        return Gradients(
+            (*before, products), (other, RowGradient(f"{self.name}.bias", (incoming,), (bias,), "elementwise", 1))
+        )
+
+    def _plain_b(self) -> Tensor:
+        """``B``, with the heads of ``A`` where both have as many."""
+        (b, *others), shared = self._b, self.grouped
+        if others:
+            raise ConfigError(f"{self.name}: training starts without a cache.")
+        if shared is None:
+            return b
+        heads = self.a.axis(shared[0])
+        if b.axis(shared[1]).count != heads.count:
+            raise ConfigError(
+                f"{self.name}: training with attention=standard is modelled where every query head has its KV head. "
+                "Use attention=flash."
+            )
+        return replace(b, axes=tuple(heads if axis.name == shared[1] else axis for axis in b.axes))
+
+    def _incoming(self, b: Tensor) -> tuple[tuple[Operator, ...], Tensor]:
+        """The gradient of the result as one tensor, and what joins several."""
+        if len(self.outputs) == 1:
+            return (), gradient_of(self.outputs[0])
+        columns = tuple(axis for axis in b.axes if axis.name not in self.contracted_axes)
+        rows = tuple(axis for axis in self.a.axes if axis.name not in self.contracted_axes)
+        whole = Tensor(f"{self.name}.out.grad", (*rows, *columns), self.outputs[0].dtype, Role.GRADIENT)
+        parts = tuple(gradient_of(tensor) for tensor in self.outputs)
+        return (Concat(f"{self.name}.join", parts, (whole,)),), whole

@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
-from accelsim.workload.operator import register_operator
+from accelsim.workload.operator import Gradients, register_operator
 from accelsim.workload.operators._rows import RowOperator, check_arity, row_tensor
+from accelsim.workload.operators.row_gradient import RowGradient
 from accelsim.workload.tensor import Axis, Role, Tensor
 
 #: Operations per element.  RMSNorm: square, sum, scale, weight.  LayerNorm: sum, subtract, square, sum, scale, weight,
@@ -66,3 +67,15 @@ class Norm(RowOperator):
     def flops(self) -> int:
         """Per element as in :data:`FLOPS_PER_ELEMENT`."""
         return FLOPS_PER_ELEMENT[self.flavour] * self.rows * self.width
+
+    def gradients(self) -> Gradients:
+        """Of the rows, from rows and incoming gradient; of scale and bias, as sums of both over the rows.
+
+        Mean and scale of every row, which forward keeps too, are left out.
+        """
+        row, *weights = self.inputs
+        each = FLOPS_PER_ELEMENT[self.flavour] + 2
+        return Gradients(
+            (RowGradient.back(self, (row, *weights[:1]), (row,), each),),
+            (RowGradient.back(self, (row,), tuple(weights), 3),) if weights else (),
+        )

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
 from accelsim.errors import ShapeError
-from accelsim.workload.operator import register_operator
+from accelsim.workload.operator import Gradients, gradient_of, register_operator
 from accelsim.workload.operators._rows import RowOperator, check_arity, row_tensor
 
 #: Each pair is rotated by four products and two sums, so three per element.
@@ -70,3 +70,9 @@ class Rope(RowOperator):
     def flops(self) -> int:
         """:data:`FLOPS_PER_ELEMENT` per element."""
         return FLOPS_PER_ELEMENT * self.rows * self.width
+
+    def gradients(self) -> Gradients:
+        """The opposite rotation of the gradients; nothing is kept."""
+        inputs = tuple(gradient_of(tensor) for tensor in self.outputs)
+        outputs = tuple(gradient_of(tensor) for tensor in self.inputs)
+        return Gradients((Rope(f"{self.name}.backward", inputs, outputs),))

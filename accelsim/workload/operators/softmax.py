@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from accelsim.dtypes import DType
-from accelsim.workload.operator import register_operator
+from accelsim.workload.operator import Gradients, register_operator
 from accelsim.workload.operators._rows import RowOperator, check_arity, row_tensor
+from accelsim.workload.operators.row_gradient import RowGradient
 
 #: Maximum, subtract, exponential, sum, divide.
 FLOPS_PER_ELEMENT = 5
@@ -51,3 +52,7 @@ class Softmax(RowOperator):
     def flops(self) -> int:
         """:data:`FLOPS_PER_ELEMENT` per element."""
         return FLOPS_PER_ELEMENT * self.rows * self.width
+
+    def gradients(self) -> Gradients:
+        """``(dY - sum(dY * Y)) * Y``: forward keeps its result."""
+        return Gradients((RowGradient.back(self, self.outputs, self.inputs, 4),))

@@ -6,13 +6,16 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from accelsim.arguments import checked_call
 from accelsim.errors import ConfigError, PlanError
 from accelsim.registry import Registry, did_you_mean
 from accelsim.units import parse_count
 from accelsim.workload.traversal import Traversal
+
+if TYPE_CHECKING:  # importing numpy takes time that --help can save
+    from accelsim.workload.recipe import LogitsName
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class Phase(ABC):
 
     #: Whether a traversal starts from the tokens that the one before it ended with.
     feeds_back: ClassVar[bool] = False
+    #: Whether gradients go back and parameters change.
+    trains: ClassVar[bool] = False
+    #: Positions of a sequence that get logits.
+    logits: ClassVar[LogitsName] = "last"
+    #: FLOPs of the model's work as a multiple of those forward: 3 where gradients of inputs and weights follow.
+    flops_per_forward: ClassVar[int] = 1
 
     @property
     @abstractmethod

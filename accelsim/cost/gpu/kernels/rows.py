@@ -93,6 +93,14 @@ _KERNELS = {
     "combine": _STREAM,
     "concat": _STREAM,
     "dispatch": _STREAM,
+    "dropout": _STREAM,
+    "optimizer_step": _STREAM,
+    "cross_entropy": RowKernel(REDUCTION, whole_rows=True, passes=0.0),
+}
+#: Ways back that reduce their rows, in one pass; the others are streams.
+_GRADIENTS = {
+    "norm": RowKernel(REDUCTION, True, 1.0, LAYERNORM_THREADS),
+    "softmax": RowKernel(REDUCTION, whole_rows=True),
 }
 #: Kernels of measured rows, and activations each reads per element of its result.
 _MEASURED = {
@@ -123,7 +131,7 @@ def _build(op: str, x: Mapping[str, int], dtype: DType) -> Operator:
 class RowKernels(KernelFamily):
     """Operators of rows; activations are in the L2 as far as they fit, a lookup reads main memory."""
 
-    kinds: ClassVar[tuple[str, ...]] = (*_KERNELS, "norm", "elementwise", "fused")
+    kinds: ClassVar[tuple[str, ...]] = (*_KERNELS, "norm", "elementwise", "fused", "row_gradient")
     operations: ClassVar[Mapping[str, Operation]] = {
         op: Operation(("m", "n"), "row operators", _work, partial(_build, op)) for op in _MEASURED
     }
@@ -164,6 +172,8 @@ def _kernel(operator: Any) -> RowKernel:
         return replace(kernel, gathers=False) if kernel.gathers else kernel
     if operator.kind == "norm":
         return _NORMS[operator.flavour]
+    if operator.kind == "row_gradient":
+        return _GRADIENTS.get(operator.of_kind, _STREAM)
     return _KERNELS.get(operator.kind) or (_GATED if operator.is_gated else _STREAM)
 
 

@@ -57,6 +57,17 @@ def lighter_plans(sample: Workload, plan: Plan) -> Iterator[Plan]:
     yield from (plan.replace(ep=ep) for ep in (plan.tp, plan.tp * plan.dp) if plan.ep < ep <= num_experts)
 
 
+def lighter_training(plan: Plan) -> Iterator[Plan]:
+    """The plan with states divided over replicas, and with more computed again.
+
+    Args:
+        plan: The plan.
+    """
+    divided = plan.replace(zero="1") if plan.dp > 1 else plan
+    found = (divided, *(divided.replace(recompute=mode) for mode in ("selective", "full")))
+    yield from (one for one in dict.fromkeys(found) if one != plan)
+
+
 def _degrees(axes: ParallelAxes, chips: int) -> list[int]:
     """Degrees that divide heads and widths, the largest first; the vocabulary is padded."""
     return [tp for tp in range(min(chips, axes.most), 0, -1) if axes.divides(tp)]
