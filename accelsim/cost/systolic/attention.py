@@ -14,11 +14,9 @@ import numpy as np
 
 from accelsim.cost.ragged import Batches
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
+from accelsim.cost.work import SOFTMAX_OPS_PER_PAIR
 from accelsim.workload.operators.attention import Attention
 from accelsim.workload.operators.ragged_attention import RaggedAttention
-
-#: Vector operations per query-key pair: scale, mask, maximum, subtract, exponential (five), sum.
-SOFTMAX_OPS_PER_PAIR = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from accelsim.cost.base import CostModel, Region, register_cost_model
@@ -15,7 +15,7 @@ from accelsim.cost.systolic.attention import ArrayAttentionTimes, attention_time
 from accelsim.cost.systolic.gemm import gemm_times
 from accelsim.cost.systolic.parameters import SystolicMachine, SystolicParameters
 from accelsim.cost.systolic.rows import RowShapes, row_times
-from accelsim.dtypes import DType
+from accelsim.cost.work import Work, multiplied, outside_calibration, type_of
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip
 from accelsim.warning import warn
@@ -75,7 +75,7 @@ class SystolicCost(CostModel):
         parameters = self._parameters(chip)
         if region.num_cores > chip.num_cores:
             raise ConfigError(f"chip {chip.name}: region {region} exceeds its {chip.num_cores} cores")
-        machine = SystolicMachine.of(chip, _multiplied(operator, chip), region.num_cores, parameters)
+        machine = SystolicMachine.of(chip, multiplied(operator, chip), region.num_cores, parameters)
         if isinstance(operator, Gemm):
             machine = replace(machine, product=ProductBytes.of(operator, chip))
             return _gemm_cost(operator, chip, machine, parameters)
@@ -96,18 +96,6 @@ class SystolicCost(CostModel):
         return self._last[1]
 
 
-def _multiplied(operator: Operator, chip: Chip) -> DType:
-    """Type that the arrays multiply: that of an 8-bit cache where they have a rate for it, queries alike."""
-    dtype = _dtype(operator)
-    stored = operator.kv_dtype if isinstance(operator, Attention | RaggedAttention) else dtype
-    return stored if stored.bits < dtype.bits and stored in chip.matrix_flops_per_cycle else dtype
-
-
-def _dtype(operator: Operator) -> DType:
-    dtype = getattr(operator, "dtype", None)
-    return dtype if isinstance(dtype, DType) else operator.outputs[0].dtype
-
-
 def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> Cost:
     m, n, k, batch = operator.m, operator.n, operator.k, operator.batch
     times = gemm_times(m, n, k, machine, parameters, batch)
@@ -123,9 +111,8 @@ def _gemm_cost(operator: Gemm, chip: Chip, machine: SystolicMachine, parameters:
         "tile": f"{times.tile_m[0]:.0f}x{times.tile_n[0]:.0f}x{times.tile_k[0]:.0f}",
         "cores": float(times.cores[0]),
     }
-    work = _Work(float(times.hbm_bytes[0]), float(times.sram_bytes[0]), operator.flops)
-    warnings = _dtype_warnings(operator.dtype, parameters) + _extent_warnings((m, n, k), parameters)
-    return _assembled(parts, work, chip, warnings, detail)
+    work = Work(float(times.hbm_bytes[0]), float(times.sram_bytes[0]), operator.flops)
+    return work.cost(parts, chip, outside_calibration("systolic", operator.dtype, parameters, (m, n, k)), detail)
 
 
 def _attention_cost(operator: Operator, times: ArrayAttentionTimes, chip: Chip, machine: SystolicMachine) -> Cost:
@@ -135,8 +122,8 @@ def _attention_cost(operator: Operator, times: ArrayAttentionTimes, chip: Chip, 
     parts = {longest: busy[longest] - fill_s, FIXED_CYCLES: fill_s, "launch": times.launch_s}
     text = "attention on systolic arrays is assumed, not calibrated: no measurement is public"
     warnings = (warn("assumed-calibration", text),)
-    work = _Work(times.hbm_bytes, times.sram_bytes, operator.flops, times.vector_s * machine.vector_ops_per_s)
-    return _assembled(parts, work, chip, warnings, {"cores": float(times.cores)})
+    work = Work(times.hbm_bytes, times.sram_bytes, operator.flops, times.vector_s * machine.vector_ops_per_s)
+    return work.cost(parts, chip, warnings, {"cores": float(times.cores)})
 
 
 def _row_cost(operator: Operator, chip: Chip, machine: SystolicMachine, parameters: SystolicParameters) -> Cost:
@@ -147,62 +134,5 @@ def _row_cost(operator: Operator, chip: Chip, machine: SystolicMachine, paramete
     times = row_times(RowShapes(rows, elements, moved, operator.flops, reduces), machine, parameters)
     parts = {"vector": float(times.vector_s[0]), chip.main_memory: float(times.hbm_s[0])}
     parts["launch"] = float(times.launch_s[0])
-    work = _Work(float(moved), 2.0 * moved, vector_flops=times.vector_s[0] * machine.vector_ops_per_s)
-    warnings = _dtype_warnings(_dtype(operator), parameters)
-    return _assembled(parts, work, chip, warnings, {})
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What an operator moves and computes, whatever time that takes."""
-
-    main_bytes: float
-    sram_bytes: float
-    matrix_flops: float = 0.0
-    vector_flops: float = 0.0
-
-    def energy_j(self, chip: Chip) -> float:
-        """Dynamic energy: arithmetic, core memory and main memory."""
-        main = chip.memories.get(chip.main_memory)
-        return (
-            self.matrix_flops * chip.matrix_energy_j_per_flop
-            + self.vector_flops * chip.vector_energy_j_per_flop
-            + self.sram_bytes * chip.sram_energy_j_per_byte
-            + self.main_bytes * (main.energy_j_per_byte if main is not None else 0.0)
-        )
-
-
-def _assembled(
-    parts_s: Mapping[str, float],
-    work: _Work,
-    chip: Chip,
-    warnings: tuple[str, ...],
-    detail: Mapping[str, float | str],
-) -> Cost:
-    """The cost with its limiter and its energy."""
-    traffic_bytes = {"sram": work.sram_bytes}
-    traffic_bytes[chip.main_memory] = work.main_bytes + traffic_bytes.get(chip.main_memory, 0.0)
-    return Cost(
-        work_s=sum(parts_s.values()),
-        traffic_bytes=traffic_bytes,
-        parts_s=parts_s,
-        limiter=max(parts_s, key=lambda cause: parts_s[cause]),
-        energy_j=work.energy_j(chip),
-        warnings=warnings,
-        detail=detail,
-    )
-
-
-def _dtype_warnings(dtype: DType, parameters: SystolicParameters) -> tuple[str, ...]:
-    if dtype.value in parameters.calibrated_dtypes:
-        return ()
-    measured = ", ".join(parameters.calibrated_dtypes) or "nothing"
-    text = f"systolic: {dtype.value} is outside the calibration, which saw {measured}; its rates are assumed"
-    return (warn("dtype-uncalibrated", text),)
-
-
-def _extent_warnings(extents: tuple[int, ...], parameters: SystolicParameters) -> tuple[str, ...]:
-    low, high = parameters.calibrated_extents
-    if low <= min(extents) and max(extents) <= high:
-        return ()
-    return (warn("outside-calibration", f"systolic: a product extent is outside the calibrated {low} to {high}"),)
+    work = Work(float(moved), 2.0 * moved, vector_flops=times.vector_s[0] * machine.vector_ops_per_s)
+    return work.cost(parts, chip, outside_calibration("systolic", type_of(operator), parameters))
