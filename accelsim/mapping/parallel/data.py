@@ -57,7 +57,7 @@ class Parameters:
 
 
 def optimizer_pass(parameters: Parameters, optimizer: Optimizer, plan: Plan, name: str) -> Workload:
-    """Everything behind the last microbatch, on one chip.
+    """Everything behind the last microbatch, on one chip: blocks ``gradients`` and ``optimizer``.
 
     Args:
         parameters: Of the chip.
@@ -65,33 +65,41 @@ def optimizer_pass(parameters: Parameters, optimizer: Optimizer, plan: Plan, nam
         plan: Its ranks.
         name: Of the model, for reports.
     """
-    return Workload(
-        f"{name} optimizer", (Segment(OperatorGraph("optimizer", tuple(_steps(parameters, optimizer, plan)))),), 0
-    )
+    blocks = {"gradients": _summed(parameters, plan), "optimizer": _stepped(parameters, optimizer, plan)}
+    segments = tuple(Segment(OperatorGraph(block, tuple(operators))) for block, operators in blocks.items())
+    return Workload(f"{name} optimizer", segments, 0)
 
 
-def _steps(parameters: Parameters, optimizer: Optimizer, plan: Plan) -> list[Operator]:
-    """Sum over replicas, norm and clip of the gradients, step, parameters in their own type, gather, zeros."""
-    found: list[Operator] = []
-    group, share = plan.mesh.group("dp"), parameters.stepped
-    whole = share * parameters.replicas if parameters.zero else parameters.count
-    grads = state("grads", whole, Role.GRADIENT)
-    if parameters.replicas > 1:
-        reduced = state("grads.sum", share, Role.GRADIENT)
-        function = "reduce_scatter" if parameters.zero else "all_reduce"
-        found.append(Collective("grads." + function, (grads,), (reduced,), function, group))
-    else:
-        reduced = grads
+def _whole(parameters: Parameters) -> int:
+    """Parameters that all replicas share, a last share filled up."""
+    return parameters.stepped * parameters.replicas if parameters.zero else parameters.count
+
+
+def _summed(parameters: Parameters, plan: Plan) -> list[Operator]:
+    """Sum over replicas and norm of the gradients."""
+    grads = state("grads", _whole(parameters), Role.GRADIENT)
     norm = Tensor("grads.norm.out", (), DType.FP32, Role.GRADIENT)
-    clipped = state("grads.clipped", share, Role.GRADIENT)
-    found.append(OptimizerStep("grads.norm", (reduced,), (norm,), 2))
-    found.append(OptimizerStep("grads.clip", (reduced, norm), (clipped,), 1))
+    if parameters.replicas == 1:
+        return [OptimizerStep("grads.norm", (grads,), (norm,), 2)]
+    reduced = state("grads.sum", parameters.stepped, Role.GRADIENT)
+    function = "reduce_scatter" if parameters.zero else "all_reduce"
+    collective = Collective("grads." + function, (grads,), (reduced,), function, plan.mesh.group("dp"))
+    return [collective, OptimizerStep("grads.norm", (reduced,), (norm,), 2)]
+
+
+def _stepped(parameters: Parameters, optimizer: Optimizer, plan: Plan) -> list[Operator]:
+    """Clip, step, parameters in their own type, gathered where replicas have shares."""
+    share = parameters.stepped
+    reduced, clipped = (state(name, share, Role.GRADIENT) for name in ("grads.sum", "grads.clipped"))
     states = tuple(state(f"states.{one}", share) for one in optimizer.states)
     stepped = tuple(state(f"states.{one}.new", share) for one in optimizer.states)
-    found.append(OptimizerStep(f"step.{optimizer.name}", (clipped, *states), stepped, optimizer.flops_each))
     cast = state("parameters.share", share, Role.WEIGHT, parameters.dtype)
-    found.append(OptimizerStep("step.cast", (stepped[0],), (cast,), 0))
+    found: list[Operator] = [
+        OptimizerStep("grads.clip", (reduced,), (clipped,), 1),
+        OptimizerStep(f"step.{optimizer.name}", (clipped, *states), stepped, optimizer.flops_each),
+        OptimizerStep("step.cast", (stepped[0],), (cast,), 0),
+    ]
     if parameters.replicas > 1 and parameters.zero:
-        gathered = state("parameters", whole, Role.WEIGHT, parameters.dtype)
-        found.append(Collective("step.all_gather", (cast,), (gathered,), "all_gather", group))
+        gathered = state("parameters", _whole(parameters), Role.WEIGHT, parameters.dtype)
+        found.append(Collective("step.all_gather", (cast,), (gathered,), "all_gather", plan.mesh.group("dp")))
     return found

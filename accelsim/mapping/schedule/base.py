@@ -14,6 +14,9 @@ from accelsim.registry import Registry
 FORWARD, BACKWARD = "forward", "backward"
 #: Directions of inference and of training.
 INFERENCE, TRAINING = (FORWARD,), (FORWARD, BACKWARD)
+#: What follows the last microbatch on every stage: the sum of gradients over replicas and its norm, and the step of the
+#: optimizer, which waits for the norms of all stages.
+REDUCE, STEP = "reduce", "step"
 
 
 class Cell(NamedTuple):
@@ -83,6 +86,21 @@ def waits_for(cell: Cell, num_stages: int) -> Cell | None:
         return cell._replace(stage=cell.stage - 1) if cell.stage else None
     last = cell.stage == num_stages - 1
     return cell._replace(direction=FORWARD) if last else cell._replace(stage=cell.stage + 1)
+
+
+def sources_of(cell: Cell, num_stages: int) -> tuple[Cell, ...]:
+    """All cells whose results a cell needs: that of :func:`waits_for`; every stage's norm before a step.
+
+    Args:
+        cell: A microbatch on a stage in a direction, or what follows the last.
+        num_stages: Stages of the pipeline.
+    """
+    if cell.direction == REDUCE:
+        return ()
+    if cell.direction == STEP:
+        return tuple(cell._replace(stage=stage, direction=REDUCE) for stage in range(num_stages))
+    source = waits_for(cell, num_stages)
+    return () if source is None else (source,)
 
 
 def bubble_fraction(num_stages: int, num_microbatches: int) -> float:

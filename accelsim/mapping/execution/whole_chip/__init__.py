@@ -39,9 +39,10 @@ class WholeChip(Execution):
         from accelsim.mapping.execution.whole_chip.run import map_blocks
         from accelsim.mapping.execution.whole_chip.stages import map_stages
         from accelsim.mapping.execution.whole_chip.training import map_training
+        from accelsim.mapping.execution.whole_chip.training_stages import map_training_stages
 
         if job.phase.trains:
-            return map_training(job)
+            return map_training_stages(job) if job.plan.pp > 1 else map_training(job)
         return map_stages(job) if job.plan.pp > 1 else map_blocks(job, passes)
 
     def check_fit(self, job: Job) -> None:

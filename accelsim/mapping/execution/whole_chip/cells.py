@@ -14,7 +14,7 @@ Not modelled: the memory traffic of sending and receiving, a host that runs ahea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -32,7 +32,7 @@ from accelsim.mapping.booking import TRANSFER, Booking, Overlapped
 from accelsim.mapping.execution.whole_chip.fold import all_tasks, folded_tasks
 from accelsim.mapping.lower import LoweredProgram
 from accelsim.mapping.price import PricedOperator
-from accelsim.mapping.schedule.base import Cell, waits_for
+from accelsim.mapping.schedule.base import FORWARD, Cell, sources_of
 from accelsim.mapping.schedule.cells import Cells
 from accelsim.mapping.waits import between_chips, parts_between
 
@@ -46,10 +46,17 @@ class StageProgram:
     Attributes:
         lowered: Its blocks for one microbatch.
         send: What it sends to the next stage, and the cost; None for the last.
+        further: What it does in other directions than forward: its blocks and what it sends then.
     """
 
     lowered: LoweredProgram
     send: PricedOperator | None
+    further: Mapping[str, StageProgram] = field(default_factory=dict)
+
+    @property
+    def ways(self) -> Mapping[str, StageProgram]:
+        """What it does in each direction."""
+        return {FORWARD: self, **self.further}
 
     @property
     def is_alone(self) -> bool:
@@ -104,54 +111,84 @@ def lower_pipelined(
         ranks: Chips of a stage, which all do the same.
         folded: Whether cells are folded; None folds where that is exact.
     """
-    templates = [_template(one, one.is_alone if folded is None else folded) for one in stages]
-    copies = [len(order) for order in orders]
-    graph = _joined(templates, copies)
-    sizes = np.array([template.graph.num_tasks for template in templates])
-    bases = np.cumsum([0, *(sizes * copies)])[:-1]
+    parts = [_parts(stage, order) for stage, order in zip(stages, orders, strict=True)]
+    templates = [_templates(stage, part, folded) for stage, part in zip(stages, parts, strict=True)]
+    graph, first_of = _joined(templates, parts)
     cells = tuple(cell for order in orders for cell in order)
-    stage_of = np.repeat(np.arange(len(stages)), copies)
-    first = np.concatenate([base + np.arange(n) * size for base, n, size in zip(bases, copies, sizes, strict=True)])
-    graph = concatenate([graph], _edges(templates, cells, stage_of, first))
-    causes = dict.fromkeys(cause for template in templates for cause in template.alone_s)
-    alone_s = {
+    own = [templates[cell.stage][cell.direction] for cell in cells]
+    first = np.array([first_of[cell] for cell in cells], dtype=np.int64)
+    graph = concatenate([graph], _edges(templates, cells, first))
+    bookings = tuple(_bookings(stages, parts, ranks))
+    kind_of = {one.name: one.kind for one in bookings}
+    kinds = tuple(kind_of.get(label, TRANSFER) for label in graph.labels)
+    ran = Overlapped(bookings, _alone_s(templates, parts), kinds, ranks)
+    last = first + np.array([template.end for template in own])
+    return Program.of(Stage(graph, 1, "pipeline")), ran, Cells(cells, first, last)
+
+
+#: Cells of each direction that a stage plays, in order.
+_Parts = Mapping[str, Sequence[Cell]]
+_Templates = Mapping[str, "_CellTemplate"]
+
+
+def _parts(stage: StageProgram, order: Sequence[Cell]) -> _Parts:
+    """The cells of a stage by direction."""
+    return {way: [cell for cell in order if cell.direction == way] for way in stage.ways}
+
+
+def _templates(stage: StageProgram, parts: _Parts, folded: bool | None) -> _Templates:
+    """A template for each direction that a stage plays, all on the same servers and links."""
+    played = [stage.ways[way] for way in parts]
+    fold = all(one.is_alone for one in played) if folded is None else folded
+    return {way: _template(one, fold) for way, one in zip(parts, played, strict=True)}
+
+
+def _alone_s(templates: Sequence[_Templates], parts: Sequence[_Parts]) -> Mapping[str, FloatArray]:
+    """Time of each task alone, by cause, in the order of the tasks."""
+    placed = [
+        (template, len(cells[way]))
+        for stage, cells in zip(templates, parts, strict=True)
+        for way, template in stage.items()
+    ]
+    causes = dict.fromkeys(cause for template, _ in placed for cause in template.alone_s)
+    return {
         cause: np.concatenate([
-            np.tile(template.alone_s.get(cause, np.zeros(template.graph.num_tasks)), n)
-            for template, n in zip(templates, copies, strict=True)
+            np.tile(template.alone_s.get(cause, np.zeros(template.graph.num_tasks)), n) for template, n in placed
         ])
         for cause in causes
     }  # fmt: skip
-    bookings = tuple(_bookings(stages, copies, ranks))
-    kind_of = {one.name: one.kind for one in bookings}
-    ran = Overlapped(bookings, alone_s, tuple(kind_of.get(label, TRANSFER) for label in graph.labels), ranks)
-    ends = np.array([template.end for template in templates])[stage_of]
-    return Program.of(Stage(graph, 1, "pipeline")), ran, Cells(cells, first, first + ends)
 
 
-def _joined(templates: Sequence[_CellTemplate], copies: Sequence[int]) -> TaskGraph:
-    """All cells of all stages on servers and links of their own; the first stage's keep their plain names."""
-    servers = [_of_stage(name, i) for i, one in enumerate(templates) for name in one.graph.servers]
-    links = [_of_stage(name, i) for i, one in enumerate(templates) for name in one.graph.links]
-    capacity = np.concatenate([template.graph.capacity_bytes_per_s for template in templates])
-    graphs, server, link = [], 0, 0
-    for template, n in zip(templates, copies, strict=True):
-        graph = template.graph
-        server_map = np.tile(server + np.arange(graph.num_servers), (n, 1))
-        link_map = np.tile(link + np.arange(graph.num_links), (n, 1))
-        graphs.append(instantiate(graph, n, Resources(server_map, link_map, servers, links, capacity)))
-        server, link = server + graph.num_servers, link + graph.num_links
-    return concatenate(graphs)
+def _joined(templates: Sequence[_Templates], parts: Sequence[_Parts]) -> tuple[TaskGraph, dict[Cell, int]]:
+    """All cells of all stages on servers and links of their own, and the first task of each cell.
+
+    The first stage's servers and links keep their plain names.
+    """
+    likes = [next(iter(stage.values())).graph for stage in templates]
+    servers = [_of_stage(name, i) for i, graph in enumerate(likes) for name in graph.servers]
+    links = [_of_stage(name, i) for i, graph in enumerate(likes) for name in graph.links]
+    capacity = np.concatenate([graph.capacity_bytes_per_s for graph in likes])
+    graphs, first, server, link, task = [], {}, 0, 0, 0
+    for stage, cells, like in zip(templates, parts, likes, strict=True):
+        for way, template in stage.items():
+            graph, n = template.graph, len(cells[way])
+            server_map = np.tile(server + np.arange(like.num_servers), (n, 1))
+            link_map = np.tile(link + np.arange(like.num_links), (n, 1))
+            graphs.append(instantiate(graph, n, Resources(server_map, link_map, servers, links, capacity)))
+            first |= {cell: task + at * graph.num_tasks for at, cell in enumerate(cells[way])}
+            task += n * graph.num_tasks
+        server, link = server + like.num_servers, link + like.num_links
+    return concatenate(graphs), first
 
 
 def _of_stage(name: str, stage: int) -> str:
     return name if stage == 0 else f"{name}@{stage}"
 
 
-def _edges(
-    templates: Sequence[_CellTemplate], cells: Sequence[Cell], stage_of: Int64Array, first: Int64Array
-) -> tuple[Int64Array, Int64Array]:
+def _edges(templates: Sequence[_Templates], cells: Sequence[Cell], first: Int64Array) -> tuple[Int64Array, Int64Array]:
     """A cell waits for the cell before it on its stage and for its input; a send for the send before it."""
     place = {cell: index for index, cell in enumerate(cells)}
+    own = [templates[cell.stage][cell.direction] for cell in cells]
     pred: list[Int64Array] = []
     succ: list[Int64Array] = []
 
@@ -160,14 +197,14 @@ def _edges(
         pred.append(np.full(len(waiting), first[before] + task))
 
     for index, cell in enumerate(cells):
-        template = templates[stage_of[index]]
-        if index and stage_of[index - 1] == stage_of[index]:
-            wait(index - 1, template.end, index, template.entries)
-            if template.out != template.end:
-                wait(index - 1, template.out, index, np.array([template.send]))
-        source = waits_for(cell, len(templates))
-        if source is not None:
-            wait(place[source], templates[source.stage].out, index, template.entries)
+        template = own[index]
+        if index and cells[index - 1].stage == cell.stage:
+            before = own[index - 1]
+            wait(index - 1, before.end, index, template.entries)
+            if before.out != before.end and template.out != template.end:
+                wait(index - 1, before.out, index, np.array([template.send]))
+        for source in sources_of(cell, len(templates)):
+            wait(place[source], own[place[source]].out, index, template.entries)
     if not pred:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     return np.concatenate(pred), np.concatenate(succ)
@@ -205,15 +242,16 @@ def _send_graph(like: TaskGraph, send: PricedOperator) -> TaskGraph:
     return builder.build()
 
 
-def _bookings(stages: Sequence[StageProgram], copies: Sequence[int], ranks: int) -> Iterator[Booking]:
+def _bookings(stages: Sequence[StageProgram], parts: Sequence[_Parts], ranks: int) -> Iterator[Booking]:
     """Every operator of every cell, on all chips."""
-    for stage, cells in zip(stages, copies, strict=True):
-        for block in stage.lowered.blocks:
-            for priced in block.operators:
-                cost = _booked(priced.cost)
-                yield Booking.of(block.name, priced.operator, cost, block.repeat * cells * ranks)
-        if stage.send is not None:
-            yield Booking.of("pipeline", stage.send.operator, _booked(stage.send.cost), cells * ranks)
+    for stage, cells in zip(stages, parts, strict=True):
+        for way, played in stage.ways.items():
+            count = len(cells[way]) * ranks
+            for block in played.lowered.blocks:
+                for priced in block.operators:
+                    yield Booking.of(block.name, priced.operator, _booked(priced.cost), block.repeat * count)
+            if played.send is not None:
+                yield Booking.of("pipeline", played.send.operator, _booked(played.send.cost), count)
 
 
 def _booked(cost: Cost) -> Cost:

@@ -15,7 +15,9 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.lower import lower
 from accelsim.mapping.mapped import Mapped, ServerRoles
 from accelsim.mapping.parallel.data import Parameters, optimizer_pass
+from accelsim.mapping.parallel.stages import stages_of_step
 from accelsim.mapping.price import Pricer
+from accelsim.mapping.schedule.base import SCHEDULES
 from accelsim.mapping.seating import seats_of
 from accelsim.mapping.servers import COMM, HOST, STREAM
 from accelsim.mapping.shard import shard_all
@@ -104,7 +106,7 @@ def share_of_iteration(job: Job) -> Iteration:
 
 
 def check_training(job: Job, iteration: Iteration) -> tuple[Footprint, tuple[str, ...]]:
-    """Memory of a chip, and a warning where it does not fit and may go on.
+    """Memory of a chip of the fullest stage, and a warning where it does not fit and may go on.
 
     Args:
         job: Whose plan and system are checked.
@@ -112,12 +114,24 @@ def check_training(job: Job, iteration: Iteration) -> tuple[Footprint, tuple[str
 
     Raises:
         CapacityError: It does not fit.
+        PlanError: More stages than layers.
     """
-    need = training_footprint(iteration.step, iteration.parameters, iteration.optimizer, job.system.chip)
+    plan = job.plan
+    parts, held = stages_of_step(iteration.step, plan.pp), [1]
+    if plan.pp > 1:
+        schedule = SCHEDULES.get(plan.schedule)
+        held = [schedule.most_in_flight(at, plan.pp, iteration.num_microbatches) for at in range(plan.pp)]
+    needs = [
+        training_footprint(part, Parameters.of(part.forward, plan), iteration.optimizer, job.system.chip, in_flight)
+        for part, in_flight in zip(parts, held, strict=True)
+    ]
+    fullest = max(range(len(needs)), key=lambda stage: needs[stage].total_bytes)
+    need = needs[fullest]
     if not need.short_bytes:
         return need, ()
-    where = f"{job.model.name} on {job.system.name}:{job.system.num_chips}, plan {job.plan}"
-    problem = f"{where}: needs {need} per chip: {format_quantity(need.short_bytes, 'bytes')} short."
+    where = f"{job.model.name} on {job.system.name}:{job.system.num_chips}, plan {plan}"
+    stage = f"stage {fullest} of 0 to {plan.pp - 1} needs" if plan.pp > 1 else "needs"
+    problem = f"{where}: {stage} {need} per chip: {format_quantity(need.short_bytes, 'bytes')} short."
     if job.ignore_capacity:
         return need, (warn("capacity-ignored", problem),)
     raise CapacityError(problem, need.short_bytes)
@@ -130,8 +144,12 @@ def _check_plan(job: Job) -> None:
         raise PlanError(
             f"plan: training is modelled on GPUs, {system.chip.name} has cost model {system.chip.cost_model}."
         )
-    if plan.pp > 1:
-        raise PlanError(f"plan: pp={plan.pp} plays training not yet. Use pp=1.")
+    count = len(job.phase.replica(plan.dp).traversals())
+    if plan.microbatches not in (1, count):
+        raise PlanError(
+            f"plan: microbatches={plan.microbatches}, but global_batch over dp and micro_batch makes {count}. "
+            "Leave the key out."
+        )
     if plan.ep > 1:
         raise PlanError(f"plan: ep={plan.ep} plays training not yet. Use ep=1.")
     if plan.ranks is not None:
