@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accelsim.case.case import Case
+from accelsim.dtypes import DType
 from accelsim.engine.program import ProgramTimeline, run_program
 from accelsim.hardware.profile import launches_kernels
 from accelsim.hardware.system import System
@@ -126,6 +127,18 @@ class RunData:
         """Idle part of a pipeline's stages, see :data:`accelsim.results.metrics.BUBBLE_DEFINITION`; None without."""
         cells = self.mapped.cells
         return None if cells is None else cells.bubble_fraction(self.timeline.stages[0].timeline)
+
+    @property
+    def bubble_s(self) -> float | None:
+        """Idle seconds of a pipeline's stages in the run, mean of the stages; None without a pipeline."""
+        fraction = self.bubble_fraction
+        return None if fraction is None else fraction * self.latency_s
+
+    @property
+    def hfu_fraction(self) -> float:
+        """Hardware FLOPs utilisation, see :data:`accelsim.results.metrics.HFU_DEFINITION`."""
+        peak = self.machine.chip.peak_flops_per_s(DType(self.types["arithmetic"]))
+        return self.ledger.flops / (self.latency_s * peak * self.num_chips)
 
     @property
     def energy_per_token_j(self) -> float:

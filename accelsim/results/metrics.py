@@ -8,6 +8,7 @@ from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
 
 MFU_DEFINITION = "model FLOPs / (latency x dense peak of all chips)"
+HFU_DEFINITION = "executed FLOPs, what is computed again included / (latency x dense peak of all chips)"
 MBU_DEFINITION = "weights and KV cache / (latency x memory peak of all chips)"
 BUBBLE_DEFINITION = "time in which a stage plays no cell / latency, mean of the stages"
 THROUGHPUT_DEFINITION = "tokens of all sequences / latency"

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from accelsim.results.data import Power, RunData
-from accelsim.results.metrics import BUBBLE_DEFINITION, MBU_DEFINITION, MFU_DEFINITION
+from accelsim.results.metrics import BUBBLE_DEFINITION, HFU_DEFINITION, MBU_DEFINITION, MFU_DEFINITION
 from accelsim.results.tables.energy import energy_table
 
 SCHEMA_VERSION = 1
@@ -63,6 +63,7 @@ def summarise(result: RunData, power: Power, bill: Mapping[str, Mapping[str, flo
         "utilisation": _utilisation(result),
         **({"ranks": result.seating.to_dict()} if result.seating is not None else {}),
         **_pipeline(result),
+        **_iteration(result),
         "bottleneck": _bottleneck(result),
         "operators": _operators(result),
         "critical_path": [
@@ -95,6 +96,19 @@ def _utilisation(result: RunData) -> dict[str, Any]:
         "mfu_definition": MFU_DEFINITION,
         "mbu_fraction": result.utilisation.mbu_fraction,
         "mbu_definition": MBU_DEFINITION,
+    }
+
+
+def _iteration(result: RunData) -> dict[str, Any]:
+    """Figures of a training iteration, with what they mean."""
+    if not result.case.phase.trains:
+        return {}
+    return {
+        "mfu": result.utilisation.mfu_fraction,
+        "hfu": result.hfu_fraction,
+        "hfu_definition": HFU_DEFINITION,
+        "bubble_s": result.bubble_s or 0.0,
+        "idle_fraction": result.bubble_fraction or 0.0,
     }
 
 

@@ -118,10 +118,16 @@ ZERO = PlanKey(
     "Stage of ZeRO in training: 0, or 1 (optimizer states are divided over the dp replicas).",
     default="0",
 )
+SP = PlanKey(
+    "sp",
+    Word(("off", "on")),
+    "Sequence parallelism in training: the tp ranks share the positions of norms, dropout and residual additions.",
+    default="off",
+)
 #: Keys that training reads.
-TRAINING_KEYS = (RECOMPUTE, ZERO)
+TRAINING_KEYS = (SP, ZERO, RECOMPUTE)
 
 #: Keys that every execution over several ranks reads.
 PARALLEL_KEYS = (TP, DP, PP, EP, DISPATCH, MICROBATCHES, SCHEDULE, ORDER, RANKS)
 #: Keys other tools know that no stage here models yet: named in the error instead of being ignored.
-NOT_MODELLED = ("sp", "cp", "vp", "offload")
+NOT_MODELLED = ("cp", "vp", "offload")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from accelsim.mapping.mesh import Mesh
 from accelsim.mapping.parallel.pipeline import deal, sends
+from accelsim.mapping.plan import Plan
 from accelsim.workload.operators.send_recv import SendRecv
 from accelsim.workload.training import TrainingStep
 
@@ -33,7 +33,7 @@ def stages_of_step(step: TrainingStep, num_stages: int) -> tuple[TrainingStep, .
 
 
 def sends_both_ways(
-    step: TrainingStep, stages: Sequence[TrainingStep], mesh: Mesh
+    step: TrainingStep, stages: Sequence[TrainingStep], plan: Plan
 ) -> tuple[tuple[SendRecv, ...], tuple[SendRecv, ...]]:
     """What stages send forward, and as many bytes of gradients that come back.
 
@@ -43,14 +43,15 @@ def sends_both_ways(
     Args:
         step: One rank's share.
         stages: Its parts.
-        mesh: The ranks.
+        plan: Its ranks, which with ``sp`` have shares already.
 
     Source:
         Narayanan et al., *Efficient Large-Scale Language Model Training on GPU Clusters Using Megatron-LM*, 2021,
         section 4.1 (scatter/gather).
     """
-    whole = sends(step.forward, [stage.forward for stage in stages], mesh)
-    shares = [-(-one.nbytes // mesh.size("tp")) for one in whole]
+    whole = sends(step.forward, [stage.forward for stage in stages], plan.mesh)
+    scattered = 1 if plan.sp == "on" else plan.tp
+    shares = [-(-one.nbytes // scattered) for one in whole]
     ways = [
         tuple(
             SendRecv.of(nbytes, one.group, one.source, one.dtype, name)

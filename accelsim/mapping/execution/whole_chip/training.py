@@ -15,6 +15,7 @@ from accelsim.mapping.job import Job
 from accelsim.mapping.lower import lower
 from accelsim.mapping.mapped import Mapped, ServerRoles
 from accelsim.mapping.parallel.data import Parameters, optimizer_pass
+from accelsim.mapping.parallel.sequence import share_sequence
 from accelsim.mapping.parallel.stages import stages_of_step
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.schedule.base import SCHEDULES
@@ -99,6 +100,8 @@ def share_of_iteration(job: Job) -> Iteration:
     except ConfigError as error:
         raise PlanError(str(error)) from error
     step = whole.map(lambda both: shard_all(both, plan))
+    if plan.sp == "on" and plan.tp > 1:
+        step = step.map(lambda both: share_sequence(both, plan))
     if job.profile.fuses_rows:
         step = step.map(fuse_all)
     optimizer = optimizer_of(phase.plain()["optimizer"])

@@ -18,7 +18,7 @@ from accelsim.mapping.lower import LoweredProgram, lower
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.parallel.data import Parameters, optimizer_pass
 from accelsim.mapping.parallel.stages import sends_both_ways, stages_of_step
-from accelsim.mapping.price import PricedOperator, Pricer
+from accelsim.mapping.price import Pricer
 from accelsim.mapping.schedule.base import BACKWARD, REDUCE, SCHEDULES, STEP, TRAINING, Cell
 from accelsim.mapping.seating import seats_of
 from accelsim.workload.graph import Workload
@@ -65,7 +65,7 @@ def _stages(job: Job, iteration: Iteration) -> list[StageProgram]:
     plan, system = job.plan, job.system
     pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, None), job.known)
     parts = stages_of_step(iteration.step, plan.pp)
-    onward, back = sends_both_ways(iteration.step, parts, plan.mesh)
+    onward, back = sends_both_ways(iteration.step, parts, plan)
     found = []
     for at, part in enumerate(parts):
         ways = {way: _lowered(job, pricer, one) for way, one in _workloads(job, iteration, part).items()}
