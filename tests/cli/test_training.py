@@ -39,6 +39,11 @@ def test_what_training_does_not_model_is_refused_in_words(accelsim, options, wor
     assert words in refused.err and "Traceback" not in refused.err
 
 
+def test_keys_of_training_are_refused_in_inference(accelsim):
+    refused = accelsim("run", "gpt2-xl", "--on", "nvidia-dgx-a100", "--prompt", "64", "--plan", "recompute=full")
+    assert refused.code == 2 and "recompute has no meaning in phase prefill" in refused.err
+
+
 def test_what_does_not_fit_exits_3(accelsim):
     refused = accelsim(
         "run", "gpt3-175b", "--on", "nvidia-dgx-a100", "--phase", "train", "--seq", "2048", "--plan", "tp=8"

@@ -21,6 +21,7 @@ from accelsim.cost.base import KERNELS
 from accelsim.errors import PlanError
 from accelsim.mapping.job import Job
 from accelsim.mapping.mapped import Mapped
+from accelsim.mapping.parallel.keys import TRAINING_KEYS
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import DEFAULT_EXECUTION, KEY_READERS, PlanKey, Word
 from accelsim.registry import Registry
@@ -137,5 +138,8 @@ def check_job(job: Job) -> None:
     if job.phase.trains and not EXECUTIONS.get(plan.execution).trains:
         takers = " or ".join(f"execution={name}" for name, one in EXECUTIONS.items() if one.trains)
         raise PlanError(f"plan: execution={plan.execution} plays training not yet. Use {takers}.")
+    training = [key.name for key in TRAINING_KEYS if getattr(plan, key.name) != key.default]
+    if training and not job.phase.trains:
+        raise PlanError(f"plan: {', '.join(training)} has no meaning in phase {job.phase.kind}. Leave it out.")
     _check_circuits(job)
     job.phase.replica(plan.dp)  # raises where replicas cannot get equal shares

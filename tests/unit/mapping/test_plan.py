@@ -8,7 +8,7 @@ from accelsim.errors import PlanError
 from accelsim.mapping.plan import Plan, explain_key
 
 KEYS = (
-    "tp, dp, pp, ep, dispatch, microbatches, schedule, order, ranks, execution, region, "
+    "tp, dp, pp, ep, dispatch, microbatches, schedule, order, ranks, execution, sp, zero, recompute, region, "
     "kernels, weights_in, kv_in, activations_in, placer, chunk, granularity, pieces, rectangles, chips, objective"
 )
 
@@ -82,8 +82,17 @@ def test_plain_data_has_the_keys_that_the_execution_reads():
     shown = Plan.parse("dp=2,ep=2,dispatch=fp8,region=3x4").to_dict()
     degrees = {"tp": 1, "dp": 2, "pp": 1, "ep": 2, "dispatch": "fp8"}
     pipeline = {"microbatches": 1, "schedule": "gpipe", "order": "tp-dp-pp", "ranks": None}
+    training = {"sp": "off", "zero": "0", "recompute": "none"}
     memories = {"weights_in": None, "kv_in": None, "activations_in": None}
-    assert shown == {"execution": "whole_chip", **degrees, **pipeline, "region": "3x4", "kernels": None, **memories}
+    assert shown == {
+        "execution": "whole_chip",
+        **degrees,
+        **pipeline,
+        **training,
+        "region": "3x4",
+        "kernels": None,
+        **memories,
+    }
     assert Plan(execution="weight_streaming").to_dict() == {"execution": "weight_streaming"}
 
 

@@ -168,7 +168,8 @@ def _joined(templates: Sequence[_Templates], parts: Sequence[_Parts]) -> tuple[T
     servers = [_of_stage(name, i) for i, graph in enumerate(likes) for name in graph.servers]
     links = [_of_stage(name, i) for i, graph in enumerate(likes) for name in graph.links]
     capacity = np.concatenate([graph.capacity_bytes_per_s for graph in likes])
-    graphs, first, server, link, task = [], {}, 0, 0, 0
+    first: dict[Cell, int] = {}
+    graphs, server, link, task = [], 0, 0, 0
     for stage, cells, like in zip(templates, parts, likes, strict=True):
         for way, template in stage.items():
             graph, n = template.graph, len(cells[way])
