@@ -144,16 +144,19 @@ def refit(chip: Chip, table: Table, sections: Iterable[str] = (), folds: int = F
     if not problems:
         raise ConfigError(f"{table.name}: no row determines a calibrated number of {chip.name}.")
     problems = _chosen(problems, list(sections), table.name)
-    for problem in problems:
-        if len(problem.rows) <= len(problem.free):
-            raise ConfigError(
-                f"{table.name}: {len(problem.rows)} rows of {problem.section} cannot determine {len(problem.free)} "
-                "numbers and an error. Give more rows, or fit other sections with --section."
-            )
+    too_few = [_too_few(problem) for problem in problems if len(problem.rows) <= len(problem.free)]
+    if too_few and (sections or len(too_few) == len(problems)):
+        raise ConfigError(f"{table.name}: {too_few[0]}. Give more rows, or fit other sections with --section.")
+    problems = [problem for problem in problems if len(problem.rows) > len(problem.free)]
     fits = tuple(_fit(problem, folds) for problem in problems)
     unused = len(mine) - sum(len(problem.rows) for problem in problems)
     notes = tuple(note for timing in dict.fromkeys(mine.text("timing")) if (note := rig_of(timing, "").note))
-    return Refit(chip, mine, fits, unused, notes)
+    return Refit(chip, mine, fits, unused, (*notes, *(f"{text}: left as it is" for text in too_few)))
+
+
+def _too_few(problem: Problem) -> str:
+    rows, numbers = len(problem.rows), len(problem.free)
+    return f"{rows} rows of {problem.section} cannot determine {numbers} numbers and an error"
 
 
 def _chosen(problems: list[Problem], sections: Sequence[str], name: str) -> list[Problem]:

@@ -47,6 +47,8 @@ class PrefillParameters:
         library: Whose tiles, one of :data:`~accelsim.cost.gpu.attention_tiles.FORWARD`.
         overlap_fraction: Share of the shorter of products and softmax that hides behind the longer.
         wide_head_factor: Time of the products of heads wider than :data:`MAX_HEAD_DIM`, over that of their FLOPs.
+        absorbs_latent: Whether prompts of latent attention meet the latent itself instead of keys and values expanded
+            from it.
     """
 
     launch_s: float
@@ -58,6 +60,7 @@ class PrefillParameters:
     library: str = "flash2"
     overlap_fraction: float = 0.0
     wide_head_factor: float = 1.0
+    absorbs_latent: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

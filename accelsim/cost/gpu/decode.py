@@ -58,12 +58,15 @@ class DecodeParameters:
         hbm_efficiency: Share of the published memory bandwidth.
         split_s: Fixed cost of merging parts.
         element_s: Time of loading, scaling and storing one element of an item's queries and outputs.
-        wide_head_s: Time per sequence of a fallback kernel for heads wider than
-            :data:`~accelsim.cost.gpu.attention.MAX_HEAD_DIM`, which handles sequences one after the other.
+        wide_head_s: Time per KV head of a sequence of a fallback kernel for heads wider than
+            :data:`~accelsim.cost.gpu.attention.MAX_HEAD_DIM`, which handles them one after the other until every core
+            has one.
         regroup_s: Copies of queries and outputs of a library that reorders the heads of a group; none are needed with
             one KV head or one sequence, where the orders agree.
         splits_unpacked: Whether keys are divided also where an item holds a single query head.
         packs_windowed: Whether the heads of a group are packed into one item also under a window.
+        product_efficiency: Share of the matrix peak that the products reach where they are the limit.
+        query_tile: Queries (of all packed heads) of one work item at most.
     """
 
     launch_s: float
@@ -77,6 +80,8 @@ class DecodeParameters:
     regroup_s: float = 0.0
     splits_unpacked: bool = True
     packs_windowed: bool = True
+    product_efficiency: float = MATRIX_EFFICIENCY
+    query_tile: int = QUERY_TILE
 
 
 def decode_times(
@@ -98,7 +103,8 @@ def decode_times(
     """
     w = _candidates(machine, parameters, shapes, core_flops_per_s, kv_cached)
     waves = np.ceil(w.items / machine.num_cores)
-    compute_s, latency_s = waves * w.core_s, _latency_s(parameters, w, waves, w.shapes.batch, w.tile_s)
+    compute_s = waves * w.core_s
+    latency_s = _latency_s(machine, parameters, w, waves, w.shapes.batch, w.tile_s)
     body_s = np.maximum(compute_s, np.maximum(w.hbm_s, w.l2_s))
     body = Body(latency_s, body_s, compute_s, w.l2_s, w.hbm_s, w.l2_bytes, w.hbm_bytes, w.splits, waves)
     return _fastest(body, w.forbidden).times(parameters.launch_s)
@@ -128,7 +134,7 @@ def ragged_decode_times(
     mean = _at_mean(machine, parameters, shapes, core_flops_per_s, kv_cached)
     waves = np.ceil(w.items.sum(axis=0, keepdims=True) / machine.num_cores)
     compute_s = np.maximum(waves * mean.core_s, w.core_s.max(axis=0, keepdims=True))
-    latency_s = _latency_s(parameters, mean, waves, mean.shapes.batch, w.tile_s.max(axis=0, keepdims=True))
+    latency_s = _latency_s(machine, parameters, mean, waves, mean.shapes.batch, w.tile_s.max(axis=0, keepdims=True))
     l2_s, hbm_s = w.l2_s.sum(axis=0, keepdims=True), w.hbm_s.sum(axis=0, keepdims=True)
     l2_bytes, hbm_bytes = w.l2_bytes.sum(axis=0, keepdims=True), w.hbm_bytes.sum(axis=0, keepdims=True)
     body_s = np.maximum(np.maximum(compute_s, _side_by_side_s(w, waves)), np.maximum(hbm_s, l2_s))
@@ -198,13 +204,13 @@ def _candidates(
     seen = _seen(x)
     packed = (x.heads > x.kv_heads) & (p.packs_windowed | (x.window == 0))
     share = np.where(packed, x.heads / x.kv_heads, 1.0)
-    rows = np.minimum(x.q_len * share, QUERY_TILE)
-    items = x.batch * x.heads / share * np.ceil(x.q_len * share / QUERY_TILE) * splits
+    rows = np.minimum(x.q_len * share, p.query_tile)
+    items = x.batch * x.heads / share * np.ceil(x.q_len * share / p.query_tile) * splits
     blocks = np.ceil(seen / splits / KEY_BLOCK)
 
     item_bytes = x.element_bytes * x.kv_elements * np.minimum(blocks * KEY_BLOCK, seen)
     padded = np.ceil(rows / MATRIX_ROWS) * MATRIX_ROWS
-    products_s = 2.0 * padded * KEY_BLOCK * (x.head_dim + x.value_dim) / (peak * MATRIX_EFFICIENCY)
+    products_s = 2.0 * padded * KEY_BLOCK * (x.head_dim + x.value_dim) / (peak * p.product_efficiency)
     step_s = np.maximum(p.block_s, products_s)
     core_s = np.maximum(blocks * step_s, item_bytes / p.core_bandwidth_bytes_per_s)
     key_bytes = x.element_bytes * x.kv_elements
@@ -254,13 +260,16 @@ def _at_mean(
     return _candidates(machine, p, alike, core_flops_per_s, kv_cached)
 
 
-def _latency_s(p: DecodeParameters, w: _Candidates, waves: Array, batch: Array, tile_s: Array) -> Array:
+def _latency_s(
+    machine: GpuMachine, p: DecodeParameters, w: _Candidates, waves: Array, batch: Array, tile_s: Array
+) -> Array:
     """What no resource is busy with."""
     x = w.shapes
+    in_turn = np.minimum(batch * x.kv_heads, machine.num_cores)
     latency_s: Array = (
         waves * tile_s
         + (w.splits > 1) * p.split_s
-        + (x.head_dim > MAX_HEAD_DIM) * (x.kv_elements > x.head_dim) * batch * p.wide_head_s
+        + (x.head_dim > MAX_HEAD_DIM) * (x.kv_elements > x.head_dim) * in_turn * p.wide_head_s
         + (w.packed & (x.kv_heads > 1) & (batch > 1)) * p.regroup_s
     )
     return latency_s

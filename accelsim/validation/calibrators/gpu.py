@@ -52,14 +52,25 @@ class GpuCalibrator:
 
 def _problem(chip: Chip, table: Table, measured: _Measured) -> Problem:
     family, section, parts, site = measured.family, measured.section, measured.parts, Site.of(chip)
-    start = family.start(section, parts[0][1].dtype, site.calibration)
+    is_stated = site.calibration.states(section)
+    first = family.start(section, parts[0][1].dtype, site.calibration)
     rows = np.concatenate([index for index, _ in parts])
     measured_s = table.numbers(MEASURED, rows)
-    free = family.free(section, start, site.calibration.states(section))
+    free = family.free(section, first, is_stated)
+
+    def predict_from(form: Any, values: Values) -> Array:
+        parameters = replace(form, **values)
+        return np.concatenate([family.seconds(batch, parameters, site) for _, batch in parts])
+
+    def cost_of(form: Any) -> float:
+        found = fit(lambda values, index: predict_from(form, values)[index], measured_s, free, starts=1).values
+        return _robust_cost(predict_from(form, found), measured_s)
+
+    forms = family.alternatives(section, first, is_stated)
+    start = min(forms, key=cost_of) if len(forms) > 1 and rows.size > len(free) else forms[0]
 
     def predict(values: Values) -> Array:
-        parameters = replace(start, **values)
-        return np.concatenate([family.seconds(batch, parameters, site) for _, batch in parts])
+        return predict_from(start, values)
 
     def solve(index: Rows) -> Values:
         def seconds(values: Values, chosen: Rows) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.decode import MAX_DECODE_QUERIES
-from accelsim.cost.measured import Array, Extents, Operation
+from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.dtypes import DType
 from accelsim.workload.operator import Operator
 from accelsim.workload.operators.attention import Attention, Heads, Mask
@@ -52,14 +52,34 @@ def _work(x: Extents) -> Array:
     """FLOPs of the pairs a causal mask and a window leave."""
     q, kv = x["q_len"], x["kv_len"]
     reach = np.where(x["window"] > 0, np.minimum(x["window"], kv), kv)
-    pairs = np.where(q > 1, q * np.minimum(reach, kv - (q - 1.0) / 2.0), reach)
+    seen = np.where(x["causal"] > 0, kv - (q - 1.0) / 2.0, kv)
+    pairs = np.where(q > 1, q * np.minimum(reach, seen), reach)
     return 4.0 * x["batch"] * x["heads"] * x["head_dim"] * pairs
 
 
 def _build(x: Mapping[str, int], dtype: DType) -> Operator:
     batch, heads, kv_heads, head_dim, q_len, kv_len = (x[name] for name in COLUMNS)
-    return Attention.of(batch, Heads(heads, kv_heads, head_dim), q_len, kv_len, Mask(window=x["window"]), dtype=dtype)
+    mask = Mask(causal=bool(x["causal"]), window=x["window"])
+    return Attention.of(batch, Heads(heads, kv_heads, head_dim), q_len, kv_len, mask, dtype=dtype)
 
 
 #: Rows of the attention of inference.
-INFERENCE_ROWS = Operation(COLUMNS, "attention", _work, _build, {"window": 0})
+INFERENCE_ROWS = Operation(COLUMNS, "attention", _work, _build, {"window": 0, "causal": 1}, flags=("causal",))
+
+
+def rows_as_shapes(batch: Batch, cache: DType | None) -> AttentionShapes:
+    """Measured rows as shapes.
+
+    Args:
+        batch: Rows, whose type is that of the products.
+        cache: Type of keys and values; None: that of the products.
+    """
+    x = batch.extents
+    narrow = 1.0 if batch.dtype.bits <= 8 else 2.0
+    return AttentionShapes.of(
+        *(x[name] for name in COLUMNS),
+        window=x["window"],
+        causal=x["causal"],
+        element_bytes=narrow if cache is None else cache.bits / 8,
+        io_element_bytes=2.0,
+    )

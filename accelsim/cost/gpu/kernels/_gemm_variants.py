@@ -45,6 +45,7 @@ VARIANTS: Mapping[str, Variant] = {
     "sglang": Variant(coarse=True),
     **{f"block_{library}": Variant(coarse=True) for library in LIBRARIES},
     **{f"block_{kernel}": Variant(coarse=True, hosted=True) for kernel in VLLM_BLOCK_KERNELS},
+    "block_aiter": Variant(),
     "int8_weights_trtllm": Variant(stored=DType.INT8),
     "int4_weights_trtllm": Variant(stored=DType.INT4),
 }

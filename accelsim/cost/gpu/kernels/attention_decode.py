@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -12,14 +14,24 @@ from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.columns import CostColumns
 from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
+from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.decode import DecodeParameters, decode_times
-from accelsim.cost.gpu.kernels._attention import COLUMNS, EXTENTS, INFERENCE_ROWS, is_decode, shapes_of
+from accelsim.cost.gpu.kernels._attention import (
+    COLUMNS,
+    EXTENTS,
+    INFERENCE_ROWS,
+    is_decode,
+    rows_as_shapes,
+    shapes_of,
+)
+from accelsim.cost.gpu.kernels._attention_variants import FP8_CACHE, PLAIN, VARIANTS, variant_of
 from accelsim.cost.gpu.kernels.attention_prefill import PrefillKernels
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
 from accelsim.cost.gpu.machine import cache_name
 from accelsim.cost.gpu.section import Section
 from accelsim.cost.measured import Array, Batch, Operation
+from accelsim.dtypes import DType
 from accelsim.workload.steps import OperatorSeries
 
 #: Steps of a series priced at once: the candidates of all of them lie side by side in memory.
@@ -42,6 +54,22 @@ DECODE = Section(
     ),
     EXTENTS,
 )
+#: A variant takes from the plain kernels what its few rows do not tell.
+_OF_VARIANTS = ("launch_s", "tile_s", "core_bandwidth_bytes_per_s", "split_s")
+_SHORTER = {"launch_s": FreeParameter("launch_s", 0.2e-6, 40e-6, 5e-6)}
+
+
+@cache
+def decode_section(variant: str = "") -> Section:
+    """The section of a variant; blank for the plain kernels.
+
+    Args:
+        variant: One of ``VARIANTS``.
+    """
+    if not variant:
+        return DECODE
+    free = tuple(_SHORTER.get(one.name, one) for one in DECODE.free if one.name in _OF_VARIANTS)
+    return replace(DECODE, name=f"{DECODE.name}_{variant}", free=free)
 
 
 @register_kernel_family("attention_decode")
@@ -49,19 +77,30 @@ class DecodeKernels(KernelFamily):
     """Flash attention over a KV cache, which comes from main memory."""
 
     kinds: ClassVar[tuple[str, ...]] = ("attention",)
-    operations: ClassVar[Mapping[str, Operation]] = {DECODE.name: INFERENCE_ROWS}
-    own_section: ClassVar[Section | None] = DECODE
+    operations: ClassVar[Mapping[str, Operation]] = {
+        DECODE.name: INFERENCE_ROWS,
+        **{f"{DECODE.name}_{variant}": INFERENCE_ROWS for variant in VARIANTS},
+    }
 
     def takes(self, operator: Any) -> bool:
-        """Whether the keys are divided."""
-        return is_decode(operator)
+        """Whether the keys are divided, and are heads of their own."""
+        return is_decode(operator) and not operator.latent
+
+    def section_of(self, operator: Any, calibration: GpuCalibration) -> Section:
+        """The section that prices an operator: that of the cache's type where it is measured, else the plain one.
+
+        Args:
+            operator: An attention.
+            calibration: The chip's.
+        """
+        return _stated(decode_section(FP8_CACHE if operator.kv_dtype is DType.FP8 else ""), calibration)
 
     def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
-        """See :class:`KernelFamily`; one call per element type of the queries.
+        """See :class:`KernelFamily`; one call per element type of the queries and of the cache.
 
         A prompt of one token, behind which nothing is cached, is one query of either kernel: the faster one runs it.
         """
-        found = in_groups(operators, lambda op: op.dtype, lambda alike: _costs(alike, site))
+        found = in_groups(operators, lambda op: (op.dtype, op.kv_dtype), lambda alike: self._costs(alike, site))
         uncached = [at for at, operator in enumerate(operators) if operator.kv_len == operator.q_len]
         as_prompts = PrefillKernels().costs([operators[at] for at in uncached], site) if uncached else []
         for at, other in zip(uncached, as_prompts, strict=True):
@@ -70,7 +109,8 @@ class DecodeKernels(KernelFamily):
 
     def series(self, operators: OperatorSeries, site: Site) -> CostColumns | None:
         """See :class:`KernelFamily`; energies are those of the matrix unit and of bytes, as of every kernel."""
-        chip, times = site.chip, _series_times(operators, site)
+        parameters, _ = site.calibration.read(self.section_of(operators.first, site.calibration))
+        chip, times = site.chip, _series_times(operators, site, parameters)
         cache, main = cache_name(chip), chip.main_memory
         traffic_bytes = {cache: times.l2_bytes, main: times.hbm_bytes}
         flops = operators.column(lambda op: op.flops)
@@ -82,25 +122,65 @@ class DecodeKernels(KernelFamily):
         parts_s |= {cache: times.l2_s, main: times.hbm_s}
         return CostColumns(times.total_s, traffic_bytes, parts_s, in_cores_j + moved_j)
 
+    def section(self, op: str, dtype: DType) -> Section | None:
+        """That of the variant."""
+        return decode_section(variant_of(DECODE.name, op))
+
+    def parameters(self, op: str, dtype: DType, calibration: GpuCalibration) -> tuple[Any, Warnings]:
+        """Those of the variant, else of the plain kernels."""
+        return calibration.read(_stated(decode_section(variant_of(DECODE.name, op)), calibration))
+
+    def start(self, section: Section, dtype: DType, calibration: GpuCalibration) -> Any:
+        """The chip's numbers; a variant shares some with the plain kernels."""
+        plain = calibration.read(DECODE)[0]
+        if section.name == DECODE.name or not calibration.states(section):
+            return plain
+        own = calibration.read(section)[0]
+        return replace(plain, packs_windowed=own.packs_windowed, **{name: getattr(own, name) for name in _OF_VARIANTS})
+
+    def alternatives(self, section: Section, start: Any, is_stated: bool) -> tuple[Any, ...]:
+        """Whether a library packs the heads of a group under a window is told by its times."""
+        if section.name == DECODE.name:
+            return (start,)
+        return tuple(replace(start, packs_windowed=packs) for packs in (True, False))
+
     def seconds(self, batch: Batch, parameters: Any, site: Site) -> Array:
         """See :class:`KernelFamily`."""
-        x = AttentionShapes.of(*(batch.extents[name] for name in COLUMNS), window=batch.extents["window"])
+        x = rows_as_shapes(batch, VARIANTS.get(variant_of(DECODE.name, batch.op), PLAIN).cache)
         seen = np.where(x.window > 0, np.minimum(x.window, x.kv_len), x.kv_len)
         cached = site.machine.cached_fraction(x.kv_row_bytes * seen)
         core = site.core_flops_per_s(batch.dtype)
         times = decode_times(site.machine, parameters, x, core_flops_per_s=core, kv_cached=cached)
         return times.total_s + batch.rig.overhead_s
 
+    def _costs(self, operators: list[Any], site: Site) -> list[Cost]:
+        section = self.section_of(operators[0], site.calibration)
+        parameters, warnings = site.calibration.read(section)
+        shapes = shapes_of(operators)
+        core = site.core_flops_per_s(operators[0].dtype)
+        times = decode_times(site.machine, parameters, shapes, core_flops_per_s=core)
+        columns = {name: getattr(shapes, name) for name in section.extents}
+        outside = site.calibration.outside(section, columns)
+        trust = trust_of(site, section, warnings, outside)
+        chosen = zip(times.splits.tolist(), times.waves.tolist(), strict=True)
+        details = [{"kernel": DECODE.name, "splits": splits, "waves": waves} for splits, waves in chosen]
+        return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
+
     def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:
-        """All numbers of the form that the chip uses."""
+        """All numbers of the form that the chip uses; few of a variant."""
+        if section.name != DECODE.name:
+            return section.free
         unused = ("regroup_s" if start.packs_windowed else "wide_head_s") if is_stated else ""
         return tuple(parameter for parameter in section.free if parameter.name != unused)
 
 
-def _series_times(attentions: OperatorSeries, site: Site) -> AttentionTimes:
+def _stated(section: Section, calibration: GpuCalibration) -> Section:
+    return section if calibration.states(section) else DECODE
+
+
+def _series_times(attentions: OperatorSeries, site: Site, parameters: DecodeParameters) -> AttentionTimes:
     """Times of an attention in every step; those of :func:`~accelsim.cost.gpu.decode.decode_times` step by step."""
     first: Any = attentions.first
-    parameters, _ = site.calibration.read(DECODE)
     core = site.core_flops_per_s(first.dtype)
     extents = [attentions.column(attrgetter(name)) for name in COLUMNS]
     parts = []
@@ -116,17 +196,3 @@ def _series_times(attentions: OperatorSeries, site: Site) -> AttentionTimes:
         )
         parts.append(decode_times(site.machine, parameters, shapes, core_flops_per_s=core))
     return AttentionTimes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-def _costs(operators: list[Any], site: Site) -> list[Cost]:
-    parameters, warnings = site.calibration.read(DECODE)
-    shapes = shapes_of(operators)
-    core = site.core_flops_per_s(operators[0].dtype)
-    times = decode_times(site.machine, parameters, shapes, core_flops_per_s=core)
-    outside = site.calibration.outside(
-        DECODE, {"head_dim": shapes.head_dim, "kv_len": shapes.kv_len, "batch": shapes.batch}
-    )
-    trust = trust_of(site, DECODE, warnings, outside)
-    chosen = zip(times.splits.tolist(), times.waves.tolist(), strict=True)
-    details = [{"kernel": DECODE.name, "splits": splits, "waves": waves} for splits, waves in chosen]
-    return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)

@@ -147,6 +147,16 @@ class KernelFamily:
         """
         return calibration.read(section)[0]
 
+    def alternatives(self, section: Section, start: Any, is_stated: bool) -> tuple[Any, ...]:
+        """Forms of the model that a fit of ``section`` tries, all with the numbers it begins from.
+
+        Args:
+            section: What is fitted.
+            start: Where the fit begins.
+            is_stated: Whether the chip has the section.
+        """
+        return (start,)
+
     def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:
         """What a fit of ``section`` may change.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,11 +16,13 @@ import numpy as np
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
+from accelsim.cost.gpu.kernels._expert_variants import NVFP4_BITS, STORAGES, VARIANTS
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.kernels.gemm import unpacked
 from accelsim.cost.gpu.launches import KernelTimes, costs_of
 from accelsim.cost.gpu.moe import MoeParameters, MoeShapes, moe_times
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.skew import fullest_rank
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.cost.operands import unpack_s
 from accelsim.dtypes import DType
@@ -48,6 +51,37 @@ MOE = Section("moe", MoeParameters, TYPICAL, _FREE, {"rows": "m"})
 MOE_CUTLASS = Section(
     "moe_cutlass", MoeParameters, TYPICAL, tuple(p for p in _FREE if p.name in _OWN_OF_SECOND), {"rows": "m"}
 )
+#: The same of a variant, whose kernels may be far slower; and the forms of kernels that its rows are held against.
+_OF_VARIANT = (
+    FreeParameter("launch_s", 3e-6, 400e-6, 20e-6),
+    FreeParameter("k_block_s", 5e-9, 4000e-9, 200e-9),
+    FreeParameter("matrix_efficiency", 0.05, 1.0, 0.5),
+    FreeParameter("hbm_efficiency", 0.1, 1.0, 0.8),
+    FreeParameter("route_s", 1e-12, 1e-8, 7e-10),
+)
+_SMALL_TILES: Mapping[str, Any] = {"tile_rows": (16, 32, 64, 128), "tile_cols": (64, 128, 256)}
+_FORMS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "triton": ({"library": "triton", **_SMALL_TILES},),
+    "trtllm": ({"library": "trtllm", "tile_rows": (8, 16, 32, 64, 128), "tile_cols": (128,)},),
+    "": (
+        {"library": "cutlass", **_SMALL_TILES},
+        {"library": "cutlass", "tile_rows": (128,), "tile_cols": (64, 128, 256)},
+    ),
+}
+
+
+@cache
+def expert_section(op: str, dtype: DType) -> Section:
+    """The section of a storage and a kernel.
+
+    Args:
+        op: As a measured table spells it.
+        dtype: What is multiplied.
+    """
+    if op in (MOE.name, MOE_CUTLASS.name) and dtype.bits == 16:
+        return MOE if op == MOE.name else MOE_CUTLASS
+    name = "_".join(part for part in ("moe", "" if dtype.bits == 16 else dtype.value, op[len("moe_") :]) if part)
+    return Section(name, MoeParameters, TYPICAL, _OF_VARIANT, {"rows": "m"})
 
 
 def library_section(function: str, calibration: GpuCalibration) -> Section:
@@ -70,7 +104,7 @@ _ROWS = Operation(
     ("m", "hidden", "inter", "topk", "num_experts"),
     "experts",
     _work,
-    optional={"tp": 1, "ep": 1, "gated": 1},
+    optional={"tp": 1, "ep": 1, "gated": 1, "skew": 0},
     flags=("gated",),
 )
 
@@ -80,7 +114,7 @@ class ExpertKernels(KernelFamily):
     """The fused layer of one rank."""
 
     kinds: ClassVar[tuple[str, ...]] = ("experts",)
-    operations: ClassVar[Mapping[str, Operation]] = {"moe": _ROWS, "moe_cutlass": _ROWS}
+    operations: ClassVar[Mapping[str, Operation]] = {"moe": _ROWS, **{f"moe_{name}": _ROWS for name in VARIANTS}}
 
     def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per library and set of element types."""
@@ -94,25 +128,28 @@ class ExpertKernels(KernelFamily):
         return in_groups(operators, lambda op: (sections[op.function].name, op.is_dispatched, *_types(op)), price)
 
     def section(self, op: str, dtype: DType) -> Section | None:
-        """That of the library."""
-        return MOE if op == "moe" else MOE_CUTLASS
+        """That of the storage and the kernel."""
+        return expert_section(op, dtype)
 
     def parameters(self, op: str, dtype: DType, calibration: GpuCalibration) -> tuple[Any, Warnings]:
-        """Those of the library, or of the first one where the second has none."""
-        return _parameters(MOE if op == "moe" else MOE_CUTLASS, calibration)
+        """Those of the variant, or of the chip's plain experts where it has none."""
+        return _parameters(expert_section(op, dtype), calibration)
 
     def seconds(self, batch: Batch, parameters: Any, site: Site) -> Array:
         """See :class:`KernelFamily`."""
-        x = batch.extents
-        extents = {name: x[name] for name in (*_ROWS.needs, "tp", "ep", "gated")}
-        extents["tokens"] = extents.pop("m")
-        shapes = MoeShapes.of(**extents, core_flops_per_s=site.core_flops_per_s(batch.dtype))
-        times = moe_times(site.machine, parameters, shapes)
+        times = moe_times(site.machine, parameters, _rows_as_shapes(batch, site))
         return times.total_s + batch.rig.overhead_s
 
     def start(self, section: Section, dtype: DType, calibration: GpuCalibration) -> Any:
-        """The library's numbers, or those of the first one."""
+        """The variant's numbers, or those of the chip's plain experts."""
         return _parameters(section, calibration)[0]
+
+    def alternatives(self, section: Section, start: Any, is_stated: bool) -> tuple[Any, ...]:
+        """How the kernels of a variant go about the layer is told by its times."""
+        if section.free is not _OF_VARIANT:
+            return (start,)
+        kernel = section.name.rpartition("_")[2]
+        return tuple(replace(start, **form) for form in _FORMS.get(kernel, _FORMS[""]))
 
     def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:
         """All that the form of the library lets rows determine."""
@@ -120,6 +157,28 @@ class ExpertKernels(KernelFamily):
             return section.free
         unseen = _UNSEEN_WHERE_FUSED if start.kernels.fuses_activation else ("route_s",)
         return tuple(parameter for parameter in section.free if parameter.name not in unseen)
+
+
+def _rows_as_shapes(batch: Batch, site: Site) -> MoeShapes:
+    x, dtype = batch.extents, batch.dtype
+    extents = {name: x[name] for name in (*_ROWS.needs, "tp", "ep", "gated")}
+    extents["tokens"] = extents.pop("m")
+    storage = STORAGES[VARIANTS.get(batch.op[len("moe_") :], ("", ""))[0]]
+    bits = storage.bits or (NVFP4_BITS if dtype is DType.FP4 else dtype.bits)
+    routed = [
+        fullest_rank(int(m), int(k), int(experts), int(ep), skew / 100.0) if skew else (1.0, np.inf)
+        for m, k, experts, ep, skew in zip(x["m"], x["topk"], x["num_experts"], x["ep"], x["skew"], strict=True)
+    ]
+    return MoeShapes.of(
+        **extents,
+        core_flops_per_s=site.core_flops_per_s(dtype),
+        imbalance=np.array([load for load, _ in routed]),
+        touched=np.array([touched for _, touched in routed]),
+        input_bytes=dtype.bits / 8,
+        weight_bytes=bits / 8,
+        product_bytes=dtype.bits / 8,
+        unpack_s=unpack_s(storage.stored, dtype, site.chip) if storage.stored else 0.0,
+    )
 
 
 def _parameters(section: Section, calibration: GpuCalibration) -> tuple[Any, Warnings]:

@@ -20,8 +20,9 @@ from accelsim.cost.gpu.attention import InL2, ragged_prefill_times
 from accelsim.cost.gpu.attention_shapes import AttentionShapes, AttentionTimes
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.decode import MAX_DECODE_QUERIES, ragged_decode_times
-from accelsim.cost.gpu.kernels.attention_decode import DECODE
-from accelsim.cost.gpu.kernels.attention_prefill import PREFILL
+from accelsim.cost.gpu.kernels.attention_decode import DecodeKernels
+from accelsim.cost.gpu.kernels.attention_latent import LatentDecodeKernels, LatentPrefillKernels
+from accelsim.cost.gpu.kernels.attention_prefill import PrefillKernels
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family
 from accelsim.cost.gpu.launches import Trust, costs_of
 from accelsim.cost.gpu.section import Section
@@ -82,22 +83,25 @@ def ragged_kernels(op: RaggedAttention, site: Site) -> list[Kernel]:
     is_decode = (new == 1) | ((new <= MAX_DECODE_QUERIES) & (lengths > new))
     kernels = []
     if is_decode.any():
-        decode, warnings = calibration.read(DECODE)
+        section = (LatentDecodeKernels if op.latent else DecodeKernels)().section_of(op, calibration)
+        decode, warnings = calibration.read(section)
         shapes = _shapes(op, is_decode, op.kv_dtype.bits / 8)
         times = ragged_decode_times(machine, decode, shapes, core_flops_per_s=core_flops_per_s)
-        kernels.append(Kernel(DECODE, times, warnings, _outside(calibration, DECODE, shapes)))
+        kernels.append(Kernel(section, times, warnings, _outside(calibration, section, shapes)))
     if not is_decode.all():
-        prefill, warnings = calibration.read(PREFILL)
+        is_expanded = op.value_dim != op.head_dim
+        section, multiplied = (LatentPrefillKernels if is_expanded else PrefillKernels)().section_of(op, site)
+        prefill, warnings = calibration.read(section)
         shapes = _shapes(op, ~is_decode, op.dtype.bits / 8)
         cached = machine.cached_fraction(float((shapes.io_bytes + shapes.kv_row_bytes * shapes.kv_len).sum()))
         times = ragged_prefill_times(
             machine,
             prefill,
             shapes,
-            core_flops_per_s=core_flops_per_s,
+            core_flops_per_s=site.core_flops_per_s(multiplied),
             in_l2=InL2(cached, shapes.q_len / shapes.kv_len * cached),
         )
-        kernels.append(Kernel(PREFILL, times, warnings, _outside(calibration, PREFILL, shapes)))
+        kernels.append(Kernel(section, times, warnings, _outside(calibration, section, shapes)))
     return kernels
 
 
