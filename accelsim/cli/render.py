@@ -16,7 +16,7 @@ from accelsim.results.format import percent_text as percent
 from accelsim.results.format import seconds_text as seconds
 from accelsim.results.format import size_text as size
 from accelsim.results.format import watts_text as watts
-from accelsim.results.metrics import BUBBLE_DEFINITION, MBU_DEFINITION, MFU_DEFINITION
+from accelsim.results.metrics import BUBBLE_DEFINITION, HFU_DEFINITION, MBU_DEFINITION, MFU_DEFINITION
 from accelsim.results.result import Result
 from accelsim.results.summary import energy_by_component
 from accelsim.results.tables.columns import by_row
@@ -85,6 +85,8 @@ def _summary(result: Result) -> Table:
         *_bill_rows(result),
         ("MFU", percent(u.mfu_fraction), MFU_DEFINITION),
     ]
+    if result.case.phase.trains:
+        rows.append(("HFU", percent(result.hfu_fraction), HFU_DEFINITION))
     if u.mbu_fraction is not None:
         rows.append(("MBU", percent(u.mbu_fraction), MBU_DEFINITION))
     f = result.footprint

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from accelsim.results.metrics import BUBBLE_DEFINITION, MBU_DEFINITION, MFU_DEFINITION, THROUGHPUT_DEFINITION
+from accelsim.results.metrics import (
+    BUBBLE_DEFINITION,
+    HFU_DEFINITION,
+    MBU_DEFINITION,
+    MFU_DEFINITION,
+    THROUGHPUT_DEFINITION,
+)
 
 
 class Term(NamedTuple):
@@ -27,8 +33,7 @@ class Term(NamedTuple):
 
 _FIGURES = {
     "mfu": f"Model FLOPs utilisation: {MFU_DEFINITION}. Work that a mapping repeats is not counted.",
-    "hfu": "Hardware FLOPs utilisation: as MFU with repeated work (recomputed activations) counted too. Not printed: "
-    "inference repeats nothing, so that it equals MFU.",
+    "hfu": f"Hardware FLOPs utilisation: {HFU_DEFINITION}. Of training only: inference repeats nothing.",
     "mbu": f"Memory-bandwidth utilisation: {MBU_DEFINITION}. Left out where the main memory is the SRAM of the cores.",
     "bubble": f"{BUBBLE_DEFINITION[0].upper()}{BUBBLE_DEFINITION[1:]}; a cell is one stage of a pipeline on one "
     "microbatch.",

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim import Training, load_model, simulate
+from accelsim.case.case import Case
+from accelsim.cost.call import Call, LevelSteps
+from accelsim.cost.cost import Cost
 from accelsim.dtypes import DType
+from accelsim.engine.program import run_program
+from accelsim.mapping.execution.whole_chip.cells import StageProgram, lower_pipelined
+from accelsim.mapping.execution.whole_chip.regions import region_of
+from accelsim.mapping.execution.whole_chip.training import share_of_iteration
+from accelsim.mapping.execution.whole_chip.training_stages import orders_of, price_stages
+from accelsim.mapping.lower import lower
 from accelsim.mapping.parallel.sequence import share_sequence
 from accelsim.mapping.parallel.stages import stages_of_step
 from accelsim.mapping.plan import Plan
+from accelsim.mapping.price import PricedOperator, Pricer
+from accelsim.mapping.schedule.base import SCHEDULES, TRAINING, bubble_fraction
+from accelsim.mapping.seating import seats_of
 from accelsim.mapping.shard import shard_all
 from accelsim.mapping.training_footprint import kept_bytes
+from accelsim.workload.group import Group
+from accelsim.workload.operators.send_recv import SendRecv
 from accelsim.workload.recipe import Recipe
 from accelsim.workload.training import TrainingStep, training_step
 from accelsim.workload.traversal import Traversal
@@ -127,3 +142,49 @@ def test_zero_1_moves_as_many_bytes_as_an_all_reduce_of_gradients_and_half_of_th
     assert moved["1"] / moved["0"] == pytest.approx(6 / 8, rel=0.01)
     states = {zero: run.footprint.role_bytes["optimizer_state"] for zero, run in runs.items()}
     assert states["0"] == pytest.approx(8 * states["1"], rel=1e-4)
+
+
+def job_of(plan: str, system: str = "nvidia-dgx-a100:8"):
+    phase = Training(seq=256, global_batch=8, micro_batch=1)
+    return Case.of(SMALL, system, phase, plan).load(None).job
+
+
+@pytest.mark.parametrize("plan", ["pp=4,schedule=1f1b,recompute=full", "pp=2,schedule=gpipe"])
+def test_folded_cells_of_both_ways_are_the_cells_with_all_tasks_to_the_tick(plan: str) -> None:
+    job = job_of(plan)
+    iteration = share_of_iteration(job)
+    stages, orders = price_stages(job, iteration), orders_of(job.plan, iteration.num_microbatches)
+    runs = []
+    for folded in (True, False):
+        program, _, _ = lower_pipelined(stages, orders, job.system, 1, folded)
+        runs.append((program.num_tasks, run_program(program).makespan_ticks))
+    assert runs[0][0] < runs[1][0]
+    assert runs[0][1] == runs[1][1]
+
+
+@pytest.mark.parametrize("schedule", ["gpipe", "1f1b"])
+@pytest.mark.parametrize(("num_stages", "num_microbatches"), [(2, 1), (3, 5), (4, 8)])
+def test_the_bubble_of_unequal_ways_is_the_closed_form_to_the_tick(schedule, num_stages, num_microbatches) -> None:
+    # makespan m (F + B) and a bubble of (p - 1) (F + B); F and B differ, transfers take no time
+    job = job_of("tp=1")
+    step = share_of_iteration(job).step
+    pricer = Pricer(job.system, region_of(job.plan, job.system.chip), seats_of(job.plan, None), job.known)
+    ways = [lower([pricer.price(dataclasses.replace(way, segments=way.segments[1:2]))], job.system)
+            for way in (step.forward, step.backward)]  # fmt: skip
+    forward, back = (run_program(way.program).makespan_ticks for way in ways)
+    assert forward != back
+    nothing = Cost.of_call(Call("send_recv", 0, 2, "direct"), 0.0, [LevelSteps("nvlink", (), 1, 0.0, math.inf)])
+    send = PricedOperator(SendRecv.of(1, Group("pp", num_stages)), nothing)
+    stages = [
+        StageProgram(
+            ways[0], send if at < num_stages - 1 else None, {"backward": StageProgram(ways[1], send if at else None)}
+        )
+        for at in range(num_stages)
+    ]
+    orders = [
+        tuple(SCHEDULES.get(schedule).cells(at, num_stages, num_microbatches, TRAINING)) for at in range(num_stages)
+    ]
+    program, _, cells = lower_pipelined(stages, orders, job.system, 1)
+    timeline = run_program(program).stages[0].timeline
+    assert timeline.makespan_ticks == (num_microbatches + num_stages - 1) * (forward + back)
+    assert cells.bubble_fraction(timeline) == pytest.approx(bubble_fraction(num_stages, num_microbatches), rel=1e-12)

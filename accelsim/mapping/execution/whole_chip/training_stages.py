@@ -18,6 +18,7 @@ from accelsim.mapping.lower import LoweredProgram, lower
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.parallel.data import Parameters, optimizer_pass
 from accelsim.mapping.parallel.stages import sends_both_ways, stages_of_step
+from accelsim.mapping.plan import Plan
 from accelsim.mapping.price import Pricer
 from accelsim.mapping.schedule.base import BACKWARD, REDUCE, SCHEDULES, STEP, TRAINING, Cell
 from accelsim.mapping.seating import seats_of
@@ -38,16 +39,8 @@ def map_training_stages(job: Job) -> Mapped:
     iteration = share_of_iteration(job)
     need, warnings = check_training(job, iteration)
     plan = job.plan.replace(microbatches=iteration.num_microbatches)
-    stages = _stages(job, iteration)
-    schedule = SCHEDULES.get(plan.schedule)
-    orders = [
-        (
-            *schedule.cells(stage, plan.pp, iteration.num_microbatches, TRAINING),
-            Cell(stage, 0, REDUCE),
-            Cell(stage, 0, STEP),
-        )
-        for stage in range(plan.pp)
-    ]
+    stages = price_stages(job, iteration)
+    orders = orders_of(plan, iteration.num_microbatches)
     program, ran, cells = lower_pipelined(stages, orders, job.system, plan.num_ranks // plan.pp)
     return Mapped(
         plan=plan,
@@ -60,8 +53,27 @@ def map_training_stages(job: Job) -> Mapped:
     )
 
 
-def _stages(job: Job, iteration: Iteration) -> list[StageProgram]:
-    """What each stage does and sends, priced."""
+def orders_of(plan: Plan, num_microbatches: int) -> list[tuple[Cell, ...]]:
+    """Cells of each stage in the order in which it plays them, and what follows the last.
+
+    Args:
+        plan: Its stages and schedule.
+        num_microbatches: Of a replica.
+    """
+    schedule = SCHEDULES.get(plan.schedule)
+    return [
+        (*schedule.cells(stage, plan.pp, num_microbatches, TRAINING), Cell(stage, 0, REDUCE), Cell(stage, 0, STEP))
+        for stage in range(plan.pp)
+    ]
+
+
+def price_stages(job: Job, iteration: Iteration) -> list[StageProgram]:
+    """What each stage does and sends, priced.
+
+    Args:
+        job: Its plan has stages.
+        iteration: One rank's share.
+    """
     plan, system = job.plan, job.system
     pricer = Pricer(system, region_of(plan, system.chip), seats_of(plan, None), job.known)
     parts = stages_of_step(iteration.step, plan.pp)
