@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.workload.operator import register_operator
+from accelsim.workload.operators._rows import MOST_INPUTS as MOST_INPUTS
 from accelsim.workload.operators.elementwise import Elementwise
 
 

@@ -104,9 +104,11 @@ class Spatial(Execution):
         check_sizes(job)
 
     def lighter(self, job: Job) -> Iterable[Plan]:
-        """Shorter units, smaller groups."""
+        """Shorter units, tiles that groups share, smaller groups."""
         from accelsim.mapping.execution.spatial.groups import GRANULARITIES
 
+        if job.plan.rectangles != "shared" and job.constraints is None:
+            yield job.plan.replace(rectangles="shared")
         if job.plan.chunk not in (None, 1):
             yield job.plan.replace(chunk=1)
         for finer in GRANULARITIES[GRANULARITIES.index(job.plan.granularity) + 1 :]:

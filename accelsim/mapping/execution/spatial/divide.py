@@ -20,6 +20,7 @@ from accelsim.mapping.placement.constraints import PlacementConstraints, Resolve
 from accelsim.mapping.plan import Plan
 from accelsim.units import format_quantity
 from accelsim.workload.graph import Segment, Workload
+from accelsim.workload.operators.tree_sum import MOST_INPUTS
 from accelsim.workload.phase import Phase
 
 
@@ -90,6 +91,8 @@ def _divide(job: Job, largest: Sequence[Segment], book: PriceBook) -> Divided:
     most = most_pieces(largest) if job.plan.granularity != "layer" else {}
     if job.plan.pieces is not None and not most:
         raise PlanError("pieces: a layer as a whole is not cut. Use granularity=block or operator.")
+    if job.plan.pieces is not None and job.plan.pieces > MOST_INPUTS:
+        raise PlanError(f"plan: pieces={job.plan.pieces}; at most {MOST_INPUTS} partial results are added up.")
     pieces = {group: min(job.plan.pieces or 1, count) for group, count in most.items()}
     if shares_chips(job):
         return _divided_among_teams(job, largest, book, most)
@@ -152,7 +155,7 @@ def _divided(job: Job, largest: Sequence[Segment], book: PriceBook, pieces: Piec
     pipeline = build_pipeline(cut(largest, pieces), job.plan.granularity, job.phase.feeds_back)
     names = [group.name for group in pipeline.groups]
     constraints = job.constraints.resolve(names) if job.constraints is not None else ResolvedConstraints()
-    space = free_space(job.system.chip, job.plan.chips or job.system.num_chips, constraints)
+    space = free_space(job.system.chip, job.plan.chips or job.system.num_chips, constraints, names)
     stream, sizes = choose_chunk(job, pipeline, book, partial(_size, pipeline, space))
     return Divided(pipeline, stream, sizes, book, constraints)
 

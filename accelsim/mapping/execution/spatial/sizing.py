@@ -118,13 +118,14 @@ class Space:
     chip_of: Mapping[int, int] = field(default_factory=dict)
 
 
-def free_space(chip: Chip, num_chips: int, constraints: ResolvedConstraints) -> Space:
+def free_space(chip: Chip, num_chips: int, constraints: ResolvedConstraints, names: Sequence[str]) -> Space:
     """The tiles of ``num_chips`` chips that are left beside faults, spares, forbidden tiles and pins.
 
     Args:
         chip: The chip with its faults and spares.
         num_chips: How many there are, all alike.
         constraints: Pins and forbidden tiles by chip.
+        names: Of all groups, for the error.
 
     Raises:
         PlacementError: A group is pinned to a chip that does not exist.
@@ -132,7 +133,7 @@ def free_space(chip: Chip, num_chips: int, constraints: ResolvedConstraints) -> 
     for group, at in constraints.chip_of.items():
         if at >= num_chips:
             raise PlacementError(
-                f"constraints: group {group} is pinned to chip {at} of {num_chips}; the first one is 0."
+                f"constraints: pin: {names[group]} is pinned to chip {at} of {num_chips}; the first one is 0."
             )
     budgets = []
     for at in range(num_chips):

@@ -182,3 +182,23 @@ def test_shared_chips_take_units_one_at_a_time_where_that_is_faster(tiny, small_
     assert chosen == min(either)
     # on one team of pieces, which wait for each other, other units fill the time; several teams follow each other
     assert (chosen == either[0]) is (machine == 2 and plan == "pieces=2")
+
+
+def test_more_pieces_than_can_be_added_up_are_refused_by_their_key(tiny, small_arrays):
+    with pytest.raises(PlanError, match="pieces=5000; at most 4096"):
+        place(tiny, f"{small_arrays}:8", Decode(1, 64), f"{SHARED},pieces=5000")
+
+
+def test_a_chip_with_fewer_tiles_than_groups_is_told_to_share_them(tiny, small_array):
+    from types import SimpleNamespace
+
+    from accelsim.mapping.execution.spatial import Spatial
+    from accelsim.mapping.plan import Plan
+
+    two = (("chip.core_grid", "[2, 1]"), ("chip.sram_per_core", "64 MiB"))
+    with pytest.raises(CapacityError, match="the groups need 10 tiles"):
+        place(tiny, small_array, Decode(1, 64), "execution=spatial", overrides=two)
+    lighter = Spatial().lighter(SimpleNamespace(plan=Plan(execution="spatial", rectangles="own"), constraints=None))
+    assert next(iter(lighter)).rectangles == "shared"
+    run = place(tiny, small_array, Decode(1, 64), SHARED, overrides=two)
+    assert {spot.rectangle.num_cores for spot in run.floor.spots} == {2}
