@@ -8,6 +8,7 @@ import typer
 
 from accelsim.cli import (
     calibrate,
+    calibrate_profile,
     collective,
     compare,
     cost,
@@ -67,4 +68,5 @@ experts.register(app)
 optics.register(app)
 validate.register(app)
 calibrate.register(app)
+calibrate_profile.register(app)
 measure.register(app)

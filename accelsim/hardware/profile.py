@@ -23,7 +23,6 @@ class RunSpread(Spec):
     """How the logarithm of measured over predicted time of whole runs is spread, on models the fit did not see."""
 
     log_deviation: Amount = Field(description="Standard deviation.")
-    log_bias: float = Field(0.0, ge=-1, le=1, description="Mean; positive where runs take longer than predicted.")
     runs: Count = Field(description="Measured runs behind it.")
     models: Count = Field(description="Models among them, each left out of the fit in turn.")
 

@@ -44,7 +44,7 @@ def assemble(run: Run, ledger: Ledger, alternatives: Sequence[WhatIf] | None, pr
     job, mapped, chip = run.job, run.mapped, run.job.system.chip
     num_chips, replicas = mapped.num_chips, job.plan.dp
     latency_s = run.timeline.makespan_s
-    band = band_of_run(mapped, ledger, job.system, host_busy_s(mapped, run.timeline))
+    band = band_of_run(mapped, ledger, job.system, job.profile, host_busy_s(mapped, run.timeline))
     return Result(
         model=job.model.name,
         system=f"{job.system.name}:{job.system.num_chips}",

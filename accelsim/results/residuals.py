@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 
 from accelsim.cost.base import whole_run_residual
-from accelsim.cost.residual import ASSUMED, Residual
+from accelsim.cost.residual import ASSUMED, FITTED, KERNEL_STACK, Residual
+from accelsim.hardware.profile import GRAPH, LaunchProfile
 from accelsim.hardware.system import System
 from accelsim.mapping.booking import Overlapped
 from accelsim.mapping.mapped import Mapped
 from accelsim.mapping.servers import HOST, NOC
 from accelsim.mapping.waits import BETWEEN_CAUSES
 from accelsim.results.account import EXPOSED_COMMUNICATION, IDLE, Ledger
-from accelsim.results.band import Band, band_of, later_of
+from accelsim.results.band import Band, band_of, later_of, log_deviation_of_sum
 from accelsim.results.path import CriticalPart
 
 #: Of transfers between rectangles and of loads from a host, priced at the published rates of their links.
@@ -22,7 +24,9 @@ TRANSFERS = Residual("transfers", 0.1, ASSUMED)
 HOST_TIME = Residual(HOST, 0.33, ASSUMED)
 
 
-def band_of_run(mapped: Mapped, ledger: Ledger, system: System, host_s: float = 0.0) -> Band:
+def band_of_run(
+    mapped: Mapped, ledger: Ledger, system: System, profile: LaunchProfile = GRAPH, host_s: float = 0.0
+) -> Band:
     """The error band of a run's latency.
 
     A part of the critical path stands under the residual of its operator; the widest, where an operator was priced
@@ -33,6 +37,7 @@ def band_of_run(mapped: Mapped, ledger: Ledger, system: System, host_s: float = 
         mapped: What ran, with its prices.
         ledger: Its critical path.
         system: Where it ran.
+        profile: Launch profile; where it states the spread of whole runs, the band is as wide at least.
         host_s: Time in which a host dispatched operators; the later of host and device then decides each end.
     """
     by_operator = _by_operator(mapped)
@@ -41,9 +46,22 @@ def band_of_run(mapped: Mapped, ledger: Ledger, system: System, host_s: float = 
     for part in _on_device(ledger) if host_s else ledger.critical:
         for residual, share in _shares(part, by_operator, mix):
             times[residual] = times.get(residual, 0.0) + part.time_s * share
-    whole = whole_run_residual(system.chip)
+    whole = _of_framework(times, profile) or whole_run_residual(system.chip)
     device = band_of(times, whole)
     return later_of(device, band_of({HOST_TIME: host_s}, whole)) if host_s else device
+
+
+def _of_framework(times: Mapping[Residual, float], profile: LaunchProfile) -> Residual | None:
+    """The residual of whole runs that widens that of the kernels to the spread of the framework's runs, if known.
+
+    The spread of runs around a fitted profile holds the errors of their kernels.  Kernels that are less sure than
+    those of the fitted runs (outside their range, of another chip) keep their own, wider, spread.
+    """
+    known = profile.spread
+    if known is None:
+        return None
+    left = max(known.log_deviation**2 - log_deviation_of_sum(times) ** 2, 0.0)
+    return Residual(KERNEL_STACK.family, math.sqrt(left), FITTED)
 
 
 def _on_device(ledger: Ledger) -> Iterator[CriticalPart]:

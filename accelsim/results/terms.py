@@ -71,7 +71,7 @@ _CAUSES = {
     "exposed": "Not hidden by other work; see exposed communication.",
     "contention": "Operators that share a memory or link slow each other down; beyond what each takes alone.",
     "setting light paths": "A station's wavelengths, or circuits of a switch, are set to another path; nothing passes.",
-    "host": "The chip waits for the host to dispatch an operator (--profile eager).",
+    "host": "The chip waits for the host to dispatch an operator (--profile eager), or for a framework's gap.",
     "idle": "Nothing runs on the chip that is looked at: it waits for others.",
     "overlapped": "Operators that run at the same time; the shares are then of their summed time.",
 }
@@ -102,7 +102,7 @@ _WORDS = {
     "region": "Cores that one operator spans in whole-chip execution; layers fill as many as their weights need.",
     "chunk": "Tokens that go through the groups of spatial execution together.",
     "types": "Element types by role: weights, what they are multiplied by, activations, KV cache, partial sums.",
-    "profile": "How a host gets kernels to a GPU: --profile graph, eager, compiled.",
+    "profile": "How a host gets kernels to a GPU: --profile graph, eager, compiled, or that of a framework with its gaps.",
     "prefill": "All tokens of a prompt in one pass.",
     "decode": "Passes of one new token per sequence, behind those in the KV cache.",
     "elasticity": "Per cent that a figure changes by when a parameter grows by one per cent.",

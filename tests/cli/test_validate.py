@@ -214,3 +214,22 @@ def test_a_line_of_a_suites_file_with_a_comma_too_many_is_left_out_and_named(acc
         "left out: mine.csv:4 and its like have another number of cells than columns"
     ]
     assert found["notes"][0]["points"] == 1
+
+
+def test_calibrate_profile_names_profiles_that_have_runs(accelsim):
+    text = refused(accelsim("calibrate-profile", "jax"))
+    assert "no suite has runs with the profile 'jax'" in text
+    assert "fastertransformer" in text
+
+
+def test_calibrate_profile_checks_the_folder_and_the_gaps_before_it_fits(accelsim):
+    assert "the folder none does not exist" in refused(accelsim("calibrate-profile", "vllm-v1", "-o", "none/out.yaml"))
+    assert "unknown gap 'layers'" in refused(accelsim("calibrate-profile", "vllm-v1", "--free", "layers"))
+
+
+def test_a_framework_s_gaps_are_in_the_result(accelsim):
+    done = accelsim(
+        "run", "llama3-8b", "--on", "nvidia-dgx-a100:1", "--profile", "fastertransformer", "--context", "512"
+    )
+    assert done.returncode == 0
+    assert "framework" in done.stdout

@@ -5,14 +5,14 @@ Left out, each with a note: rows that ran out of memory, and pipelines (``pp`` a
 
 from __future__ import annotations
 
-from accelsim.validation.compare import MeasuredComparison
+from typing import ClassVar
+
 from accelsim.validation.kinds._translate import LeftOut
-from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
-from accelsim.validation.machines import Machines
-from accelsim.validation.runs.compare import MeasuredRun, Row, compare_runs, measured_runs
+from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.runs.compare import MeasuredRun, Row
+from accelsim.validation.runs.kind import EngineRuns
 from accelsim.validation.runs.run import Clock, EngineRun
 from accelsim.validation.runs.shape import model_of_shape
-from accelsim.validation.table import Table
 
 _NEEDED = (
     *("model", "layers", "hidden", "heads", "ffn", "vocab", "chip", "precision", "engine", "tp", "pp"),
@@ -21,17 +21,18 @@ _NEEDED = (
 #: Systems by the chip of a row.
 SYSTEMS = {"A100": "nvidia-dgx-a100", "H100": "nvidia-dgx-h100", "L40S": "nvidia-l40s-server"}
 #: Launch profile of each engine of the table.
-_PROFILES = {"FasterTransformer": "graph", "Megatron": "eager"}
+_PROFILES = {"FasterTransformer": "fastertransformer", "Megatron": "megatron"}
 
 
 @register_suite_kind("fastertransformer")
-class FasterTransformer(SuiteKind):
+class FasterTransformer(EngineRuns):
     """Seconds of whole runs, from the first prefill to the last token."""
 
-    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
-        """See :class:`~accelsim.validation.kinds.base.SuiteKind`; systems are those of the packaged catalog."""
-        table.require(_NEEDED)
-        return compare_runs(suite, measured_runs(table, read_row))
+    needs: ClassVar[tuple[str, ...]] = _NEEDED
+
+    def read(self, row: Row) -> MeasuredRun | LeftOut:
+        """See :class:`~accelsim.validation.runs.kind.EngineRuns`."""
+        return read_row(row)
 
 
 def read_row(row: Row) -> MeasuredRun | LeftOut:

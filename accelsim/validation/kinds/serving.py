@@ -13,14 +13,13 @@ Left out, each with a note: longer prompts, attention divided by requests, and w
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
-from accelsim.validation.compare import MeasuredComparison
 from accelsim.validation.kinds._translate import LeftOut
-from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
-from accelsim.validation.machines import Machines
-from accelsim.validation.runs.compare import MeasuredRun, Row, compare_runs, measured_runs
+from accelsim.validation.kinds.base import register_suite_kind
+from accelsim.validation.runs.compare import MeasuredRun, Row
+from accelsim.validation.runs.kind import EngineRuns
 from accelsim.validation.runs.run import Clock, EngineRun
-from accelsim.validation.table import Table
 
 _NEEDED = (
     *("source", "hardware", "model", "framework", "gemm_quant", "input_tokens", "output_tokens"),
@@ -47,17 +46,18 @@ _MODELS = {
 _TYPES = {"fp8": "fp8", "fp8_block": "fp8", "nvfp4": "nvfp4", "": "bf16"}
 #: Published in 4 bit for the experts alone; its table calls every 4-bit row by one name.
 _MXFP4_MODELS = ("gpt-oss-120b",)
-_PROFILES = {"trtllm": "graph", "vllm": "graph", "sglang": "graph"}
+_PROFILES = {"trtllm": "trtllm", "vllm": "vllm-v1", "sglang": "sglang"}
 
 
 @register_suite_kind("serving")
-class Serving(SuiteKind):
+class Serving(EngineRuns):
     """Seconds of a decode step in a closed loop."""
 
-    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
-        """See :class:`~accelsim.validation.kinds.base.SuiteKind`; systems are those of the packaged catalog."""
-        table.require(_NEEDED)
-        return compare_runs(suite, measured_runs(table, read_row))
+    needs: ClassVar[tuple[str, ...]] = _NEEDED
+
+    def read(self, row: Row) -> MeasuredRun | LeftOut:
+        """See :class:`~accelsim.validation.runs.kind.EngineRuns`."""
+        return read_row(row)
 
 
 def read_row(row: Row) -> MeasuredRun | LeftOut:

@@ -5,31 +5,32 @@ The cache has the type of 8-bit weights, as the page's build commands say.
 
 from __future__ import annotations
 
-from accelsim.validation.compare import MeasuredComparison
+from typing import ClassVar
+
 from accelsim.validation.kinds._translate import LeftOut
-from accelsim.validation.kinds.base import SuiteKind, register_suite_kind
+from accelsim.validation.kinds.base import register_suite_kind
 from accelsim.validation.kinds.fastertransformer import SYSTEMS
-from accelsim.validation.machines import Machines
-from accelsim.validation.runs.compare import MeasuredRun, Row, compare_runs, measured_runs
+from accelsim.validation.runs.compare import MeasuredRun, Row
+from accelsim.validation.runs.kind import EngineRuns
 from accelsim.validation.runs.run import Clock, EngineRun
 from accelsim.validation.runs.shape import model_of_shape
-from accelsim.validation.table import Table
 
 _NEEDED = (
     *("model", "layers", "hidden", "heads", "kv_heads", "ffn", "vocab", "chip", "precision", "tp"),
     *("batch", "isl", "osl", "total_time_s_derived", "first_token_latency_ms"),
 )
-ENGINE, PROFILE = "TensorRT-LLM", "graph"
+ENGINE, PROFILE = "TensorRT-LLM", "trtllm"
 
 
 @register_suite_kind("trtllm_static")
-class TrtllmStatic(SuiteKind):
+class TrtllmStatic(EngineRuns):
     """Seconds of whole runs of a batch, and of first tokens."""
 
-    def compare(self, suite: str, table: Table, machines: Machines) -> MeasuredComparison:
-        """See :class:`~accelsim.validation.kinds.base.SuiteKind`; systems are those of the packaged catalog."""
-        table.require(_NEEDED)
-        return compare_runs(suite, measured_runs(table, read_row))
+    needs: ClassVar[tuple[str, ...]] = _NEEDED
+
+    def read(self, row: Row) -> MeasuredRun | LeftOut:
+        """See :class:`~accelsim.validation.runs.kind.EngineRuns`."""
+        return read_row(row)
 
 
 def read_row(row: Row) -> MeasuredRun | LeftOut:

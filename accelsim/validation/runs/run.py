@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -60,6 +60,14 @@ class EngineRun:
     clock: Clock
     profile: LaunchProfile | str
 
+    def with_profile(self, profile: LaunchProfile) -> EngineRun:
+        """The same with another launch profile.
+
+        Args:
+            profile: As a value.
+        """
+        return replace(self, profile=profile)
+
     def phases(self) -> Iterator[tuple[Phase, float]]:
         """What is simulated, and how often it runs."""
         if self.clock is not Clock.STEP:
@@ -93,7 +101,7 @@ def ran(run: EngineRun) -> Ran:
     """
     seconds, times, whole = 0.0, defaultdict[Residual, float](float), None
     for phase, count in run.phases():
-        latency_s, band = _simulated(run.model, run.system, phase, run.plan, run.types, run.profile)
+        latency_s, band = _simulated(run, phase)
         seconds += latency_s * count
         whole = band.whole
         for part in band.parts:
@@ -102,8 +110,13 @@ def ran(run: EngineRun) -> Ran:
     return Ran(seconds, band_of(times, whole))
 
 
-@lru_cache(maxsize=4096)
-def _simulated(
+def _simulated(run: EngineRun, phase: Phase) -> tuple[float, Band]:
+    """Latency and band of one phase; rows of suites, whose profiles are named, often share phases."""
+    fixed = run.model, run.system, phase, run.plan, run.types
+    return _shared(*fixed, run.profile) if isinstance(run.profile, str) else _alone(*fixed, run.profile)
+
+
+def _alone(
     model: Model | str,
     system: str,
     phase: Phase,
@@ -111,6 +124,9 @@ def _simulated(
     types: tuple[tuple[str, Any], ...],
     profile: LaunchProfile | str,
 ) -> tuple[float, Band]:
-    """Latency and band of one phase, which rows often share."""
-    result = simulate(model, system, phase, plan, profile=profile, ignore_capacity=True, what_ifs=False, **dict(types))
+    options = dict(types)
+    result = simulate(model, system, phase, plan, profile=profile, ignore_capacity=True, what_ifs=False, **options)
     return result.latency_s, result.band
+
+
+_shared = lru_cache(maxsize=4096)(_alone)
