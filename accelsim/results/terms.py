@@ -102,7 +102,7 @@ _WORDS = {
     "region": "Cores that one operator spans in whole-chip execution; layers fill as many as their weights need.",
     "chunk": "Tokens that go through the groups of spatial execution together.",
     "types": "Element types by role: weights, what they are multiplied by, activations, KV cache, partial sums.",
-    "profile": "How a host gets kernels to a GPU: --profile graph, eager, compiled, or that of a framework with its gaps.",
+    "profile": "How a host gets kernels to a GPU: --profile graph, eager, compiled, or a framework's.",
     "prefill": "All tokens of a prompt in one pass.",
     "decode": "Passes of one new token per sequence, behind those in the KV cache.",
     "elasticity": "Per cent that a figure changes by when a parameter grows by one per cent.",

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from accelsim.cost.calibrate import ErrorSummary
 from accelsim.errors import ConfigError
@@ -180,6 +179,7 @@ def _seconds(runs: Sequence[MeasuredRun], profile: LaunchProfile) -> Array:
 
 def _solve(base: Array, counts: Array, measured: Array) -> Array:
     """Gaps in seconds, from logarithms, in units of a microsecond so that steps are of one size."""
+    from scipy.optimize import least_squares
 
     def off(gaps_us: Array) -> Array:
         return np.asarray(np.log(measured / (base + counts @ (gaps_us * 1e-6))))
