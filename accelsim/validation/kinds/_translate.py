@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from accelsim.errors import ConfigError
 from accelsim.validation.compare import MeasuredComparison, compare_table
 from accelsim.validation.kinds.base import SuiteKind
 from accelsim.validation.machines import Machines
@@ -70,6 +71,9 @@ class Translated(SuiteKind):
         """See :class:`~accelsim.validation.kinds.base.SuiteKind`."""
         table.require(self.needs)
         ours, left_out = translated(table, self.row)
+        if not len(ours):
+            whys = "; ".join(f"{note.points} {note.text}" for note in left_out) or "it has none"
+            raise ConfigError(f"{table.name}: no row can be compared: {whys}.")
         found = compare_table(suite, ours, machines)
         return replace(found, notes=(*found.notes, *left_out))
 

@@ -24,7 +24,7 @@ from accelsim.cost.gpu.kernels._attention import (
     rows_as_shapes,
     shapes_of,
 )
-from accelsim.cost.gpu.kernels._attention_variants import FP8_CACHE, PLAIN, VARIANTS, variant_of
+from accelsim.cost.gpu.kernels._attention_variants import PLAIN, VARIANTS, variant_of
 from accelsim.cost.gpu.kernels.attention_prefill import PrefillKernels
 from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
@@ -87,13 +87,13 @@ class DecodeKernels(KernelFamily):
         return is_decode(operator) and not operator.latent
 
     def section_of(self, operator: Any, calibration: GpuCalibration) -> Section:
-        """The section that prices an operator: that of the cache's type where it is measured, else the plain one.
+        """The section that prices an operator.
 
         Args:
             operator: An attention.
             calibration: The chip's.
         """
-        return _stated(decode_section(FP8_CACHE if operator.kv_dtype is DType.FP8 else ""), calibration)
+        return DECODE
 
     def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
         """See :class:`KernelFamily`; one call per element type of the queries and of the cache.
@@ -163,7 +163,7 @@ class DecodeKernels(KernelFamily):
         outside = site.calibration.outside(section, columns)
         trust = trust_of(site, section, warnings, outside)
         chosen = zip(times.splits.tolist(), times.waves.tolist(), strict=True)
-        details = [{"kernel": DECODE.name, "splits": splits, "waves": waves} for splits, waves in chosen]
+        details = [{"kernel": section.name, "splits": splits, "waves": waves} for splits, waves in chosen]
         return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
 
     def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:

@@ -80,15 +80,10 @@ class PrefillKernels(KernelFamily):
     def section_of(self, operator: Any, site: Site) -> tuple[Section, DType]:
         """What prices an operator, and what is multiplied.
 
-        With a cache in fp8 the libraries turn queries into fp8 too and multiply those, where such kernels are measured.
-
         Args:
             operator: An attention.
             site: Where it runs.
         """
-        narrow = prefill_section(PREFILL.name, DType.FP8)
-        if operator.kv_dtype is DType.FP8 and site.calibration.states(narrow):
-            return narrow, DType.FP8
         return PREFILL, operator.dtype
 
     def costs(self, operators: Sequence[Any], site: Site) -> list[Cost]:
@@ -149,7 +144,7 @@ class PrefillKernels(KernelFamily):
         outside = site.calibration.outside(section, columns)
         trust = trust_of(site, section, warnings, outside)
         chosen = zip(times.splits.tolist(), times.waves.tolist(), strict=True)
-        details = [{"kernel": PREFILL.name, "splits": splits, "waves": waves} for splits, waves in chosen]
+        details = [{"kernel": section.name, "splits": splits, "waves": waves} for splits, waves in chosen]
         return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
 
     def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:
