@@ -19,6 +19,7 @@ from accelsim.mapping.placement.greedy import greedy_order
 from accelsim.mapping.placement.packing import packed
 from accelsim.mapping.placement.shelves import cheapest, lay_out
 from accelsim.mapping.placement.slicing import sliced
+from accelsim.mapping.placement.stacks import stacked
 from accelsim.network.noc import Rectangle
 
 
@@ -35,6 +36,7 @@ def place_annealing(problem: PlacementProblem, rng: np.random.Generator, budget:
         return place_exchange(problem, rng, budget)
     orders = range(len(problem.items)), greedy_order(problem), bisection_order(problem)
     layouts = [place_bands(problem, rng, budget), *(lay_out(problem, order, snake=True) for order in orders)]
+    layouts += stacked(problem, orders[0])
     for search in (packed, sliced, exchanged):
         if budget > 0 and (found := search(problem, cheapest(problem, layouts), rng, budget)) is not None:
             layouts.append(found)

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.mapping.placement.base import FloatArray, PlacementProblem, register_placer
+from accelsim.mapping.placement.base import FloatArray, IntArray, PlacementProblem, register_placer
 from accelsim.mapping.placement.cuts import cut
 from accelsim.mapping.placement.shelves import cheapest, filled_window, lay_out
 from accelsim.network.noc import Rectangle
 
 #: Items above which only the eigenvectors that are looked at are computed.
-_MANY = 200
+_MANY = 60
+#: Just below the spectrum, which begins at 0; and how well vectors are found whose order alone is used.
+_BELOW, _PRECISE = -1e-7, 1e-6
 
 
 @register_placer("recursive_bisection")
@@ -30,9 +32,10 @@ def place_bisection(problem: PlacementProblem, rng: np.random.Generator, budget:
         rng: Not used, the cut is that of an eigenvector.
         budget: Not used, the tree is cut once.
     """
-    shelves = lay_out(problem, bisection_order(problem), snake=True)
+    halves = _halves(problem)
+    shelves = lay_out(problem, _leaves(halves, len(problem.items)), snake=True)
     if problem.constraints.is_empty:
-        sliced = _slice(problem)
+        sliced = _slice(problem, halves)
         if sliced is not None:
             return cheapest(problem, [sliced, shelves])
     return shelves
@@ -40,34 +43,56 @@ def place_bisection(problem: PlacementProblem, rng: np.random.Generator, budget:
 
 def bisection_order(problem: PlacementProblem) -> list[int]:
     """Leaves of the tree from first to last."""
+    return _leaves(_halves(problem), len(problem.items))
+
+
+#: The items of each half, in the order in which halves are halved again: depth first, the first half first.
+_Halves = list[tuple[IntArray, IntArray]]
+
+
+def _halves(problem: PlacementProblem) -> _Halves:
     weights = _weights(problem)
-    order: list[int] = []
+    found: _Halves = []
+    last: list[int] = []
     pending = [np.arange(len(problem.items))]
     while pending:
         items = pending.pop()
         if len(items) == 1:
-            order.append(int(items[0]))
+            last = [int(items[0])]
             continue
-        first, second = _halve(problem, weights, items, order[-1:])
+        first, second = _halve(problem, weights, items, last)
+        found.append((first, second))
         pending += [second, first]
-    return order
+    return found
 
 
-def _slice(problem: PlacementProblem) -> tuple[Rectangle, ...] | None:
+def _leaves(halves: _Halves, count: int) -> list[int]:
+    found: list[int] = []
+    pending, waiting = [np.arange(count)], iter(halves)
+    while pending:
+        items = pending.pop()
+        if len(items) == 1:
+            found.append(int(items[0]))
+            continue
+        first, second = next(waiting)
+        pending += [second, first]
+    return found
+
+
+def _slice(problem: PlacementProblem, halves: _Halves) -> tuple[Rectangle, ...] | None:
     """Rectangles of the slicing tree; None if rounding leaves an item too few tiles."""
-    weights = _weights(problem)
     found: dict[int, Rectangle] = {}
     pending = [(np.arange(len(problem.items)), filled_window(problem))]
-    last: list[int] = []
+    waiting = iter(halves)
     while pending:
         items, space = pending.pop()
         if len(items) == 1:
             item = int(items[0])
             if space.num_cores < problem.items[item].least_tiles:
                 return None
-            found[item], last = space, [item]
+            found[item] = space
             continue
-        first, second = _halve(problem, weights, items, last)
+        first, second = next(waiting)
         cut = _cut(space, problem, first, items)
         if cut is None:
             return None
@@ -109,13 +134,24 @@ def _fiedler(weights: FloatArray) -> FloatArray:
     laplacian = np.diag(degree) - weights
     scaled = laplacian * scale[:, None] * scale[None, :]
     if len(weights) > _MANY:
-        from scipy.linalg import eigh
-
-        _, vectors = eigh(scaled, subset_by_index=[0, 1])
+        vectors = _lowest(scaled)
     else:
         _, vectors = np.linalg.eigh(scaled)
     second = vectors[:, min(1, len(weights) - 1)] * scale
     return np.asarray(second, dtype=np.float64)
+
+
+def _lowest(scaled: FloatArray) -> FloatArray:
+    """The two lowest eigenvectors of a Laplacian with few wires. float64[items, 2].
+
+    By Lanczos on its inverse: they are the last to come out of the matrix itself.
+    """
+    from scipy.sparse import csc_matrix
+    from scipy.sparse.linalg import eigsh
+
+    start = np.linspace(1.0, 2.0, len(scaled))  # as good as a random one, and the same each time
+    values, vectors = eigsh(csc_matrix(scaled), k=2, sigma=_BELOW, v0=start, tol=_PRECISE)
+    return np.asarray(vectors[:, np.argsort(values)], dtype=np.float64)
 
 
 def _weights(problem: PlacementProblem) -> FloatArray:

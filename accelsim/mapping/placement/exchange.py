@@ -175,5 +175,5 @@ def _annealed(
     spots = Spots(middle, near.astype(np.int64), alike, np.ascontiguousarray(between))
     place = np.arange(number, dtype=np.int64)
     seats = Seats(place, place.copy(), place.copy(), np.full(2, problem.byte_hops(rectangles)))
-    cooled(lambda moves: anneal_trades(nets, spots, seats, moves), rng, budget, width=4)
+    cooled(lambda moves: anneal_trades(nets, spots, seats, moves), rng, budget, width=4, items=number)
     return seats.best

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -147,7 +147,17 @@ def lay_out(problem: PlacementProblem, order: Sequence[int], snake: bool) -> tup
             break
     else:
         raise PlacementError(too_tight(problem))
+    if any(net.points for net in problem.nets):  # what does not move lies nearer to one corner than to others
+        layouts = [seen for layout in layouts for seen in _from_corners(layout, problem.grid)]
     return cheapest(problem, layouts)
+
+
+def _from_corners(layout: Sequence[Rectangle], grid: tuple[int, int]) -> Iterator[tuple[Rectangle, ...]]:
+    """A layout that begins in each corner of the grid."""
+    for down, right in itertools.product((False, True), repeat=2):
+        rows = (grid[0] - r.row - r.rows if down else r.row for r in layout)
+        cols = (grid[1] - r.col - r.cols if right else r.col for r in layout)
+        yield tuple(Rectangle(row, col, r.rows, r.cols) for row, col, r in zip(rows, cols, layout, strict=True))
 
 
 def cheapest(problem: PlacementProblem, layouts: Sequence[tuple[Rectangle, ...]]) -> tuple[Rectangle, ...]:

@@ -178,7 +178,7 @@ class _Run:
         def make(moves: Moves) -> float:
             return anneal(tree, self._nets, self._shapes, state, best, moves)
 
-        cooled(make, rng, budget, width=5)
+        cooled(make, rng, budget, width=5, items=len(self._problem.items))
         for name, values in zip(Tree._fields, best, strict=True):
             if name not in ("box", "spare"):
                 getattr(tree, name)[:] = values

@@ -21,7 +21,9 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.plan_keys import Count, PlanKey, Word
 from accelsim.workload.steps import StepSeries
 
-PLACER = PlanKey("placer", Word(), "Who finds the rectangles of the groups; see accelsim show placers. Default: snake.")
+PLACER = PlanKey(
+    "placer", Word(), "Who finds the rectangles of the groups; see accelsim show placers. Default: stacks."
+)
 CHUNK = PlanKey(
     "chunk",
     Count(),

@@ -36,7 +36,7 @@ from accelsim.mapping.placement.placement import load_placement
 from accelsim.mapping.plan import Plan
 from accelsim.workload.graph import Segment, Workload
 
-DEFAULT_PLACER = "snake"
+DEFAULT_PLACER = "stacks"
 #: Evaluations of the cost a placer may spend inside a run.
 PLACER_BUDGET = 10_000
 _DEFAULT_SEARCH = Searching(PLACER_BUDGET)
