@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 from rich.markup import escape
@@ -19,6 +18,9 @@ _COLUMNS = Columns(
     gap=1,
 )
 
+#: Plans that are named of those refused for one kind of reason.
+_NAMED = 3
+
 
 def print_plans(plans: Plans) -> None:
     """The best plans, a row each; then how many were tried and why others were not run.
@@ -31,9 +33,11 @@ def print_plans(plans: Plans) -> None:
     console.print(f"[bold]{escape(first.model)} on {escape(first.system)}[/], {describe_phase(first.phase)}")
     console.print(fitted_table(console, "Best plans", _COLUMNS, [_row(result) for result in plans.results]))
     console.print(f"{len(plans.tried)} tried, {len(plans.tried) - len(plans.refused)} run.")
-    reasons = Counter(str(one.refused).partition(". ")[0] for one in plans.refused)
-    for reason, count in reasons.most_common(3):
-        console.print(f"[dim]{count} refused:[/] {escape(reason)}")
+    for refusal in plans.refusals:
+        named = [escape(str(plan)) for plan in refusal.plans[:_NAMED]]
+        more = len(refusal.plans) - len(named)
+        which = "; ".join([*named, *([f"{more} more"] if more else [])])
+        console.print(f"[dim]{len(refusal.plans)} refused[/] ({which}): {escape(refusal.reason.partition('. ')[0])}.")
     console.print(f"[bold]Best[/]: {escape(first.bottleneck.sentence)}")
 
 

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accelsim.case.case import Case
 from accelsim.catalog import Catalog
 from accelsim.mapping.auto import Tried, try_plans
+from accelsim.mapping.plan import Plan
 from accelsim.pipeline import latency_of, simulate
 from accelsim.results.result import Result
 from accelsim.study.defaults import BEST_PLANS
+
+#: What of a reason differs from plan to plan: sizes, and what stands in brackets.
+_OWN = re.compile(r"\([^()]*\)|\S*\d\S*( ([kMGT]i?)?B\b)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Candidates that are refused for one kind of reason.
+
+    Attributes:
+        plans: All of them, the one nearest to running first.
+        reason: Why that one is refused.
+    """
+
+    plans: tuple[Plan, ...]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,16 @@ class Plans:
         """Candidates that cannot be run."""
         return [one for one in self.tried if one.refused is not None]
 
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Why candidates are refused, by kind of reason, the most frequent first."""
+        kinds: dict[tuple[type, str], list[Tried]] = {}
+        for one in self.refused:
+            text = str(one.refused).replace(str(one.plan), "")
+            kinds.setdefault((type(one.refused), _OWN.sub("", text)), []).append(one)
+        found = [Refusal(tuple(one.plan for one in alike), str(alike[0].refused)) for alike in kinds.values()]
+        return tuple(sorted(found, key=lambda one: -len(one.plans)))
+
     def to_dict(self) -> dict[str, object]:
         """Plain data: the results, and plan with latency in seconds or reason of every candidate."""
         tried = [
@@ -38,7 +66,8 @@ class Plans:
             else {"plan": str(one.plan), "latency_s": one.latency_s}
             for one in self.tried
         ]
-        return {"plans": [result.to_dict() for result in self.results], "tried": tried}
+        refusals = [{"plans": [str(plan) for plan in one.plans], "reason": one.reason} for one in self.refusals]
+        return {"plans": [result.to_dict() for result in self.results], "tried": tried, "refusals": refusals}
 
 
 def plans(case: Case, best: int = BEST_PLANS, catalog: Catalog | None = None) -> Plans:

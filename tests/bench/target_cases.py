@@ -98,6 +98,25 @@ def _refused_s(system: str) -> float:
     raise AssertionError(f"llama3-70b fits {system}")
 
 
+def _placed(budget: int) -> tuple[float, float]:
+    """CPU seconds and cost of 1,000 unequal operators on 1,000 x 1,000 tiles, laid out by annealing, once compiled."""
+    import numpy as np
+    from test_bench_placement import operators
+
+    from accelsim.mapping.placement.base import PLACERS
+
+    problem, place = operators(1000), PLACERS.get("annealing")
+    place(operators(20), np.random.default_rng(0), 100)
+    began = time.process_time()
+    found = place(problem, np.random.default_rng(0), budget)
+    return time.process_time() - began, problem.cost(found)
+
+
+def _above_long_run() -> float:
+    """How much more 1,000 operators cost than after a hundred times as many moves, in percent."""
+    return 100 * (_placed(10_000)[1] / _placed(1_000_000)[1] - 1)
+
+
 def _command_s(name: str, is_cold: bool = False) -> float:
     """With caches of Python and numba full, or empty."""
     one = measure_command(name, commands(quick=False)[name])
@@ -144,6 +163,8 @@ TARGETS = {
     "--plan auto on a wafer": Target("s", 5, lambda: _auto_s("cerebras-cs3")),
     "--plan auto on 8 GPUs": Target("s", 0.5, lambda: _auto_s("nvidia-dgx-h100")),
     "refused on 576 Groq chips": Target("s", 1, lambda: _refused_s("groq-576")),
+    "1,000 operators placed": Target("s", 5, lambda: _placed(10_000)[0]),
+    "1,000 operators, above a long run": Target("%", 10, _above_long_run),
     "first compiled run, nothing kept": Target("s", 8, _compile_s),
     "ring of 1,024 ranks, unfolded": Target("s", 0.6, _ring_s),
     "64 x 64 mesh, equal sizes": Target("/s", 40_000, lambda: _transfers_per_s("mesh_permutation", 64), is_rate=True),

@@ -61,3 +61,28 @@ def test_long_plans_take_lines_of_their_own_before_numbers_lose_digits():
     assert max(map(len, lines)) <= 60
     assert any("1.188 ms" in line and "934.2 MB" in line for line in lines)
     assert "rectangles=shared" in " ".join(console.file.getvalue().split())
+
+
+def test_refusals_are_all_counted_by_kind_with_the_plan_nearest_to_running(accelsim):
+    done = accelsim("plan", "llama2-70b", "--on", "nvidia-dgx-h100", "--context", "64", "--batch", "512", "--json", "-")
+    found = json.loads(done.out)
+    refused = [one["plan"] for one in found["tried"] if "refused" in one]
+    assert sorted(plan for kind in found["refusals"] for plan in kind["plans"]) == sorted(refused)
+    assert [kind["plans"] for kind in found["refusals"]] == [refused] and len(refused) == 1  # all lack memory
+    named = found["refusals"][0]
+    assert named["plans"][0] in named["reason"]
+
+
+def test_kinds_of_refusals_are_told_apart_by_what_does_not_differ_from_plan_to_plan():
+    from accelsim.errors import CapacityError, PlanError
+    from accelsim.mapping.auto import Tried
+    from accelsim.mapping.plan import Plan
+    from accelsim.study.plans import Plans
+
+    inf = float("inf")
+    plans = [Plan(tp=tp) for tp in (8, 4, 2)]
+    lacking = [Tried(p, inf, CapacityError(f"m, plan {p}: needs {p.tp} GB (w {p.tp} B) of 80 GiB hbm.")) for p in plans]
+    tried = (*lacking, Tried(Plan(dp=3), inf, PlanError("plan: dp=3 does not divide batch 8.")))
+    kinds = Plans((), tried).refusals
+    assert [kind.plans for kind in kinds] == [tuple(plans), (Plan(dp=3),)]
+    assert kinds[0].reason == "m, plan tp=8: needs 8 GB (w 8 B) of 80 GiB hbm."

@@ -5,13 +5,25 @@ import numpy as np
 import pytest
 
 from accelsim.errors import PlacementError
+from accelsim.mapping.placement import bisection
 from accelsim.mapping.placement.arrange import arrange
 from accelsim.mapping.placement.bands import banded
-from accelsim.mapping.placement.base import PLACERS, Constraints, Item, ItemWire, PlacementProblem, Timing, mean_aspect
+from accelsim.mapping.placement.base import (
+    PLACERS,
+    Constraints,
+    Item,
+    ItemWire,
+    Net,
+    PlacementProblem,
+    Timing,
+    mean_aspect,
+)
+from accelsim.mapping.placement.bisection import bisection_order
 from accelsim.mapping.placement.bound import touching_bound_byte_hops
 from accelsim.mapping.placement.exact import _sliced
-from accelsim.mapping.placement.placement import parse_placement
-from accelsim.mapping.placement.shelves import Shelves, window_of
+from accelsim.mapping.placement.placement import check_legal, parse_placement
+from accelsim.mapping.placement.shelves import Shelves, lay_out, window_of
+from accelsim.mapping.placement.stacks import stacked
 from accelsim.network.noc import Rectangle
 
 NONE = Constraints()
@@ -158,3 +170,58 @@ def test_a_file_with_groups_that_share_tiles_is_refused():
     )
     with pytest.raises(PlacementError, match="b and a share tiles in row 4"):
         parse_placement(text)
+
+
+def skipping_chain(num_items, grid=(60, 60)):
+    """A chain with a residual around each item, sizes from 20 to 60 tiles."""
+    sizes = np.random.default_rng(1).integers(20, 60, num_items)
+    items = tuple(Item(f"i{i}", int(n), int(n) // 2) for i, n in enumerate(sizes))
+    wires = tuple(ItemWire(i, i + step, 1.0) for step in (1, 2) for i in range(num_items - step))
+    return PlacementProblem(grid, items, wires)
+
+
+def test_stacks_bring_both_ends_of_a_residual_near_and_never_cost_more_than_a_snake():
+    problem = skipping_chain(80)
+    assert problem.cost(place("stacks", problem)) < 0.97 * problem.cost(place("snake", problem))
+    short = chain(3)
+    assert short.cost(place("stacks", short)) <= short.cost(place("snake", short))
+
+
+def test_stacks_keep_what_every_item_needs_and_the_grid():
+    problem = skipping_chain(70)
+    for layout in stacked(problem, range(70)):
+        assert all(r.num_cores >= item.least_tiles for r, item in zip(layout, problem.items, strict=True))
+        check_legal(problem.grid, {item.name: (0, r) for item, r in zip(problem.items, layout, strict=True)})
+
+
+def test_stacks_around_pins_are_snakes():
+    pinned = chain(10, constraints=Constraints({3: Rectangle(20, 20, 18, 18)}))
+    assert place("stacks", pinned) == place("snake", pinned)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_greedy_is_never_worse_than_rows_in_model_order(seed):
+    rng = np.random.default_rng(seed)
+    items = tuple(Item(f"i{i}", int(n), 10) for i, n in enumerate(rng.integers(20, 80, 40)))
+    wires = tuple(ItemWire(i, j, float(rng.uniform())) for i in range(40) for j in range(i) if rng.random() < 0.1)
+    points = ((0.0, 0.0),) if seed % 2 else ()
+    problem = PlacementProblem((60, 60), items, wires, nets=(Net((7, 30), 5.0, points),))
+    assert problem.cost(place("greedy", problem)) <= problem.cost(place("row_major", problem))
+
+
+@pytest.mark.parametrize("name", ["snake", "row_major", "greedy", "stacks", "bands"])
+@pytest.mark.parametrize("corner", [(0.0, 0.0), (60.0, 0.0), (0.0, 60.0), (60.0, 60.0)])
+def test_a_layout_begins_in_the_corner_of_a_fixed_end(name, corner):
+    # a port in a corner sends to the first item alone, as much as all others exchange together
+    problem = replace(chain(12), nets=(Net((0,), 20.0, (corner,)),))
+    first = place(name, problem)[0]
+    assert abs(first.row + first.rows / 2 - corner[0]) < 20 and abs(first.col + first.cols / 2 - corner[1]) < 20
+
+
+def test_lowest_vectors_of_many_items_cut_like_those_of_the_whole_spectrum(monkeypatch):
+    problem = skipping_chain(90)
+    few = bisection_order(problem)
+    monkeypatch.setattr(bisection, "_MANY", 1000)
+    assert problem.cost(lay_out(problem, few, snake=True)) <= 1.05 * problem.cost(
+        lay_out(problem, bisection_order(problem), snake=True)
+    )
