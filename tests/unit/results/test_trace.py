@@ -43,7 +43,7 @@ EVENT = {
 CASES = {
     "prefill on 2 GPUs": ("llama3-8b", "nvidia-dgx-a100:2", Prefill(1, 256), "tp=2"),
     "decode steps": ("gpt2-xl", "nvidia-a100-sxm-80gb", Decode(1, 128, steps=3), "tp=1"),
-    "a pipeline on a wafer": ("llama3-8b", "cerebras-cs2", Prefill(1, 64), "execution=spatial"),
+    "a pipeline on a wafer": ("llama3-8b", "cerebras-cs2", Prefill(1, 48), "execution=spatial"),
 }
 
 
