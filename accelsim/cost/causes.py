@@ -4,6 +4,8 @@ from __future__ import annotations
 
 #: Cycles that cores spend whatever the sizes: starting a vector instruction, filling an array, padding rows to it.
 FIXED_CYCLES = "fixed cycles"
+#: What arithmetic takes longer because clocks fall where a chip would draw more than its limit.
+POWER_LIMIT = "power limit"
 #: Causes of time that the clock of the cores moves.
 CLOCKED = ("compute", "vector", FIXED_CYCLES)
 #: Between chips bytes take their time that no work hides; whatever the bytes, calls wait for the latency of their steps

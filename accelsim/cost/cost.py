@@ -31,6 +31,7 @@ class Cost:
         call: What the ranks of a group do together, of an operator between chips; :data:`ALONE` on cores.
         phases: Steps of the call, level after level; bytes of ``traffic_bytes`` beside them take no time of their own.
         light_w: Power of lasers and rings over the cores that must be on for it, whether or not it runs.
+        rest_s: Seconds' worth of the chip's busy power that it does not draw: cores wait, or clocks are lower.
     """
 
     work_s: float
@@ -45,6 +46,7 @@ class Cost:
     call: Call = ALONE
     phases: tuple[LevelSteps, ...] = ()
     light_w: float = 0.0
+    rest_s: float = 0.0
 
     @classmethod
     def of_call(
@@ -121,4 +123,5 @@ def sum_costs(costs: Sequence[Cost]) -> Cost:
         residual=longest.residual,
         tile_bytes=max((cost.tile_bytes for cost in costs if cost.tile_bytes is not None), default=None),
         light_w=max(cost.light_w for cost in costs),
+        rest_s=sum(cost.rest_s for cost in costs),
     )

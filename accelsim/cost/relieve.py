@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from accelsim.cost.base import is_fixed, with_stand_ins
-from accelsim.cost.causes import CLOCKED, COLLECTIVE_LAUNCH, FIXED_CYCLES, LINK_BYTES, LINK_LATENCY
+from accelsim.cost.causes import CLOCKED, COLLECTIVE_LAUNCH, FIXED_CYCLES, LINK_BYTES, LINK_LATENCY, POWER_LIMIT
 from accelsim.hardware.chip import Chip
 from accelsim.hardware.level import CollectiveSpec, Level, ProtocolSpec
 from accelsim.hardware.link import LinkSpec
@@ -47,7 +47,7 @@ def reliefs(system: System, cause: str, factor: float) -> Iterator[Relieved]:
         yield replace(system, levels=levels), words.format(times=times, part=part)
     chip = _faster_chip(system.chip, cause, factor)
     if chip is not None:
-        what = "core clock" if cause in CLOCKED else f"{cause} bandwidth"
+        what = "core clock" if cause in CLOCKED else cause if cause == POWER_LIMIT else f"{cause} bandwidth"
         yield replace(system, chip=chip), f"{times} {what}"
     quick = _quick_chip(system.chip, cause, factor)
     if quick is not None:
@@ -137,6 +137,8 @@ def _divided(value: object, factor: float) -> object:
 def _faster_chip(chip: Chip, cause: str, factor: float) -> Chip | None:
     if cause in CLOCKED:
         return chip.model_copy(update={"clock_hz": chip.clock_hz * factor})
+    if cause == POWER_LIMIT:
+        return chip.model_copy(update={"tdp_w": chip.tdp_w * factor})
     for field, memories in (("memories", chip.memories), ("behind", chip.behind)):
         if cause in memories:
             bandwidth = memories[cause].bandwidth_bytes_per_s * factor

@@ -35,6 +35,13 @@ ParametersT = TypeVar("ParametersT")
 _MOST_READ = 4
 
 
+class Voltage(Spec):
+    """How the voltage of the cores follows their clock, as shares of both at the chip's clock."""
+
+    slope: Fraction = Field(0.3, description="Share of the voltage that is lost per share of the clock.")
+    floor: Fraction = Field(0.6, gt=0, description="Share of the voltage below which it does not fall.")
+
+
 class SystolicArray(Spec):
     """The matrix units of one core."""
 
@@ -166,6 +173,9 @@ class Chip(Spec):
     idle_w: Watts = Field(0.0, description="Power drawn while nothing runs.")
     busy_w: Watts = Field(
         0.0, description="Power on top of idle while anything runs: clocks, instruction issue, leakage, regulators."
+    )
+    voltage: Voltage = Field(
+        default_factory=Voltage, description="Voltage of the cores at clocks that fall under the power limit."
     )
     matrix_energy_j_per_flop: JoulesPerFlop = Field(0.0, description="Dynamic energy of one matrix FLOP at bf16/fp16.")
     vector_energy_j_per_flop: JoulesPerFlop = Field(0.0, description="Dynamic energy of one vector FLOP.")

@@ -52,6 +52,7 @@ class OperatorRow:
         traffic_bytes: Bytes by memory level or link, all chips.
         role_bytes: Bytes of the main memory (or SRAM) by tensor role, all chips.
         energy_j: Dynamic energy, all chips.
+        rest_s: Seconds' worth of a chip's busy power that it does not draw meanwhile, counted as ``time_s``.
     """
 
     block: str
@@ -65,6 +66,7 @@ class OperatorRow:
     traffic_bytes: Mapping[str, float]
     role_bytes: Mapping[str, float]
     energy_j: float
+    rest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class Ledger:
     flops: int
     dynamic_energy_j: float
     critical: tuple[CriticalPart, ...] = ()
+
+    @property
+    def rest_s(self) -> float:
+        """Seconds' worth of a chip's busy power that its operators do not draw."""
+        return sum(row.rest_s for row in self.rows)
 
     @property
     def exposed_s(self) -> float:
@@ -186,6 +193,7 @@ def _row(block: str, row: OperatorSum) -> OperatorRow:
         traffic_bytes=row.by_name("traffic"),
         role_bytes=row.by_name("role"),
         energy_j=row["energy"],
+        rest_s=row["rest"],
     )
 
 

@@ -24,7 +24,9 @@ def keep_books(mapped: Mapped, timeline: ProgramTimeline, main_memory: str) -> L
 
 
 def chip_busy_s(mapped: Mapped, timeline: ProgramTimeline, ledger: Ledger) -> float:
-    """Seconds a chip works: when anything runs on it; where its regions or stages work apart, their mean.
+    """Seconds of a chip at its full busy power that draw as much as it does; of regions or stages apart, their mean.
+
+    It is at full busy power when anything runs on it, less what its operators leave (``rest_s``).
 
     Args:
         mapped: What was played; tells whether stages or regions work apart.
@@ -32,11 +34,15 @@ def chip_busy_s(mapped: Mapped, timeline: ProgramTimeline, ledger: Ledger) -> fl
         ledger: Its books, of which the causes ``idle`` and ``host`` are taken off.
     """
     if mapped.cells is not None:
-        return timeline.makespan_s * (1.0 - mapped.cells.bubble_fraction(timeline.stages[0].timeline))
+        working_s = timeline.makespan_s * (1.0 - mapped.cells.bubble_fraction(timeline.stages[0].timeline))
+        return max(0.0, working_s - ledger.rest_s / mapped.cells.num_stages)
     if mapped.overlapped is not None:
         busy_ticks = timeline.server_busy_ticks
-        return float(busy_ticks.mean()) / TICKS_PER_S if busy_ticks.size else timeline.makespan_s
-    return timeline.makespan_s - ledger.cause_s.get(IDLE, 0.0) - ledger.cause_s.get(HOST, 0.0)
+        apart = max(1, busy_ticks.size)
+        working_s = float(busy_ticks.mean()) / TICKS_PER_S if busy_ticks.size else timeline.makespan_s
+        return max(0.0, working_s - ledger.rest_s / apart)
+    working_s = timeline.makespan_s - ledger.cause_s.get(IDLE, 0.0) - ledger.cause_s.get(HOST, 0.0)
+    return max(0.0, working_s - ledger.rest_s)
 
 
 def host_busy_s(mapped: Mapped, timeline: ProgramTimeline) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from accelsim.cost.causes import COLLECTIVE_LAUNCH, FIXED_CYCLES, LINK_BYTES, LINK_LATENCY
+from accelsim.cost.causes import COLLECTIVE_LAUNCH, FIXED_CYCLES, LINK_BYTES, LINK_LATENCY, POWER_LIMIT
 from accelsim.mapping.servers import HOST, HOST_LINK, NOC
 from accelsim.mapping.waits import BETWEEN_CAUSES
 from accelsim.results.account import CONTENTION, IDLE, Ledger
@@ -27,6 +27,7 @@ _PHRASES = {
     LINK_BYTES: "exposed communication",
     LINK_LATENCY: "latency of links between chips",
     COLLECTIVE_LAUNCH: "launch of collectives",
+    POWER_LIMIT: "at lower clocks under the power limit",
     HOST: "waiting for the host's dispatch",
     IDLE: "idle",
     CONTENTION: "contention for a shared memory or link",

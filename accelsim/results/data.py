@@ -54,7 +54,7 @@ class Power:
     Attributes:
         mean_w: Energy over latency.
         peak_w: Highest power at any moment of the timeline.
-        limit_w: Power limit of the chips; a peak above it would lower the clocks, which is not modelled.
+        limit_w: Power limit of the chips; clocks fall where an operator would pass it.
     """
 
     mean_w: float

@@ -37,7 +37,7 @@ def account_overlapped(ran: Overlapped, stage: StageTimeline, main_memory: str) 
 
 def _row(bookings: list[Booking], alike: int, main_memory: str) -> OperatorRow:
     """All executions of one operator, or all movements of one name; ``alike`` chips each do a share of them."""
-    time_s, energy_j = 0.0, 0.0
+    time_s, energy_j, rest_s = 0.0, 0.0, 0.0
     parts_s: dict[str, float] = defaultdict(float)
     traffic: dict[str, float] = defaultdict(float)
     roles: dict[str, float] = defaultdict(float)
@@ -46,6 +46,7 @@ def _row(bookings: list[Booking], alike: int, main_memory: str) -> OperatorRow:
         each = count // alike
         time_s += cost.work_s * each
         energy_j += cost.energy_j * count
+        rest_s += cost.rest_s * each
         for sums, values, times in (
             (parts_s, cost.parts_s, each),
             (traffic, cost.traffic_bytes, count),
@@ -66,6 +67,7 @@ def _row(bookings: list[Booking], alike: int, main_memory: str) -> OperatorRow:
         traffic_bytes=dict(traffic),
         role_bytes=dict(roles),
         energy_j=energy_j,
+        rest_s=rest_s,
     )
 
 

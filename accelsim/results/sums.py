@@ -36,6 +36,7 @@ class Executed:
         flops: Floating-point operations of all rounds together (of one, where it does not grow), all chips.
         time_s: Seconds from start to end; a number or float64[R], as all that follows.
         energy_j: Dynamic energy, all chips.
+        rest_s: Seconds' worth of busy power that a chip does not draw.
         parts_s: ``time_s`` by cause.
         traffic_bytes: Bytes by level, all chips.
         role_bytes: Bytes of the main memory by tensor role, all chips.
@@ -47,6 +48,7 @@ class Executed:
     flops: int
     time_s: Figure
     energy_j: Figure
+    rest_s: Figure
     parts_s: Figures
     traffic_bytes: Figures
     role_bytes: Figures
@@ -57,6 +59,7 @@ class Executed:
         return {
             "time": {"": self.time_s},
             "energy": {"": self.energy_j},
+            "rest": {"": self.rest_s},
             "part": self.parts_s,
             "traffic": self.traffic_bytes,
             "role": self.role_bytes,
@@ -90,6 +93,7 @@ def executed(block: PricedBlock, index: int, time_s: Figure, repeat: int, num_ra
         flops=alone.flops * count,
         time_s=time_s * repeat,
         energy_j=alone.energy_j * repeat * num_ranks,
+        rest_s=alone.rest_s * repeat,
         parts_s={cause: seconds * repeat for cause, seconds in parts_s.items()},
         traffic_bytes={level: nbytes * count for level, nbytes in alone.traffic_bytes.items()},
         role_bytes={role: nbytes * count for role, nbytes in alone.role_bytes.items()},
@@ -101,6 +105,7 @@ class _Alone(NamedTuple):
 
     flops: int
     energy_j: Figure
+    rest_s: Figure
     parts_s: Figures
     traffic_bytes: Figures
     role_bytes: Figures
@@ -114,7 +119,7 @@ def _one(priced: PricedOperator, main_memory: str) -> _Alone:
         compulsory = role_bytes(operator)
         share = cost.traffic_bytes.get(main_memory, 0.0) / max(1, sum(compulsory.values()))
         roles = {role.value: nbytes * share for role, nbytes in compulsory.items()}
-    return _Alone(operator.flops, cost.energy_j, cost.parts_s, cost.traffic_bytes, roles)
+    return _Alone(operator.flops, cost.energy_j, cost.rest_s, cost.parts_s, cost.traffic_bytes, roles)
 
 
 def _growing(steps: PricedSteps, main_memory: str) -> _Alone:
@@ -127,6 +132,7 @@ def _growing(steps: PricedSteps, main_memory: str) -> _Alone:
     return _Alone(
         flops=int(operators.column(lambda op: op.flops).astype(np.int64).sum()),
         energy_j=costs.energy_j,
+        rest_s=costs.rest_s,
         parts_s=costs.parts_s,
         traffic_bytes=costs.traffic_bytes,
         role_bytes={role: nbytes * share for role, nbytes in compulsory.items() if nbytes.any()},
@@ -169,7 +175,7 @@ class OperatorSum:
                 sums[name] = add_in_order(sums.get(name, 0.0), [f[name] for f in own if name in f], rounds)
 
     def __getitem__(self, kind: str) -> float:
-        """The sum of a figure without names, ``time`` or ``energy``."""
+        """The sum of a figure without names, ``time``, ``energy`` or ``rest``."""
         return self._figures[kind][""]
 
     def by_name(self, kind: str) -> dict[str, float]:

@@ -66,6 +66,9 @@ _CAUSES = {
     "fixed cycles": "Cycles of cores that are there whatever the sizes: starts of vector instructions, idle lanes "
     "of an array, stages of a tree. A faster clock moves them.",
     "exposed communication": "Bytes between chips that no work hides: what is left when all that overlaps is gone.",
+    "power limit": "What arithmetic takes longer because clocks fall where a chip would draw more than its limit "
+    "(chip.tdp). Power falls with the clock and the square of the voltage (chip.voltage); memories keep their pace. A "
+    "higher limit, less idle or busy power or cheaper operations move it; an operator below the limit is untouched.",
     "link latency": "Steps of transfers between chips before their bytes move, which more bandwidth does not shorten.",
     "collective launch": "Start of calls between chips, and the pass of a rank over its own part.",
     "exposed": "Not hidden by other work; see exposed communication.",
@@ -89,7 +92,8 @@ _ROLES = {
     "weight": "Bytes of the model's parameters, as stored, scales included.",
     "kv_cache": "Keys and values (or their latents) of the tokens read so far.",
     "activation": "Results of operators that others read; in a footprint the most alive at once.",
-    "busy": "Of energy: power on top of idle while anything runs (chip.busy): clocks, leakage, regulators.",
+    "busy": "Of energy: power on top of idle while anything runs (chip.busy): clocks, leakage, regulators. On GPUs a "
+    "share of it while cores wait, less at lower clocks.",
     "static": "Of energy: power that burns whether anything runs or not (chip.idle, lasers).",
     "cores": "Of energy: arithmetic of matrix and vector units.",
 }

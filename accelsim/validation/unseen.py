@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from accelsim.cost.gpu.calibration import GpuCalibration
-from accelsim.cost.gpu.kernels.base import Families, Site
+from accelsim.cost.gpu.kernels.base import Families
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Batch
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip

@@ -11,7 +11,7 @@ import pytest
 from accelsim.cost.base import Region
 from accelsim.cost.calibrate import ErrorSummary
 from accelsim.cost.gpu.gemm import GemmParameters
-from accelsim.cost.gpu.kernels.base import Site
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.gpu.kernels.gemm import GemmKernels
 from accelsim.cost.gpu.model import GpuCostModel
 from accelsim.cost.measured import Batch

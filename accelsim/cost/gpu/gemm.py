@@ -13,7 +13,7 @@ hides the first block of a wave, the results of its tiles, and a share of the re
 More of a resource never makes a product slower: ports, L2 capacity and bandwidth, main memory.  More cores do so where
 fewer waves are left to hide the results of others behind: results that cost as much as the loop may then lose time.
 
-Not modelled: clock changes under the power limit, imperfect choices of a library's heuristics, bank conflicts.
+Not modelled: imperfect choices of a library's heuristics, bank conflicts.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from accelsim.cost.base import CostModel, Region, register_cost_model
 from accelsim.cost.columns import CostColumns
 from accelsim.cost.cost import Cost
-from accelsim.cost.gpu.kernels.base import Families, Site, in_groups
+from accelsim.cost.gpu.kernels.base import Families, in_groups
 from accelsim.cost.gpu.machine import CacheParameters
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.residual import KERNEL_STACK, Residual
 from accelsim.errors import CapacityError
 from accelsim.hardware.chip import Chip
@@ -27,7 +28,9 @@ class GpuCostModel(CostModel):
     Operands: weights and the KV cache come from main memory; activations are in the L2 as far as they fit, because
     the operator before has just written them.  ``work_s`` is a kernel in a captured graph, its launch included.
 
-    Not modelled: contention with other kernels, clock changes under a power limit, sparsity, fusion.
+    Where a kernel would pass the power limit its clock falls (:mod:`accelsim.cost.power_limit`).
+
+    Not modelled: contention with other kernels, sparsity, fusion.
     """
 
     whole_run: ClassVar[Residual] = KERNEL_STACK

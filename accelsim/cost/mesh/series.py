@@ -43,7 +43,7 @@ def attention_columns(
     energy_j = flops * chip.matrix_energy_j_per_flop + traffic_bytes["sram"] * chip.sram_energy_j_per_byte
     if chip.noc is not None:
         energy_j = energy_j + traffic_bytes["noc"] * chip.noc.energy_j_per_byte
-    return CostColumns(sum(parts_s.values(), np.zeros(())), traffic_bytes, parts_s, energy_j)
+    return CostColumns(sum(parts_s.values(), np.zeros(())), traffic_bytes, parts_s, energy_j, np.zeros_like(energy_j))
 
 
 def _chosen(

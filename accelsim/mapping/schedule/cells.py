@@ -25,6 +25,11 @@ class Cells:
     first: Int64Array
     last: Int64Array
 
+    @property
+    def num_stages(self) -> int:
+        """Stages of the pipeline."""
+        return len({cell.stage for cell in self.cells})
+
     def spans(self, timeline: Timeline) -> tuple[Int64Array, Int64Array]:
         """Start and end of each cell, in ticks. int64[cells] each."""
         begun = [timeline.start_ticks[a:b].min() for a, b in zip(self.first, self.last, strict=True)]
@@ -33,5 +38,4 @@ class Cells:
     def bubble_fraction(self, timeline: Timeline) -> float:
         """Part of the makespan in which a stage plays no cell, mean of the stages."""
         start, end = self.spans(timeline)
-        num_stages = len({cell.stage for cell in self.cells})
-        return 1.0 - float((end - start).sum()) / (num_stages * timeline.makespan_ticks)
+        return 1.0 - float((end - start).sum()) / (self.num_stages * timeline.makespan_ticks)

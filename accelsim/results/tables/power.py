@@ -33,8 +33,8 @@ def power_table(result: RunData) -> Columns:
     own rectangles, that of all operators over all tasks); ``busy`` power is added while anything runs (in proportion to
     the rectangles at work), idle power throughout.  Stages that repeat show their first repetition; a stage of more
     than :data:`MAX_STEPS` steps is averaged over as many equal slices, a decode of more than ``MAX_ROUNDS`` steps
-    over slices of several steps (``stage`` is the first of a slice).  Not modelled: clocks that fall when power
-    passes the limit, power of hosts, switches and cooling.
+    over slices of several steps (``stage`` is the first of a slice).  Not modelled: power of hosts,
+    switches and cooling.
     """
     draws = _draws(result)
     busy_w = _busy_w(result, draws)
@@ -87,12 +87,14 @@ class _Draw:
         stage: The stage.
         runs: Its runs.
         joules: Dynamic energy of one repetition by label, all chips. float64[R or 1, labels].
+        rest_s: Seconds' worth of a chip's busy power not drawn meanwhile, by label. float64[R or 1, labels].
         regions_apart: Whether its servers are rectangles that work apart.
     """
 
     stage: Stage
     runs: Runs
     joules: FloatArray
+    rest_s: FloatArray
     regions_apart: bool
 
     def steps(self) -> Iterator[_PowerSteps]:
@@ -100,7 +102,7 @@ class _Draw:
         first = 0
         for part in self.runs.parts():
             rows = slice(first, first + len(part)) if len(self.joules) > 1 else slice(None)
-            yield _steps(self.stage.graph, part, self.joules[rows], self.regions_apart)
+            yield _steps(self.stage.graph, part, self.joules[rows], self.rest_s[rows], self.regions_apart)
             first += len(part)
 
     def sums(self) -> tuple[FloatArray, FloatArray]:
@@ -124,20 +126,23 @@ def _draws(result: RunData) -> list[_Draw]:
         played = result.timeline.series[0]
         stage, runs = played.series.stages[0], played.runs[0]
         took = _per_label(stage.graph, (runs.end_ticks - runs.start_ticks) / TICKS_PER_S)
-        return [_Draw(stage, runs, result.energy.dynamic_j * took / took.sum(), True)]
+        joules = result.energy.dynamic_j * took / took.sum()
+        return [_Draw(stage, runs, joules, np.zeros_like(joules), True)]
     pairs = [pair for one in result.timeline.series for pair in zip(one.series.stages, one.runs, strict=True)]
     return [
-        _Draw(stage, runs, _joules(block) * result.num_chips, False)
+        _Draw(stage, runs, *_alone(block, result.num_chips), False)
         for (stage, runs), block in zip(pairs, result.mapped.blocks, strict=True)
     ]
 
 
-def _joules(block: PricedBlock) -> FloatArray:
-    """Dynamic energy of one repetition by label on one chip; a row per step where it differs."""
-    joules = np.tile([one.cost.energy_j for one in block.operators], (block.count if block.growing else 1, 1))
+def _alone(block: PricedBlock, num_chips: int) -> tuple[FloatArray, FloatArray]:
+    """Dynamic energy of one repetition by label on all chips, and busy power not drawn; a row per step that differs."""
+    rounds = block.count if block.growing else 1
+    joules = np.tile([one.cost.energy_j for one in block.operators], (rounds, 1))
+    rest_s = np.tile([one.cost.rest_s for one in block.operators], (rounds, 1))
     for index, steps in block.growing.items():
-        joules[:, index] = steps.costs.energy_j
-    return joules
+        joules[:, index], rest_s[:, index] = steps.costs.energy_j, steps.costs.rest_s
+    return joules * num_chips, rest_s
 
 
 def _busy_w(result: RunData, draws: list[_Draw]) -> float:
@@ -198,7 +203,7 @@ def _in_slices(played: SeriesTimeline, draws: list[_Draw], first_stage: int, bus
     }
 
 
-def _steps(graph: TaskGraph, runs: Runs, joules: FloatArray, regions_apart: bool) -> _PowerSteps:
+def _steps(graph: TaskGraph, runs: Runs, joules: FloatArray, rest_s: FloatArray, regions_apart: bool) -> _PowerSteps:
     """Dynamic power and what works, over one repetition of a stage in some of its runs."""
     start, end, makespan = runs.start_ticks, runs.end_ticks, runs.makespan_ticks[:, None]
     label_s = _per_label(graph, (end - start) / TICKS_PER_S, joules.shape[1])
@@ -220,7 +225,8 @@ def _steps(graph: TaskGraph, runs: Runs, joules: FloatArray, regions_apart: bool
         share = np.tile((graph.server >= 0) / max(1, graph.num_servers), (len(runs), 1))
         at_work = running(share)
     else:
-        at_work = (running(np.ones(start.shape)) > 0.5).astype(np.float64)
+        rests = np.divide(rest_s, label_s, out=np.zeros(label_s.shape), where=label_s > 0)[:, graph.label]
+        at_work = np.maximum((running(np.ones(start.shape)) > 0.5) - running(rests), 0.0)
     return _PowerSteps(np.take_along_axis(ticks, order, axis=1) / TICKS_PER_S, dynamic_w, at_work)
 
 

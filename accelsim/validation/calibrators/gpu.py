@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from accelsim.cost.calibrate import FreeParameter, fit
-from accelsim.cost.gpu.kernels.base import Families, KernelFamily, Site
+from accelsim.cost.gpu.kernels.base import Families, KernelFamily
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip

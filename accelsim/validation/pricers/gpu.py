@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.cost.gpu.kernels.base import Families, KernelFamily, Site
+from accelsim.cost.gpu.kernels.base import Families, KernelFamily
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch
 from accelsim.errors import ConfigError
 from accelsim.hardware.chip import Chip

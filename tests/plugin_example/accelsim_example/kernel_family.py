@@ -76,7 +76,8 @@ class RunningMeanKernels(KernelFamily):
         extents = {"rows": [op.rows for op in operators], "width": [op.width for op in operators]}
         trust = trust_of(site, SECTION, warnings, site.calibration.outside(SECTION, extents))
         details: list[Mapping[str, float | str]] = [{"kernel": SECTION.name}] * len(operators)
-        return costs_of(operators, site.chip, times, trust, details, site.chip.vector_energy_j_per_flop)
+        arithmetic_j = [op.flops * site.chip.vector_energy_j_per_flop for op in operators]
+        return costs_of(operators, site, times, trust, details, arithmetic_j)
 
     def seconds(self, batch: Batch, parameters: RunningMeanParameters, site: Site) -> Array:
         """Rows of a measured table: ``op,m,n,dtype,time_s`` with ``op`` running_mean."""

@@ -156,7 +156,8 @@ def test_busy_power_is_drawn_while_a_chip_works_and_power_over_time_holds_it(res
     assert result.energy.busy_j <= chip.busy_w * result.num_chips * result.latency_s * (1 + 1e-9)
     if chip.busy_w and result.spatial is None:
         idle_s = result.ledger.cause_s.get("idle", 0.0)
-        assert result.energy.busy_j == pytest.approx(chip.busy_w * result.num_chips * (result.latency_s - idle_s))
+        drawn_s = result.latency_s - idle_s - result.ledger.rest_s  # at full busy power
+        assert result.energy.busy_j == pytest.approx(chip.busy_w * result.num_chips * drawn_s)
     power = result.table("power")
     spent = ((power["end_s"] - power["start_s"]) * power["power_w"] * power["repeat"]).sum()
     assert spent == pytest.approx(result.energy.total_j, rel=1e-6)

@@ -26,10 +26,10 @@ from accelsim.cost.gpu.kernels._attention import (
 )
 from accelsim.cost.gpu.kernels._attention_variants import PLAIN, VARIANTS, variant_of
 from accelsim.cost.gpu.kernels.attention_prefill import PrefillKernels
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
-from accelsim.cost.gpu.launches import costs_of
-from accelsim.cost.gpu.machine import cache_name
+from accelsim.cost.gpu.kernels.base import KernelFamily, in_groups, register_kernel_family, trust_of
+from accelsim.cost.gpu.launches import columns_of_kernels, costs_of
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch, Operation
 from accelsim.dtypes import DType
 from accelsim.workload.steps import OperatorSeries
@@ -110,17 +110,9 @@ class DecodeKernels(KernelFamily):
     def series(self, operators: OperatorSeries, site: Site) -> CostColumns | None:
         """See :class:`KernelFamily`; energies are those of the matrix unit and of bytes, as of every kernel."""
         parameters, _ = site.calibration.read(self.section_of(operators.first, site.calibration))
-        chip, times = site.chip, _series_times(operators, site, parameters)
-        cache, main = cache_name(chip), chip.main_memory
-        traffic_bytes = {cache: times.l2_bytes, main: times.hbm_bytes}
-        flops = operators.column(lambda op: op.flops)
-        in_cores_j = flops * chip.matrix_energy_j_per_flop + 2.0 * times.l2_bytes * chip.sram_energy_j_per_byte
-        moved_j = sum(
-            (size * chip.memories[name].energy_j_per_byte for name, size in traffic_bytes.items()), np.zeros(1)
-        )
-        parts_s = {"launch": times.launch_s, "latency": times.latency_s, "compute": times.compute_s}
-        parts_s |= {cache: times.l2_s, main: times.hbm_s}
-        return CostColumns(times.total_s, traffic_bytes, parts_s, in_cores_j + moved_j)
+        first: Any = operators.first
+        times = _series_times(operators, site, parameters)
+        return columns_of_kernels(times, site.arithmetic_j(operators.column(lambda op: op.flops), first.dtype), site)
 
     def section(self, op: str, dtype: DType) -> Section | None:
         """That of the variant."""
@@ -164,7 +156,8 @@ class DecodeKernels(KernelFamily):
         trust = trust_of(site, section, warnings, outside)
         chosen = zip(times.splits.tolist(), times.waves.tolist(), strict=True)
         details = [{"kernel": section.name, "splits": splits, "waves": waves} for splits, waves in chosen]
-        return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
+        arithmetic_j = site.arithmetic_j([op.flops for op in operators], operators[0].dtype)
+        return costs_of(operators, site, times, trust, details, arithmetic_j)
 
     def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:
         """All numbers of the form that the chip uses; few of a variant."""

@@ -24,8 +24,9 @@ from accelsim.cost.gpu.kernels._attention import is_decode
 from accelsim.cost.gpu.kernels._attention_variants import FP8_CACHE, VARIANTS, variant_of
 from accelsim.cost.gpu.kernels.attention_decode import DECODE, DecodeKernels
 from accelsim.cost.gpu.kernels.attention_prefill import PREFILL, VARIANT_FREE, PrefillKernels
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family
+from accelsim.cost.gpu.kernels.base import KernelFamily, register_kernel_family
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.dtypes import DType
 

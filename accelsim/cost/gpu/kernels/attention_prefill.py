@@ -15,9 +15,10 @@ from accelsim.cost.gpu.attention import InL2, PrefillParameters, prefill_times
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.kernels._attention import EXTENTS, INFERENCE_ROWS, is_decode, rows_as_shapes, shapes_of
 from accelsim.cost.gpu.kernels._attention_variants import LIBRARIES, PLAIN, VARIANTS, variant_of
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
+from accelsim.cost.gpu.kernels.base import KernelFamily, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch, Operation
 from accelsim.dtypes import DType
 
@@ -145,7 +146,8 @@ class PrefillKernels(KernelFamily):
         trust = trust_of(site, section, warnings, outside)
         chosen = zip(times.splits.tolist(), times.waves.tolist(), strict=True)
         details = [{"kernel": section.name, "splits": splits, "waves": waves} for splits, waves in chosen]
-        return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
+        arithmetic_j = site.arithmetic_j([op.flops for op in operators], operators[0].dtype)
+        return costs_of(operators, site, times, trust, details, arithmetic_j)
 
     def free(self, section: Section, start: Any, is_stated: bool) -> tuple[FreeParameter, ...]:
         """All numbers of the form that the chip uses; few of a variant."""

@@ -14,10 +14,11 @@ from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.kernels._attention import COLUMNS
 from accelsim.cost.gpu.kernels.attention_training import TRAINING_ROWS
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family
+from accelsim.cost.gpu.kernels.base import KernelFamily, register_kernel_family
 from accelsim.cost.gpu.kernels.gemm import gemm_parameters
 from accelsim.cost.gpu.kernels.rows import ELEMENTWISE, REDUCTION
 from accelsim.cost.gpu.machine import GpuMachine
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.gpu.standard_attention import Direction, StandardKernels, standard_calls
 from accelsim.cost.measured import Array, Batch, Operation
 from accelsim.dtypes import DType

@@ -18,9 +18,10 @@ from accelsim.cost.gpu.attention_backward import TrainingParameters, backward_ti
 from accelsim.cost.gpu.attention_shapes import AttentionShapes
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.kernels._attention import COLUMNS, EXTENTS, shapes_of
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
+from accelsim.cost.gpu.kernels.base import KernelFamily, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.gpu.standard_attention import FLASH_CALLS
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.dtypes import DType
@@ -128,4 +129,6 @@ def _costs(operators: list[Any], site: Site) -> list[Cost]:
     outside = site.calibration.outside(section, {"head_dim": shapes.head_dim, "kv_len": shapes.kv_len})
     trust = trust_of(site, section, warnings, outside)
     details = [{"kernel": f"{section.name} backward", "waves": waves} for waves in times.waves.tolist()]
-    return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
+    return costs_of(
+        operators, site, times, trust, details, site.arithmetic_j([op.flops for op in operators], operators[0].dtype)
+    )

@@ -11,57 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.columns import CostColumns
 from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.launches import Trust
-from accelsim.cost.gpu.machine import GpuMachine
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch, Operation
 from accelsim.dtypes import DType
 from accelsim.errors import ConfigError
-from accelsim.hardware.chip import Chip
 from accelsim.registry import Registry
 from accelsim.workload.operator import Operator
 from accelsim.workload.steps import OperatorSeries
-
-
-class Site(NamedTuple):
-    """Where kernels run: some cores of a chip.
-
-    Attributes:
-        chip: The chip.
-        machine: What the formulas know of those cores and of the memories behind them.
-        calibration: The chip's calibrated numbers.
-    """
-
-    chip: Chip
-    machine: GpuMachine
-    calibration: GpuCalibration
-
-    @classmethod
-    def of(cls, chip: Chip, num_cores: int | None = None) -> Self:
-        """``num_cores`` of ``chip``; by default all.
-
-        Args:
-            chip: The chip.
-            num_cores: Cores that the kernels may use.
-
-        Raises:
-            ConfigError: The chip lacks a cache or a main memory.
-        """
-        return cls(chip, GpuMachine.of(chip, num_cores), GpuCalibration.of(chip))
-
-    def core_flops_per_s(self, dtype: DType) -> float:
-        """Published matrix peak of one core.
-
-        Raises:
-            ConfigError: The chip does not run the element type.
-        """
-        return self.chip.peak_flops_per_s(dtype, 1)
 
 
 class KernelFamily:

@@ -17,11 +17,12 @@ from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.cost import Cost
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.kernels._expert_variants import NVFP4_BITS, STORAGES, VARIANTS
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
+from accelsim.cost.gpu.kernels.base import KernelFamily, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.kernels.gemm import unpacked
 from accelsim.cost.gpu.launches import KernelTimes, costs_of
 from accelsim.cost.gpu.moe import MoeParameters, MoeShapes, moe_times
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.gpu.skew import fullest_rank
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.cost.operands import unpack_s
@@ -229,7 +230,7 @@ def _costs(operators: list[Any], section: Section, site: Site) -> list[Cost]:
     details: list[Mapping[str, float | str]] = [
         {"kernel": section.name, "experts": op.touched, "rows": float(op.rows)} for op in operators
     ]
-    return costs_of(operators, site.chip, times, trust, details, site.chip.matrix_energy_j_per_flop)
+    return costs_of(operators, site, times, trust, details, site.arithmetic_j([op.flops for op in operators], dtype))
 
 
 def _slower_choices(site: Site, parameters: MoeParameters, shapes: MoeShapes, times: KernelTimes) -> Iterator[Warnings]:

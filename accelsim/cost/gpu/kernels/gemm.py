@@ -19,10 +19,11 @@ from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
 from accelsim.cost.gpu.gemm import GemmParameters, gemm_times
 from accelsim.cost.gpu.gemm_shapes import GemmShapes
 from accelsim.cost.gpu.kernels._gemm_variants import COARSE_COLS, COARSE_ROWS, PLAIN, VARIANTS, Variant, variant_name
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
-from accelsim.cost.gpu.launches import costs_of
+from accelsim.cost.gpu.kernels.base import KernelFamily, in_groups, register_kernel_family, trust_of
+from accelsim.cost.gpu.launches import costs_of, held_s
 from accelsim.cost.gpu.quantize import quantize_seconds
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.cost.operands import unpack_s
 from accelsim.dtypes import DType
@@ -193,7 +194,7 @@ class GemmKernels(KernelFamily):
             c_cached=machine.cached_fraction(a + rig.weight_copies * (b + c)),
         )
         times = gemm_times(machine, parameters if rig.has_launch else replace(parameters, launch_s=0.0), shapes)
-        seconds = times.total_s + rig.overhead_s
+        seconds = held_s(times, site.arithmetic_j(_work(x), batch.dtype), site) + rig.overhead_s
         if rig.quantizes and size <= 1.0:
             seconds = seconds + quantize_seconds(machine, parameters, m, k, narrow_bytes=size)
         return np.asarray(np.maximum(seconds, parameters.call_s))
@@ -253,9 +254,7 @@ def _costs(operators: list[Gemm], site: Site) -> list[Cost]:
     details = [
         {"tile": f"{int(rows)}x{int(cols)}", "splits": splits, "waves": waves} for rows, cols, splits, waves in chosen
     ]
-    on_matrix_unit = dtype in site.chip.matrix_flops_per_cycle
-    energy_j = site.chip.matrix_energy_j_per_flop if on_matrix_unit else site.chip.vector_energy_j_per_flop
-    return costs_of(operators, site.chip, times, trust, details, energy_j)
+    return costs_of(operators, site, times, trust, details, site.arithmetic_j([op.flops for op in operators], dtype))
 
 
 def _columns(op: Gemm) -> tuple[float, ...]:

@@ -20,8 +20,9 @@ import numpy as np
 
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.gpu.calibration import GpuCalibration, Warnings
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family
+from accelsim.cost.gpu.kernels.base import KernelFamily, register_kernel_family
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.dtypes import DType
 

@@ -23,9 +23,10 @@ from accelsim.cost.gpu.decode import MAX_DECODE_QUERIES, ragged_decode_times
 from accelsim.cost.gpu.kernels.attention_decode import DecodeKernels
 from accelsim.cost.gpu.kernels.attention_latent import LatentDecodeKernels, LatentPrefillKernels
 from accelsim.cost.gpu.kernels.attention_prefill import PrefillKernels
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, register_kernel_family
+from accelsim.cost.gpu.kernels.base import KernelFamily, register_kernel_family
 from accelsim.cost.gpu.launches import Trust, costs_of
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.workload.operators.ragged_attention import RaggedAttention
 
 
@@ -68,7 +69,7 @@ def _cost(operator: RaggedAttention, site: Site) -> Cost:
         "waves": float(times.waves[0]),
     }
     trust = [Trust(warnings, residual)]
-    return costs_of([operator], site.chip, times, trust, [detail], site.chip.matrix_energy_j_per_flop)[0]
+    return costs_of([operator], site, times, trust, [detail], site.arithmetic_j(operator.flops, operator.dtype))[0]
 
 
 def ragged_kernels(op: RaggedAttention, site: Site) -> list[Kernel]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from accelsim.cost.calibrate import FreeParameter
 from accelsim.cost.cost import Cost
-from accelsim.cost.gpu.kernels.base import KernelFamily, Site, in_groups, register_kernel_family, trust_of
+from accelsim.cost.gpu.kernels.base import KernelFamily, in_groups, register_kernel_family, trust_of
 from accelsim.cost.gpu.launches import costs_of
 from accelsim.cost.gpu.rowwise import (
     BLOCK_THREADS,
@@ -28,6 +28,7 @@ from accelsim.cost.gpu.rowwise import (
     softmax_passes,
 )
 from accelsim.cost.gpu.section import Section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Array, Batch, Extents, Operation
 from accelsim.dtypes import DType
 from accelsim.workload.operator import Operator
@@ -211,4 +212,6 @@ def _costs(operators: list[Any], site: Site) -> list[Cost]:
     outside = site.calibration.outside(section, {"rows": rows, "width": width})
     trust = trust_of(site, section, warnings, outside)
     details: list[Mapping[str, float | str]] = [{"kernel": section.name}] * len(operators)
-    return costs_of(operators, site.chip, times, trust, details, site.chip.vector_energy_j_per_flop)
+    return costs_of(
+        operators, site, times, trust, details, [op.flops * site.chip.vector_energy_j_per_flop for op in operators]
+    )

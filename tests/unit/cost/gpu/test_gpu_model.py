@@ -71,6 +71,7 @@ def test_weights_come_from_main_memory_and_small_activations_do_not(chip: Chip) 
 
 def test_energy_counts_arithmetic_and_bytes_of_each_level(chip: Chip) -> None:
     operator = Gemm.of(4096, 4096, 4096)
+    chip = chip.model_copy(update={"tdp_w": 10_000.0})  # clocks and voltage stay as they are
     result = cost(operator, chip)
     l2, hbm = (result.traffic_bytes[name] for name in ("l2", "hbm"))
     expected = operator.flops * chip.matrix_energy_j_per_flop + 2 * l2 * chip.sram_energy_j_per_byte
