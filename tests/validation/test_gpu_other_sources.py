@@ -11,9 +11,9 @@ import pytest
 from accelsim.cost.base import Region
 from accelsim.cost.calibrate import ErrorSummary
 from accelsim.cost.gpu.gemm import GemmParameters
-from accelsim.cost.gpu.site import Site
 from accelsim.cost.gpu.kernels.gemm import GemmKernels
 from accelsim.cost.gpu.model import GpuCostModel
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Batch
 from accelsim.dtypes import DType
 from accelsim.hardware.system import load_chip

@@ -10,8 +10,8 @@ import pytest
 
 from accelsim.cost.gpu.calibration import GpuCalibration
 from accelsim.cost.gpu.kernels._gemm_variants import VARIANTS, variant_name
-from accelsim.cost.gpu.site import Site
 from accelsim.cost.gpu.kernels.gemm import GemmKernels, gemm_section
+from accelsim.cost.gpu.site import Site
 from accelsim.cost.measured import Batch, Rig
 from accelsim.dtypes import DType
 from accelsim.hardware.chip import Chip
