@@ -80,6 +80,7 @@ class BspCostModel(CostModel):
     }
     needed_sections: ClassVar[tuple[str, ...]] = ("bsp",)
     unread: ClassVar[Mapping[str, str]] = {
+        "voltage.*": "only the clocks of GPUs fall at the power limit",
         "launch": "the start of a program is calibrated: set chip.calibration.bsp.program",
         "vector_flops_per_cycle.{other}": "tiles compute in the type of the run",
         "vector_energy": "all arithmetic costs the matrix energy",

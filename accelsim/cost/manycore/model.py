@@ -41,6 +41,7 @@ class ManycoreCost(CostModel):
     needed_sections: ClassVar[tuple[str, ...]] = ("manycore",)
     fixed: ClassVar[Mapping[str, tuple[str, ...]]] = {"launch": ("manycore.launch",)}
     unread: ClassVar[Mapping[str, str]] = {
+        "voltage.*": "only the clocks of GPUs fall at the power limit",
         "launch": "the start of an operator is calibrated: set chip.calibration.manycore.launch",
         "noc*": "the network is taken to keep up: see cost/manycore/products.py",
         "sram_bandwidth_per_core": "the unpackers' is calibrated: set chip.calibration.manycore.unpack_bytes_per_cycle",

@@ -77,6 +77,7 @@ class MeshCostModel(CostModel):
     whole_run: ClassVar[Residual] = FITTED_ON_RUNS
     reads_cache_as_queries: ClassVar[bool] = True
     unread: ClassVar[Mapping[str, str]] = {
+        "voltage.*": "only the clocks of GPUs fall at the power limit",
         "launch": "fixed costs are calibrated: set chip.calibration.mesh.phase_cycles",
         "vector_flops_per_cycle.*": "all arithmetic runs at the matrix rate",
         "vector_energy": "all arithmetic costs the matrix energy",

@@ -44,6 +44,7 @@ class SystolicCost(CostModel):
     }
     needed_sections: ClassVar[tuple[str, ...]] = ("systolic",)
     unread: ClassVar[Mapping[str, str]] = {
+        "voltage.*": "only the clocks of GPUs fall at the power limit",
         "launch": "the start of a module is calibrated: set chip.calibration.systolic.launch",
         "sram_bandwidth_per_core": "core memory is taken to keep up with the arrays",
         "memories.*.latency": "it is in the calibrated time of a step: set chip.calibration.systolic.step",

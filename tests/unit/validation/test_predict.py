@@ -198,6 +198,6 @@ def test_every_operator_has_work_that_grows_with_its_extents(op: str) -> None:
 
 
 def test_work_of_causal_attention_counts_the_pairs_under_the_mask() -> None:
-    extents = dict(batch=1, heads=1, kv_heads=1, head_dim=1, q_len=4, kv_len=4, window=0)
+    extents = dict(batch=1, heads=1, kv_heads=1, head_dim=1, q_len=4, kv_len=4, window=0, causal=1)
     work = OPERATIONS["attention_prefill"].work({name: np.array([float(v)]) for name, v in extents.items()})
     assert work.tolist() == [4 * 10.0]  # 1 + 2 + 3 + 4 pairs, two products of two FLOPs each
