@@ -20,7 +20,7 @@ PHASES = (Prefill(batch=1, prompt=2048), Decode(batch=1, context=2048))
 
 def quickstart(path: Path) -> None:
     """Llama 3 8B on three unlike machines: prefill and decode, how long and why."""
-    figure, rows = plt.subplots(len(PHASES), 1, figsize=(9.5, 5.2), layout="constrained")
+    figure, rows = plt.subplots(len(PHASES), 1, figsize=(9.5, 7.0), layout="constrained")
     for ax, phase in zip(rows, PHASES, strict=True):
         results = [simulate("llama3-8b", system, phase, what_ifs=False) for system in SYSTEMS]
         plot_breakdown(results, ax=ax, scale="share")

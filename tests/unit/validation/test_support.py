@@ -24,7 +24,7 @@ def levels(chip):
         ("nvidia-h100-sxm", "decode attention", "fp32", "assumed"),  # the table has 16-bit rows only
         ("nvidia-h100-sxm", "gemm", "fp4", "refused"),
         ("nvidia-h100-nvl", "gemm", "bf16", "inherited"),
-        ("amd-mi210", "gemm", "bf16", "typical"),
+        ("amd-mi300x", "gemm", "bf16", "typical"),
         ("google-tpu-v4", "gemm", "fp16", "measured"),
         ("google-tpu-v4", "prefill attention", "fp16", "assumed"),
         ("cerebras-wse2", "gemm", "fp16", "measured"),
