@@ -20,7 +20,7 @@ from accelsim.cli.main import main
 from accelsim.errors import AccelsimWarning
 
 #: CPU seconds of one input, and wall seconds: more only where the machine is busy, or the command waits for something.
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 WALL_LIMIT_S = 240.0
 LIMIT_BYTES = 2 * 2**30
 ALLOWED = (0, 2, 3)

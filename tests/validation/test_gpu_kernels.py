@@ -63,7 +63,7 @@ LEVELS = [
     ("nvidia-h200-sxm", "attention_decode", 154, 0.083, 0.19),
     ("nvidia-b200-sxm", "gemm", 178, 0.080, 0.18),
     ("nvidia-b200-sxm", "attention_prefill", 165, 0.076, 0.16),
-    ("nvidia-b200-sxm", "attention_decode", 164, 0.085, 0.19),
+    ("nvidia-b200-sxm", "attention_decode", 164, 0.085, 0.20),
     ("nvidia-h100-sxm", "gemm_fp8", 91, 0.097, 0.22),
     ("nvidia-h200-sxm", "gemm_fp8", 91, 0.089, 0.21),
     ("nvidia-b200-sxm", "gemm_fp8", 91, 0.119, 0.22),

@@ -8,12 +8,15 @@ from accelsim.study.break_even import break_even
 from accelsim.study.parameters import find_parameter, parameters, scaled
 from accelsim.study.sensitivity import Experiment, measure
 
-SYSTEM = load_system("nvidia-dgx-a100:2")
+NAME = "nvidia-dgx-a100:2"
+SYSTEM = load_system(NAME)
+#: Out of reach of its power limit, where idle power would cost clocks.
+UNLIMITED = load_system(NAME, overrides=(("chip.tdp", "800 W"),))
 
 
 @pytest.fixture(scope="module")
 def experiment():
-    result = simulate("llama3-8b", "nvidia-dgx-a100:2", Prefill(1, 256), "tp=2", what_ifs=False)
+    result = simulate("llama3-8b", UNLIMITED, Prefill(1, 256), "tp=2", what_ifs=False)
     return Experiment.after(result)
 
 
@@ -51,14 +54,14 @@ def test_a_share_stays_at_or_below_one():
 
 def test_idle_power_moves_energy_by_its_share_and_time_not_at_all(experiment, found):
     idle = next(i for i in found.influences if i.parameter.path == "chip.idle")
-    result = simulate("llama3-8b", "nvidia-dgx-a100:2", Prefill(1, 256), "tp=2", what_ifs=False)
+    result = simulate("llama3-8b", UNLIMITED, Prefill(1, 256), "tp=2", what_ifs=False)
     assert idle.latency_elasticity == 0.0
     # Energy = dynamic + idle x time: d ln E / d ln idle = static share (the step of 10 % is exact for a straight line
     # up to second order).
     assert idle.energy_elasticity == pytest.approx(result.energy.static_j / result.energy.total_j, rel=0.01)
 
 
-def test_the_power_limit_moves_nothing_and_faster_memory_never_slows(found):
+def test_a_power_limit_out_of_reach_moves_nothing_and_faster_memory_never_slows(found):
     by_path = {i.parameter.path: i for i in found.influences}
     assert by_path["chip.tdp"].latency_elasticity == by_path["chip.tdp"].energy_elasticity == 0.0
     assert -1.0 <= by_path["chip.memories.hbm.bandwidth"].latency_elasticity < 0.0
@@ -90,7 +93,7 @@ def test_the_break_even_point_is_where_both_take_the_same_time(experiment):
 
 
 def test_where_the_order_never_turns_there_is_no_break_even_point(experiment):
-    found = break_even(experiment, "chip.tdp", experiment.run().latency_s / 2)
+    found = break_even(experiment, "chip.memories.hbm.latency", experiment.run().latency_s / 2)
     assert found.crossings == ()
     assert found.lowest_s == found.highest_s == found.latency_s
 
@@ -115,6 +118,6 @@ def test_a_wafer_has_parameters_of_its_network_and_none_of_links():
 def test_a_step_of_all_of_it_halves_and_doubles(experiment):
     path = "chip.memories.hbm.bandwidth"
     (found,) = measure(experiment, step=1.0, only=[path]).influences
-    run = ("llama3-8b", "nvidia-dgx-a100:2", Prefill(1, 256), "tp=2")
-    half, twice = (simulate(*run, what_ifs=False, overrides={path: text}).latency_s for text in ("0.5x", "2x"))
+    systems = (load_system(NAME, overrides=(("chip.tdp", "800 W"), (path, text))) for text in ("0.5x", "2x"))
+    half, twice = (simulate("llama3-8b", one, Prefill(1, 256), "tp=2", what_ifs=False).latency_s for one in systems)
     assert (found.low.latency_s, found.high.latency_s) == (pytest.approx(half), pytest.approx(twice))
